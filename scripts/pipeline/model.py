@@ -1,0 +1,85 @@
+"""From the config to an unfitted scikit-learn Pipeline."""
+
+import importlib
+from collections.abc import Callable
+
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from scripts.pipeline.config import Model
+from scripts.pipeline.errors import UserError, first_line, suggestion
+
+
+def estimator(config: Model, *, seed: int) -> BaseEstimator:
+    """Return the unfitted estimator that `config` names; every `random_state` left open becomes `seed`.
+
+    Raises
+    ------
+    UserError
+        It can't be imported, refuses a parameter, or is no scikit-learn estimator.
+    """
+    factory = _imported(config.estimator)
+    try:
+        made = factory(**config.params)
+    except (TypeError, ValueError) as error:
+        raise UserError("pipeline.toml: model.params", first_line(error), f"see {config.estimator}") from None
+    if not (isinstance(made, BaseEstimator) and hasattr(made, "fit") and hasattr(made, "predict")):
+        raise _no_estimator(config.estimator)
+    unseeded = [name for name, value in made.get_params().items() if name.endswith("random_state") and value is None]
+    return made.set_params(**dict.fromkeys(unseeded, seed))
+
+
+def pipeline(unfitted: BaseEstimator, X: pd.DataFrame) -> Pipeline:
+    """Return `unfitted` behind what the columns of `X` ask for: text is one-hot encoded, numbers pass.
+
+    Parameters
+    ----------
+    unfitted : estimator
+    X : pandas.DataFrame of shape (n_rows, n_features)
+        Only its column types are looked at.
+    """
+    text = [column for column, dtype in X.dtypes.items() if dtype.kind not in "biuf"]
+    if not text:
+        return Pipeline([("estimator", unfitted)])
+    one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    columns = ColumnTransformer([("text", one_hot, text)], remainder="passthrough", verbose_feature_names_out=False)
+    return Pipeline([("columns", columns), ("estimator", unfitted)])
+
+
+def fit(unfitted: Pipeline, X: pd.DataFrame, y: pd.Series) -> Pipeline:
+    """Fit in place and return the fitted pipeline.
+
+    Raises
+    ------
+    UserError
+        scikit-learn refuses the parameters or the values in the data.
+    """
+    try:
+        return unfitted.fit(X, y)
+    except (TypeError, ValueError) as error:
+        name = type(unfitted[-1]).__name__
+        raise UserError(f"{name}.fit", first_line(error), "see model.params in pipeline.toml, and the data") from None
+
+
+def _imported(path: str) -> Callable[..., BaseEstimator]:
+    """Return what `path` names."""
+    where = "pipeline.toml: model.estimator"
+    module_name, _, name = path.rpartition(".")
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # a user's own module may fail in any way
+        raise UserError(where, f"cannot import '{module_name}': {first_line(error)}", "an installed module") from None
+    if not hasattr(module, name):
+        known = [each for each in dir(module) if each[0].isupper()]
+        raise UserError(where, f"no '{name}' in {module_name}", suggestion(name, known))
+    found = getattr(module, name)
+    if not callable(found):
+        raise _no_estimator(path)
+    return found
+
+
+def _no_estimator(path: str) -> UserError:
+    return UserError("pipeline.toml: model.estimator", f"'{path}' makes no scikit-learn estimator", "fit and predict")

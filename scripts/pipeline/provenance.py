@@ -1,0 +1,72 @@
+"""Where a run comes from: git, image, lock, data, config and the machine's role, as MLflow tags."""
+
+import hashlib
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+LOCK = Path("docker/requirements.txt")
+
+
+def sha256(path: Path) -> str:
+    """Return the hexadecimal SHA-256 of the file at `path`."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def git(*words: str) -> str:
+    """Return what git says, or "" where this is no checkout."""
+    try:
+        done = subprocess.run(("git", *words), capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def runner() -> str:
+    """Return who runs this: github, act, or local."""
+    if os.environ.get("ACT"):
+        return "act"
+    return "github" if os.environ.get("GITHUB_ACTIONS") else "local"
+
+
+def run_url() -> str:
+    """Return the address of the GitHub Actions run, or "" elsewhere."""
+    if runner() != "github":
+        return ""
+    return "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}".format_map(os.environ)
+
+
+def tags(stage: str, data_sha256: str, training_sha256: str) -> dict[str, str]:
+    """Return every tag of a run; what MLflow would otherwise guess (source, user, git) is set here too."""
+    commit = git("rev-parse", "HEAD")
+    branch = os.environ.get("GITHUB_HEAD_REF") or git("rev-parse", "--abbrev-ref", "HEAD")
+    found = {
+        "mlflow.user": os.environ.get("GITHUB_ACTOR") or os.environ.get("USER", ""),
+        "mlflow.source.name": f"scripts/{stage}.py",
+        "mlflow.source.type": "LOCAL" if runner() == "local" else "JOB",
+        "mlflow.source.git.commit": commit,
+        "mlflow.source.git.branch": branch,
+        "modelmake.git.commit": commit,
+        "modelmake.git.branch": branch,
+        "modelmake.git.dirty": str(bool(git("status", "--porcelain"))).lower() if commit else "",
+        "modelmake.image": os.environ.get("MODELMAKE_IMAGE", "host"),
+        "modelmake.image.id": os.environ.get("MODELMAKE_IMAGE_ID", "host"),
+        "modelmake.image.base": os.environ.get("MODELMAKE_IMAGE_BASE", "host"),
+        "modelmake.lock": sha256(LOCK),
+        "modelmake.data": data_sha256,
+        "modelmake.config": training_sha256,
+        "modelmake.runner": runner(),
+        "modelmake.run_url": run_url(),
+        "modelmake.python": platform.python_version(),
+        "modelmake.platform": f"{platform.system()} {platform.machine()}",
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def pins(*names: str) -> list[str]:
+    """Return the lock's `name==version` for each of `names`, in that order."""
+    lines = LOCK.read_text(encoding="utf-8").splitlines()
+    locked = {line.split("==")[0]: line.split(" ")[0] for line in lines if "==" in line and line[0].isalpha()}
+    return [locked[name] for name in names]
