@@ -46,7 +46,7 @@ class Model(Section):
 
     estimator: str = Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")
     params: dict[str, JsonValue] = {}
-    trusted_types: tuple[str, ...] = Field(default=(), strict=False)
+    trusted_types: list[str] = []
 
 
 class Gate(Section):
@@ -63,6 +63,14 @@ class Gate(Section):
         if name not in METRICS:
             raise ValueError(f"no metric '{name}'|{suggestion(name, METRICS)}")
         return name
+
+
+    def check(self, *, classifier: bool) -> None:
+        """Raise UserError where a classifier is to be gated by a regressor's metric, or the other way round."""
+        fitting = CLASSIFICATION_METRICS if classifier else REGRESSION_METRICS
+        if self.metric not in fitting:
+            kind = "classifier" if classifier else "regressor"
+            raise UserError("pipeline.toml: gate.metric", f"'{self.metric}' does not score a {kind}", f"one of: {', '.join(fitting)}")
 
 
 class Registry(Section):

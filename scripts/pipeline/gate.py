@@ -1,6 +1,7 @@
 """The gate: a rule and an estimate in, a verdict out. Pure."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,3 +38,14 @@ def judge(gate: Gate, estimate: Estimate | None) -> Verdict:
     relation = "above" if passed else "not above"
     reason = f"{gate.metric} {estimate} is {relation} the threshold {gate.threshold:g}"
     return Verdict("pass" if passed else "refuse", reason)
+
+
+def interval(gate: Gate, estimate: Estimate) -> dict[str, float]:
+    """Return the bounds as metrics for the run, from which `recall` reads them back."""
+    return {f"{gate.metric}_lower": estimate.lower, f"{gate.metric}_upper": estimate.upper}
+
+
+def recall(gate: Gate, metrics: Mapping[str, float]) -> Estimate | None:
+    """Return the gate's metric as a run holds it, None where the run was not evaluated by it."""
+    values = [metrics.get(gate.metric + end) for end in ("", "_lower", "_upper")]
+    return None if None in values else Estimate(*values)

@@ -13,6 +13,28 @@ from scripts.pipeline.config import Model
 from scripts.pipeline.errors import UserError, first_line, suggestion
 
 
+# What skops finds in fitted scikit-learn estimators and does not trust by itself: none of them runs code on
+# load. `[model] trusted_types` adds the user's own.
+TRUSTED_TYPES = (
+    "numpy.dtype",
+    "scipy.interpolate._bsplines.BSpline",
+    "sklearn._loss.loss.HalfTweedieLossIdentity",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.compose._column_transformer.make_column_selector",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
+    "sklearn.gaussian_process.kernels.ConstantKernel",
+    "sklearn.gaussian_process.kernels.Product",
+    "sklearn.gaussian_process.kernels.RBF",
+    "sklearn.metrics._dist_metrics.EuclideanDistance64",
+    "sklearn.multiclass._ConstantPredictor",
+    "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.tree._tree.Tree",
+)
+
+
 def estimator(config: Model, *, seed: int) -> BaseEstimator:
     """Return the unfitted estimator that `config` names; every `random_state` left open becomes `seed`.
 

@@ -1,0 +1,191 @@
+# modelmake: make for models. `make` explains itself, `make all` does everything.
+
+RUNNER ?= ## docker (in the pinned image) or host (in .venv, from the same lock); unset: docker where an engine answers
+MLFLOW_TRACKING_URI ?= ## an MLflow server of yours; unset: the one that `make up` starts
+MLFLOW_PORT ?= ## that one's port on localhost; unset: the port that it has, or 5000
+RUN_ID ?= $(MLFLOW_RUN_ID) ## the run to evaluate or register, where build/ holds no receipt of it
+FORCE ?= ## 1 runs the named targets even if nothing has changed
+ARGS ?= ## pytest's own options: make test ARGS='-k gate -x'
+UPGRADE ?= ## 1 lets `make lock` take the newest versions
+IMAGE_REPO ?= ## the image's name before its tag; unset: modelmake
+PYTHON ?= ## the Python (3.11 to 3.13) that .venv is made from; unset: the newest on the PATH
+export RUN_ID MLFLOW_PORT FORCE ARGS UPGRADE IMAGE_REPO PYTHON
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+SHELL := bash
+.SUFFIXES:
+.DEFAULT_GOAL := help
+goals := $(or $(MAKECMDGOALS),help)
+
+# One choice of runner; after it every recipe is the same line with $(RUN) in front.
+ifneq ($(filter-out help clean doctor engine base,$(goals)),)
+  engine := $(if $(IN_IMAGE)$(filter host,$(RUNNER)),,$(shell docker version -f '{{.Server.Version}}' 2>/dev/null))
+endif
+runner := $(if $(IN_IMAGE),image,$(or $(strip $(RUNNER)),$(if $(engine),docker,host)))
+ifeq ($(runner),image)
+  RUN :=
+  why_runner := in the image already
+else ifeq ($(runner),docker)
+  export COMPOSE_PROJECT_NAME := modelmake-$(shell pwd -P | git hash-object --stdin | cut -c1-8)
+  export MODELMAKE_IMAGE := $(shell docker/image.sh name)
+  RUN = docker/run.sh $(access)
+  environment := image
+  server := docker/compose.sh
+  why_runner := $(MODELMAKE_IMAGE), engine $(engine) answers
+else ifeq ($(runner),host)
+  RUN = env PATH="$(CURDIR)/.venv/bin:$$PATH"
+  export MLFLOW_DISABLE_TELEMETRY := true
+  export MLFLOW_HTTP_REQUEST_MAX_RETRIES ?= 5
+  export MODELMAKE_UI := $(shell cat .mlflow/server.url 2>/dev/null)
+  environment := .venv/lock.txt
+  server := docker/embedded.sh
+  why_runner := $(if $(RUNNER),as RUNNER says,no Docker engine answers), .venv from the same lock
+else
+  $(error RUNNER=$(RUNNER): unknown (docker or host))
+endif
+ifneq ($(filter-out help clean distclean doctor engine base up down logs why,$(goals)),)
+  $(if $(filter docker,$(runner)),$(if $(engine),,$(error RUNNER=docker: no Docker engine answers (start it, or install one: make engine))))
+  $(info runner: $(runner) ($(why_runner)))
+endif
+local_tracking := $(if $(filter docker,$(runner)),compose $(COMPOSE_PROJECT_NAME),embedded .mlflow)
+export TRACKING := $(or $(strip $(MLFLOW_TRACKING_URI)),$(local_tracking))
+
+# What each stage reads, beside pipeline.toml, the data and the lock (tests/test_house.py keeps these lists true).
+parts = $(patsubst %,scripts/pipeline/%.py,$(1)) scripts/__main__.py
+export train_inputs := scripts/train.py $(call parts,errors config provenance data model tracking receipt)
+export evaluate_inputs := scripts/evaluate.py $(call parts,errors config provenance data model metrics gate tracking receipt)
+export register_inputs := scripts/register.py $(call parts,errors config provenance model metrics gate tracking receipt)
+
+# A stage's predecessor, unless the caller names a run in its place.
+before = $(if $(RUN_ID),$(filter $(patsubst %,build/%.json,$(goals)),$(1)),$(1))
+# FORCE=1 is for the targets that were named.
+forced := $(if $(FORCE),$(if $(filter all,$(goals)),lint test train evaluate register,$(goals)))
+$(patsubst %,build/%.json,$(forced)): FORCE
+
+.PHONY: help
+help: ## this page
+	@awk -f scripts/help.awk Makefile
+
+.PHONY: all
+all: build/summary.txt ## lint, test, train, evaluate, register, and say what came of it
+	@cat build/summary.txt
+
+# In `all` a model is trained only once the code has passed, also with -j.
+ifneq ($(filter all,$(goals)),)
+build/train.json: | build/lint.json build/test.json
+override RUN_ID :=
+endif
+
+.PHONY: lint
+lint: build/lint.json ## every linter, no network; writes nothing
+
+.PHONY: format
+format: $(environment) ## let ruff and mbake put the code in order
+	@$(RUN) scripts/format.sh
+
+.PHONY: test
+test: build/test.json ## all tests; those that need an engine say so where there is none
+
+.PHONY: train
+train: build/train.json ## fit the estimator, log it to MLflow
+
+.PHONY: evaluate
+evaluate: build/evaluate.json ## score it on held-out rows, ask the gate
+
+.PHONY: register
+register: build/register.json ## give it a version and an alias, if the gate lets it pass
+
+build/lint.json: build/lint.inputs | $(environment)
+	@echo "▸ lint"
+	@$(RUN) python -m scripts lint
+
+build/test.json: build/test.inputs | $(environment)
+	@echo "▸ test"
+	@$(RUN) python -m scripts test
+	@$(if $(filter docker,$(runner)),docker/stack.sh)
+
+# What a container may reach and write (docker/run.sh); sealed: no network, nothing but build/.
+build/lint.json build/test.json build/summary.txt: access = sealed
+build/train.json build/evaluate.json build/register.json shell: access = mlflow
+format: access = writable
+lock: access = outside
+
+build/train.json: build/train.inputs | $(environment)
+	@echo "▸ train"
+	@$(RUN) python -m scripts train
+
+build/evaluate.json: build/evaluate.inputs $(call before,build/train.json) | $(environment)
+	@echo "▸ evaluate"
+	@$(RUN) python -m scripts evaluate
+
+build/register.json: build/register.inputs $(call before,build/evaluate.json) | $(environment)
+	@echo "▸ register"
+	@$(RUN) python -m scripts register
+
+build/summary.txt: build/lint.json build/test.json build/register.json | $(environment)
+	@$(RUN) python -m scripts summary
+
+# Hashes of a stage's inputs; its date changes only when one of them did, so it is what Make compares.
+build/%.inputs: FORCE
+	@scripts/inputs.sh $*
+
+.PHONY: why
+why: ## would each stage run, and because of which input?
+	@scripts/why.sh lint test train evaluate register
+
+.PHONY: up
+up: $(environment) ## start the MLflow server on localhost, or leave it be
+	@$(server) up
+
+.PHONY: down
+down: ## stop it; runs and models stay
+	@$(server) down
+
+.PHONY: logs
+logs: ## what it says
+	@$(server) logs
+
+.PHONY: image
+image: ## build the pinned image, where it is not there yet
+	@docker/image.sh build
+
+.PHONY: base
+base: ## build a stand-in for the pinned base image from Debian packages
+	@docker/base.sh
+
+.PHONY: engine
+engine: ## give a bare Debian or Ubuntu a Docker engine with compose and buildx (root)
+	@docker/engine.sh
+
+.PHONY: lock
+lock: $(environment) ## bring docker/requirements.txt up to pyproject.toml
+	@$(RUN) docker/lock.sh
+	@mv build/requirements.txt docker/requirements.txt
+
+.PHONY: shell
+shell: $(environment) ## a shell where the stages run
+	@$(RUN) bash
+
+.PHONY: bench
+bench: $(environment) .venv/lock.txt ## measure, as ratios from one run (docs/benchmarks.md has the method)
+	@.venv/bin/python -m scripts bench
+
+.PHONY: doctor
+doctor: ## what is here, what is missing, how to mend it
+	@docker/doctor.sh
+
+.PHONY: clean
+clean: ## remove build/; the next `make all` starts afresh
+	@rm -rf build
+
+.PHONY: distclean
+distclean: clean ## remove .venv, and the server with all of its runs and models, as well
+	@$(server) purge
+	@rm -rf .venv .mlflow
+
+.venv/lock.txt: docker/requirements.txt
+	@echo "▸ .venv · installing the lock (some seconds, once)"
+	@docker/venv.sh .venv
+
+.PHONY: FORCE
+FORCE:

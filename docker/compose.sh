@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# The compose server: up, down, logs, purge; `ensure` starts it only if need be. up and ensure print its URL last.
+# Needs docker with compose, and from the Makefile COMPOSE_PROJECT_NAME and MODELMAKE_IMAGE.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+die() { echo "error: $1: $2 ($3)" >&2; exit 2; }
+container="$COMPOSE_PROJECT_NAME-mlflow-1"
+port=$(docker inspect -f '{{with index .HostConfig.PortBindings "5000/tcp"}}{{(index . 0).HostPort}}{{end}}' "$container" 2>/dev/null || true)
+export MLFLOW_PORT=${MLFLOW_PORT:-${port:-5000}}
+url="http://localhost:$MLFLOW_PORT"
+
+ready() {
+  [ "$(docker inspect -f '{{.State.Health.Status}} {{.Config.Image}}' "$container" 2>/dev/null)" = "healthy $MODELMAKE_IMAGE" ] &&
+    [ "$MLFLOW_PORT" = "$port" ]
+}
+up() {
+  docker compose version >/dev/null 2>&1 || die docker "no compose plugin" "install docker-compose-plugin, or: make engine"
+  ready && return
+  echo "▸ up · starting MLflow on $url" >&2
+  if ! said=$(docker compose up --detach --wait --wait-timeout 180 --quiet-pull 2>&1); then
+    case $said in
+      *"port is already allocated"* | *"address already in use"*)
+        docker compose rm --force --stop >/dev/null 2>&1 || true
+        die "port $MLFLOW_PORT" "taken by another program" "MLFLOW_PORT=$((MLFLOW_PORT + 1)) make up"
+        ;;
+    esac
+    docker compose logs --tail 20 >&2 || true
+    die compose "$(tail -1 <<<"$said")" "the server's log stands above; make doctor"
+  fi
+}
+
+case $1 in
+  up | ensure) up && echo "$url" ;;
+  down) docker compose --progress quiet down ;;
+  logs) docker compose logs --tail 200 ${FOLLOW:+--follow} ;;
+  purge) docker compose --progress quiet down --volumes ;;
+esac

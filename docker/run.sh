@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Runs a command in the pinned image: source read-only, build/ writable, the caller's uid, no privileges.
+# $1 says what it may reach: sealed (nothing), writable (nothing, but it writes the source), mlflow, outside.
+set -euo pipefail
+access=$1
+shift
+root=$(cd "$(dirname "$0")/.." && pwd -P)
+mkdir -p "$root/build"
+options=(--rm --init --read-only --cap-drop ALL --security-opt no-new-privileges
+  --user "$(id -u):$(id -g)" --tmpfs /tmp:exec -e USER="${USER:-}"
+  -v "$root:/src:ro" -v "$root/build:/src/build" -w /src
+  -e MODELMAKE_IMAGE -e "MODELMAKE_IMAGE_ID=$(docker image inspect -f '{{.Id}}' "$MODELMAKE_IMAGE")"
+  -e "MODELMAKE_IMAGE_BASE=$(docker image inspect -f '{{index .Config.Labels "modelmake.base"}}' "$MODELMAKE_IMAGE")")
+for name in ARGS RUN_ID UPGRADE GITHUB_ACTIONS GITHUB_ACTOR GITHUB_HEAD_REF GITHUB_REPOSITORY GITHUB_RUN_ID GITHUB_SERVER_URL \
+  MLFLOW_RUN_ID MLFLOW_TRACKING_URI MLFLOW_TRACKING_USERNAME MLFLOW_TRACKING_PASSWORD MLFLOW_TRACKING_TOKEN; do
+  [ -z "${!name:-}" ] || options+=(-e "$name")
+done
+[ -t 0 ] && [ -t 1 ] && options+=(-it)
+
+# A linked worktree keeps its history elsewhere, and data may lie outside of the checkout.
+history=$(git -C "$root" rev-parse --path-format=absolute --git-common-dir 2>/dev/null || true)
+case $history in "" | "$root"/*) ;; *) options+=(-v "$history:$history:ro") ;; esac
+data=$(sed -n 's/^ *path *= *["'\'']\(\/[^"'\'']*\).*/\1/p' "$root/pipeline.toml" 2>/dev/null | head -1)
+[ -z "$data" ] || [ ! -f "$data" ] || options+=(-v "$data:$data:ro")
+
+case $access in
+  sealed) options+=(--network none) ;;
+  writable) options+=(--network none -v "$root:/src") ;;
+  outside)
+    options+=(-e HTTP_PROXY -e HTTPS_PROXY -e NO_PROXY)
+    ca=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
+    [ ! -f "$ca" ] || options+=(-v "$ca:/etc/ssl/certs/ca-certificates.crt:ro" -e SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt)
+    ;;
+  mlflow)
+    case ${MLFLOW_TRACKING_URI:-} in
+      "")
+        url=$("$root/docker/compose.sh" ensure)
+        options+=(--network "${COMPOSE_PROJECT_NAME}_stages" -e MLFLOW_TRACKING_URI=http://mlflow:5000 -e MODELMAKE_UI="$url")
+        ;;
+      http://localhost* | http://127.0.0.1* | https://localhost* | https://127.0.0.1*) options+=(--network host) ;;
+      http*) ;;
+      *)
+        echo "error: MLFLOW_TRACKING_URI: '$MLFLOW_TRACKING_URI' is no address that a container can reach (http://…, or RUNNER=host)" >&2
+        exit 2
+        ;;
+    esac
+    ;;
+esac
+exec docker run "${options[@]}" "$MODELMAKE_IMAGE" "$@"

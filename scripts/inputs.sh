@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Leaves build/$1.inputs: "hash name" for all that stage $1 reads, written only when something changed.
+# Needs git, and from the Makefile the lists of files (train_inputs …), TRACKING and MODELMAKE_IMAGE.
+set -euo pipefail
+stage=$1
+cd "$(dirname "$0")/.."
+
+hash() { git hash-object --stdin; }
+files() { # names on standard input
+  local names
+  names=$(while IFS= read -r name; do [ -f "$name" ] && printf '%s\n' "$name" || true; done)
+  paste -d ' ' <(git hash-object --no-filters --stdin-paths <<<"$names") - <<<"$names"
+}
+# The tables of pipeline.toml that shape a stage, without comments: [gate] and [registry] do not shape a model.
+settings() {
+  awk -v leave="$1" '/^[ \t]*(#|$)/ { next }
+    /^[ \t]*\[[ \t]*[a-z]/ { name = $0; gsub(/[][ \t]|#.*/, "", name); sub(/\..*/, "", name); skip = name ~ leave }
+    !skip' pipeline.toml 2>/dev/null | hash
+}
+data() { sed -n '/^ *\[data\]/,/^ *\[[a-z]/s/^ *path *= *["'\'']\([^"'\'']*\).*/\1/p' pipeline.toml 2>/dev/null; }
+everything() { git ls-files --cached --others --exclude-standard 2>/dev/null || find . -type f -not -path './.*' -not -path './build/*'; }
+
+list() {
+  case $stage in
+    lint) everything | grep -v '^data/' | files ;;
+    test) everything | grep -vE '^(data/|docs/|pipeline\.toml|[A-Z]+\.md$)' | grep -v '^LICENSE' | files ;;
+    train) echo "$(settings '^(gate|registry)$') pipeline.toml[seed, data, model]" ;;
+    evaluate) echo "$(settings '^registry$') pipeline.toml[seed, data, model, gate]" ;;
+    register) echo "$(settings '^$') pipeline.toml" ;;
+  esac
+  case $stage in
+    train | evaluate | register)
+      data | files
+      list=${stage}_inputs
+      tr ' ' '\n' <<<"${!list}" | files
+      echo docker/requirements.txt | files
+      echo "$(hash <<<"$(sed 's#//[^/@]*@#//#' <<<"$TRACKING")") tracking server"
+      [ "$stage" = train ] || echo "$(hash <<<"${RUN_ID:-}") RUN_ID"
+      ;;
+  esac
+  echo "$(hash <<<"${MODELMAKE_IMAGE:-host}") image"
+}
+
+mkdir -p build
+list >"build/$stage.inputs.$$"
+if cmp -s "build/$stage.inputs.$$" "build/$stage.inputs"; then
+  rm "build/$stage.inputs.$$"
+else
+  mv "build/$stage.inputs.$$" "build/$stage.inputs"
+fi

@@ -1,0 +1,324 @@
+"""The only door to MLflow: runs, metrics, and models that are safe to load."""
+
+import logging
+import os
+import re
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+import mlflow.data
+import mlflow.sklearn
+import pandas as pd
+import skops.io
+from mlflow.entities import DatasetInput, LoggedModelOutput, LoggedModelStatus, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model
+from sklearn.pipeline import Pipeline
+
+from scripts.pipeline.config import Registry
+from scripts.pipeline.errors import Interrupted, TrackingError, UserError, first_line
+from scripts.pipeline.provenance import LOCK, pins
+
+STORE = Path(".mlflow")  # the embedded store, where no server is named
+MODEL = "model"  # a logged model's name within its run
+REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "skops")
+
+
+def uri() -> str:
+    """Return the tracking server's address, without credentials that stand in it."""
+    return re.sub(r"//[^/@]*@", "//", os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{STORE}/mlflow.db")
+
+
+def page(path: str) -> str:
+    """Return the address at which a person sees `path` of MLflow's pages, or the store's where no server is up."""
+    address = os.environ.get("MODELMAKE_UI") or uri()
+    return f"{address.rstrip('/')}/#/{path}" if address.startswith("http") else address
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Turn MLflow's exceptions into one line that says what was asked of which server."""
+    try:
+        yield
+    except MlflowException as error:
+        text = first_line(error)
+        # MLflow's retries report a dead server as a bare exception text, so the text has to be read.
+        if "Connection refused" in text or "Max retries exceeded" in text or "timed out" in text:
+            reason = "no answer: connection refused" if "refused" in text else "no answer"
+            fix = "is it up? `make up` starts one here; MLFLOW_TRACKING_URI names another"
+            raise TrackingError(uri(), f"{reason} while trying to {what}", fix) from None
+        raise TrackingError(uri(), f"refused to {what}: {text}", "see the server's log: make logs") from None
+    except OSError as error:
+        raise TrackingError(uri(), f"failed to {what}: {first_line(error)}", "see the server's log: make logs") from None
+
+
+def missing(error: MlflowException) -> bool:
+    """Whether `error` says that the thing asked for is not there."""
+    return error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What MLflow holds of one run."""
+
+    run_id: str
+    experiment_id: str
+    status: str
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+
+    @property
+    def url(self) -> str:
+        """The address at which a person sees the run."""
+        return page(f"experiments/{self.experiment_id}/runs/{self.run_id}")
+
+
+class Tracking:
+    """A tracking server that has answered once."""
+
+    def __init__(self) -> None:
+        """Connect, without the minutes of retries that MLflow spends on a server that is not there.
+
+        Raises
+        ------
+        TrackingError
+            No answer, or a refusal.
+        """
+        address = os.environ.get("MLFLOW_TRACKING_URI") or uri()
+        if address.startswith("sqlite:///"):
+            Path(address.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        logging.getLogger("mlflow").setLevel(logging.ERROR)
+        mlflow.set_tracking_uri(address)
+        self.client = mlflow.MlflowClient(address)
+        patient = {name: os.environ.get(name) for name in ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT")}
+        os.environ.update(dict(zip(patient, ("0", "10"), strict=True)))
+        try:
+            with translated("answer"):
+                self.client.search_experiments(max_results=1)
+        finally:
+            for name, value in patient.items():
+                os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+    def create_run(self, experiment: str, tags: Mapping[str, str]) -> Run:
+        """Create a RUNNING run with `tags`, none of them MLflow's guess, in `experiment`, made where it is new."""
+        with translated(f"create a run in experiment '{experiment}'"):
+            found = self.client.get_experiment_by_name(experiment)
+            if found is not None and found.lifecycle_stage == "deleted":
+                what = f"experiment '{experiment}' is deleted on {uri()}"
+                raise UserError("pipeline.toml: experiment", what, "choose another name, or restore it in MLflow")
+            created = self.client.create_run(found.experiment_id if found else self._create_experiment(experiment), tags=tags)
+        return self.run(created.info.run_id)
+
+    def run(self, run_id: str) -> Run:
+        """Return the run with this id.
+
+        Raises
+        ------
+        UserError
+            The server does not know it, or it is deleted.
+        """
+        try:
+            found = self.client.get_run(run_id) if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", run_id) else None
+        except MlflowException as error:
+            if not missing(error):
+                with translated(f"show run {run_id}"):
+                    raise
+            found = None
+        if found is None or found.info.lifecycle_stage == "deleted":
+            raise UserError(f"run {run_id:.64}", f"not on {uri()}", "check RUN_ID, or start afresh: make clean all")
+        info, data = found.info, found.data
+        return Run(info.run_id, info.experiment_id, info.status, data.params, data.metrics, data.tags)
+
+    @contextmanager
+    def open(self, run: Run) -> Iterator[None]:
+        """Keep the run RUNNING; on leaving it is FINISHED, FAILED by an exception, KILLED by a signal."""
+        try:
+            if run.status != "RUNNING":
+                with translated(f"reopen run {run.run_id}"):
+                    self.client.update_run(run.run_id, status="RUNNING")
+            yield
+        except BaseException as error:
+            with suppress(MlflowException):
+                self.client.set_terminated(run.run_id, "KILLED" if isinstance(error, Interrupted) else "FAILED")
+            raise
+        with translated(f"end run {run.run_id}"):
+            self.client.set_terminated(run.run_id, "FINISHED")
+
+    def log(
+        self,
+        run: Run,
+        *,
+        params: Mapping[str, object] | None = None,
+        metrics: Mapping[str, float] | None = None,
+        tags: Mapping[str, str] | None = None,
+        model_id: str | None = None,
+    ) -> None:
+        """Log everything at once; `metrics` are tied to the logged model `model_id` as well."""
+        now = int(time.time() * 1000)
+        all_params = [Param(name, str(value)[:6000]) for name, value in (params or {}).items()]
+        with translated(f"log to run {run.run_id}"):
+            self.client.log_batch(
+                run.run_id,
+                metrics=[Metric(name, value, now, 0, model_id=model_id) for name, value in (metrics or {}).items()],
+                params=all_params[:100],
+                tags=[RunTag(name, value) for name, value in (tags or {}).items()],
+            )
+            for start in range(100, len(all_params), 100):  # a request takes no more
+                self.client.log_batch(run.run_id, params=all_params[start : start + 100])
+
+    def log_data(self, run: Run, frame: pd.DataFrame, *, path: str, target: str, sha256: str) -> None:
+        """Log the data set under the first 36 digits of our own SHA-256: MLflow's digest skips rows past 10,000."""
+        with warnings.catch_warnings(), translated(f"log the data set of run {run.run_id}"):
+            warnings.simplefilter("ignore")  # integer columns: gaps are checked when read, not here
+            dataset = mlflow.data.from_pandas(
+                frame, source=path, targets=target, name=Path(path).stem, digest=sha256[:36]
+            )
+            self.client.log_inputs(run.run_id, [DatasetInput(dataset._to_mlflow_entity())])
+
+    def log_model(
+        self, run: Run, fitted: Pipeline, X: pd.DataFrame, *, params: Mapping[str, object], trusted: Sequence[str]
+    ) -> str:
+        """Log the fitted pipeline as skops with signature, input example, the lock's pins, and the lock.
+
+        Returns
+        -------
+        str
+            The logged model's id; its status is READY only once every file is on the server.
+
+        Raises
+        ------
+        UserError
+            The pipeline holds a type that is not trusted.
+        """
+        with translated(f"log the model of run {run.run_id}"), tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch, MODEL)
+            logged = self.client.create_logged_model(
+                run.experiment_id, MODEL, run.run_id, params={name: str(value)[:6000] for name, value in params.items()}
+            )
+            try:
+                skops.io.dump(fitted, Path(scratch, "probe.skops"))
+                checked_types(Path(scratch, "probe.skops"), trusted)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    mlflow.sklearn.save_model(
+                        fitted,
+                        folder,
+                        mlflow_model=Model(artifact_path=logged.artifact_location, run_id=run.run_id, model_id=logged.model_id),
+                        signature=mlflow.models.infer_signature(X, fitted.predict(X.head())),
+                        input_example=X.head(),
+                        pip_requirements=pins(*REQUIREMENTS),
+                        skops_trusted_types=list(trusted),
+                        extra_files=[str(LOCK)],
+                    )
+                self.client.log_model_artifacts(logged.model_id, str(folder))
+            except BaseException:
+                self.client.finalize_logged_model(logged.model_id, LoggedModelStatus.FAILED)
+                raise
+            self.client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
+            self.client.log_outputs(run.run_id, [LoggedModelOutput(logged.model_id, step=0)])
+        return logged.model_id
+
+    def model_id(self, run: Run) -> str:
+        """Return the id of the run's READY model.
+
+        Raises
+        ------
+        UserError
+            The run has none: it failed, was stopped, or logged something else.
+        """
+        with translated(f"find the model of run {run.run_id}"):
+            found = self.client.search_logged_models([run.experiment_id], f"source_run_id = '{run.run_id}'")
+        ready = [each.model_id for each in found if each.name == MODEL and each.status == LoggedModelStatus.READY]
+        if not ready:
+            raise UserError(f"run {run.run_id}", f"has no model that is READY (run status {run.status})", "make train")
+        return ready[0]
+
+    def load_model(self, model_id: str, trusted: Sequence[str]) -> tuple[Pipeline, pd.DataFrame]:
+        """Download a logged model and load it, after checking its types against `trusted`, not its own list.
+
+        Returns
+        -------
+        pipeline : Pipeline
+            The fitted pipeline.
+        example : pandas.DataFrame
+            The input example that was logged with it.
+
+        Raises
+        ------
+        UserError
+            It is not saved as skops, or holds a type that is not trusted.
+        """
+        with translated(f"download model {model_id}"), tempfile.TemporaryDirectory() as scratch:
+            try:
+                folder = Path(mlflow.artifacts.download_artifacts(f"models:/{model_id}", dst_path=scratch))
+            except (MlflowException, OSError) as error:
+                if isinstance(error, MlflowException) and not missing(error):
+                    raise
+                raise UserError(f"model {model_id}", "its files are gone", "train it again: make train FORCE=1") from None
+            types = checked_types(folder / "model.skops", trusted)
+            example = Model.load(folder).load_input_example(str(folder))
+            return skops.io.load(folder / "model.skops", trusted=types), example
+
+    def register(self, registry: Registry, run: Run, model_id: str, *, description: str, tags: Mapping[str, str]) -> str:
+        """Return the run's version of the registered model, made where there is none, with alias, stage and tags.
+
+        Every step can be repeated, and the alias, by which others load the model, comes last.
+        """
+        with translated(f"register run {run.run_id} as {registry.name}"):
+            with suppress(MlflowException):  # it exists; if it does not, the next step says why
+                self.client.create_registered_model(registry.name)
+            found = self.client.search_model_versions(f"name = '{registry.name}' and run_id = '{run.run_id}'")
+            version = min((each.version for each in found), key=int, default=None)
+            if version is None:
+                source = f"models:/{model_id}"
+                version = self.client.create_model_version(registry.name, source, run.run_id, model_id=model_id).version
+            self.client.update_model_version(registry.name, version, description)
+            for key, value in tags.items():
+                self.client.set_model_version_tag(registry.name, version, key, value)
+            if registry.stage:
+                self._set_stage(registry.name, version, registry.stage)
+            self.client.set_registered_model_alias(registry.name, registry.alias, version)
+        return str(version)
+
+    def _set_stage(self, name: str, version: str, stage: str) -> None:
+        """Set the stage where client and server still know stages; aliases are their successor."""
+        with warnings.catch_warnings(), suppress(AttributeError):
+            warnings.simplefilter("ignore", FutureWarning)
+            self.client.transition_model_version_stage(name, version, stage, archive_existing_versions=True)
+
+    def _create_experiment(self, name: str) -> str:
+        """Create an experiment; an embedded store keeps the artifacts beside its database."""
+        local = uri().startswith("sqlite:///")
+        location = (STORE / "artifacts").resolve().as_uri() if local else None
+        try:
+            return self.client.create_experiment(name, artifact_location=location)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":  # another run was faster
+                raise
+            return self.client.get_experiment_by_name(name).experiment_id
+
+
+def checked_types(path: Path, trusted: Sequence[str]) -> list[str]:
+    """Return the types in a skops file that need trust, all of them in `trusted`.
+
+    Raises
+    ------
+    UserError
+        One is not.
+    """
+    try:
+        found = skops.io.get_untrusted_types(file=path)
+    except Exception as error:  # a tampered archive fails in any way
+        raise UserError("model.skops", f"cannot be read: {first_line(error)}", "train it again: make train FORCE=1") from None
+    if strange := sorted(set(found) - set(trusted)):
+        fix = "if you trust it, name it in [model] trusted_types"
+        raise UserError("model.skops", f"holds the type '{strange[0]}', which nobody vouches for", fix)
+    return found
+

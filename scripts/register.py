@@ -1,0 +1,76 @@
+"""Register: ask the gate once more, check that the model is whole, and give it a version and an alias."""
+
+import time
+
+from scripts.pipeline import config as configuration
+from scripts.pipeline import gate, model, receipt
+from scripts.pipeline.errors import GateRefused, UserError
+from scripts.pipeline.tracking import Run, Tracking, page, uri
+
+PROVENANCE = tuple(f"modelmake.{part}" for part in "git.commit git.dirty image lock data config runner".split())
+
+
+def describe(run: Run, config: configuration.Config, verdict: gate.Verdict) -> str:
+    """Return what a person reads beside the version."""
+    commit = run.tags.get("modelmake.git.commit", "no commit")[:12]
+    dirty = " with uncommitted changes" if run.tags.get("modelmake.git.dirty") == "true" else ""
+    return (
+        f"{config.model.estimator.rpartition('.')[2]} trained on {config.data.path} "
+        f"({run.metrics.get('train_rows', 0):.0f} rows, {run.metrics.get('test_rows', 0):.0f} held out).\n\n"
+        f"{verdict.reason[0].upper()}{verdict.reason[1:]}.\n\nCommit {commit}{dirty}, run {run.run_id}."
+    )
+
+
+def version_tags(run: Run, verdict: gate.Verdict) -> dict[str, str]:
+    """Return the version's tags: verdict, metrics and where the run came from."""
+    found = {name: run.tags[name] for name in PROVENANCE if name in run.tags}
+    return found | {name: f"{value:.6g}" for name, value in run.metrics.items()} | {"modelmake.verdict": verdict.verdict}
+
+
+def register(tracking: Tracking, run: Run, config: configuration.Config, verdict: gate.Verdict) -> str:
+    """Give the run's model a version, or find the one that it has, and return its number."""
+    with tracking.open(run):
+        model_id = tracking.model_id(run)
+        trusted = (*model.TRUSTED_TYPES, *config.model.trusted_types)
+        pipeline, example = tracking.load_model(model_id, trusted)
+        if len(pipeline.predict(example)) != len(example):
+            raise UserError(f"model {model_id}", "does not predict a value a row", "mend the estimator's predict")
+        return tracking.register(
+            config.registry,
+            run,
+            model_id,
+            description=describe(run, config, verdict),
+            tags=version_tags(run, verdict),
+        )
+
+
+def main() -> None:
+    """Leave one version with its alias, and build/register.json."""
+    started = time.monotonic()
+    config = configuration.load()
+    run_id = receipt.chosen_run_id() or receipt.Evaluate.read().run_id
+    tracking = Tracking()
+    run = tracking.run(run_id)
+    tracking.model_id(run)
+    estimate = gate.recall(config.gate, run.metrics)
+    if estimate is None:
+        raise UserError(f"run {run_id}", f"has no {config.gate.metric} on held-out rows", f"make evaluate RUN_ID={run_id}")
+    verdict = gate.judge(config.gate, estimate)
+    name, alias, version, url = config.registry.name, config.registry.alias, None, ""
+    if verdict.passed:
+        version = register(tracking, run, config, verdict)
+        url = page(f"models/{name}/versions/{version}")
+        print(f"version {version} of {name}, alias {alias}\nurl     {url}")
+    else:
+        print(f"below threshold. Not registering. {verdict.reason}")
+        if config.gate.on_refusal == "fail":
+            raise GateRefused(f"run {run_id}", verdict.reason, "[gate] in pipeline.toml holds the threshold")
+    receipt.Register(
+        **receipt.common("register", started),
+        tracking_uri=uri(),
+        run_id=run_id,
+        name=name,
+        version=version,
+        alias=alias if version else None,
+        url=url,
+    ).write()

@@ -1,0 +1,56 @@
+"""Train: read the data, split it, fit the estimator, and log all of it to MLflow."""
+
+import random
+import time
+
+import numpy as np
+from sklearn.base import is_classifier
+
+from scripts.pipeline import config as configuration
+from scripts.pipeline import data, model, provenance, receipt
+from scripts.pipeline.tracking import Tracking, uri
+
+
+def main() -> None:
+    """Leave a FINISHED run with a READY model, and build/train.json."""
+    started = time.monotonic()
+    config = configuration.load()
+    data_sha256 = data.fingerprint(config.data)
+    frame = data.read(config.data)
+    random.seed(config.seed)
+    np.random.seed(config.seed)
+    estimator = model.estimator(config.model, seed=config.seed)
+    classifier = is_classifier(estimator)
+    config.gate.check(classifier=classifier)
+    split = data.split(frame, config.data, seed=config.seed, classifier=classifier)
+    unfitted = model.pipeline(estimator, split.X_train)
+
+    tracking = Tracking()
+    run = tracking.create_run(config.experiment, provenance.tags("train", data_sha256, config.training_sha256))
+    url = run.url
+    print(f"run     {run.run_id}\nurl     {url}", flush=True)
+    with tracking.open(run):
+        rows, features = split.X_train.shape
+        print(f"fit     {type(estimator).__name__} on {rows} rows, {features} features", flush=True)
+        fit_started = time.monotonic()
+        fitted = model.fit(unfitted, split.X_train, split.y_train)
+        seconds = time.monotonic() - fit_started
+        params = estimator.get_params() | {
+            "estimator": config.model.estimator,
+            "seed": config.seed,
+            "test_size": config.data.test_size,
+            "stratify": config.data.stratify,
+        }
+        tracking.log(run, params=params, metrics={"fit_seconds": seconds, "train_rows": rows, "test_rows": len(split.X_test)})
+        tracking.log_data(run, frame, path=config.data.path, target=config.data.target, sha256=data_sha256)
+        trusted = (*model.TRUSTED_TYPES, *config.model.trusted_types)
+        model_id = tracking.log_model(run, fitted, split.X_train, params=params, trusted=trusted)
+    print(f"model   {model_id}, fitted in {seconds:.2f} s")
+    receipt.Train(
+        **receipt.common("train", started),
+        tracking_uri=uri(),
+        run_id=run.run_id,
+        model_id=model_id,
+        url=url,
+        data_sha256=data_sha256,
+    ).write()
