@@ -58,9 +58,12 @@ export register_inputs := scripts/register.py $(call parts,errors config provena
 
 # A stage's predecessor, unless the caller names a run in its place.
 before = $(if $(RUN_ID),$(filter $(patsubst %,build/%.json,$(goals)),$(1)),$(1))
-# FORCE=1 is for the targets that were named.
-forced := $(if $(FORCE),$(if $(filter all,$(goals)),lint test train evaluate register,$(goals)))
+# FORCE=1 is for the targets that were named; ARGS asks for a run too.
+forced := $(if $(FORCE)$(ARGS),$(if $(filter all,$(goals)),lint test train evaluate register,$(goals)))
 $(patsubst %,build/%.json,$(forced)): FORCE
+
+started = $(eval $(basename $(@F)).ran := 1)echo "▸ $(basename $(@F))"
+up_to_date = $(if $($@.ran),,echo "$@: up to date (FORCE=1 runs it anyway)")
 
 .PHONY: help
 help: ## this page
@@ -78,29 +81,34 @@ endif
 
 .PHONY: lint
 lint: build/lint.json ## every linter, no network; writes nothing
+	@$(up_to_date)
 
 .PHONY: format
-format: $(environment) ## let ruff and mbake put the code in order
+format: $(environment) ## let ruff put the code in order
 	@$(RUN) scripts/format.sh
 
 .PHONY: test
 test: build/test.json ## all tests; those that need an engine say so where there is none
+	@$(up_to_date)
 
 .PHONY: train
 train: build/train.json ## fit the estimator, log it to MLflow
+	@$(up_to_date)
 
 .PHONY: evaluate
 evaluate: build/evaluate.json ## score it on held-out rows, ask the gate
+	@$(up_to_date)
 
 .PHONY: register
 register: build/register.json ## give it a version and an alias, if the gate lets it pass
+	@$(up_to_date)
 
 build/lint.json: build/lint.inputs | $(environment)
-	@echo "▸ lint"
+	@$(started)
 	@$(RUN) python -m scripts lint
 
 build/test.json: build/test.inputs | $(environment)
-	@echo "▸ test"
+	@$(started)
 	@$(RUN) python -m scripts test
 	@$(if $(filter docker,$(runner)),docker/stack.sh)
 
@@ -111,15 +119,15 @@ format: access = writable
 lock: access = outside
 
 build/train.json: build/train.inputs | $(environment)
-	@echo "▸ train"
+	@$(started)
 	@$(RUN) python -m scripts train
 
 build/evaluate.json: build/evaluate.inputs $(call before,build/train.json) | $(environment)
-	@echo "▸ evaluate"
+	@$(started)
 	@$(RUN) python -m scripts evaluate
 
 build/register.json: build/register.inputs $(call before,build/evaluate.json) | $(environment)
-	@echo "▸ register"
+	@$(started)
 	@$(RUN) python -m scripts register
 
 build/summary.txt: build/lint.json build/test.json build/register.json | $(environment)

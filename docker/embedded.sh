@@ -12,7 +12,10 @@ listening() { .venv/bin/python -c "import socket; socket.create_connection(('127
 
 down() {
   ! running || kill "$(cat .mlflow/server.pid)"
-  for _ in $(seq 50); do running && sleep 0.1 || break; done
+  for _ in $(seq 50); do
+    running || break
+    sleep 0.1
+  done
   rm -f .mlflow/server.pid .mlflow/server.url
 }
 up() {

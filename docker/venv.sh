@@ -22,5 +22,5 @@ sed -n '/^uv==/,/^ *#/p' "$lock" >"$scratch/uv.txt"
   die pip "cannot install uv" "offline? behind a proxy or a company CA, set HTTPS_PROXY and SSL_CERT_FILE"
 
 "$scratch/uv/bin/uv" venv -q --clear --python "$python" "$target"
-"$scratch/uv/bin/uv" pip install -q --python "$target/bin/python" --require-hashes ${COMPILE:---compile-bytecode} -r "$lock"
+"$scratch/uv/bin/uv" pip install -q --python "$target/bin/python" --require-hashes "${COMPILE:---compile-bytecode}" -r "$lock"
 cp "$lock" "$target/lock.txt"

@@ -3,7 +3,7 @@
 import importlib
 
 for name in """
-    coverage docker hypothesis.strategies matplotlib.pyplot mbake.cli mlflow.cli mlflow.data mlflow.models
+    coverage docker hypothesis.strategies matplotlib.pyplot mlflow.cli mlflow.data mlflow.models
     mlflow.pyfunc mlflow.pyfunc.scoring_server mlflow.server.fastapi_app mlflow.server.handlers
     mlflow.sklearn mlflow.store.artifact.mlflow_artifacts_repo mlflow.store.db.utils mlflow.tracking
     pandas pyarrow.dataset pyarrow.parquet pytest rich.progress sklearn.calibration sklearn.compose

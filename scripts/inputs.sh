@@ -34,7 +34,7 @@ list() {
       list=${stage}_inputs
       tr ' ' '\n' <<<"${!list}" | files
       echo docker/requirements.txt | files
-      echo "$(hash <<<"$(sed 's#//[^/@]*@#//#' <<<"$TRACKING")") tracking server"
+      echo "$(sed 's#//[^/@]*@#//#' <<<"$TRACKING" | hash) tracking server"
       [ "$stage" = train ] || echo "$(hash <<<"${RUN_ID:-}") RUN_ID"
       ;;
   esac

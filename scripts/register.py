@@ -7,7 +7,7 @@ from scripts.pipeline import gate, model, receipt
 from scripts.pipeline.errors import GateRefused, UserError
 from scripts.pipeline.tracking import Run, Tracking, page, uri
 
-PROVENANCE = tuple(f"modelmake.{part}" for part in "git.commit git.dirty image lock data config runner".split())
+PROVENANCE = ("git.commit", "git.dirty", "image", "lock", "data", "config", "runner")
 
 
 def describe(run: Run, config: configuration.Config, verdict: gate.Verdict) -> str:
@@ -23,8 +23,9 @@ def describe(run: Run, config: configuration.Config, verdict: gate.Verdict) -> s
 
 def version_tags(run: Run, verdict: gate.Verdict) -> dict[str, str]:
     """Return the version's tags: verdict, metrics and where the run came from."""
-    found = {name: run.tags[name] for name in PROVENANCE if name in run.tags}
-    return found | {name: f"{value:.6g}" for name, value in run.metrics.items()} | {"modelmake.verdict": verdict.verdict}
+    origin = {f"modelmake.{name}": run.tags.get(f"modelmake.{name}", "unknown") for name in PROVENANCE}
+    metrics = {name: f"{value:.6g}" for name, value in run.metrics.items()}
+    return origin | metrics | {"modelmake.verdict": verdict.verdict}
 
 
 def register(tracking: Tracking, run: Run, config: configuration.Config, verdict: gate.Verdict) -> str:
@@ -54,7 +55,8 @@ def main() -> None:
     tracking.model_id(run)
     estimate = gate.recall(config.gate, run.metrics)
     if estimate is None:
-        raise UserError(f"run {run_id}", f"has no {config.gate.metric} on held-out rows", f"make evaluate RUN_ID={run_id}")
+        what = f"has no {config.gate.metric} on held-out rows"
+        raise UserError(f"run {run_id}", what, f"make evaluate RUN_ID={run_id}")
     verdict = gate.judge(config.gate, estimate)
     name, alias, version, url = config.registry.name, config.registry.alias, None, ""
     if verdict.passed:

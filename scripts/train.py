@@ -41,7 +41,9 @@ def main() -> None:
             "test_size": config.data.test_size,
             "stratify": config.data.stratify,
         }
-        tracking.log(run, params=params, metrics={"fit_seconds": seconds, "train_rows": rows, "test_rows": len(split.X_test)})
+        tracking.log(
+            run, params=params, metrics={"fit_seconds": seconds, "train_rows": rows, "test_rows": len(split.X_test)}
+        )
         tracking.log_data(run, frame, path=config.data.path, target=config.data.target, sha256=data_sha256)
         trusted = (*model.TRUSTED_TYPES, *config.model.trusted_types)
         model_id = tracking.log_model(run, fitted, split.X_train, params=params, trusted=trusted)

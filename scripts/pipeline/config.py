@@ -64,13 +64,16 @@ class Gate(Section):
             raise ValueError(f"no metric '{name}'|{suggestion(name, METRICS)}")
         return name
 
-
     def check(self, *, classifier: bool) -> None:
         """Raise UserError where a classifier is to be gated by a regressor's metric, or the other way round."""
         fitting = CLASSIFICATION_METRICS if classifier else REGRESSION_METRICS
         if self.metric not in fitting:
             kind = "classifier" if classifier else "regressor"
-            raise UserError("pipeline.toml: gate.metric", f"'{self.metric}' does not score a {kind}", f"one of: {', '.join(fitting)}")
+            raise UserError(
+                "pipeline.toml: gate.metric",
+                f"'{self.metric}' does not score a {kind}",
+                f"one of: {', '.join(fitting)}",
+            )
 
 
 class Registry(Section):
@@ -113,6 +116,7 @@ def load(path: Path = Path("pipeline.toml")) -> Config:
     ------
     UserError
         The file is missing, is not TOML, or a key is unknown, missing or of the wrong type or value.
+
     """
     try:
         return Config.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))

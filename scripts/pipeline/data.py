@@ -41,6 +41,7 @@ def read(config: Data) -> pd.DataFrame:
     ------
     UserError
         The file is missing, empty or unreadable, or the target column is missing or has gaps.
+
     """
     path = _existing(config)
     reader = READERS.get(path.suffix.lower())
@@ -62,6 +63,7 @@ def split(frame: pd.DataFrame, config: Data, *, seed: int, classifier: bool) -> 
     Parameters
     ----------
     frame : pandas.DataFrame of shape (n_rows, n_features + 1)
+        As `read` returns it.
     config : Data
         Names the target, the held-out share and whether to stratify by class.
     seed : int
@@ -73,6 +75,7 @@ def split(frame: pd.DataFrame, config: Data, *, seed: int, classifier: bool) -> 
     ------
     UserError
         A target with one class, a class too small to stratify, or too few rows.
+
     """
     X, y = frame.drop(columns=config.target), frame[config.target]
     if classifier:
@@ -92,7 +95,9 @@ def split(frame: pd.DataFrame, config: Data, *, seed: int, classifier: bool) -> 
 def _existing(config: Data) -> Path:
     path = Path(config.path)
     if not path.is_file():
-        raise UserError("pipeline.toml: data.path", f"no file '{config.path}'", "a path beside the Makefile, or absolute")
+        raise UserError(
+            "pipeline.toml: data.path", f"no file '{config.path}'", "a path beside the Makefile, or absolute"
+        )
     if path.stat().st_size == 0:
         raise UserError(config.path, "the file is empty", "a header line and rows are expected")
     return path

@@ -16,6 +16,7 @@ class PipelineError(Exception):
         What is wrong, with the offending value.
     fix : str
         What to do about it.
+
     """
 
     exit_code = 1

@@ -31,9 +31,12 @@ def judge(gate: Gate, estimate: Estimate | None) -> Verdict:
         Metric and threshold; higher is better in every metric.
     estimate : Estimate or None
         The metric's value on the held-out rows, None where it was not computed.
+
     """
     if estimate is None or math.isnan(estimate.value):
-        return Verdict("refuse", f"{gate.metric} is not known on the held-out rows, so it is not above {gate.threshold:g}")
+        return Verdict(
+            "refuse", f"{gate.metric} is not known on the held-out rows, so it is not above {gate.threshold:g}"
+        )
     passed = estimate.value > gate.threshold
     relation = "above" if passed else "not above"
     reason = f"{gate.metric} {estimate} is {relation} the threshold {gate.threshold:g}"

@@ -29,6 +29,7 @@ class Predictions:
         Probabilities, where the estimator gives them.
     classes : ndarray of shape (n_classes,) or None
         The classes known from training, in the order of `y_proba`'s columns; None for a regressor.
+
     """
 
     y_true: np.ndarray
@@ -84,12 +85,14 @@ def bootstrap(p: Predictions, metric: str, *, seed: int, resamples: int = RESAMP
     Parameters
     ----------
     p : Predictions
+        Of n_rows rows.
     metric : str
         One of `names(...)`.
     seed : int
         The same seed and predictions give the same interval.
     resamples : int
         Number of bootstrap resamples.
+
     """
     rng = np.random.default_rng(seed)
     value = scores(p)[metric]

@@ -12,7 +12,6 @@ from sklearn.preprocessing import OneHotEncoder
 from scripts.pipeline.config import Model
 from scripts.pipeline.errors import UserError, first_line, suggestion
 
-
 # What skops finds in fitted scikit-learn estimators and does not trust by itself: none of them runs code on
 # load. `[model] trusted_types` adds the user's own.
 TRUSTED_TYPES = (
@@ -42,6 +41,7 @@ def estimator(config: Model, *, seed: int) -> BaseEstimator:
     ------
     UserError
         It can't be imported, refuses a parameter, or is no scikit-learn estimator.
+
     """
     factory = _imported(config.estimator)
     try:
@@ -60,8 +60,10 @@ def pipeline(unfitted: BaseEstimator, X: pd.DataFrame) -> Pipeline:
     Parameters
     ----------
     unfitted : estimator
+        As `estimator` returns it.
     X : pandas.DataFrame of shape (n_rows, n_features)
         Only its column types are looked at.
+
     """
     text = [column for column, dtype in X.dtypes.items() if dtype.kind not in "biuf"]
     if not text:
@@ -78,6 +80,7 @@ def fit(unfitted: Pipeline, X: pd.DataFrame, y: pd.Series) -> Pipeline:
     ------
     UserError
         scikit-learn refuses the parameters or the values in the data.
+
     """
     try:
         return unfitted.fit(X, y)

@@ -47,6 +47,7 @@ class Receipt(BaseModel):
         ------
         UserError
             It is not there, or not what this version of modelmake writes.
+
         """
         path = BUILD / f"{cls.stage}.json"
         try:

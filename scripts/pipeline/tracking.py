@@ -55,7 +55,9 @@ def translated(what: str) -> Iterator[None]:
             raise TrackingError(uri(), f"{reason} while trying to {what}", fix) from None
         raise TrackingError(uri(), f"refused to {what}: {text}", "see the server's log: make logs") from None
     except OSError as error:
-        raise TrackingError(uri(), f"failed to {what}: {first_line(error)}", "see the server's log: make logs") from None
+        raise TrackingError(
+            uri(), f"failed to {what}: {first_line(error)}", "see the server's log: make logs"
+        ) from None
 
 
 def missing(error: MlflowException) -> bool:
@@ -90,6 +92,7 @@ class Tracking:
         ------
         TrackingError
             No answer, or a refusal.
+
         """
         address = os.environ.get("MLFLOW_TRACKING_URI") or uri()
         if address.startswith("sqlite:///"):
@@ -97,7 +100,9 @@ class Tracking:
         logging.getLogger("mlflow").setLevel(logging.ERROR)
         mlflow.set_tracking_uri(address)
         self.client = mlflow.MlflowClient(address)
-        patient = {name: os.environ.get(name) for name in ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT")}
+        patient = {
+            name: os.environ.get(name) for name in ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT")
+        }
         os.environ.update(dict(zip(patient, ("0", "10"), strict=True)))
         try:
             with translated("answer"):
@@ -113,7 +118,9 @@ class Tracking:
             if found is not None and found.lifecycle_stage == "deleted":
                 what = f"experiment '{experiment}' is deleted on {uri()}"
                 raise UserError("pipeline.toml: experiment", what, "choose another name, or restore it in MLflow")
-            created = self.client.create_run(found.experiment_id if found else self._create_experiment(experiment), tags=tags)
+            created = self.client.create_run(
+                found.experiment_id if found else self._create_experiment(experiment), tags=tags
+            )
         return self.run(created.info.run_id)
 
     def run(self, run_id: str) -> Run:
@@ -123,6 +130,7 @@ class Tracking:
         ------
         UserError
             The server does not know it, or it is deleted.
+
         """
         try:
             found = self.client.get_run(run_id) if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", run_id) else None
@@ -196,6 +204,7 @@ class Tracking:
         ------
         UserError
             The pipeline holds a type that is not trusted.
+
         """
         with translated(f"log the model of run {run.run_id}"), tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch, MODEL)
@@ -210,7 +219,9 @@ class Tracking:
                     mlflow.sklearn.save_model(
                         fitted,
                         folder,
-                        mlflow_model=Model(artifact_path=logged.artifact_location, run_id=run.run_id, model_id=logged.model_id),
+                        mlflow_model=Model(
+                            artifact_path=logged.artifact_location, run_id=run.run_id, model_id=logged.model_id
+                        ),
                         signature=mlflow.models.infer_signature(X, fitted.predict(X.head())),
                         input_example=X.head(),
                         pip_requirements=pins(*REQUIREMENTS),
@@ -232,6 +243,7 @@ class Tracking:
         ------
         UserError
             The run has none: it failed, was stopped, or logged something else.
+
         """
         with translated(f"find the model of run {run.run_id}"):
             found = self.client.search_logged_models([run.experiment_id], f"source_run_id = '{run.run_id}'")
@@ -254,6 +266,7 @@ class Tracking:
         ------
         UserError
             It is not saved as skops, or holds a type that is not trusted.
+
         """
         with translated(f"download model {model_id}"), tempfile.TemporaryDirectory() as scratch:
             try:
@@ -261,12 +274,16 @@ class Tracking:
             except (MlflowException, OSError) as error:
                 if isinstance(error, MlflowException) and not missing(error):
                     raise
-                raise UserError(f"model {model_id}", "its files are gone", "train it again: make train FORCE=1") from None
+                raise UserError(
+                    f"model {model_id}", "its files are gone", "train it again: make train FORCE=1"
+                ) from None
             types = checked_types(folder / "model.skops", trusted)
             example = Model.load(folder).load_input_example(str(folder))
             return skops.io.load(folder / "model.skops", trusted=types), example
 
-    def register(self, registry: Registry, run: Run, model_id: str, *, description: str, tags: Mapping[str, str]) -> str:
+    def register(
+        self, registry: Registry, run: Run, model_id: str, *, description: str, tags: Mapping[str, str]
+    ) -> str:
         """Return the run's version of the registered model, made where there is none, with alias, stage and tags.
 
         Every step can be repeated, and the alias, by which others load the model, comes last.
@@ -312,13 +329,15 @@ def checked_types(path: Path, trusted: Sequence[str]) -> list[str]:
     ------
     UserError
         One is not.
+
     """
     try:
         found = skops.io.get_untrusted_types(file=path)
     except Exception as error:  # a tampered archive fails in any way
-        raise UserError("model.skops", f"cannot be read: {first_line(error)}", "train it again: make train FORCE=1") from None
+        raise UserError(
+            "model.skops", f"cannot be read: {first_line(error)}", "train it again: make train FORCE=1"
+        ) from None
     if strange := sorted(set(found) - set(trusted)):
         fix = "if you trust it, name it in [model] trusted_types"
         raise UserError("model.skops", f"holds the type '{strange[0]}', which nobody vouches for", fix)
     return found
-
