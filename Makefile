@@ -3,7 +3,7 @@
 RUNNER ?= ## docker (in the pinned image) or host (in .venv, from the same lock); unset: docker where an engine answers
 MLFLOW_TRACKING_URI ?= ## an MLflow server of yours; unset: the one that `make up` starts
 MLFLOW_PORT ?= ## that one's port on localhost; unset: the port that it has, or 5000
-RUN_ID ?= $(MLFLOW_RUN_ID) ## the run to evaluate or register, where build/ holds no receipt of it
+RUN_ID ?= ## the run to evaluate or register, where build/ holds no receipt of it (or MLFLOW_RUN_ID)
 FORCE ?= ## 1 runs the named targets even if nothing has changed
 ARGS ?= ## pytest's own options: make test ARGS='-k gate -x'
 UPGRADE ?= ## 1 lets `make lock` take the newest versions
@@ -27,11 +27,10 @@ ifeq ($(runner),image)
   why_runner := in the image already
 else ifeq ($(runner),docker)
   export COMPOSE_PROJECT_NAME := modelmake-$(shell pwd -P | git hash-object --stdin | cut -c1-8)
-  export MODELMAKE_IMAGE := $(shell docker/image.sh name)
   RUN = docker/run.sh $(access)
   environment := image
   server := docker/compose.sh
-  why_runner := $(MODELMAKE_IMAGE), engine $(engine) answers
+  why_runner := engine $(engine) answers; image $(shell docker/image.sh name)
 else ifeq ($(runner),host)
   RUN = env PATH="$(CURDIR)/.venv/bin:$$PATH"
   export MLFLOW_DISABLE_TELEMETRY := true
@@ -48,6 +47,7 @@ ifneq ($(filter-out help clean distclean doctor engine base up down logs why,$(g
   $(info runner: $(runner) ($(why_runner)))
 endif
 local_tracking := $(if $(filter docker,$(runner)),compose $(COMPOSE_PROJECT_NAME),embedded .mlflow)
+export RUNNING_IN := $(runner)
 export TRACKING := $(or $(strip $(MLFLOW_TRACKING_URI)),$(local_tracking))
 
 # What each stage reads, beside pipeline.toml, the data and the lock (tests/test_house.py keeps these lists true).
@@ -57,13 +57,13 @@ export evaluate_inputs := scripts/evaluate.py $(call parts,errors config provena
 export register_inputs := scripts/register.py $(call parts,errors config provenance model metrics gate tracking receipt)
 
 # A stage's predecessor, unless the caller names a run in its place.
-before = $(if $(RUN_ID),$(filter $(patsubst %,build/%.json,$(goals)),$(1)),$(1))
+before = $(if $(RUN_ID)$(MLFLOW_RUN_ID),$(filter $(patsubst %,build/%.json,$(goals)),$(1)),$(1))
 # FORCE=1 is for the targets that were named; ARGS asks for a run too.
 forced := $(if $(FORCE)$(ARGS),$(if $(filter all,$(goals)),lint test train evaluate register,$(goals)))
 $(patsubst %,build/%.json,$(forced)): FORCE
 
-started = $(eval $(basename $(@F)).ran := 1)echo "▸ $(basename $(@F))"
-up_to_date = $(if $($@.ran),,echo "$@: up to date (FORCE=1 runs it anyway)")
+stage = $(foreach name,$(1),$(eval $(name).ran := 1))echo "▸ $(firstword $(1))"; $(RUN) python -m scripts $(1)
+up_to_date = $(if $($@.ran),:,echo "$@: up to date (FORCE=1 runs it anyway)")
 
 .PHONY: help
 help: ## this page
@@ -77,6 +77,8 @@ all: build/summary.txt ## lint, test, train, evaluate, register, and say what ca
 ifneq ($(filter all,$(goals)),)
 build/train.json: | build/lint.json build/test.json
 override RUN_ID :=
+unexport MLFLOW_RUN_ID
+override MLFLOW_RUN_ID :=
 endif
 
 .PHONY: lint
@@ -104,12 +106,10 @@ register: build/register.json ## give it a version and an alias, if the gate let
 	@$(up_to_date)
 
 build/lint.json: build/lint.inputs | $(environment)
-	@$(started)
-	@$(RUN) python -m scripts lint
+	@$(call stage,lint)
 
 build/test.json: build/test.inputs | $(environment)
-	@$(started)
-	@$(RUN) python -m scripts test
+	@$(call stage,test)
 	@$(if $(filter docker,$(runner)),docker/stack.sh)
 
 # What a container may reach and write (docker/run.sh); sealed: no network, nothing but build/.
@@ -118,23 +118,24 @@ build/train.json build/evaluate.json build/register.json shell: access = mlflow
 format: access = writable
 lock: access = outside
 
-build/train.json: build/train.inputs | $(environment)
-	@$(started)
-	@$(RUN) python -m scripts train
+# Stages that follow one another share a process, which imports once what takes longer to import than to run.
+# So a stage's recipe is empty where its predecessor's has just run.
+register_follows := $(if $(filter register all,$(goals)),register)
+evaluate_follows := $(if $(register_follows)$(filter evaluate,$(goals)),evaluate)
+build/train.json: build/train.inputs | $(patsubst %,build/%.inputs,$(evaluate_follows) $(register_follows)) $(environment)
+	@$(call stage,train $(evaluate_follows) $(register_follows))
 
 build/evaluate.json: build/evaluate.inputs $(call before,build/train.json) | $(environment)
-	@$(started)
-	@$(RUN) python -m scripts evaluate
+	@$(if $(evaluate.ran),:,$(call stage,evaluate $(register_follows)))
 
 build/register.json: build/register.inputs $(call before,build/evaluate.json) | $(environment)
-	@$(started)
-	@$(RUN) python -m scripts register
+	@$(if $(register.ran),:,$(call stage,register))
 
 build/summary.txt: build/lint.json build/test.json build/register.json | $(environment)
 	@$(RUN) python -m scripts summary
 
 # Hashes of a stage's inputs; its date changes only when one of them did, so it is what Make compares.
-build/%.inputs: FORCE
+build/%.inputs: FORCE | $(environment)
 	@scripts/inputs.sh $*
 
 .PHONY: why

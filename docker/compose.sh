@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # The compose server: up, down, logs, purge; `ensure` starts it only if need be. up and ensure print its URL last.
-# Needs docker with compose, and from the Makefile COMPOSE_PROJECT_NAME and MODELMAKE_IMAGE.
+# Needs docker with compose, and from the Makefile COMPOSE_PROJECT_NAME.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+export MODELMAKE_IMAGE=${MODELMAKE_IMAGE:-$(docker/image.sh name)}
 die() { echo "error: $1: $2 ($3)" >&2; exit 2; }
 container="$COMPOSE_PROJECT_NAME-mlflow-1"
 port=$(docker inspect -f '{{with index .HostConfig.PortBindings "5000/tcp"}}{{(index . 0).HostPort}}{{end}}' "$container" 2>/dev/null || true)

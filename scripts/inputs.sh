@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Leaves build/$1.inputs: "hash name" for all that stage $1 reads, written only when something changed.
-# Needs git, and from the Makefile the lists of files (train_inputs …), TRACKING and MODELMAKE_IMAGE.
+# Needs git, and from the Makefile the lists of files (train_inputs …), TRACKING and RUNNING_IN.
 set -euo pipefail
 stage=$1
 cd "$(dirname "$0")/.."
@@ -34,11 +34,12 @@ list() {
       list=${stage}_inputs
       tr ' ' '\n' <<<"${!list}" | files
       echo docker/requirements.txt | files
-      echo "$(sed 's#//[^/@]*@#//#' <<<"$TRACKING" | hash) tracking server"
-      [ "$stage" = train ] || echo "$(hash <<<"${RUN_ID:-}") RUN_ID"
+      echo "$(hash <<<"${TRACKING/\/\/*@/\/\/}") tracking server" # a new password is no new server
+      [ "$stage" = train ] || echo "$(hash <<<"${RUN_ID:-${MLFLOW_RUN_ID:-}}") RUN_ID"
       ;;
   esac
-  echo "$(hash <<<"${MODELMAKE_IMAGE:-host}") image"
+  [ "$RUNNING_IN" != docker ] || RUNNING_IN=$(docker/image.sh name)
+  echo "$(hash <<<"$RUNNING_IN") image"
 }
 
 mkdir -p build

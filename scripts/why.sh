@@ -13,7 +13,8 @@ reason() { # why stage $1 would run; nothing if it would not
     grep -qF "\"$name\": " "$receipt" && echo "$name changed" || echo "$name is new"
     return
   done <"build/$1.inputs"
-  [ "$(grep -cE '^    "' "$receipt")" -le "$(wc -l <"build/$1.inputs")" ] || echo "an input is gone"
+  [ "$(awk '/^  "inputs"/ { on = 1; next } /^  }/ { on = 0 } on' "$receipt" | wc -l)" -le "$(wc -l <"build/$1.inputs")" ] ||
+    echo "an input is gone"
 }
 
 upstream=

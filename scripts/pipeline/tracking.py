@@ -17,6 +17,7 @@ import mlflow.sklearn
 import pandas as pd
 import skops.io
 from mlflow.entities import DatasetInput, LoggedModelOutput, LoggedModelStatus, Metric, Param, RunTag
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from sklearn.pipeline import Pipeline
@@ -98,6 +99,7 @@ class Tracking:
         if address.startswith("sqlite:///"):
             Path(address.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
         logging.getLogger("mlflow").setLevel(logging.ERROR)
+        os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # it prints the address in the container
         mlflow.set_tracking_uri(address)
         self.client = mlflow.MlflowClient(address)
         patient = {
@@ -292,23 +294,29 @@ class Tracking:
             with suppress(MlflowException):  # it exists; if it does not, the next step says why
                 self.client.create_registered_model(registry.name)
             found = self.client.search_model_versions(f"name = '{registry.name}' and run_id = '{run.run_id}'")
-            version = min((each.version for each in found), key=int, default=None)
+            version = min(found, key=lambda each: int(each.version), default=None)
             if version is None:
                 source = f"models:/{model_id}"
-                version = self.client.create_model_version(registry.name, source, run.run_id, model_id=model_id).version
-            self.client.update_model_version(registry.name, version, description)
-            for key, value in tags.items():
-                self.client.set_model_version_tag(registry.name, version, key, value)
-            if registry.stage:
-                self._set_stage(registry.name, version, registry.stage)
-            self.client.set_registered_model_alias(registry.name, registry.alias, version)
-        return str(version)
+                version = self.client.create_model_version(
+                    registry.name, source, run.run_id, dict(tags), description=description, model_id=model_id
+                )
+            if version.description != description:
+                self.client.update_model_version(registry.name, version.version, description)
+            for key, value in tags.items() - version.tags.items():
+                self.client.set_model_version_tag(registry.name, version.version, key, value)
+            self._set_stage(registry, version)
+            self.client.set_registered_model_alias(registry.name, registry.alias, version.version)
+        return str(version.version)
 
-    def _set_stage(self, name: str, version: str, stage: str) -> None:
+    def _set_stage(self, registry: Registry, version: ModelVersion) -> None:
         """Set the stage where client and server still know stages; aliases are their successor."""
+        if registry.stage in (None, version.current_stage):
+            return
         with warnings.catch_warnings(), suppress(AttributeError):
             warnings.simplefilter("ignore", FutureWarning)
-            self.client.transition_model_version_stage(name, version, stage, archive_existing_versions=True)
+            self.client.transition_model_version_stage(
+                registry.name, version.version, registry.stage, archive_existing_versions=True
+            )
 
     def _create_experiment(self, name: str) -> str:
         """Create an experiment; an embedded store keeps the artifacts beside its database."""
