@@ -15,7 +15,13 @@ python() {
   done
   return 1
 }
-port() { ! (exec 3<>"/dev/tcp/127.0.0.1/${MLFLOW_PORT:-5000}") 2>/dev/null && echo "${MLFLOW_PORT:-5000} is free" || docker ps --filter "publish=${MLFLOW_PORT:-5000}" --format "${MLFLOW_PORT:-5000} is {{.Names}}'s"; }
+port() {
+  if (exec 3<>"/dev/tcp/127.0.0.1/${MLFLOW_PORT:-5000}") 2>/dev/null; then
+    docker ps --filter "publish=${MLFLOW_PORT:-5000}" --format "${MLFLOW_PORT:-5000} is {{.Names}}'s"
+  else
+    echo "${MLFLOW_PORT:-5000} is free"
+  fi
+}
 room() { df -Pk . | awk 'NR == 2 && $4 > 4e6 { printf "%.0f GB free\n", $4 / 1e6 }'; }
 
 check make "install GNU Make 3.81 or newer" make --version
@@ -23,13 +29,17 @@ check git "install git: hashes and provenance come from it" git --version
 check checkout "not a git checkout: runs will have no commit" git rev-parse --short HEAD
 check disk "under 4 GB: the image and its build need that" room
 check port "${MLFLOW_PORT:-5000} is taken: MLFLOW_PORT=5001 make up" port
-line info network "proxy ${HTTPS_PROXY:-${https_proxy:-none}}, CA bundle ${SSL_CERT_FILE:-the system's}"
+line info network "proxy ${HTTPS_PROXY:-${https_proxy:-none}}, CA bundle ${SSL_CERT_FILE:-of the system}"
 docker=0
-check engine "none answers: start Docker, or on Debian and Ubuntu: make engine" docker version -f '{{.Server.Version}}' &&
-  check compose "install docker-compose-plugin, or: make engine" docker compose version --short &&
-  check buildx "install docker-buildx, or: make engine" docker buildx version && docker=1
-[ $docker = 0 ] || check image "not built yet: make image" docker image inspect -f '{{index .RepoTags 0}}' "$(docker/image.sh name)"
-check python "no Python 3.11 to 3.13 with venv: RUNNER=host will not work" python && host=1 || host=0
-if [ $docker = 1 ]; then line "" "" "make all will run in the image"; elif [ $host = 1 ]; then line "" "" "make all will run on the host"; else
-  line "" "" "neither runner can work: install Docker, or Python 3.11 with venv" && exit 2
+if check engine "none answers: start Docker, or on Debian and Ubuntu: make engine" docker version -f '{{.Server.Version}}'; then
+  check compose "install docker-compose-plugin, or: make engine" docker compose version --short && docker=1
+  check buildx "install docker-buildx, or: make engine" docker buildx version || docker=0
 fi
+[ $docker = 0 ] || check image "not built yet: make image" docker image inspect -f '{{index .RepoTags 0}}' "$(docker/image.sh name)"
+host=0
+check python "no Python 3.11 to 3.13 with venv: RUNNER=host will not work" python && host=1
+case $docker$host in
+  1?) echo "make all will run in the image" ;;
+  01) echo "make all will run on the host" ;;
+  *) echo "neither runner can work: install Docker, or Python 3.11 to 3.13 with venv" && exit 2 ;;
+esac

@@ -18,7 +18,7 @@ offered() { apt-cache policy "$1" 2>/dev/null | grep -E 'Candidate: (1:)?[0-9]' 
 # Debian 12 has neither plugin; Debian 13's are static enough to run there, from the same mirror.
 from_trixie() {
   local release name
-  release=$(. /etc/os-release && echo "$VERSION_CODENAME")
+  release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
   mkdir -p "$scratch"/{lists,cache/archives}/partial /usr/local/lib/docker/cli-plugins
   cat /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources 2>/dev/null | sed "s/\b$release/trixie/g" >"$scratch/trixie.sources"
   local options=(-o "Dir::Etc::sourcelist=$scratch/trixie.sources" -o Dir::Etc::sourceparts=/dev/null
@@ -46,8 +46,9 @@ start() {
 
 echo "▸ engine · installing it from the distribution's packages (a minute)"
 apt update
-command -v dockerd >/dev/null && command -v iptables >/dev/null ||
-  apt install --no-install-recommends docker.io iptables $(command -v docker >/dev/null || offered docker-cli)
+packages=(docker.io iptables)
+command -v docker >/dev/null || packages+=($(offered docker-cli || true))
+apt install --no-install-recommends "${packages[@]}"
 if ! plugins; then
   compose=$(offered docker-compose-v2 || offered docker-compose || true)
   buildx=$(offered docker-buildx || true)
