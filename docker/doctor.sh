@@ -2,7 +2,7 @@
 # Says what is here, what is missing and how to mend it. Changes nothing; exit code 0 if either runner can work.
 # Needs nothing.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 line() { printf '%-5s%-10s%s\n' "$1" "$2" "$3"; }
 check() { # name, how to mend it, command whose first line is the detail
   local name=$1 fix=$2 said

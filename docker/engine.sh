@@ -47,7 +47,7 @@ start() {
 echo "▸ engine · installing it from the distribution's packages (a minute)"
 apt update
 packages=(docker.io iptables)
-command -v docker >/dev/null || packages+=($(offered docker-cli || true))
+command -v docker >/dev/null || ! offered docker-cli >/dev/null || packages+=(docker-cli)
 apt install --no-install-recommends "${packages[@]}"
 if ! plugins; then
   compose=$(offered docker-compose-v2 || offered docker-compose || true)

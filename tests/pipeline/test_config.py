@@ -1,0 +1,100 @@
+"""pipeline.toml: what is taken, and how a mistake is named."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from scripts.pipeline import config
+from scripts.pipeline.errors import UserError
+from tests.conftest import PIPELINE, ROOT
+
+
+def load(tmp_path: Path, text: str) -> config.Config:
+    path = tmp_path / "pipeline.toml"
+    path.write_text(text)
+    return config.load(path)
+
+
+def test_the_shipped_pipeline_is_the_articles() -> None:
+    """The example is iris, a forest of 100 trees, and accuracy above 0.9."""
+    shipped = config.load(ROOT / "pipeline.toml")
+    assert (shipped.experiment, shipped.seed, shipped.data.test_size) == ("iris_classification", 42, 0.2)
+    assert shipped.model.params == {"n_estimators": 100, "random_state": 42}
+    assert (shipped.gate.metric, shipped.gate.threshold) == ("accuracy", 0.9)
+    assert (shipped.registry.name, shipped.registry.alias, shipped.registry.stage) == (
+        "iris_classifier_rf",
+        "staging",
+        "Staging",
+    )
+
+
+def test_config_is_frozen(tmp_path: Path) -> None:
+    """Nobody changes the config behind a stage's back."""
+    loaded = load(tmp_path, PIPELINE)
+    with pytest.raises(ValidationError):
+        loaded.gate.threshold = 0.0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("threshold = 0.8", "treshold = 0.8", ("gate.treshold", "unknown key", "did you mean 'threshold'?")),
+        ("seed = 42", "sed = 42", ("sed", "unknown key", "did you mean 'seed'?")),
+        ("seed = 42", 'seed = "42"', ("seed", "valid integer", "'42'")),
+        ("seed = 42", "seed = -1", ("seed", "greater than or equal to 0", "-1")),
+        ("threshold = 0.8", "threshold = nan", ("gate.threshold", "finite number", "nan")),
+        ("threshold = 0.8", "", ("gate.threshold", "missing", "add it")),
+        ('"accuracy"', '"acuracy"', ("gate.metric", "no metric 'acuracy'", "did you mean 'accuracy'?")),
+        ('target = "species"', 'target = "species"\ntest_size = 1.0', ("data.test_size", "less than 1", "1.0")),
+        ('name = "flower_classifier"', 'name = "a/b"', ("registry.name", "pattern", "a/b")),
+        ('stage = "Staging"', 'alias = "latest"', ("registry.alias", "reserves the alias 'latest'", "staging")),
+        ('stage = "Staging"', 'alias = "v12"', ("registry.alias", "reserves the alias 'v12'", "staging")),
+        ('"sklearn.ensemble.RandomForestClassifier"', '"forest"', ("model.estimator", "pattern", "forest")),
+        ("[gate]", "[gate", ("not TOML",)),
+    ],
+)
+def test_a_mistake_is_named_with_its_key(tmp_path: Path, old: str, new: str, expected: tuple[str, ...]) -> None:
+    """Each mistake is one line that names the key, the value and the way out."""
+    with pytest.raises(UserError) as raised:
+        load(tmp_path, PIPELINE.replace(old, new))
+    assert all(part in str(raised.value) for part in expected), raised.value
+    assert "\n" not in str(raised.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """Without pipeline.toml the line says where it belongs."""
+    with pytest.raises(UserError, match="pipeline.toml: cannot be read"):
+        config.load(tmp_path / "pipeline.toml")
+
+
+def test_gate_and_registry_do_not_shape_the_model(tmp_path: Path) -> None:
+    """Only what the model depends on is in its hash."""
+    before = load(tmp_path, PIPELINE)
+    gate_changed = load(tmp_path, PIPELINE.replace("0.8", "0.5").replace("flower_", "other_"))
+    seed_changed = load(tmp_path, PIPELINE.replace("42", "43"))
+    assert before.training_sha256 == gate_changed.training_sha256 != seed_changed.training_sha256
+
+
+@given(st.text() | st.binary().map(lambda raw: raw.decode("latin-1")))
+def test_any_text_is_a_config_or_one_line(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    """No text whatever makes anything but a Config or a UserError."""
+    path = tmp_path_factory.getbasetemp() / "any.toml"
+    path.write_text(text, encoding="utf-8", errors="surrogatepass")
+    with pytest.raises(UserError):
+        config.load(path)
+
+
+@given(st.sampled_from(PIPELINE.splitlines()), st.text(max_size=20))
+def test_any_broken_line_is_a_config_or_one_line(
+    tmp_path_factory: pytest.TempPathFactory, line: str, replacement: str
+) -> None:
+    """A line replaced by anything is taken, or refused in one line."""
+    path = tmp_path_factory.getbasetemp() / "broken.toml"
+    path.write_text(PIPELINE.replace(line, replacement), encoding="utf-8", errors="surrogatepass")
+    try:
+        config.load(path)
+    except UserError as error:
+        assert "\n" not in str(error)

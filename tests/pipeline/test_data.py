@@ -1,0 +1,109 @@
+"""Reading, checking and splitting data."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scripts.pipeline import data
+from scripts.pipeline.config import Data
+from scripts.pipeline.errors import UserError
+from tests.conftest import ROOT
+
+GOOD = "a,b,label\n" + "".join(f"{i},{i % 3},{'x' if i % 2 else 'y'}\n" for i in range(20))
+
+
+def config(path: Path | str, **changes: object) -> Data:
+    return Data(**{"path": str(path), "target": "label", **changes})
+
+
+def written(tmp_path: Path, text: str, name: str = "data.csv") -> Path:
+    path = tmp_path / name
+    path.write_text(text)
+    return path
+
+
+def test_iris_is_scikit_learns_own() -> None:
+    """The example data has 150 rows of three species, 50 each."""
+    frame = data.read(config(ROOT / "data/iris.csv", target="species"))
+    assert frame.shape == (150, 5)
+    assert frame["species"].value_counts().to_dict() == {"setosa": 50, "versicolor": 50, "virginica": 50}
+
+
+def test_csv_and_parquet_read_alike(tmp_path: Path) -> None:
+    """The format is a matter of the file's ending."""
+    frame = data.read(config(written(tmp_path, GOOD)))
+    frame.to_parquet(tmp_path / "data.parquet")
+    pd.testing.assert_frame_equal(frame, data.read(config(tmp_path / "data.parquet")))
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "expected"),
+    [
+        ("", "data.csv", "the file is empty"),
+        ("a,label\n", "data.csv", "a header but no rows"),
+        ("a,lable\n1,x\n", "data.csv", "no column 'label'.*did you mean 'lable'"),
+        ("label\nx\n", "data.csv", "no column beside the target"),
+        ("a,label\n1,\n2,x\n", "data.csv", "1 rows have no 'label'"),
+        ('a,label\n"1,x\n', "data.csv", "cannot be parsed"),
+        ("not parquet", "data.parquet", "cannot be parsed"),
+        (GOOD, "data.xlsx", "cannot read '.xlsx' files"),
+    ],
+)
+def test_bad_data_is_named(tmp_path: Path, text: str, name: str, expected: str) -> None:
+    """What is wrong with a file is said in one line."""
+    with pytest.raises(UserError, match=expected):
+        data.read(config(written(tmp_path, text, name)))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """The line names the key and the path."""
+    with pytest.raises(UserError, match=r"data\.path: no file .*absent\.csv"):
+        data.read(config(tmp_path / "absent.csv"))
+
+
+def test_dates_are_named(tmp_path: Path) -> None:
+    """No estimator takes dates, so the column is named before one fails."""
+    pd.DataFrame({"when": pd.to_datetime(["2026-01-01", "2026-01-02"]), "label": ["x", "y"]}).to_parquet(
+        tmp_path / "dates.parquet"
+    )
+    with pytest.raises(UserError, match="column 'when' holds dates"):
+        data.read(config(tmp_path / "dates.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("labels", "changes", "expected"),
+    [
+        (["x"] * 20, {}, "one class only"),
+        (["x"] * 19 + ["y"], {"stratify": True}, "class 'y' has 1 row, too few to stratify"),
+        (["x", "y"], {"stratify": True, "test_size": 0.5}, "1 row, too few to stratify"),
+        (["x"] * 2 + ["y"] * 2, {"stratify": True}, "data.test_size = 0.2"),
+        ([i / 7 for i in range(40)], {}, "40 different numbers, not classes"),
+    ],
+)
+def test_classes_that_cannot_be_split_are_named(labels: list[object], changes: dict[str, object], expected: str) -> None:
+    """A target that no classifier can learn from is said so before training."""
+    frame = pd.DataFrame({"a": range(len(labels)), "label": labels})
+    with pytest.raises(UserError, match=expected):
+        data.split(frame, config("data.csv", **changes), seed=1, classifier=True)
+
+
+@given(st.integers(20, 200), st.floats(0.1, 0.5), st.integers(0, 2**32 - 1), st.booleans())
+def test_a_split_loses_and_doubles_no_row(n: int, test_size: float, seed: int, stratify: bool) -> None:
+    """Every row is in one part, each part holds its share, and the same seed gives the same split."""
+    frame = pd.DataFrame({"a": range(n), "label": ["x" if i % 2 else "y" for i in range(n)]})
+    settings = config("data.csv", test_size=test_size, stratify=stratify)
+    first, second = (data.split(frame, settings, seed=seed, classifier=True) for _ in range(2))
+    assert sorted([*first.X_train["a"], *first.X_test["a"]]) == list(range(n))
+    assert abs(len(first.X_test) - n * test_size) <= 1
+    assert "label" not in first.X_train.columns
+    pd.testing.assert_frame_equal(first.X_test, second.X_test)
+
+
+def test_stratify_keeps_the_shares_of_classes() -> None:
+    """A tenth of the rows stays a tenth in the held-out part."""
+    frame = pd.DataFrame({"a": range(100), "label": ["rare"] * 10 + ["common"] * 90})
+    parts = data.split(frame, config("data.csv", stratify=True), seed=1, classifier=True)
+    assert parts.y_test.value_counts().to_dict() == {"common": 18, "rare": 2}
