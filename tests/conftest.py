@@ -1,10 +1,12 @@
 """What the tests share: a scratch project with real data, a real MLflow store, and a way to run a stage."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pytest
@@ -78,6 +80,10 @@ class Project:
         """A client of the project's store."""
         return mlflow.MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
 
+    def receipt(self, stage: str) -> dict[str, Any]:
+        """Read a stage's receipt."""
+        return json.loads((self.path / f"build/{stage}.json").read_text())
+
     @property
     def receipts(self) -> set[str]:
         """The receipts that lie under build/."""
@@ -99,7 +105,8 @@ def project(
     shutil.copy(empty_store, tmp_path / ".mlflow/mlflow.db")
     (tmp_path / "pipeline.toml").write_text(PIPELINE)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///.mlflow/mlflow.db")
+    # Absolute, since MLflow keeps one engine for each address.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/.mlflow/mlflow.db")
     return Project(tmp_path, capsys)
 
 

@@ -129,8 +129,8 @@ def load(path: Path = Path("pipeline.toml")) -> Config:
 
 
 def _explain(path: Path, error: ValidationError) -> UserError:
-    """Make one line of the first thing that pydantic found."""
-    first = error.errors(include_url=False)[0]
+    """Make one line of the first thing that pydantic found; a key that is misspelt is missing too, so it goes first."""
+    first = min(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in first["loc"])
     where = f"{path}: {key}"
     if first["type"] == "extra_forbidden":

@@ -48,17 +48,20 @@ def translated(what: str) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        text = first_line(error)
+        text = str(error)
         # MLflow's retries report a dead server as a bare exception text, so the text has to be read.
         if "Connection refused" in text or "Max retries exceeded" in text or "timed out" in text:
             reason = "no answer: connection refused" if "refused" in text else "no answer"
             fix = "is it up? `make up` starts one here; MLFLOW_TRACKING_URI names another"
-            raise TrackingError(uri(), f"{reason} while trying to {what}", fix) from None
-        raise TrackingError(uri(), f"refused to {what}: {text}", "see the server's log: make logs") from None
+            raise TrackingError(uri(), f"{reason}, asked to {what}", fix) from None
+        fix = (
+            "check MLFLOW_TRACKING_USERNAME and its PASSWORD or TOKEN"
+            if re.search(r"error code 40[13]", text)
+            else "make logs"
+        )
+        raise TrackingError(uri(), f"refused to {what}: {first_line(error)}", fix) from None
     except OSError as error:
-        raise TrackingError(
-            uri(), f"failed to {what}: {first_line(error)}", "see the server's log: make logs"
-        ) from None
+        raise TrackingError(uri(), f"failed to {what}: {first_line(error)}", "make logs") from None
 
 
 def missing(error: MlflowException) -> bool:
@@ -107,7 +110,7 @@ class Tracking:
         }
         os.environ.update(dict(zip(patient, ("0", "10"), strict=True)))
         try:
-            with translated("answer"):
+            with translated("list experiments"):
                 self.client.search_experiments(max_results=1)
         finally:
             for name, value in patient.items():

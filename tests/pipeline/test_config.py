@@ -66,7 +66,7 @@ def test_a_mistake_is_named_with_its_key(tmp_path: Path, old: str, new: str, exp
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """Without pipeline.toml the line says where it belongs."""
-    with pytest.raises(UserError, match="pipeline.toml: cannot be read"):
+    with pytest.raises(UserError, match=r"pipeline\.toml: cannot be read"):
         config.load(tmp_path / "pipeline.toml")
 
 

@@ -83,7 +83,9 @@ def test_dates_are_named(tmp_path: Path) -> None:
         ([i / 7 for i in range(40)], {}, "40 different numbers, not classes"),
     ],
 )
-def test_classes_that_cannot_be_split_are_named(labels: list[object], changes: dict[str, object], expected: str) -> None:
+def test_classes_that_cannot_be_split_are_named(
+    labels: list[object], changes: dict[str, object], expected: str
+) -> None:
     """A target that no classifier can learn from is said so before training."""
     frame = pd.DataFrame({"a": range(len(labels)), "label": labels})
     with pytest.raises(UserError, match=expected):

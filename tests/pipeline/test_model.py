@@ -43,7 +43,9 @@ def test_an_estimator_that_cannot_be_made_is_named(estimator: str, params: dict[
 
 def test_a_refused_value_is_named() -> None:
     """scikit-learn's own words, in one line."""
-    estimator = model.estimator(Model(estimator="sklearn.tree.DecisionTreeClassifier", params={"max_depth": -1}), seed=1)
+    estimator = model.estimator(
+        Model(estimator="sklearn.tree.DecisionTreeClassifier", params={"max_depth": -1}), seed=1
+    )
     with pytest.raises(UserError, match=r"DecisionTreeClassifier\.fit: .*max_depth"):
         model.fit(model.pipeline(estimator, X), X, y)
 

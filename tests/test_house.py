@@ -1,0 +1,107 @@
+"""The rules of the house that no linter knows."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+ORDER = ("errors", "config", "provenance", "data", "model", "metrics", "gate", "report", "tracking", "receipt")
+MAKEFILE = (ROOT / "Makefile").read_text()
+PIPELINE = sorted((ROOT / "scripts/pipeline").glob("[a-z]*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """Return every module that a file imports, at whatever depth."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def parts(path: Path) -> set[str]:
+    """Return the files of the pipeline that a file needs, directly or through others."""
+    direct = {name for name in ORDER if f"scripts.pipeline.{name}" in imported(path)}
+    return direct.union(*(parts(ROOT / f"scripts/pipeline/{name}.py") for name in direct))
+
+
+@pytest.mark.parametrize("path", PIPELINE, ids=lambda path: path.stem)
+def test_the_pipeline_imports_upwards_only(path: Path) -> None:
+    """A file imports what stands above it in the order of the data's flow, and no stage."""
+    above = ORDER[: ORDER.index(path.stem)]
+    ours = {name for name in imported(path) if name.startswith("scripts")}
+    assert all(name == "scripts.pipeline" or name.split(".")[2] in above for name in ours), ours
+
+
+def test_only_tracking_imports_mlflow() -> None:
+    """There is one door to MLflow."""
+    importers = {p.stem for p in (ROOT / "scripts").rglob("*.py") if any(n.startswith("mlflow") for n in imported(p))}
+    assert importers == {"tracking"}
+
+
+@pytest.mark.parametrize("stage", ["train", "evaluate", "register"])
+def test_make_knows_what_a_stage_reads(stage: str) -> None:
+    """The Makefile's list of a stage's inputs is what the stage imports, no more and no less."""
+    [listed] = re.findall(rf"^export {stage}_inputs := scripts/{stage}\.py \$\(call parts,(.*)\)$", MAKEFILE, re.M)
+    assert set(listed.split()) == parts(ROOT / f"scripts/{stage}.py")
+
+
+def test_nothing_about_the_example_stands_in_the_code() -> None:
+    """The data and the estimator are the user's; the code knows neither flowers nor forests."""
+    for path in [*(ROOT / "scripts").rglob("*.*"), *(ROOT / "docker").glob("*.sh"), ROOT / "Makefile"]:
+        if path.suffix != ".pyc":
+            assert not re.search(r"iris|species|RandomForest", path.read_text(), re.I), path
+
+
+def test_every_target_is_explained_and_declared() -> None:
+    """A target that a user may type has its .PHONY above it and its line in `make help`."""
+    declared = re.findall(r"^\.PHONY: (.+)\n(\S+):.*$", MAKEFILE, re.M)
+    assert all(name == target for name, target in declared)
+    helped = set(re.findall(r"^([a-z]+):.*## ", MAKEFILE, re.M))
+    assert {name for name, _ in declared} == helped | {"FORCE"}
+    wanted = (
+        "all lint format test train evaluate register up down logs image lock doctor clean shell why engine base bench"
+    )
+    assert set(wanted.split()) <= helped
+
+
+def test_recipes_are_short() -> None:
+    """More than three lines are a script."""
+    blocks = re.findall(r"(?:^\t.*\n)+", MAKEFILE, re.M)
+    assert blocks
+    assert max(block.count("\n") for block in blocks) <= 3
+
+
+def test_files_are_small() -> None:
+    """Modules of a few hundred lines at most, shell scripts under 80."""
+    for path in (ROOT / "scripts").rglob("*.py"):
+        assert path.stat().st_size <= 16_000, path
+    for path in [*(ROOT / "docker").glob("*.sh"), *(ROOT / "scripts").glob("*.sh"), ROOT / ".ci/run"]:
+        assert len(path.read_text().splitlines()) < 80, path
+
+
+def test_the_readme_names_only_targets_that_exist() -> None:
+    """Every `make …` that the README shows can be typed, and every target is in it."""
+    helped = set(re.findall(r"^([a-z]+):.*## ", MAKEFILE, re.M))
+    readme = (ROOT / "README.md").read_text()
+    code = re.findall(r"`([^`\n]+)`", readme) + re.findall(r"^```sh\n(.*?)^```", readme, re.M | re.S)
+    lines = [line for text in code for line in text.splitlines()]
+    shown = {
+        word for line in lines for words in re.findall(r"\bmake((?: [a-z]+\b(?!=))+)", line) for word in words.split()
+    }
+    assert shown <= helped
+    assert {name for name in re.findall(r"^\| `make ([a-z]+)", readme, re.M)} >= helped - {"help"}
+
+
+def test_the_readmes_five_lines_are_a_pipeline(tmp_path: Path) -> None:
+    """What the README tells people to put into pipeline.toml is taken as it stands."""
+    from scripts.pipeline import config
+
+    [snippet] = re.findall(r"^```toml\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
+    (tmp_path / "pipeline.toml").write_text(snippet)
+    assert config.load(tmp_path / "pipeline.toml").data.target
