@@ -52,9 +52,9 @@ export TRACKING := $(or $(strip $(MLFLOW_TRACKING_URI)),$(local_tracking))
 
 # What each stage reads, beside pipeline.toml, the data and the lock (tests/test_house.py keeps these lists true).
 parts = $(patsubst %,scripts/pipeline/%.py,$(1)) scripts/__main__.py
-export train_inputs := scripts/train.py $(call parts,errors config provenance data model tracking receipt)
-export evaluate_inputs := scripts/evaluate.py $(call parts,errors config provenance data model metrics gate tracking receipt)
-export register_inputs := scripts/register.py $(call parts,errors config provenance model metrics gate tracking receipt)
+export train_inputs := scripts/train.py $(call parts,errors config provenance data model tracking logged_model receipt)
+export evaluate_inputs := scripts/evaluate.py $(call parts,errors config provenance data model metrics gate tracking logged_model receipt)
+export register_inputs := scripts/register.py $(call parts,errors config provenance model metrics gate tracking logged_model receipt)
 
 # A stage's predecessor, unless the caller names a run in its place.
 before = $(if $(RUN_ID)$(MLFLOW_RUN_ID),$(filter $(patsubst %,build/%.json,$(goals)),$(1)),$(1))

@@ -7,7 +7,7 @@ from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 
 from scripts.pipeline import config as configuration
-from scripts.pipeline import data, gate, metrics, model, receipt
+from scripts.pipeline import data, gate, logged_model, metrics, model, receipt
 from scripts.pipeline.errors import UserError
 from scripts.pipeline.tracking import Run, Tracking, uri
 
@@ -41,10 +41,10 @@ def main() -> None:
     run = tracking.run(run_id)
     check(run, config)
     frame = data.read(config.data)
-    model_id = tracking.model_id(run)
+    model_id = logged_model.find(tracking, run)
     with tracking.open(run):
         trusted = (*model.TRUSTED_TYPES, *config.model.trusted_types)
-        pipeline, _ = tracking.load_model(model_id, trusted)
+        pipeline, _ = logged_model.load(model_id, trusted)
         classifier = is_classifier(pipeline)
         config.gate.check(classifier=classifier)
         split = data.split(frame, config.data, seed=config.seed, classifier=classifier)

@@ -3,7 +3,7 @@
 import time
 
 from scripts.pipeline import config as configuration
-from scripts.pipeline import gate, model, receipt
+from scripts.pipeline import gate, logged_model, model, receipt
 from scripts.pipeline.errors import GateRefused, UserError
 from scripts.pipeline.tracking import Run, Tracking, page, uri
 
@@ -31,9 +31,9 @@ def version_tags(run: Run, verdict: gate.Verdict) -> dict[str, str]:
 def register(tracking: Tracking, run: Run, config: configuration.Config, verdict: gate.Verdict) -> str:
     """Give the run's model a version, or find the one that it has, and return its number."""
     with tracking.open(run):
-        model_id = tracking.model_id(run)
+        model_id = logged_model.find(tracking, run)
         trusted = (*model.TRUSTED_TYPES, *config.model.trusted_types)
-        pipeline, example = tracking.load_model(model_id, trusted)
+        pipeline, example = logged_model.load(model_id, trusted)
         if len(pipeline.predict(example)) != len(example):
             raise UserError(f"model {model_id}", "does not predict a value a row", "mend the estimator's predict")
         return tracking.register(
@@ -52,7 +52,7 @@ def main() -> None:
     run_id = receipt.chosen_run_id() or receipt.Evaluate.read().run_id
     tracking = Tracking()
     run = tracking.run(run_id)
-    tracking.model_id(run)
+    logged_model.find(tracking, run)
     estimate = gate.recall(config.gate, run.metrics)
     if estimate is None:
         what = f"has no {config.gate.metric} on held-out rows"

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import is_classifier
 
 from scripts.pipeline import config as configuration
-from scripts.pipeline import data, model, provenance, receipt
+from scripts.pipeline import data, logged_model, model, provenance, receipt
 from scripts.pipeline.tracking import Tracking, uri
 
 
@@ -46,7 +46,7 @@ def main() -> None:
         )
         tracking.log_data(run, frame, path=config.data.path, target=config.data.target, sha256=data_sha256)
         trusted = (*model.TRUSTED_TYPES, *config.model.trusted_types)
-        model_id = tracking.log_model(run, fitted, split.X_train, params=params, trusted=trusted)
+        model_id = logged_model.log(tracking, run, fitted, split.X_train, params=params, trusted=trusted)
     print(f"model   {model_id}, fitted in {seconds:.2f} s")
     receipt.Train(
         **receipt.common("train", started),

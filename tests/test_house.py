@@ -6,9 +6,22 @@ from pathlib import Path
 
 import pytest
 
+from scripts.pipeline import config
 from tests.conftest import ROOT
 
-ORDER = ("errors", "config", "provenance", "data", "model", "metrics", "gate", "report", "tracking", "receipt")
+ORDER = (
+    "errors",
+    "config",
+    "provenance",
+    "data",
+    "model",
+    "metrics",
+    "gate",
+    "report",
+    "tracking",
+    "logged_model",
+    "receipt",
+)
 MAKEFILE = (ROOT / "Makefile").read_text()
 PIPELINE = sorted((ROOT / "scripts/pipeline").glob("[a-z]*.py"))
 
@@ -38,10 +51,10 @@ def test_the_pipeline_imports_upwards_only(path: Path) -> None:
     assert all(name == "scripts.pipeline" or name.split(".")[2] in above for name in ours), ours
 
 
-def test_only_tracking_imports_mlflow() -> None:
-    """There is one door to MLflow."""
+def test_only_two_files_import_mlflow() -> None:
+    """There is one door to runs and registry, and one to models."""
     importers = {p.stem for p in (ROOT / "scripts").rglob("*.py") if any(n.startswith("mlflow") for n in imported(p))}
-    assert importers == {"tracking"}
+    assert importers == {"tracking", "logged_model"}
 
 
 @pytest.mark.parametrize("stage", ["train", "evaluate", "register"])
@@ -80,7 +93,7 @@ def test_recipes_are_short() -> None:
 def test_files_are_small() -> None:
     """Modules of a few hundred lines at most, shell scripts under 80."""
     for path in (ROOT / "scripts").rglob("*.py"):
-        assert path.stat().st_size <= 16_000, path
+        assert path.stat().st_size <= 12_000, path
     for path in [*(ROOT / "docker").glob("*.sh"), *(ROOT / "scripts").glob("*.sh"), ROOT / ".ci/run"]:
         assert len(path.read_text().splitlines()) < 80, path
 
@@ -95,13 +108,11 @@ def test_the_readme_names_only_targets_that_exist() -> None:
         word for line in lines for words in re.findall(r"\bmake((?: [a-z]+\b(?!=))+)", line) for word in words.split()
     }
     assert shown <= helped
-    assert {name for name in re.findall(r"^\| `make ([a-z]+)", readme, re.M)} >= helped - {"help"}
+    assert set(re.findall(r"^\| `make ([a-z]+)", readme, re.M)) >= helped - {"help"}
 
 
 def test_the_readmes_five_lines_are_a_pipeline(tmp_path: Path) -> None:
     """What the README tells people to put into pipeline.toml is taken as it stands."""
-    from scripts.pipeline import config
-
     [snippet] = re.findall(r"^```toml\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
     (tmp_path / "pipeline.toml").write_text(snippet)
     assert config.load(tmp_path / "pipeline.toml").data.target

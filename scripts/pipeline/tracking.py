@@ -1,34 +1,26 @@
-"""The only door to MLflow: runs, metrics, and models that are safe to load."""
+"""The door to MLflow: runs, what is logged to them, and versions in the registry."""
 
 import logging
 import os
 import re
-import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
 import mlflow.data
-import mlflow.sklearn
 import pandas as pd
-import skops.io
-from mlflow.entities import DatasetInput, LoggedModelOutput, LoggedModelStatus, Metric, Param, RunTag
+from mlflow.entities import DatasetInput, Metric, Param, RunTag
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.models import Model
-from sklearn.pipeline import Pipeline
 
 from scripts.pipeline.config import Registry
 from scripts.pipeline.errors import Interrupted, TrackingError, UserError, first_line
-from scripts.pipeline.provenance import LOCK, pins
 
 STORE = Path(".mlflow")  # the embedded store, where no server is named
-MODEL = "model"  # a logged model's name within its run
-REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "skops")
 
 
 def uri() -> str:
@@ -195,97 +187,6 @@ class Tracking:
             )
             self.client.log_inputs(run.run_id, [DatasetInput(dataset._to_mlflow_entity())])
 
-    def log_model(
-        self, run: Run, fitted: Pipeline, X: pd.DataFrame, *, params: Mapping[str, object], trusted: Sequence[str]
-    ) -> str:
-        """Log the fitted pipeline as skops with signature, input example, the lock's pins, and the lock.
-
-        Returns
-        -------
-        str
-            The logged model's id; its status is READY only once every file is on the server.
-
-        Raises
-        ------
-        UserError
-            The pipeline holds a type that is not trusted.
-
-        """
-        with translated(f"log the model of run {run.run_id}"), tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch, MODEL)
-            logged = self.client.create_logged_model(
-                run.experiment_id, MODEL, run.run_id, params={name: str(value)[:6000] for name, value in params.items()}
-            )
-            try:
-                skops.io.dump(fitted, Path(scratch, "probe.skops"))
-                checked_types(Path(scratch, "probe.skops"), trusted)
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    mlflow.sklearn.save_model(
-                        fitted,
-                        folder,
-                        mlflow_model=Model(
-                            artifact_path=logged.artifact_location, run_id=run.run_id, model_id=logged.model_id
-                        ),
-                        signature=mlflow.models.infer_signature(X, fitted.predict(X.head())),
-                        input_example=X.head(),
-                        pip_requirements=pins(*REQUIREMENTS),
-                        skops_trusted_types=list(trusted),
-                        extra_files=[str(LOCK)],
-                    )
-                self.client.log_model_artifacts(logged.model_id, str(folder))
-            except BaseException:
-                self.client.finalize_logged_model(logged.model_id, LoggedModelStatus.FAILED)
-                raise
-            self.client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
-            self.client.log_outputs(run.run_id, [LoggedModelOutput(logged.model_id, step=0)])
-        return logged.model_id
-
-    def model_id(self, run: Run) -> str:
-        """Return the id of the run's READY model.
-
-        Raises
-        ------
-        UserError
-            The run has none: it failed, was stopped, or logged something else.
-
-        """
-        with translated(f"find the model of run {run.run_id}"):
-            found = self.client.search_logged_models([run.experiment_id], f"source_run_id = '{run.run_id}'")
-        ready = [each.model_id for each in found if each.name == MODEL and each.status == LoggedModelStatus.READY]
-        if not ready:
-            raise UserError(f"run {run.run_id}", f"has no model that is READY (run status {run.status})", "make train")
-        return ready[0]
-
-    def load_model(self, model_id: str, trusted: Sequence[str]) -> tuple[Pipeline, pd.DataFrame]:
-        """Download a logged model and load it, after checking its types against `trusted`, not its own list.
-
-        Returns
-        -------
-        pipeline : Pipeline
-            The fitted pipeline.
-        example : pandas.DataFrame
-            The input example that was logged with it.
-
-        Raises
-        ------
-        UserError
-            It is not saved as skops, or holds a type that is not trusted.
-
-        """
-        with translated(f"download model {model_id}"), tempfile.TemporaryDirectory() as scratch:
-            try:
-                folder = Path(mlflow.artifacts.download_artifacts(f"models:/{model_id}", dst_path=scratch))
-            except (MlflowException, OSError) as error:
-                if isinstance(error, MlflowException) and not missing(error):
-                    raise
-                raise UserError(
-                    f"model {model_id}", "its files are gone", "train it again: make train FORCE=1"
-                ) from None
-            types = checked_types(folder / "model.skops", trusted)
-            example = Model.load(folder).load_input_example(str(folder))
-            return skops.io.load(folder / "model.skops", trusted=types), example
-
     def register(
         self, registry: Registry, run: Run, model_id: str, *, description: str, tags: Mapping[str, str]
     ) -> str:
@@ -331,24 +232,3 @@ class Tracking:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":  # another run was faster
                 raise
             return self.client.get_experiment_by_name(name).experiment_id
-
-
-def checked_types(path: Path, trusted: Sequence[str]) -> list[str]:
-    """Return the types in a skops file that need trust, all of them in `trusted`.
-
-    Raises
-    ------
-    UserError
-        One is not.
-
-    """
-    try:
-        found = skops.io.get_untrusted_types(file=path)
-    except Exception as error:  # a tampered archive fails in any way
-        raise UserError(
-            "model.skops", f"cannot be read: {first_line(error)}", "train it again: make train FORCE=1"
-        ) from None
-    if strange := sorted(set(found) - set(trusted)):
-        fix = "if you trust it, name it in [model] trusted_types"
-        raise UserError("model.skops", f"holds the type '{strange[0]}', which nobody vouches for", fix)
-    return found
