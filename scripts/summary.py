@@ -1,7 +1,5 @@
 """Summary: what `make all` did, from the receipts."""
 
-import os
-
 from scripts.pipeline import receipt
 
 
@@ -22,6 +20,4 @@ def main() -> None:
         "seconds": ", ".join(f"{each.stage} {each.seconds:.1f}" for each in stages),
     }
     text = "".join(f"{name:<12}{value}\n" for name, value in rows.items())
-    temporary = receipt.BUILD / "summary.tmp"
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, receipt.BUILD / "summary.txt")
+    receipt.replace("summary.txt", text)

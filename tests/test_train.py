@@ -143,16 +143,16 @@ def test_a_signal_kills_the_run_and_leaves_no_receipt(project: Project, number: 
     project.edit("sklearn.ensemble.RandomForestClassifier", "slow.Slow")
     project.edit("n_estimators = 5", "")
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{project.path}", "PYTHONDONTWRITEBYTECODE": "1"}
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-u", "-m", "scripts", "train"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=environment,
-    )
-    assert any("fitting now" in line for line in process.stdout)
-    process.send_signal(number)
-    _, err = process.communicate(timeout=30)
+    ) as process:
+        assert any("fitting now" in line for line in process.stdout)
+        process.send_signal(number)
+        err = process.stderr.read()
     assert process.returncode == 128 + number
     assert err.splitlines()[-1] == f"train: stopped by {number.name}"
     assert "Traceback" not in err

@@ -20,6 +20,27 @@ def inputs(stage: str) -> dict[str, str]:
     return {name: digest for digest, name in (line.split(" ", 1) for line in lines)}
 
 
+def replace(name: str, text: str) -> None:
+    """Write build/<name> whole or not at all.
+
+    Raises
+    ------
+    UserError
+        The folder can't be written, or its disk is full.
+
+    """
+    try:
+        BUILD.mkdir(exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=BUILD, suffix=".tmp", delete=False, encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(file.name, 0o644)
+        os.replace(file.name, BUILD / name)
+    except OSError as error:
+        raise UserError(
+            f"{BUILD}/{name}", f"cannot be written: {error.strerror}", "is build/ yours, with room?"
+        ) from None
+
+
 class Receipt(BaseModel):
     """What every stage's receipt holds."""
 
@@ -32,12 +53,8 @@ class Receipt(BaseModel):
     inputs: dict[str, str] = Field(default_factory=dict)
 
     def write(self) -> None:
-        """Write build/<stage>.json whole or not at all."""
-        BUILD.mkdir(exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=BUILD, suffix=".tmp", delete=False, encoding="utf-8") as file:
-            file.write(self.model_dump_json(indent=2) + "\n")
-        os.chmod(file.name, 0o644)
-        os.replace(file.name, BUILD / f"{self.stage}.json")
+        """Write build/<stage>.json."""
+        replace(f"{self.stage}.json", self.model_dump_json(indent=2) + "\n")
 
     @classmethod
     def read(cls) -> Self:

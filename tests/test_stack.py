@@ -1,0 +1,262 @@
+"""The stack for real: image, compose and the server, driven by make from a path with a space in it."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import mlflow
+import pytest
+import requests
+
+import docker
+from tests.conftest import ROOT
+from tests.test_make import Checkout
+
+pytestmark = pytest.mark.stack
+SLOW = """
+import time
+from sklearn.dummy import DummyClassifier
+
+class Slow(DummyClassifier):
+    def fit(self, X, y):
+        print("fitting now", flush=True)
+        time.sleep(120)
+"""
+
+
+@pytest.fixture(scope="module")
+def engine() -> docker.DockerClient:
+    """Return the engine, or skip with the reason."""
+    if os.environ.get("IN_IMAGE"):
+        pytest.skip("in the image there is no engine's socket; `make test` runs these on the host")
+    try:
+        client = docker.from_env()
+        client.ping()
+    except docker.errors.DockerException:
+        pytest.skip("no Docker engine answers")
+    return client
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Stack(Checkout):
+    """A checkout with a server of its own."""
+
+    def __init__(self, path: Path, store: Path, port: int) -> None:
+        """Copy the checkout; the server is started by `make up`."""
+        super().__init__(path, store)
+        shutil.copy(ROOT / "compose.yaml", path)
+        self.port = port
+
+    def make(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run make as a user does: with the engine, on this stack's port."""
+        kept = {"RUNNER": "docker", "MLFLOW_PORT": str(self.port), "SSL_CERT_FILE": os.environ.get("SSL_CERT_FILE", "")}
+        return super().make(*words, **{"IN_IMAGE": ""} | kept | environment)
+
+    def run(self, access: str, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in the image as the Makefile does."""
+        environment = {**os.environ, "COMPOSE_PROJECT_NAME": self.project, "IMAGE_REPO": ""}
+        words = [str(self.path / "docker/run.sh"), access, *command]
+        return subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+
+    @property
+    def project(self) -> str:
+        """The compose project's name, from the path of the checkout."""
+        path = f"{self.path.resolve()}\n".encode()
+        done = subprocess.run(["git", "hash-object", "--stdin"], input=path, capture_output=True, check=True)
+        return f"modelmake-{done.stdout.decode()[:8]}"
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return f"http://localhost:{self.port}"
+
+
+@pytest.fixture(scope="module")
+def stack(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Stack:
+    """Return a checkout whose server is up; nothing of it is left afterwards."""
+    found = Stack(tmp_path_factory.mktemp("stack") / "a check out", empty_store, free_port())
+    done = found.make("up")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == found.url
+    yield found
+    found.make("distclean")
+    left = [*engine.containers.list(all=True), *engine.volumes.list(), *engine.networks.list()]
+    assert not [each.name for each in left if found.project in each.name]
+
+
+@pytest.fixture(scope="module")
+def registered(stack: Stack) -> Stack:
+    """Return the stack after `make register`, which did all that comes before it."""
+    done = stack.make("register")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return stack
+
+
+def status(url: str, host: str | None = None) -> int:
+    """Return what the server's API answers to a client that calls it by the name `host`."""
+    query = f"{url}/api/2.0/mlflow/experiments/search?max_results=1"
+    return requests.get(query, headers={"Host": host} if host else {}, timeout=10).status_code
+
+
+def test_up_returns_once_the_api_answers_by_every_name(stack: Stack) -> None:
+    """By localhost, by 127.0.0.1 and by the compose name from a container; a strange Host is turned away."""
+    assert status(stack.url) == 200
+    assert status(f"http://127.0.0.1:{stack.port}") == 200
+    assert status(stack.url, host="evil.example:5000") == 403
+    probe = "import urllib.request as r; print(r.urlopen('http://mlflow:5000/version').status)"
+    assert stack.run("mlflow", "python", "-c", probe).stdout.strip() == "200"
+
+
+def test_the_server_is_closed_by_default(stack: Stack, engine: docker.DockerClient) -> None:
+    """Loopback only, no root, nothing writable but its volume, no capabilities."""
+    server = engine.containers.get(f"{stack.project}-mlflow-1")
+    assert server.attrs["NetworkSettings"]["Ports"]["5000/tcp"] == [
+        {"HostIp": "127.0.0.1", "HostPort": str(stack.port)}
+    ]
+    host = server.attrs["HostConfig"]
+    assert (host["ReadonlyRootfs"], host["CapDrop"], host["Privileged"]) == (True, ["ALL"], False)
+    assert "no-new-privileges:true" in host["SecurityOpt"]
+    assert server.exec_run("id -u").output.strip() == b"10001"
+
+
+def test_the_pipeline_runs_in_the_image(registered: Stack, engine: docker.DockerClient) -> None:
+    """The run names the image that it ran in, and its artifacts go through the server."""
+    receipt = registered.receipt("register")
+    client = mlflow.MlflowClient(registered.url)
+    run = client.get_run(receipt["run_id"])
+    image = engine.images.get(run.data.tags["modelmake.image"])
+    assert image.id == run.data.tags["modelmake.image.id"]
+    assert run.data.tags["modelmake.python"].startswith("3.13")
+    assert len(run.data.tags["modelmake.git.commit"]) == 40
+    assert run.info.artifact_uri.startswith("mlflow-artifacts:/")
+    assert receipt["url"].startswith("http://localhost:")
+    version = client.get_model_version_by_alias(receipt["name"], "staging")
+    assert (version.run_id, version.current_stage) == (receipt["run_id"], "Staging")
+    files = {item.path for item in client.list_logged_model_artifacts(registered.receipt("train")["model_id"])}
+    assert "model.skops" in files
+    assert registered.why()["register"] == "up to date"
+
+
+def test_host_and_image_agree_to_the_last_bit(registered: Stack) -> None:
+    """The same commit, lock and data give the same metrics on the host's Python and in the image."""
+    in_image = registered.receipt("evaluate")["metrics"]
+    host = Checkout.make(registered, "evaluate", MLFLOW_TRACKING_URI=registered.url)
+    assert host.returncode == 0, host.stderr
+    assert registered.receipt("evaluate")["metrics"] == in_image
+
+
+def test_state_survives_down(registered: Stack) -> None:
+    """A stopped server forgets nothing, and comes back on the port that it is told."""
+    run_id = registered.receipt("register")["run_id"]
+    assert registered.make("down").returncode == 0
+    with pytest.raises(requests.ConnectionError):
+        status(registered.url)
+    registered.port = free_port()
+    assert registered.make("up").returncode == 0
+    assert mlflow.MlflowClient(registered.url).get_run(run_id).info.status == "FINISHED"
+
+
+def test_files_belong_to_the_caller(stack: Stack) -> None:
+    """Whoever calls make owns what lands in build/, and the source can't be written at all."""
+    assert stack.run("sealed", "touch", "build/mine").returncode == 0
+    assert (stack.path / "build/mine").stat().st_uid == os.getuid()
+    refused = stack.run("sealed", "touch", "Makefile")
+    assert refused.returncode != 0
+    assert "Read-only file system" in refused.stderr
+
+
+def test_lint_and_test_have_no_network(stack: Stack, engine: docker.DockerClient) -> None:
+    """A sealed container has loopback and nothing else; one of a stage reaches the server and not the world."""
+    interfaces = "import socket; print([name for _, name in socket.if_nameindex()])"
+    assert stack.run("sealed", "python", "-c", interfaces).stdout.strip() == "['lo']"
+    server = engine.containers.get(f"{stack.project}-mlflow-1")
+    address = {name: each["IPAddress"] for name, each in server.attrs["NetworkSettings"]["Networks"].items()}
+    connect = "import socket; socket.create_connection(('{}', 5000), timeout=2)"
+    reached = {
+        name: stack.run("mlflow", "python", "-c", connect.format(address[f"{stack.project}_{name}"])).returncode == 0
+        for name in ("stages", "published")
+    }
+    assert reached == {"stages": True, "published": False}
+
+
+def test_a_taken_port_is_one_line_and_harms_no_other_clone(stack: Stack, tmp_path: Path, empty_store: Path) -> None:
+    """A second clone on the same port is told so; the first one's server stays up."""
+    second = Stack(tmp_path / "another clone", empty_store, stack.port)
+    assert second.project != stack.project
+    done = second.make("up")
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    second.make("distclean")
+    assert done.returncode == 2
+    assert errors == [f"error: port {stack.port}: taken by another program (MLFLOW_PORT={stack.port + 1} make up)"]
+    assert status(stack.url) == 200
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_make_kills_the_run(stack: Stack, engine: docker.DockerClient, number: signal.Signals) -> None:
+    """As Ctrl-C does: the run is KILLED, no receipt, no container left."""
+    kept = (stack.path / "pipeline.toml").read_text()
+    (stack.path / "slow.py").write_text(SLOW)
+    stack.edit("pipeline.toml", "sklearn.ensemble.RandomForestClassifier", "slow.Slow")
+    stack.edit("pipeline.toml", "n_estimators = 100", "")
+    stack.edit("pipeline.toml", "iris_classification", f"killed by {number.name}")
+    (stack.path / "build/train.json").unlink(missing_ok=True)
+    environment = {**os.environ, "RUNNER": "docker", "IN_IMAGE": "", "MLFLOW_PORT": str(stack.port)}
+    with subprocess.Popen(
+        ["make", "train"], cwd=stack.path, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert any("fitting now" in line for line in process.stdout)
+        os.killpg(process.pid, number)
+        assert process.wait(timeout=60) != 0
+    (stack.path / "pipeline.toml").write_text(kept)
+    client = mlflow.MlflowClient(stack.url)
+    experiment = client.get_experiment_by_name(f"killed by {number.name}")
+    for _ in range(50):
+        [run] = client.search_runs([experiment.experiment_id])
+        if run.info.status != "RUNNING":
+            break
+        time.sleep(0.2)
+    assert run.info.status == "KILLED"
+    assert not (stack.path / "build/train.json").exists()
+    name = engine.containers.get(f"{stack.project}-mlflow-1").attrs["Config"]["Image"]
+    running = engine.containers.list(filters={"ancestor": name})
+    assert not [each.name for each in running if "fit" in str(each.attrs["Args"]) or "train" in each.attrs["Args"]]
+
+
+def test_the_image_holds_no_secret_and_no_root(stack: Stack, engine: docker.DockerClient) -> None:
+    """Its user is not root, its size is under 900 MB, and neither history nor environment tells of CA or proxy."""
+    image = engine.images.get(engine.containers.get(f"{stack.project}-mlflow-1").attrs["Config"]["Image"])
+    assert image.attrs["Config"]["User"] == "10001:10001"
+    assert image.attrs["Size"] < 900e6
+    told = json.dumps([layer["CreatedBy"] for layer in image.history()]) + json.dumps(image.attrs["Config"])
+    assert not [word for word in ("BEGIN CERTIFICATE", "proxy", "password", "token") if word in told.lower()]
+
+
+def test_a_linked_worktree_has_its_commit(stack: Stack, tmp_path: Path) -> None:
+    """Its history lies elsewhere, and is seen in the container all the same."""
+    worktree = tmp_path / "work tree"
+    subprocess.run(["git", "worktree", "add", "-q", "--detach", str(worktree)], cwd=stack.path, check=True)
+    head = ["git", "rev-parse", "HEAD"]
+    commit = subprocess.run(head, cwd=worktree, capture_output=True, text=True, check=True).stdout
+    words = [str(worktree / "docker/run.sh"), "sealed", *head]
+    environment = {**os.environ, "COMPOSE_PROJECT_NAME": stack.project}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    subprocess.run(["git", "worktree", "remove", "--force", str(worktree)], cwd=stack.path, check=True)
+    assert done.stdout == commit, done.stderr
+
+
+def test_doctor_finds_the_engine(stack: Stack) -> None:
+    """Exit code 0, and a line each for what make needs."""
+    done = stack.make("doctor")
+    assert done.returncode == 0
+    assert "make all will run in the image" in done.stdout
