@@ -205,6 +205,7 @@ def test_a_taken_port_is_one_line_and_harms_no_other_clone(stack: Stack, tmp_pat
 def slow(stack: Stack) -> Stack:
     """Return the stack with an estimator that takes two minutes; config and receipts come back afterwards."""
     kept = stack.path.parent / "kept"
+    (stack.path / "build").mkdir(exist_ok=True)
     shutil.copytree(stack.path / "build", kept, dirs_exist_ok=True)
     pipeline = (stack.path / "pipeline.toml").read_text()
     (stack.path / "slow.py").write_text(SLOW)

@@ -1,0 +1,112 @@
+"""Bench: what modelmake costs, as ratios of two things run side by side in one run."""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.pipeline.errors import UserError
+
+ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured figure and the most that it may be."""
+
+    name: str
+    value: float
+    limit: float
+    how: str
+
+
+def seconds(command: list[str], **environment: str) -> float:
+    """Run a command and return the seconds that it took.
+
+    Raises
+    ------
+    UserError
+        It failed: there is nothing to measure.
+    """
+    started = time.monotonic()
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr or done.stdout).strip().splitlines()[-1:]
+        raise UserError(" ".join(command)[:80], f"exit code {done.returncode}: {' '.join(last)}", "run it by hand")
+    return time.monotonic() - started
+
+
+def said(*command: str) -> str:
+    """Return what a command prints."""
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def warm() -> Figure:
+    """Compare the three stages by make with one plain process, on one server, in turns."""
+    url = said("make", "--no-print-directory", "up").splitlines()[-1]
+    bare = [sys.executable, "tests/fixtures/bare.py"]
+    ours = ["make", "train", "evaluate", "register", "FORCE=1"]
+    for command in (bare, ours):  # files into the page cache
+        seconds(command, **({"MLFLOW_TRACKING_URI": url} if command is bare else {}))
+    plain, made = [], []
+    for _ in range(ROUNDS):
+        plain.append(seconds(bare, MLFLOW_TRACKING_URI=url))
+        made.append(seconds(ours))
+    a, b = statistics.median(made), statistics.median(plain)
+    return Figure("train evaluate register / plain process", a / b, 2.0, f"{a:.1f} s / {b:.1f} s, medians of {ROUNDS}")
+
+
+def idle() -> Figure:
+    """Time the three stages when nothing has changed."""
+    took = statistics.median(seconds(["make", "train", "evaluate", "register"]) for _ in range(ROUNDS))
+    return Figure("train evaluate register, nothing changed", took, 1.0, "seconds")
+
+
+def cold() -> Figure:
+    """Compare the image's build, without any cache but its base, with pip's install of the same lock."""
+    image = said("docker/image.sh", "name")
+    base = said("docker", "image", "inspect", "-f", '{{index .Config.Labels "modelmake.base"}}', image)
+    ca = os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
+    with tempfile.TemporaryDirectory() as scratch:
+        text = Path("docker/Dockerfile").read_text(encoding="utf-8")
+        dockerfile = Path(scratch, "Dockerfile")
+        dockerfile.write_text(text.replace("type=cache,", f"type=cache,id=bench-{os.getpid()},"), encoding="utf-8")
+        build = ["docker", "buildx", "build", "--no-cache", "--load", "--build-arg", f"BASE={base}"]
+        build += ["--secret", f"id=ca,src={ca}"] if Path(ca).is_file() else []
+        ours = seconds([*build, "-f", str(dockerfile), "-t", "modelmake-bench", "."])
+        subprocess.run(["docker", "image", "rm", "modelmake-bench"], capture_output=True, check=False)
+        pip = [f"{scratch}/pip/bin/python", "-m", "pip", "install", "-q", "--no-cache-dir", "--require-hashes"]
+        theirs = seconds([sys.executable, "-m", "venv", f"{scratch}/pip"])
+        theirs += seconds([*pip, "-r", "docker/requirements.txt"])
+    return Figure("build of the image / pip install of the lock", ours / theirs, 0.5, f"{ours:.0f} s / {theirs:.0f} s")
+
+
+def sizes() -> list[Figure]:
+    """Read the image's size and the running server's memory."""
+    image = int(said("docker", "image", "inspect", "-f", "{{.Size}}", said("docker/image.sh", "name"))) / 1e6
+    server = f"{os.environ['COMPOSE_PROJECT_NAME']}-mlflow-1"
+    resident = sum(int(line) for line in said("docker", "top", server, "-o", "rss").splitlines()[1:]) / 1e3
+    return [
+        Figure("image", image, 900, "MB"),
+        Figure("server with two workers", resident, 900, "MB resident, after the runs above"),
+    ]
+
+
+def main() -> None:
+    """Measure, print the table, and fail if a limit is missed."""
+    if "COMPOSE_PROJECT_NAME" not in os.environ:
+        raise UserError("bench", "compares the image with the host", "an engine has to answer: make doctor")
+    figures = []
+    for measure in (warm, idle, sizes, cold):
+        print(f"measuring: {measure.__doc__.splitlines()[0]}", flush=True)
+        found = measure()
+        figures += found if isinstance(found, list) else [found]
+    for each in figures:
+        verdict = "ok" if each.value <= each.limit else "MISSED"
+        print(f"{each.name:<46}{each.value:8.2f}  limit {each.limit:<6g} {verdict:<7}{each.how}")
+    if missed := [each.name for each in figures if each.value > each.limit]:
+        raise UserError("bench", f"over the limit: {', '.join(missed)}", "docs/benchmarks.md has the method")
