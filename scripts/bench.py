@@ -31,6 +31,7 @@ def seconds(command: list[str], **environment: str) -> float:
     ------
     UserError
         It failed: there is nothing to measure.
+
     """
     started = time.monotonic()
     done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
@@ -89,7 +90,8 @@ def sizes() -> list[Figure]:
     """Read the image's size and the running server's memory."""
     image = int(said("docker", "image", "inspect", "-f", "{{.Size}}", said("docker/image.sh", "name"))) / 1e6
     server = f"{os.environ['COMPOSE_PROJECT_NAME']}-mlflow-1"
-    resident = sum(int(line) for line in said("docker", "top", server, "-o", "rss").splitlines()[1:]) / 1e3
+    processes = said("docker", "top", server, "-o", "pid,rss").splitlines()[1:]
+    resident = sum(int(line.split()[1]) for line in processes) * 1.024e-3
     return [
         Figure("image", image, 900, "MB"),
         Figure("server with two workers", resident, 900, "MB resident, after the runs above"),
