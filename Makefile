@@ -48,6 +48,7 @@ ifneq ($(filter-out help clean distclean doctor engine base up down logs why,$(g
 endif
 local_tracking := $(if $(filter docker,$(runner)),compose $(COMPOSE_PROJECT_NAME),embedded .mlflow)
 export RUNNING_IN := $(runner)
+export WHY_RUNNER := $(why_runner)
 export TRACKING := $(or $(strip $(MLFLOW_TRACKING_URI)),$(local_tracking))
 
 # What each stage reads, beside pipeline.toml, the data and the lock (tests/test_house.py keeps these lists true).
@@ -71,6 +72,7 @@ help: ## this page
 
 .PHONY: all
 all: build/summary.txt ## lint, test, train, evaluate, register, and say what came of it
+	@$(if $(summary.ran),:,echo "all: up to date (FORCE=1 runs it anyway)")
 	@cat build/summary.txt
 
 # In `all` a model is trained only once the code has passed, also with -j.
@@ -132,7 +134,7 @@ build/register.json: build/register.inputs $(call before,build/evaluate.json) | 
 	@$(if $(register.ran),:,$(call stage,register))
 
 build/summary.txt: build/lint.json build/test.json build/register.json | $(environment)
-	@$(RUN) python -m scripts summary
+	@$(eval summary.ran := 1)$(RUN) python -m scripts summary
 
 # Hashes of a stage's inputs; its date changes only when one of them did, so it is what Make compares.
 build/%.inputs: FORCE | $(environment)

@@ -10,7 +10,7 @@ MODELMAKE_IMAGE=$("$root/docker/image.sh" name)
 read -r MODELMAKE_IMAGE_ID MODELMAKE_IMAGE_BASE < <(docker image inspect -f '{{.Id}} {{index .Config.Labels "modelmake.base"}}' "$MODELMAKE_IMAGE")
 mkdir -p "$root/build"
 options=(--rm --init --read-only --cap-drop ALL --security-opt no-new-privileges
-  --user "$(id -u):$(id -g)" --tmpfs /tmp:exec -e USER="${USER:-}"
+  --user "$(id -u):$(id -g)" --tmpfs /tmp:exec -e USER="${USER:-}" -e WHY_RUNNER
   -v "$root:/src:ro" -v "$root/build:/src/build" -w /src
   -e MODELMAKE_IMAGE -e MODELMAKE_IMAGE_ID -e MODELMAKE_IMAGE_BASE)
 for name in ARGS RUN_ID UPGRADE GITHUB_ACTIONS GITHUB_ACTOR GITHUB_HEAD_REF GITHUB_REPOSITORY GITHUB_RUN_ID GITHUB_SERVER_URL \

@@ -8,4 +8,4 @@ if ! cmp -s docker/requirements.txt .venv/lock.txt; then
   docker/venv.sh .venv || { echo "stack tests skipped: see the line above"; exit 0; }
 fi
 echo "▸ test · the stack: image, compose, server"
-PATH="$PWD/.venv/bin:$PATH" PYTEST_ADDOPTS="${ARGS:-}" python -m pytest -m stack
+PATH="$PWD/.venv/bin:$PATH" PYTEST_ADDOPTS="${ARGS:-}" python -m pytest -m stack --no-cov

@@ -1,5 +1,7 @@
 """Summary: what `make all` did, from the receipts."""
 
+import os
+
 from scripts.pipeline import receipt
 
 
@@ -11,7 +13,7 @@ def main() -> None:
     bounds = f"[{evaluate.lower:.4f}, {evaluate.upper:.4f}]"
     version = f"version {register.version} of {register.name}, alias {register.alias}"
     rows = {
-        "ran in": "the host's .venv" if train.runner == "host" else f"image {train.runner}",
+        "ran in": f"{'the host' if train.runner == 'host' else 'docker'} ({os.environ.get('WHY_RUNNER', 'by hand')})",
         "run": evaluate.run_id,
         evaluate.metric: f"{evaluate.value:.4f} {bounds} (95 % interval)",
         "verdict": f"{evaluate.verdict}: {evaluate.reason}",

@@ -31,13 +31,18 @@ class Checkout:
         for words in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-qm", "Start"]):
             subprocess.run(["git", *words], cwd=path, check=True)
 
-    def make(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run make as it runs in the image."""
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "MODELMAKE_", "MAKE", "GITHUB_"))}
+    def environment(self) -> dict[str, str]:
+        """Return the environment of a make that runs in the image, without what an outer make left in it."""
+        outer = ("MLFLOW_", "MODELMAKE_", "MAKE", "MFLAGS", "GITHUB_", "RUN", "FORCE", "ARGS", "COMPOSE_", "TRACKING")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(outer)}
         kept |= {"IN_IMAGE": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONDONTWRITEBYTECODE": "1"}
-        kept["PATH"] = f"{Path(sys.executable).parent}:{kept['PATH']}"
+        return kept | {"PATH": f"{Path(sys.executable).parent}:{kept['PATH']}"}
+
+    def make(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run make and return what it printed."""
+        settings = self.environment() | environment
         return subprocess.run(
-            ["make", *words], cwd=self.path, env=kept | environment, capture_output=True, text=True, check=False
+            ["make", *words], cwd=self.path, env=settings, capture_output=True, text=True, check=False
         )
 
     def why(self, **environment: str) -> dict[str, str]:

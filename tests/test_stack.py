@@ -58,14 +58,13 @@ class Stack(Checkout):
         shutil.copy(ROOT / "compose.yaml", path)
         self.port = port
 
-    def make(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run make as a user does: with the engine, on this stack's port."""
-        kept = {"RUNNER": "docker", "MLFLOW_PORT": str(self.port), "SSL_CERT_FILE": os.environ.get("SSL_CERT_FILE", "")}
-        return super().make(*words, **{"IN_IMAGE": ""} | kept | environment)
+    def environment(self) -> dict[str, str]:
+        """Return a user's environment: with the engine, on this stack's port."""
+        return super().environment() | {"IN_IMAGE": "", "RUNNER": "docker", "MLFLOW_PORT": str(self.port)}
 
     def run(self, access: str, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command in the image as the Makefile does."""
-        environment = {**os.environ, "COMPOSE_PROJECT_NAME": self.project, "IMAGE_REPO": ""}
+        environment = self.environment() | {"COMPOSE_PROJECT_NAME": self.project}
         words = [str(self.path / "docker/run.sh"), access, *command]
         return subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
 
@@ -150,7 +149,7 @@ def test_the_pipeline_runs_in_the_image(registered: Stack, engine: docker.Docker
 def test_host_and_image_agree_to_the_last_bit(registered: Stack) -> None:
     """The same commit, lock and data give the same metrics on the host's Python and in the image."""
     in_image = registered.receipt("evaluate")["metrics"]
-    host = Checkout.make(registered, "evaluate", MLFLOW_TRACKING_URI=registered.url)
+    host = registered.make("evaluate", IN_IMAGE="1", MLFLOW_TRACKING_URI=registered.url)
     assert host.returncode == 0, host.stderr
     assert registered.receipt("evaluate")["metrics"] == in_image
 
@@ -223,9 +222,9 @@ def slow(stack: Stack) -> Stack:
 def test_a_signal_to_make_kills_the_run(slow: Stack, engine: docker.DockerClient, number: signal.Signals) -> None:
     """As Ctrl-C does: the run is KILLED, no receipt, no container left."""
     slow.edit("pipeline.toml", "iris_classification", f"killed by {number.name}")
-    environment = {**os.environ, "RUNNER": "docker", "IN_IMAGE": "", "MLFLOW_PORT": str(slow.port)}
+    settings = slow.environment()
     with subprocess.Popen(
-        ["make", "train"], cwd=slow.path, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+        ["make", "train"], cwd=slow.path, env=settings, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         assert any("fitting now" in line for line in process.stdout)
         os.killpg(process.pid, number)
@@ -259,8 +258,8 @@ def test_a_linked_worktree_has_its_commit(stack: Stack, tmp_path: Path) -> None:
     head = ["git", "rev-parse", "HEAD"]
     commit = subprocess.run(head, cwd=worktree, capture_output=True, text=True, check=True).stdout
     words = [str(worktree / "docker/run.sh"), "sealed", *head]
-    environment = {**os.environ, "COMPOSE_PROJECT_NAME": stack.project}
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    settings = stack.environment() | {"COMPOSE_PROJECT_NAME": stack.project}
+    done = subprocess.run(words, env=settings, capture_output=True, text=True, check=False)
     subprocess.run(["git", "worktree", "remove", "--force", str(worktree)], cwd=stack.path, check=True)
     assert done.stdout == commit, done.stderr
 
