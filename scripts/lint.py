@@ -26,7 +26,7 @@ def commands() -> dict[str, list[str]]:
         "ruff format": ["ruff", "format", "--no-cache", "--quiet", "--diff", "."],
         "shellcheck": ["shellcheck", *shell],
         "hadolint": ["hadolint", "docker/Dockerfile"],
-        "yamllint": ["yamllint", "--strict", "compose.yaml", ".github"],
+        "yamllint": ["yamllint", "--strict", "compose.yaml", ".yamllint", *workflows],
         "compose schema": [*schema, "vendor.compose-spec", "compose.yaml"],
         "make": ["make", "--dry-run", "--warn-undefined-variables", "help"],
     }

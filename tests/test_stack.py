@@ -34,12 +34,9 @@ def engine() -> docker.DockerClient:
     """Return the engine, or skip with the reason."""
     if os.environ.get("IN_IMAGE"):
         pytest.skip("in the image there is no engine's socket; `make test` runs these on the host")
-    try:
-        client = docker.from_env()
-        client.ping()
-    except docker.errors.DockerException:
+    if not shutil.which("docker") or subprocess.run(["docker", "version"], capture_output=True, check=False).returncode:
         pytest.skip("no Docker engine answers")
-    return client
+    return docker.from_env()
 
 
 def free_port() -> int:
