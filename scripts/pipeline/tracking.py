@@ -31,7 +31,7 @@ def uri() -> str:
 def page(path: str) -> str:
     """Return the address at which a person sees `path` of MLflow's pages, or the store's where no server is up."""
     address = os.environ.get("MODELMAKE_UI") or uri()
-    return f"{address.rstrip('/')}/#/{path}" if address.startswith("http") else address
+    return f"{address.rstrip('/')}/#/{path}" if address.startswith("http") else f"{address} (make up shows it)"
 
 
 @contextmanager
