@@ -17,11 +17,13 @@ offered() { apt-cache policy "$1" 2>/dev/null | grep -E 'Candidate: (1:)?[0-9]' 
 
 # Debian 12 has neither plugin; Debian 13's are static enough to run there, from the same mirror.
 from_trixie() {
-  local release name
+  local release name sources=/etc/apt/sources.list.d/debian.sources
   release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+  [ -f "$sources" ] || sources=/etc/apt/sources.list
+  [ -f "$sources" ] || die engine "no sources of Debian's packages in /etc/apt" "install Docker's compose and buildx plugins by hand"
   mkdir -p "$scratch"/{lists,cache/archives}/partial /usr/local/lib/docker/cli-plugins
-  cat /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources 2>/dev/null | sed "s/\b$release/trixie/g" >"$scratch/trixie.sources"
-  local options=(-o "Dir::Etc::sourcelist=$scratch/trixie.sources" -o Dir::Etc::sourceparts=/dev/null
+  sed "s/\b$release/trixie/g" "$sources" >"$scratch/trixie.${sources##*.}"
+  local options=(-o "Dir::Etc::sourcelist=$scratch/trixie.${sources##*.}" -o Dir::Etc::sourceparts=/dev/null
     -o "Dir::State::lists=$scratch/lists" -o "Dir::Cache=$scratch/cache" -o APT::Sandbox::User=root)
   apt update "${options[@]}"
   for name in docker-compose docker-buildx; do
