@@ -6,7 +6,7 @@ name=modelmake-base:trixie
 docker image inspect "$name" >/dev/null 2>&1 && [ -z "${FORCE:-}" ] && exit
 die() { echo "error: $1: $2 ($3)" >&2; exit 2; }
 
-command -v mmdebstrap >/dev/null || { [ "$(id -u)" = 0 ] && apt-get install -qy --no-install-recommends mmdebstrap >&2; } ||
+command -v mmdebstrap >/dev/null || { [ "$(id -u)" = 0 ] && apt-get install -qqy --no-install-recommends mmdebstrap >/dev/null 2>&1; } ||
   die base "no mmdebstrap here" "on Debian and Ubuntu: apt-get install mmdebstrap; elsewhere let docker pull the pinned image"
 echo "▸ base · building $name from Debian packages (half a minute)" >&2
 scratch=$(mktemp -d)

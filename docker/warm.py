@@ -6,7 +6,7 @@ from multiprocessing import Pool
 # Two lists of about equal weight, for two processes.
 LISTS = (
     """
-    mlflow.cli mlflow.data mlflow.models mlflow.pyfunc mlflow.pyfunc.scoring_server mlflow.server.fastapi_app
+    mlflow.cli mlflow.data mlflow.models mlflow.pyfunc mlflow.server.fastapi_app
     mlflow.server.handlers mlflow.store.artifact.mlflow_artifacts_repo mlflow.store.db.utils mlflow.tracking
     uvicorn.workers
     """,
