@@ -13,7 +13,7 @@ options=(--rm --init --read-only --cap-drop ALL --security-opt no-new-privileges
   --user "$(id -u):$(id -g)" --tmpfs /tmp:exec -e USER="${USER:-}" -e WHY_RUNNER
   -v "$root:/src:ro" -v "$root/build:/src/build" -w /src
   -e MODELMAKE_IMAGE -e MODELMAKE_IMAGE_ID -e MODELMAKE_IMAGE_BASE)
-for name in ARGS RUN_ID UPGRADE GITHUB_ACTIONS GITHUB_ACTOR GITHUB_HEAD_REF GITHUB_REPOSITORY GITHUB_RUN_ID GITHUB_SERVER_URL \
+for name in ACT ARGS RUN_ID UPGRADE GITHUB_ACTIONS GITHUB_ACTOR GITHUB_HEAD_REF GITHUB_REPOSITORY GITHUB_RUN_ID GITHUB_SERVER_URL \
   MLFLOW_RUN_ID MLFLOW_TRACKING_URI MLFLOW_TRACKING_USERNAME MLFLOW_TRACKING_PASSWORD MLFLOW_TRACKING_TOKEN; do
   [ -z "${!name:-}" ] || options+=(-e "$name")
 done
