@@ -6,10 +6,11 @@ MLFLOW_PORT ?= ## that one's port on localhost; unset: the port that it has, or 
 RUN_ID ?= ## the run to evaluate or register, where build/ holds no receipt of it (or MLFLOW_RUN_ID)
 FORCE ?= ## 1 runs the named targets even if nothing has changed
 ARGS ?= ## pytest's own options: make test ARGS='-k gate -x'
+FOLLOW ?= ## 1 lets `make logs` go on until Ctrl-C
 UPGRADE ?= ## 1 lets `make lock` take the newest versions
 IMAGE_REPO ?= ## the image's name before its tag; unset: modelmake
 PYTHON ?= ## the Python (3.11 to 3.13) that .venv is made from; unset: the newest on the PATH
-export RUN_ID MLFLOW_PORT FORCE ARGS UPGRADE IMAGE_REPO PYTHON
+export RUN_ID MLFLOW_PORT FORCE ARGS FOLLOW UPGRADE IMAGE_REPO PYTHON
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 SHELL := bash

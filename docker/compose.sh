@@ -32,7 +32,7 @@ up() {
 
 case $1 in
   up | ensure) up && echo "$url" ;;
-  down) docker compose --progress quiet down ;;
+  down) echo "▸ down · stopping MLflow; runs and models stay" && docker compose --progress quiet down ;;
   logs) docker compose logs --tail 200 ${FOLLOW:+--follow} ;;
-  purge) docker compose --progress quiet down --volumes ;;
+  purge) echo "▸ distclean · removing MLflow with its runs and models" && docker compose --progress quiet down --volumes ;;
 esac
