@@ -116,3 +116,10 @@ def test_the_readmes_five_lines_are_a_pipeline(tmp_path: Path) -> None:
     [snippet] = re.findall(r"^```toml\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
     (tmp_path / "pipeline.toml").write_text(snippet)
     assert config.load(tmp_path / "pipeline.toml").data.target
+
+
+def test_the_build_context_is_small() -> None:
+    """The engine is sent what the Dockerfile needs and nothing else: well under 1 MB."""
+    first, *rest = (ROOT / ".dockerignore").read_text().split()
+    assert first == "*"
+    assert sum((ROOT / line.removeprefix("!")).stat().st_size for line in rest) < 1_000_000
