@@ -9,15 +9,17 @@ export MODELMAKE_IMAGE MODELMAKE_IMAGE_ID MODELMAKE_IMAGE_BASE
 MODELMAKE_IMAGE=$("$root/docker/image.sh" name)
 read -r MODELMAKE_IMAGE_ID MODELMAKE_IMAGE_BASE < <(docker image inspect -f '{{.Id}} {{index .Config.Labels "modelmake.base"}}' "$MODELMAKE_IMAGE")
 mkdir -p "$root/build"
-options=(--rm --init --read-only --cap-drop ALL --security-opt no-new-privileges
+source=ro
+[ "$access" != writable ] || source=rw
+options=(--rm --init --interactive --read-only --cap-drop ALL --security-opt no-new-privileges
   --user "$(id -u):$(id -g)" --tmpfs /tmp:exec -e USER="${USER:-}" -e WHY_RUNNER
-  -v "$root:/src:ro" -v "$root/build:/src/build" -w /src
+  -v "$root:/src:$source" -v "$root/build:/src/build" -w /src
   -e MODELMAKE_IMAGE -e MODELMAKE_IMAGE_ID -e MODELMAKE_IMAGE_BASE)
 for name in ACT ARGS RUN_ID UPGRADE GITHUB_ACTIONS GITHUB_ACTOR GITHUB_HEAD_REF GITHUB_REPOSITORY GITHUB_RUN_ID GITHUB_SERVER_URL \
   MLFLOW_RUN_ID MLFLOW_TRACKING_URI MLFLOW_TRACKING_USERNAME MLFLOW_TRACKING_PASSWORD MLFLOW_TRACKING_TOKEN; do
   [ -z "${!name:-}" ] || options+=(-e "$name")
 done
-[ -t 0 ] && [ -t 1 ] && options+=(-it)
+[ -t 0 ] && [ -t 1 ] && options+=(--tty)
 
 # A linked worktree keeps its history elsewhere, and data may lie outside of the checkout.
 history=$(git -C "$root" rev-parse --path-format=absolute --git-common-dir 2>/dev/null || true)
@@ -26,8 +28,7 @@ data=$(sed -n 's/^ *path *= *["'\'']\(\/[^"'\'']*\).*/\1/p' "$root/pipeline.toml
 [ -z "$data" ] || [ ! -f "$data" ] || options+=(-v "$data:$data:ro")
 
 case $access in
-  sealed) options+=(--network none) ;;
-  writable) options+=(--network none -v "$root:/src") ;;
+  sealed | writable) options+=(--network none) ;;
   outside)
     options+=(-e HTTP_PROXY -e HTTPS_PROXY -e NO_PROXY)
     ca=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}

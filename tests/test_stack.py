@@ -266,3 +266,20 @@ def test_doctor_finds_the_engine(stack: Stack) -> None:
     done = stack.make("doctor")
     assert done.returncode == 0
     assert "make all will run in the image" in done.stdout
+
+
+def test_the_small_commands_run(stack: Stack) -> None:
+    """What the README shows beside the pipeline works too: format changes nothing, a shell is in the image."""
+    (stack.path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
+    before = {path: path.read_bytes() for path in (stack.path / "scripts").rglob("*.py")}
+    for target in ("format", "image", "base"):
+        done = stack.make(target)
+        assert done.returncode == 0, done.stderr
+    assert {path: path.read_bytes() for path in before} == before
+    assert "/api/2.0/mlflow/experiments/search" in stack.make("logs").stdout
+    words = ["make", "shell"]
+    typed = "echo in image: $IN_IMAGE at $MLFLOW_TRACKING_URI\n"
+    done = subprocess.run(
+        words, cwd=stack.path, env=stack.environment(), input=typed, capture_output=True, text=True, check=False
+    )
+    assert "in image: 1 at http://mlflow:5000" in done.stdout, done.stderr
