@@ -5,20 +5,24 @@ set -euo pipefail
 access=$1
 shift
 root=$(cd "$(dirname "$0")/.." && pwd -P)
-export MODELMAKE_IMAGE MODELMAKE_IMAGE_ID MODELMAKE_IMAGE_BASE
+export MODELMAKE_IMAGE MODELMAKE_IMAGE_ID
 MODELMAKE_IMAGE=$("$root/docker/image.sh" name)
-read -r MODELMAKE_IMAGE_ID MODELMAKE_IMAGE_BASE < <(docker image inspect -f '{{.Id}} {{index .Config.Labels "modelmake.base"}}' "$MODELMAKE_IMAGE")
+MODELMAKE_IMAGE_ID=$(docker image inspect -f '{{.Id}}' "$MODELMAKE_IMAGE")
 mkdir -p "$root/build"
 source=ro
 [ "$access" != writable ] || source=rw
 options=(--rm --init --interactive --read-only --cap-drop ALL --security-opt no-new-privileges
   --user "$(id -u):$(id -g)" --tmpfs /tmp:exec -e USER="${USER:-}" -e WHY_RUNNER
   -v "$root:/src:$source" -v "$root/build:/src/build" -w /src
-  -e MODELMAKE_IMAGE -e MODELMAKE_IMAGE_ID -e MODELMAKE_IMAGE_BASE)
-for name in ACT ARGS RUN_ID UPGRADE GITHUB_ACTIONS GITHUB_ACTOR GITHUB_HEAD_REF GITHUB_REPOSITORY GITHUB_RUN_ID GITHUB_SERVER_URL \
-  MLFLOW_RUN_ID MLFLOW_TRACKING_URI MLFLOW_TRACKING_USERNAME MLFLOW_TRACKING_PASSWORD MLFLOW_TRACKING_TOKEN; do
+  -e MODELMAKE_IMAGE_ID)
+for name in ARGS REASON RUN_ID UPGRADE GITHUB_ACTIONS GITHUB_ACTOR GITHUB_API_URL GITHUB_HEAD_REF GITHUB_REF GITHUB_REPOSITORY \
+  GITHUB_RUN_ID GITHUB_SERVER_URL GITHUB_SHA MLFLOW_RUN_ID MLFLOW_TRACKING_URI MLFLOW_TRACKING_USERNAME MLFLOW_TRACKING_PASSWORD MLFLOW_TRACKING_TOKEN; do
   [ -z "${!name:-}" ] || options+=(-e "$name")
 done
+for file in "${GITHUB_OUTPUT:-}" "${GITHUB_STEP_SUMMARY:-}"; do # what a step hands to GitHub
+  [ ! -f "$file" ] || options+=(-v "$file:$file")
+done
+[ -z "${GITHUB_ACTIONS:-}" ] || options+=(-e GITHUB_OUTPUT -e GITHUB_STEP_SUMMARY)
 [ -t 0 ] && [ -t 1 ] && options+=(--tty)
 
 # A linked worktree keeps its history elsewhere, and data may lie outside of the checkout.
@@ -30,7 +34,7 @@ data=$(sed -n 's/^ *path *= *["'\'']\(\/[^"'\'']*\).*/\1/p' "$root/pipeline.toml
 case $access in
   sealed | writable) options+=(--network none) ;;
   outside)
-    options+=(-e HTTP_PROXY -e HTTPS_PROXY -e NO_PROXY)
+    options+=(-e HTTP_PROXY -e HTTPS_PROXY -e NO_PROXY -e GITHUB_TOKEN)
     ca=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
     [ ! -f "$ca" ] || options+=(-v "$ca:/etc/ssl/certs/ca-certificates.crt:ro" -e SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt)
     ;;

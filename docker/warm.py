@@ -3,18 +3,22 @@
 import importlib
 from multiprocessing import Pool
 
+import pytest
+
 # Two lists of about equal weight, for two processes.
 LISTS = (
     """
     mlflow.cli mlflow.data mlflow.models mlflow.pyfunc mlflow.server.fastapi_app
     mlflow.server.handlers mlflow.store.artifact.mlflow_artifacts_repo mlflow.store.db.utils mlflow.tracking
-    uvicorn.workers
+    mlflow.store.tracking.sqlalchemy_workspace_store mlflow.tracing.processor.base_mlflow mlflow.tracing.export.utils
+    mlflow.tracking.request_header.registry mlflow.tracking.request_header.databricks_request_header_provider
+    mlflow.utils.search_logged_model_utils alembic.command sqlalchemy.dialects.sqlite uvicorn.workers
     """,
     """
     sklearn.calibration sklearn.compose sklearn.ensemble sklearn.inspection sklearn.linear_model sklearn.metrics
     sklearn.model_selection sklearn.neighbors sklearn.neural_network sklearn.pipeline sklearn.preprocessing
     sklearn.svm sklearn.tree skops.io pandas pyarrow.dataset pyarrow.parquet matplotlib.pyplot rich.progress
-    coverage docker hypothesis.strategies pytest yamllint.cli check_jsonschema.cli mlflow.sklearn
+    coverage docker hypothesis.strategies narwhals yamllint.cli check_jsonschema.cli mlflow.sklearn
     """,
 )
 
@@ -28,3 +32,4 @@ def warm(names: str) -> None:
 if __name__ == "__main__":
     with Pool(len(LISTS)) as pool:
         pool.map(warm, LISTS)
+    pytest.main(["--help"])  # which loads every plugin, rewritten as pytest does
