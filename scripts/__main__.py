@@ -9,11 +9,12 @@ import importlib
 import os
 import signal
 import sys
+from contextlib import suppress
 from types import FrameType
 
 from scripts.pipeline.errors import Interrupted, PipelineError
 
-STAGES = ("train", "evaluate", "register", "summary", "lint", "test", "bench")
+STAGES = ("train", "evaluate", "register", "summary", "lint", "test", "up", "comment", "parity", "bench")
 
 
 def interrupt(number: int, _frame: FrameType | None) -> None:
@@ -21,6 +22,17 @@ def interrupt(number: int, _frame: FrameType | None) -> None:
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
     raise Interrupted(signal.Signals(number))
+
+
+def explain(stage: str, error: PipelineError) -> None:
+    """Put what went wrong into the job's summary, where this is a workflow step."""
+    if os.environ.get("GITHUB_STEP_SUMMARY"):
+        from scripts.pipeline import receipt  # noqa: PLC0415  # slow to import, and seldom needed
+
+        with suppress(PipelineError, OSError):
+            receipt.summarize(
+                stage, {"result": f"**{error.outcome}**", "error": str(error), "alone": f"`make {stage}`"}
+            )
 
 
 def run(stage: str) -> int:
@@ -36,6 +48,7 @@ def run(stage: str) -> int:
         return 128 + stopped.signal
     except PipelineError as error:
         print(f"error: {error}\n{stage}: {error.outcome}", file=sys.stderr, flush=True)
+        explain(stage, error)
         return error.exit_code
     return 0
 

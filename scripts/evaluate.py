@@ -58,7 +58,7 @@ def main() -> None:
         tracking.log(
             run,
             metrics=scores | gate.interval(config.gate, estimate),
-            tags={"modelmake.verdict": verdict.verdict},
+            tags={"modelmake.verdict": verdict.verdict, "modelmake.predictions": predictions.sha256},
             model_id=model_id,
         )
     for name, value in scores.items():
@@ -74,6 +74,7 @@ def main() -> None:
         lower=estimate.lower,
         upper=estimate.upper,
         metrics=scores,
+        predictions_sha256=predictions.sha256,
         verdict=verdict.verdict,
         reason=verdict.reason,
     ).write()

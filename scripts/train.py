@@ -26,7 +26,8 @@ def main() -> None:
     unfitted = model.pipeline(estimator, split.X_train)
 
     tracking = Tracking()
-    run = tracking.create_run(config.experiment, provenance.tags("train", data_sha256, config.training_sha256))
+    tags = provenance.tags("train", data_sha256, config.training_sha256)
+    run = tracking.create_run(config.experiment, tags)
     url = run.url
     print(f"run     {run.run_id}\nurl     {url}", flush=True)
     with tracking.open(run):
@@ -41,9 +42,8 @@ def main() -> None:
             "test_size": config.data.test_size,
             "stratify": config.data.stratify,
         }
-        tracking.log(
-            run, params=params, metrics={"fit_seconds": seconds, "train_rows": rows, "test_rows": len(split.X_test)}
-        )
+        metrics = {"fit_seconds": seconds, "train_rows": rows, "test_rows": len(split.X_test)}
+        tracking.log(run, params=params, metrics=metrics)
         tracking.log_data(run, frame, path=config.data.path, target=config.data.target, sha256=data_sha256)
         trusted = (*model.TRUSTED_TYPES, *config.model.trusted_types)
         model_id = logged_model.log(tracking, run, fitted, split.X_train, params=params, trusted=trusted)
@@ -55,4 +55,8 @@ def main() -> None:
         model_id=model_id,
         url=url,
         data_sha256=data_sha256,
+        params={name: str(value) for name, value in params.items()},
+        metrics=metrics,
+        provenance={name: value for name, value in tags.items() if name.startswith("modelmake.")},
     ).write()
+    receipt.hand_on(run_id=run.run_id)

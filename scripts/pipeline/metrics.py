@@ -3,6 +3,7 @@
 Every metric goes by its scikit-learn scorer name, so higher is always better.
 """
 
+import hashlib
 import math
 import warnings
 from collections.abc import Callable, Iterator
@@ -36,6 +37,14 @@ class Predictions:
     y_pred: np.ndarray
     y_proba: np.ndarray | None = None
     classes: np.ndarray | None = None
+
+    @property
+    def sha256(self) -> str:
+        """The hexadecimal SHA-256 of all that the model said: the same for the same bits, and for no others."""
+        digest = hashlib.sha256("\n".join(map(repr, self.y_pred.tolist())).encode())
+        if self.y_proba is not None:
+            digest.update(np.ascontiguousarray(self.y_proba).tobytes())
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True)

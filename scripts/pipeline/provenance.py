@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 LOCK = Path("docker/requirements.txt")
+IN_IMAGE = bool(os.environ.get("IN_IMAGE"))
 
 
 def sha256(path: Path) -> str:
@@ -52,13 +53,14 @@ def tags(stage: str, data_sha256: str, training_sha256: str) -> dict[str, str]:
         "modelmake.git.branch": branch,
         "modelmake.git.dirty": str(bool(git("status", "--porcelain"))).lower() if commit else "",
         "modelmake.image": os.environ.get("MODELMAKE_IMAGE", "host"),
-        "modelmake.image.id": os.environ.get("MODELMAKE_IMAGE_ID", "host"),
+        "modelmake.image.id": os.environ.get("MODELMAKE_IMAGE_ID") or ("unknown" if IN_IMAGE else "host"),
         "modelmake.image.base": os.environ.get("MODELMAKE_IMAGE_BASE", "host"),
         "modelmake.lock": sha256(LOCK),
         "modelmake.data": data_sha256,
         "modelmake.config": training_sha256,
         "modelmake.runner": runner(),
         "modelmake.run_url": run_url(),
+        "modelmake.reason": os.environ.get("REASON", ""),
         "modelmake.python": platform.python_version(),
         "modelmake.platform": f"{platform.system()} {platform.machine()}",
     }

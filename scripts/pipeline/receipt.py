@@ -1,8 +1,9 @@
-"""Receipts: the small JSON file that a stage leaves under build/, and that the next one starts from."""
+"""Receipts: the small JSON file that a stage leaves under build/, what it hands to GitHub, and the job's summary."""
 
 import os
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
@@ -41,6 +42,33 @@ def replace(name: str, text: str) -> None:
         ) from None
 
 
+def hand_on(**outputs: str) -> None:
+    """Make `outputs` the outputs of this workflow step, where this is one."""
+    if path := os.environ.get("GITHUB_OUTPUT"):
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.writelines(f"{name}={value}\n" for name, value in outputs.items())
+
+
+def summarize(stage: str, rows: Mapping[str, str]) -> None:
+    """Leave build/<stage>.md, a table of `rows`, and add it to the job's summary, where this is a workflow step.
+
+    act wipes the job's summary between steps (nektos/act#2273), so the file is what stays.
+    """
+    cells = [(name, text.replace("|", "\\|").replace("\n", " ")) for name, text in rows.items()]
+    (_, first), *rest = cells
+    lines = [f"| {stage} | {first} |", "| --- | --- |", *(f"| {name} | {text} |" for name, text in rest)]
+    text = "\n".join(lines) + "\n"
+    replace(f"{stage}.md", text)
+    if path := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(f"{text}\n")
+
+
+def link(text: str, url: str) -> str:
+    """Return `text` as a link in Markdown, where `url` is one."""
+    return f"[{text}]({url})" if url.startswith("http") else text
+
+
 class Receipt(BaseModel):
     """What every stage's receipt holds."""
 
@@ -53,12 +81,17 @@ class Receipt(BaseModel):
     inputs: dict[str, str] = Field(default_factory=dict)
 
     def write(self) -> None:
-        """Write build/<stage>.json."""
+        """Write build/<stage>.md and build/<stage>.json."""
+        summarize(self.stage, {"result": f"done in {self.seconds:.1f} s", **self.rows()})
         replace(f"{self.stage}.json", self.model_dump_json(indent=2) + "\n")
 
+    def rows(self) -> dict[str, str]:
+        """Return what a person reads of it in the job's summary."""
+        return {}
+
     @classmethod
-    def read(cls) -> Self:
-        """Read build/<stage>.json.
+    def read(cls, folder: Path = BUILD) -> Self:
+        """Read <stage>.json in `folder`.
 
         Raises
         ------
@@ -66,7 +99,7 @@ class Receipt(BaseModel):
             It is not there, or not what this version of modelmake writes.
 
         """
-        path = BUILD / f"{cls.stage}.json"
+        path = folder / f"{cls.stage}.json"
         try:
             return cls.model_validate_json(path.read_bytes())
         except FileNotFoundError:
@@ -97,6 +130,20 @@ class Train(Receipt):
     model_id: str
     url: str
     data_sha256: str
+    params: dict[str, str]
+    metrics: dict[str, float]
+    provenance: dict[str, str]
+
+    def rows(self) -> dict[str, str]:
+        """Say where run and model are, and what they came from."""
+        came_from = self.provenance
+        dirty = " and uncommitted changes" if came_from.get("modelmake.git.dirty") == "true" else ""
+        return {
+            "run": link(self.run_id, self.url),
+            "model": self.model_id,
+            "commit": came_from.get("modelmake.git.commit", "none") + dirty,
+            "image": came_from["modelmake.image"],
+        }
 
 
 class Evaluate(Receipt):
@@ -111,8 +158,15 @@ class Evaluate(Receipt):
     lower: float
     upper: float
     metrics: dict[str, float]
+    predictions_sha256: str
     verdict: Literal["pass", "refuse"]
     reason: str
+
+    def rows(self) -> dict[str, str]:
+        """Give the verdict and every metric, the gate's with its interval."""
+        shown = {name: f"{value:.4f}" for name, value in self.metrics.items()}
+        shown[self.metric] = f"**{self.value:.4f}** [{self.lower:.4f}, {self.upper:.4f}] (95 % interval)"
+        return {"verdict": f"**{self.verdict}**: {self.reason}", "run": link(self.run_id, self.url)} | shown
 
 
 class Register(Receipt):
@@ -125,6 +179,11 @@ class Register(Receipt):
     version: str | None
     alias: str | None
     url: str
+
+    def rows(self) -> dict[str, str]:
+        """Say which version the run has."""
+        version = f"{link(f'version {self.version}', self.url)} of {self.name}, alias {self.alias}"
+        return {"registered": version if self.version else "nothing", "run": self.run_id}
 
 
 def chosen_run_id() -> str | None:
