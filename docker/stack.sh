@@ -7,5 +7,7 @@ if ! cmp -s docker/requirements.txt .venv/lock.txt; then
   echo "▸ .venv · installing the lock for the stack tests"
   docker/venv.sh .venv || { echo "stack tests skipped: see the line above"; exit 0; }
 fi
-echo "▸ test · the stack: image, compose, server"
-PATH="$PWD/.venv/bin:$PATH" PYTEST_ADDOPTS="${ARGS:-}" python -m pytest -m stack --no-cov
+chosen="stack and not long"
+[ -z "${CI:-}" ] || chosen=stack
+echo "▸ test · the stack: image, compose, server, act${CI:+; the long ones too}"
+PATH="$PWD/.venv/bin:$PATH" PYTEST_ADDOPTS="${ARGS:-}" python -m pytest -m "$chosen" --numprocesses=0

@@ -1,20 +1,29 @@
 """What the tests share: a scratch project with real data, a real MLflow store, and a way to run a stage."""
 
+import fcntl
 import json
 import os
 import shutil
+import sqlite3
+import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import mlflow
 import pytest
 from hypothesis import settings
 
 from scripts.__main__ import run
 
+if TYPE_CHECKING:
+    import mlflow  # a second of imports that only the workers should spend
+
+    import docker
+
 ROOT = Path(__file__).parent.parent
+collect_ignore = ["fixtures"]  # the benchmark's, run by themselves
 PIPELINE = """\
 experiment = "flowers"
 seed = 42
@@ -33,16 +42,41 @@ name = "flower_classifier"
 stage = "Staging"
 """
 
+Once = Callable[[str, Callable[[Path], object]], Path]
+
 settings.register_profile("house", deadline=None, derandomize=True)
 settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """A way to make a folder that all workers of this run of pytest share: the first one makes it, the others wait."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+    def made(name: str, make: Callable[[Path], object]) -> Path:
+        path = shared / name
+        with (shared / f"{name}.made").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not Path(lock.name).stat().st_size:
+                make(path)
+                lock.write("made")
+        return path
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def empty_store(once: Once) -> Path:
     """An MLflow database with all its tables, made once: migrations take seconds."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
+
+    def make(folder: Path) -> None:
+        import mlflow
+
+        folder.mkdir()
+        mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db").search_experiments()
+
+    return once("store", make) / "mlflow.db"
 
 
 @dataclass(frozen=True)
@@ -76,8 +110,10 @@ class Project:
         path.write_text(text.replace(old, new))
 
     @property
-    def client(self) -> mlflow.MlflowClient:
+    def client(self) -> "mlflow.MlflowClient":
         """A client of the project's store."""
+        import mlflow
+
         return mlflow.MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
 
     def receipt(self, stage: str) -> dict[str, Any]:
@@ -90,38 +126,72 @@ class Project:
         return {path.stem for path in (self.path / "build").glob("*.json")}
 
 
+def scratch(path: Path, store: Path) -> None:
+    """Lay a project out in `path`."""
+    for folder in ("data", "docker", ".mlflow"):
+        (path / folder).mkdir(parents=True)
+    shutil.copy(ROOT / "data/iris.csv", path / "data")
+    shutil.copy(ROOT / "docker/requirements.txt", path / "docker")
+    shutil.copy(store, path / ".mlflow/mlflow.db")
+    (path / "pipeline.toml").write_text(PIPELINE)
+
+
+def enter(path: Path, patch: pytest.MonkeyPatch) -> None:
+    """Work in `path`, on its store, and with nothing of the outer environment."""
+    for name in list(os.environ):
+        if name.startswith(("MLFLOW_", "GITHUB_", "MODELMAKE_")) or name in ("RUN_ID", "ACT", "ARGS", "REASON"):
+            patch.delenv(name)
+    patch.chdir(path)
+    # Absolute, since MLflow keeps one engine for each address.
+    patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path}/.mlflow/mlflow.db")
+
+
 @pytest.fixture
 def project(
     tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Project:
     """A scratch project on a store of its own, in the working directory."""
-    for name in list(os.environ):
-        if name.startswith(("MLFLOW_", "GITHUB_", "MODELMAKE_")) or name in ("RUN_ID", "ACT", "ARGS"):
-            monkeypatch.delenv(name)
-    for folder in ("data", "docker", ".mlflow"):
-        (tmp_path / folder).mkdir()
-    shutil.copy(ROOT / "data/iris.csv", tmp_path / "data")
-    shutil.copy(ROOT / "docker/requirements.txt", tmp_path / "docker")
-    shutil.copy(empty_store, tmp_path / ".mlflow/mlflow.db")
-    (tmp_path / "pipeline.toml").write_text(PIPELINE)
-    monkeypatch.chdir(tmp_path)
-    # Absolute, since MLflow keeps one engine for each address.
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/.mlflow/mlflow.db")
-    return Project(tmp_path, capsys)
+    path = tmp_path / "project"
+    scratch(path, empty_store)
+    enter(path, monkeypatch)
+    return Project(path, capsys)
 
 
 @pytest.fixture
-def trained(project: Project) -> Project:
+def after(project: Project, empty_store: Path, once: Once) -> Callable[..., Project]:
+    """A way to get the project after some stages, which are run once for all tests that ask for them."""
+
+    def done(*stages: str) -> Project:
+        def make(path: Path) -> None:
+            scratch(path, empty_store)
+            with pytest.MonkeyPatch.context() as patch:
+                enter(path, patch)
+                assert [run(stage) for stage in stages] == [0] * len(stages)
+
+        template = once("-".join(stages), make)
+        shutil.copytree(template, project.path, dirs_exist_ok=True)
+        for receipt in (project.path / "build").glob("*.json"):
+            receipt.write_text(receipt.read_text().replace(str(template), str(project.path)))
+        with closing(sqlite3.connect(project.path / ".mlflow/mlflow.db")) as database, database:
+            for place in ("experiments.artifact_location", "runs.artifact_uri", "logged_models.artifact_location"):
+                table, column = place.split(".")
+                move = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608  # names from above
+                database.execute(move, (str(template), str(project.path)))
+        return project
+
+    return done
+
+
+@pytest.fixture
+def trained(after: Callable[..., Project]) -> Project:
     """A project whose `train` has run."""
-    assert project.stage("train").code == 0
-    return project
+    return after("train")
 
 
 @pytest.fixture
-def evaluated(trained: Project) -> Project:
+def evaluated(after: Callable[..., Project]) -> Project:
     """A project whose `train` and `evaluate` have run."""
-    assert trained.stage("evaluate").code == 0
-    return trained
+    return after("train", "evaluate")
 
 
 @pytest.fixture
@@ -136,3 +206,15 @@ def error_line() -> Callable[[Outcome, int], str]:
         return lines[0]
 
     return check
+
+
+@pytest.fixture(scope="session")
+def engine() -> "docker.DockerClient":
+    """Return the engine, or skip with the reason."""
+    if os.environ.get("IN_IMAGE"):
+        pytest.skip("in the image there is no engine's socket; `make test` runs these on the host")
+    if not shutil.which("docker") or subprocess.run(["docker", "version"], capture_output=True, check=False).returncode:
+        pytest.skip("no Docker engine answers")
+    import docker
+
+    return docker.from_env()

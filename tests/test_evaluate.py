@@ -1,5 +1,6 @@
 """evaluate: scores of the logged model on the held-out rows, and the verdict."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,14 @@ def test_metrics_and_verdict_are_in_run_and_receipt(evaluated: Project) -> None:
     assert run.data.metrics["accuracy"] == found["value"]
     assert run.data.metrics["accuracy_lower"] == found["lower"]
     assert {name: run.data.metrics[name] for name in found["metrics"]} == found["metrics"]
+
+
+def test_a_run_that_is_gone_is_named_with_the_way_out(evaluated: Project, error_line: Check, empty_store: Path) -> None:
+    """The receipts outlive a server that lost its state: the stage says so."""
+    shutil.copy(empty_store, evaluated.path / ".mlflow/mlflow.db")
+    line = error_line(evaluated.stage("evaluate"), 2)
+    assert f"not on sqlite:///{evaluated.path}/.mlflow/mlflow.db" in line
+    assert "make clean all" in line
 
 
 def test_the_model_comes_from_mlflow(trained: Project, error_line: Check) -> None:

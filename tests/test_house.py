@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 PIPELINE = sorted((ROOT / "scripts/pipeline").glob("[a-z]*.py"))
 
 
+@cache
 def imported(path: Path) -> set[str]:
     """Return every module that a file imports, at whatever depth."""
     found = set()
@@ -37,6 +39,7 @@ def imported(path: Path) -> set[str]:
     return found
 
 
+@cache
 def parts(path: Path) -> set[str]:
     """Return the files of the pipeline that a file needs, directly or through others."""
     direct = {name for name in ORDER if f"scripts.pipeline.{name}" in imported(path)}

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from scripts.__main__ import interrupt
 from tests.conftest import ROOT, Outcome, Project
 
 Check = Callable[[Outcome, int], str]
@@ -133,8 +134,30 @@ def test_a_dead_server_is_one_line_and_fast(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_kills_the_run_and_leaves_no_receipt(project: Project, number: signal.Signals) -> None:
-    """Ctrl-C and SIGTERM in the middle of a fit: the run is KILLED, the exit code is the shell's."""
+def test_a_signal_is_the_shells_exit_code(
+    project: Project, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """Both are handled alike: the run is KILLED, and there is no receipt."""
+
+    def fit(*_: object) -> None:
+        signal.raise_signal(number)
+
+    monkeypatch.setattr("scripts.pipeline.model.fit", fit)
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(number, interrupt)
+    done = project.stage("train")
+    for each, handler in before.items():  # the first signal has switched both off
+        signal.signal(each, handler)
+    assert done.code == 128 + number
+    assert done.err.splitlines()[-1] == f"train: stopped by {number.name}"
+    experiment = project.client.get_experiment_by_name("flowers")
+    assert [run.info.status for run in project.client.search_runs([experiment.experiment_id])] == ["KILLED"]
+    assert project.receipts == set()
+
+
+def test_a_signal_kills_the_run_and_leaves_no_receipt(project: Project) -> None:
+    """SIGTERM from outside, in the middle of a fit: the run is KILLED, the exit code is the shell's."""
+    number = signal.SIGTERM
     (project.path / "slow.py").write_text(
         "import time\nfrom sklearn.dummy import DummyClassifier\n\n"
         "class Slow(DummyClassifier):\n    def fit(self, X, y):\n"
@@ -163,7 +186,7 @@ def test_a_signal_kills_the_run_and_leaves_no_receipt(project: Project, number: 
 
 def test_a_receipt_is_whole_or_not_there(trained: Project) -> None:
     """No temporary file is left beside it, and everyone may read it."""
-    assert [path.name for path in (trained.path / "build").iterdir()] == ["train.json"]
+    assert sorted(path.name for path in (trained.path / "build").iterdir()) == ["train.json", "train.md"]
     assert (trained.path / "build/train.json").stat().st_mode & 0o777 == 0o644
 
 
@@ -182,7 +205,7 @@ def test_a_refusing_server_is_one_line(
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.server_port}")
         line = error_line(project.stage("train"), 4)
         server.shutdown()
