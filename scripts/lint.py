@@ -19,20 +19,23 @@ from scripts.pipeline.provenance import LOCK
 def commands() -> dict[str, list[str]]:
     """Return each linter's command line."""
     shell = sorted(str(path) for path in (*Path("docker").glob("*.sh"), *Path("scripts").glob("*.sh"), Path(".ci/run")))
-    workflows = sorted(str(path) for path in Path(".github/workflows").glob("*.y*ml"))
+    workflows = sorted(str(path) for path in Path(".github/workflows").glob("*.yml"))
+    actions = sorted(str(path) for path in Path(".github/actions").glob("*/action.yml"))
     schema = [sys.executable, "-m", "check_jsonschema", "--builtin-schema"]
     found = {
         "ruff check": ["ruff", "check", "--no-cache", "--quiet", "."],
         "ruff format": ["ruff", "format", "--no-cache", "--quiet", "--diff", "."],
         "shellcheck": ["shellcheck", *shell],
         "hadolint": ["hadolint", "docker/Dockerfile"],
-        "yamllint": ["yamllint", "--strict", "compose.yaml", ".yamllint", *workflows],
+        "yamllint": ["yamllint", "--strict", "compose.yaml", ".yamllint", *workflows, *actions],
         "compose schema": [*schema, "vendor.compose-spec", "compose.yaml"],
         "make": ["make", "--dry-run", "--warn-undefined-variables", "help"],
     }
     if workflows:
         found["zizmor"] = ["zizmor", "--offline", "--quiet", "--no-progress", ".github"]
         found["workflow schema"] = [*schema, "vendor.github-workflows", *workflows]
+    if actions:
+        found["action schema"] = [*schema, "vendor.github-actions", *actions]
     return found
 
 

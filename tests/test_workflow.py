@@ -1,0 +1,77 @@
+"""The workflow: thin, pinned, and with no more rights than it needs."""
+
+import re
+
+import yaml
+
+from tests.conftest import ROOT
+
+TEXT = (ROOT / ".github/workflows/mlops-pipeline.yml").read_text()
+WORKFLOW = yaml.safe_load(TEXT)
+JOBS = WORKFLOW["jobs"]
+STEPS = [step for job in JOBS.values() for step in job["steps"]]
+ACTIONS = {path.parent.name: path.read_text() for path in (ROOT / ".github/actions").glob("*/action.yml")}
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+
+def test_the_jobs_are_a_chain_that_hands_the_run_on() -> None:
+    """ci, train, cd, and the run's id goes from one to the next as a job output."""
+    assert {name: job.get("needs") for name, job in JOBS.items()} == {"ci": None, "train": "ci", "cd": "train"}
+    assert JOBS["train"]["outputs"] == {"run_id": "${{ steps.train.outputs.run_id }}"}
+    assert JOBS["cd"]["env"]["RUN_ID"] == "${{ needs.train.outputs.run_id }}"
+    ran = {name: [step["run"].split()[1] for step in job["steps"] if "run" in step] for name, job in JOBS.items()}
+    assert ran["ci"] == ["lint", "test"]
+    assert ran["train"] == ["up", "train", "backup"]
+    assert ran["cd"] == ["restore", "evaluate", "register", "comment", "backup"]
+
+
+def test_a_step_is_one_make_target() -> None:
+    """No logic in YAML: whatever runs here can be typed on a laptop."""
+    for text in (TEXT, *ACTIONS.values()):
+        for line in re.findall(r"^ *(?:- )?run: (.*)$", text, re.M):
+            assert re.fullmatch(r"make [a-z]+( (TO|FROM)=\S+)?", line), line
+            assert re.search(rf"^{line.split()[1]}:", MAKEFILE, re.M), line
+
+
+def test_every_foreign_action_is_pinned() -> None:
+    """By its commit, with the version beside it; our own are read from the checkout."""
+    uses = [line for text in (TEXT, *ACTIONS.values()) for line in re.findall(r"uses: (.*)$", text, re.M)]
+    foreign = [line for line in uses if not line.startswith("./")]
+    assert foreign
+    assert [line for line in foreign if not re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)] == []
+
+
+def test_what_only_github_can_do_is_left_out_under_act() -> None:
+    """Act clones every foreign action beforehand, so each sits in one of ours, behind a guard."""
+    assert set(re.findall(r"uses: (actions/[a-z-]+)", TEXT)) == {"actions/checkout"}
+    for step in STEPS:
+        if step.get("uses", "").startswith("./") or step.get("run", "").split()[1:2] in (
+            ["backup"],
+            ["restore"],
+            ["comment"],
+        ):
+            assert "!env.ACT" in step["if"], step
+
+
+def test_a_pull_request_never_registers() -> None:
+    """Nor does a dispatch that says no; a registration is not cancelled by the next push."""
+    [register] = [step for step in STEPS if step.get("run") == "make register"]
+    assert "github.event_name != 'pull_request' &&" in register["if"]
+    assert "inputs.register" in register["if"]
+    assert WORKFLOW["concurrency"]["cancel-in-progress"] == "${{ github.event_name == 'pull_request' }}"
+
+
+def test_each_job_has_the_rights_it_needs() -> None:
+    """None by default; only `ci` writes images, only `cd` writes a comment, and no checkout keeps the token."""
+    assert WORKFLOW["permissions"] == {}
+    written = {name: [k for k, v in job["permissions"].items() if v == "write"] for name, job in JOBS.items()}
+    assert written == {"ci": ["packages"], "train": [], "cd": ["pull-requests"]}
+    assert all(job["timeout-minutes"] <= 60 for job in JOBS.values())
+    checkouts = [step for step in STEPS if step.get("uses", "").startswith("actions/checkout")]
+    assert [step["with"]["persist-credentials"] for step in checkouts] == [False] * 3
+
+
+def test_no_secret_reaches_a_job_that_does_not_need_it() -> None:
+    """`ci` runs the code of a pull request: it sees no tracking server."""
+    assert "env" not in JOBS["ci"]
+    assert "secrets" not in str(WORKFLOW["env"])
