@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Leaves in $2 what GitHub would check out of commit $1: no ignored and no uncommitted files (`worktree`: the tree as it lies).
+# Needs git, and a checkout with a commit.
+set -euo pipefail
+ref=$1 target=$2
+cd "$(dirname "$0")/.."
+die() { echo "error: $1: $2 ($3)" >&2; exit 2; }
+commit=$([ "$ref" = worktree ] && echo HEAD || echo "$ref")
+git rev-parse -q --verify "$commit^{commit}" >/dev/null 2>&1 || die "$ref" "no such commit here" "git log --oneline; a replay is of a commit"
+
+rm -rf "$target"
+mkdir -p "$target"
+target=$(cd "$target" && pwd -P)
+branch=$(git symbolic-ref -q --short HEAD || echo detached)
+git -C "$target" init -q -b "$branch"
+git -C "$target" fetch -q --depth 1 "$PWD" "$(git rev-parse "$commit^{commit}")"
+git -C "$target" reset -q --hard FETCH_HEAD
+origin=$(git remote get-url origin 2>/dev/null | sed 's,//[^/@]*@,//,' || true) # a token may stand in it
+[ -z "$origin" ] || git -C "$target" remote add origin "$origin"
+
+if [ "$ref" = worktree ]; then
+  git -C "$target" ls-files -z | (cd "$target" && xargs -0 rm -f)
+  git ls-files -z --cached --others --exclude-standard |
+    while IFS= read -r -d '' file; do [ ! -f "$file" ] || printf '%s\0' "$file"; done | tar -cf - --null -T - | tar -xf - -C "$target"
+else
+  changed=$(git status --porcelain | wc -l)
+  [ "$changed" -eq 0 ] || echo "note: $changed uncommitted files are not in this replay (ACT_REF=worktree replays the tree as it lies)"
+fi

@@ -1,0 +1,52 @@
+"""Parity: compare what two runs of one commit left in their receipts, and fail on any difference."""
+
+from pathlib import Path
+
+from scripts.pipeline import receipt
+from scripts.pipeline.errors import PipelineError
+
+SAME = ("git.commit", "git.dirty", "image.id", "image.base", "lock", "data", "config", "python", "platform")
+
+
+class NotTheSame(PipelineError):
+    """Two runs that should be the same are not."""
+
+    outcome = "the runs differ"
+
+
+def facts(build: Path) -> dict[str, str]:
+    """Return all that has to be the same, from the receipts in `build`; seconds are not of it.
+
+    Raises
+    ------
+    UserError
+        A stage has left no receipt there.
+
+    """
+    train, evaluate = receipt.Train.read(build), receipt.Evaluate.read(build)
+    found = {name: train.provenance.get(f"modelmake.{name}", "unknown") for name in SAME}
+    found |= {f"param {name}": value for name, value in train.params.items()}
+    metrics = train.metrics | evaluate.metrics | {"lower bound": evaluate.lower, "upper bound": evaluate.upper}
+    found |= {f"metric {name}": repr(value) for name, value in metrics.items() if not name.endswith("_seconds")}
+    registered = receipt.Register.read(build).version if (build / "register.json").exists() else None
+    return found | {
+        "predictions": evaluate.predictions_sha256,
+        "verdict": f"{evaluate.verdict}: {evaluate.reason}",
+        "registered": "no" if registered is None else "yes",
+    }
+
+
+def main() -> None:
+    """Print one table of both sides, and name what differs."""
+    direct, act = (facts(receipt.BUILD / "parity" / side / "build") for side in ("direct", "act"))
+    differing = []
+    print(f"{'':<5}{'':<36}{'direct':<26}act")
+    for name in direct | act:
+        a, b = direct.get(name, "none"), act.get(name, "none")
+        if a != b:
+            differing.append(name)
+        print(f"{'ok' if a == b else 'DIFF':<5}{name:<36}{a:<25.24}{'the same' if a == b else f'{b:.24}'}")
+    if differing:
+        what = f"{len(differing)} of {len(direct | act)} differ: {', '.join(differing)}"
+        raise NotTheSame("parity", what, "the receipts of both are under build/parity")
+    print(f"parity: all {len(direct)} are the same")
