@@ -1,6 +1,7 @@
 """Bench: what modelmake costs, as ratios of two things run side by side in one run."""
 
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -86,6 +87,55 @@ def cold() -> Figure:
     return Figure("build of the image / pip install of the lock", ours / theirs, 0.5, f"{ours:.0f} s / {theirs:.0f} s")
 
 
+def article(scratch: Path, url: str) -> list[str]:
+    """Lay the article's repository out in `scratch`, and return the command that replays its workflow."""
+    shutil.copytree("tests/fixtures/article", scratch, dirs_exist_ok=True)
+    shutil.copytree("data", scratch, dirs_exist_ok=True)
+    shutil.copy(".actrc", scratch)
+    (scratch / ".github/workflows").mkdir(parents=True)
+    (scratch / "workflow.yml").rename(scratch / ".github/workflows/article.yml")
+    identity = ("-c", "user.name=bench", "-c", "user.email=bench@localhost")
+    for words in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-qm", "article"]):
+        subprocess.run(["git", "-C", str(scratch), *words], check=True)
+    image, ca = said("docker/image.sh", "name"), "/etc/ssl/certs/ca-certificates.crt"
+    base = said("docker", "image", "inspect", "-f", '{{index .Config.Labels "modelmake.base"}}', image)
+    proxies = [f"--env={name}" for name in os.environ if name.lower() in ("http_proxy", "https_proxy", "no_proxy")]
+    options = f"--user 0 -e IN_IMAGE= -v {os.environ.get('SSL_CERT_FILE', ca)}:{ca}:ro"
+    return [
+        *("docker", "run", "--rm", "--network=none", "--tmpfs=/tmp", "--user=0", f"--volume={scratch}:{scratch}"),
+        *("--volume=/var/run/docker.sock:/var/run/docker.sock", f"--workdir={scratch}", *proxies, image),
+        *(
+            "act",
+            "push",
+            "--bind",
+            "--network=host",
+            f"--platform=ubuntu-24.04={base}",
+            f"--container-options={options}",
+        ),
+        *(f"--var=MLFLOW_TRACKING_URI={url}", f"--env=PIP_CERT={ca}", *proxies),
+    ]
+
+
+def replay() -> list[Figure]:
+    """Compare `make act` with the article's workflow, and with `make all` less the tests that no job can run."""
+    url = said("make", "--no-print-directory", "up").splitlines()[-1]
+    # Without Python on the host, the tests that drive the engine are left out, as they are in a job.
+    straight = ["make", "-C", "build/bench", "all", "RUNNER=docker", "PYTHON=none", f"MLFLOW_TRACKING_URI={url}"]
+    with tempfile.TemporaryDirectory() as scratch:
+        theirs = article(Path(scratch), url)
+        act, direct = [], []
+        for between in (None, theirs):
+            act.append(seconds(["make", "act"]))
+            seconds(["docker/checkout.sh", "HEAD", "build/bench"])
+            direct.append(seconds(straight))
+            whole = seconds(between) if between else 0
+    a, b = statistics.mean(act), statistics.mean(direct)
+    return [
+        Figure("make act / the article's workflow", a / whole, 0.25, f"{a:.0f} s / {whole:.0f} s"),
+        Figure("make act / make all", a / b, 1.5, f"{a:.0f} s / {b:.0f} s"),
+    ]
+
+
 def sizes() -> list[Figure]:
     """Read the image's size and the running server's memory."""
     image = int(said("docker", "image", "inspect", "-f", "{{.Size}}", said("docker/image.sh", "name"))) / 1e6
@@ -103,7 +153,7 @@ def main() -> None:
     if "COMPOSE_PROJECT_NAME" not in os.environ:
         raise UserError("bench", "compares the image with the host", "an engine has to answer: make doctor")
     figures = []
-    for measure in (warm, idle, sizes, cold):
+    for measure in (warm, idle, sizes, cold, replay):
         print(f"measuring: {measure.__doc__.splitlines()[0]}", flush=True)
         found = measure()
         figures += found if isinstance(found, list) else [found]
