@@ -3,14 +3,21 @@
 RUNNER ?= ## docker (in the pinned image) or host (in .venv, from the same lock); unset: docker where an engine answers
 MLFLOW_TRACKING_URI ?= ## an MLflow server of yours; unset: the one that `make up` starts
 MLFLOW_PORT ?= ## that one's port on localhost; unset: the port that it has, or 5000
+EVENT ?= ## the event that `make act` replays: push (unset), pull_request, schedule or workflow_dispatch
+JOB ?= ## the job that it replays, with those that it needs; unset: all
+ACT_REF ?= ## the commit that it replays, or worktree for the tree as it lies; unset: HEAD
+ACT_TRACKING ?= ## local lets it log to the server of `make up`; unset: to a scratch server of its own
+FROM ?= ## the backup that `make restore` reads
+TO ?= ## the one that `make backup` writes; unset: backups/ and the time
 RUN_ID ?= ## the run to evaluate or register, where build/ holds no receipt of it (or MLFLOW_RUN_ID)
 FORCE ?= ## 1 runs the named targets even if nothing has changed
-ARGS ?= ## pytest's own options: make test ARGS='-k gate -x'
+ARGS ?= ## options of pytest or act themselves: make test ARGS='-k gate -x'
+REASON ?= ## why this run; kept as its tag
 FOLLOW ?= ## 1 lets `make logs` go on until Ctrl-C
 UPGRADE ?= ## 1 lets `make lock` take the newest versions
 IMAGE_REPO ?= ## the image's name before its tag; unset: modelmake
 PYTHON ?= ## the Python (3.11 to 3.13) that .venv is made from; unset: the newest on the PATH
-export RUN_ID MLFLOW_PORT FORCE ARGS FOLLOW UPGRADE IMAGE_REPO PYTHON
+export EVENT JOB ACT_REF ACT_TRACKING RUN_ID MLFLOW_PORT FORCE ARGS REASON FOLLOW UPGRADE IMAGE_REPO PYTHON
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 SHELL := bash
@@ -47,6 +54,8 @@ ifneq ($(filter-out help clean distclean doctor engine base up down logs why,$(g
   $(if $(filter docker,$(runner)),$(if $(engine),,$(error RUNNER=docker: no Docker engine answers (start it, or install one: make engine))))
   $(info runner: $(runner) ($(why_runner)))
 endif
+given := $(if $(filter image,$(runner)),image,$(strip $(MLFLOW_TRACKING_URI)))
+with_engine = $(if $(filter docker,$(runner)),,$(error $@: needs a Docker engine, outside of the image (make doctor)))
 local_tracking := $(if $(filter docker,$(runner)),compose $(COMPOSE_PROJECT_NAME),embedded .mlflow)
 export RUNNING_IN := $(runner)
 export WHY_RUNNER := $(why_runner)
@@ -117,9 +126,9 @@ build/test.json: build/test.inputs | $(environment)
 
 # What a container may reach and write (docker/run.sh); sealed: no network, nothing but build/.
 build/lint.json build/test.json build/summary.txt: access = sealed
-build/train.json build/evaluate.json build/register.json shell: access = mlflow
+build/train.json build/evaluate.json build/register.json shell up: access = mlflow
 format: access = writable
-lock: access = outside
+lock comment: access = outside
 
 # Stages that follow one another share a process, which imports once what takes longer to import than to run.
 # So a stage's recipe is empty where its predecessor's has just run.
@@ -146,8 +155,8 @@ why: ## would each stage run, and because of which input?
 	@scripts/why.sh lint test train evaluate register
 
 .PHONY: up
-up: $(environment) ## start the MLflow server on localhost, or leave it be
-	@$(server) up
+up: $(environment) ## start the MLflow server on localhost; one of yours has to answer
+	@$(if $(given),$(RUN) python -m scripts up,$(server) up)
 
 .PHONY: down
 down: ## stop it; runs and models stay
@@ -156,6 +165,30 @@ down: ## stop it; runs and models stay
 .PHONY: logs
 logs: ## what it says
 	@$(server) logs
+
+.PHONY: backup
+backup: ## keep its runs, models and artifacts in one archive
+	@docker/state.sh backup "$(TO)"
+
+.PHONY: restore
+restore: $(environment) ## put them back from there
+	@docker/state.sh restore "$(FROM)"
+
+.PHONY: act
+act: ## replay the GitHub workflow, offline
+	@$(with_engine) docker/act.sh
+
+.PHONY: parity
+parity: ## prove that a direct run and a replay give the same bits
+	@$(with_engine) docker/parity.sh
+
+.PHONY: bundle
+bundle: ## image, sources and lock as one file, for a machine without a network
+	@$(with_engine) docker/bundle.sh
+
+.PHONY: comment
+comment: $(environment) ## post the report on the pull request, from its workflow
+	@$(RUN) python -m scripts comment
 
 .PHONY: image
 image: ## build the pinned image, where it is not there yet

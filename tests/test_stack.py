@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -14,8 +13,8 @@ import pytest
 import requests
 
 import docker
+from tests.checkout import Stack, free_port
 from tests.conftest import ROOT
-from tests.test_make import Checkout
 
 pytestmark = pytest.mark.stack
 SLOW = """
@@ -30,58 +29,9 @@ class Slow(DummyClassifier):
 
 
 @pytest.fixture(scope="module")
-def engine() -> docker.DockerClient:
-    """Return the engine, or skip with the reason."""
-    if os.environ.get("IN_IMAGE"):
-        pytest.skip("in the image there is no engine's socket; `make test` runs these on the host")
-    if not shutil.which("docker") or subprocess.run(["docker", "version"], capture_output=True, check=False).returncode:
-        pytest.skip("no Docker engine answers")
-    return docker.from_env()
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Stack(Checkout):
-    """A checkout with a server of its own."""
-
-    def __init__(self, path: Path, store: Path, port: int) -> None:
-        """Copy the checkout; the server is started by `make up`."""
-        super().__init__(path, store)
-        shutil.copy(ROOT / "compose.yaml", path)
-        self.port = port
-
-    def environment(self) -> dict[str, str]:
-        """Return a user's environment: with the engine, on this stack's port."""
-        return super().environment() | {"IN_IMAGE": "", "RUNNER": "docker", "MLFLOW_PORT": str(self.port)}
-
-    def run(self, access: str, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run a command in the image as the Makefile does."""
-        environment = self.environment() | {"COMPOSE_PROJECT_NAME": self.project}
-        words = [str(self.path / "docker/run.sh"), access, *command]
-        return subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
-
-    @property
-    def project(self) -> str:
-        """The compose project's name, from the path of the checkout."""
-        path = f"{self.path.resolve()}\n".encode()
-        done = subprocess.run(["git", "hash-object", "--stdin"], input=path, capture_output=True, check=True)
-        return f"modelmake-{done.stdout.decode()[:8]}"
-
-    @property
-    def url(self) -> str:
-        """The server's address."""
-        return f"http://localhost:{self.port}"
-
-
-@pytest.fixture(scope="module")
 def stack(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Stack:
     """Return a checkout whose server is up; nothing of it is left afterwards."""
-    found = Stack(tmp_path_factory.mktemp("stack") / "a check out", empty_store, free_port())
+    found = Stack(tmp_path_factory.mktemp("stack") / "a check out", free_port()).fill(empty_store)
     done = found.make("up")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == found.url
@@ -143,6 +93,23 @@ def test_the_pipeline_runs_in_the_image(registered: Stack, engine: docker.Docker
     assert "model.skops" in files
 
 
+def test_a_workflow_step_hands_on_from_the_container(registered: Stack, tmp_path: Path) -> None:
+    """On GitHub a stage runs in a container too: its outputs and its summary reach the runner's files all the same."""
+    output, summary = tmp_path / "out put", tmp_path / "summary"
+    for path in (output, summary):
+        path.touch()
+    settings = {"GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(summary), "GITHUB_ACTIONS": "true"}
+    settings |= {"GITHUB_SERVER_URL": "https://example.com", "GITHUB_REPOSITORY": "a/b", "GITHUB_RUN_ID": "7"}
+    done = registered.make("train", "FORCE=1", "REASON=because", **settings)
+    assert done.returncode == 0, done.stderr
+    run_id = registered.receipt("train")["run_id"]
+    assert output.read_text() == f"run_id={run_id}\n"
+    assert run_id in summary.read_text()
+    tags = mlflow.MlflowClient(registered.url).get_run(run_id).data.tags
+    assert (tags["modelmake.runner"], tags["modelmake.reason"]) == ("github", "because")
+    assert tags["modelmake.run_url"] == "https://example.com/a/b/actions/runs/7"
+
+
 def test_host_and_image_agree_to_the_last_bit(registered: Stack) -> None:
     """The same commit, lock and data give the same metrics on the host's Python and in the image."""
     in_image = registered.receipt("evaluate")["metrics"]
@@ -160,6 +127,31 @@ def test_state_survives_down(registered: Stack) -> None:
     registered.port = free_port()
     assert registered.make("up").returncode == 0
     assert mlflow.MlflowClient(registered.url).get_run(run_id).info.status == "FINISHED"
+
+
+def test_a_backup_comes_back_on_another_machine(registered: Stack, tmp_path: Path, empty_store: Path) -> None:
+    """Runs, version, alias and artifacts come along; a damaged archive is refused and changes nothing."""
+    run_id = registered.receipt("register")["run_id"]
+    archive = tmp_path / "back up.tar.gz"
+    assert registered.make("backup", f"TO={archive}").returncode == 0
+    other = Stack(tmp_path / "another clone", free_port()).fill(empty_store)
+    try:
+        done = other.make("restore", f"FROM={archive}")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[-1] == other.url
+        client = mlflow.MlflowClient(other.url)
+        assert client.get_model_version_by_alias("iris_classifier_rf", "staging").run_id == run_id
+        done = other.make("register", "FORCE=1", RUN_ID=run_id)
+        assert done.returncode == 0, done.stderr
+        archive.write_bytes(archive.read_bytes()[:-1000])
+        done = other.make("restore", f"FROM={archive}")
+        assert done.returncode != 0
+        assert "not a whole backup" in done.stderr
+        assert "the state is as it was" in done.stderr
+        assert other.make("up").returncode == 0
+        assert client.get_run(run_id).info.status == "FINISHED"
+    finally:
+        other.make("distclean")
 
 
 def test_files_belong_to_the_caller(stack: Stack) -> None:
@@ -187,7 +179,7 @@ def test_lint_and_test_have_no_network(stack: Stack, engine: docker.DockerClient
 
 def test_a_taken_port_is_one_line_and_harms_no_other_clone(stack: Stack, tmp_path: Path, empty_store: Path) -> None:
     """A second clone on the same port is told so; the first one's server stays up."""
-    second = Stack(tmp_path / "another clone", empty_store, stack.port)
+    second = Stack(tmp_path / "another clone", stack.port).fill(empty_store)
     assert second.project != stack.project
     done = second.make("up")
     errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
