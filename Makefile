@@ -171,7 +171,7 @@ backup: ## keep its runs, models and artifacts in one archive
 	@docker/state.sh backup "$(TO)"
 
 .PHONY: restore
-restore: $(environment) ## put them back from there
+restore: ## put them back from there
 	@docker/state.sh restore "$(FROM)"
 
 .PHONY: act

@@ -23,7 +23,8 @@ up() {
     case $said in
       *"port is already allocated"* | *"address already in use"*)
         docker compose rm --force --stop >/dev/null 2>&1 || true
-        die "port $MLFLOW_PORT" "taken by another program" "MLFLOW_PORT=$((MLFLOW_PORT + 1)) make up"
+        holder=$(docker ps --filter "publish=$MLFLOW_PORT" --format '{{.Names}}')
+        die "port $MLFLOW_PORT" "taken by ${holder:+the container }${holder:-another program}" "MLFLOW_PORT=$((MLFLOW_PORT + 1)) make up"
         ;;
     esac
     docker compose logs --tail 20 >&2 || true

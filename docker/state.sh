@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 verb=$1 archive=$2
 die() { echo "error: $1: $2 ($3)" >&2; exit 2; }
 [ "$RUNNING_IN" = docker ] || die "$verb" "is for the compose server" "without an engine the state is the folder .mlflow: copy that"
+docker/image.sh build
 container="$COMPOSE_PROJECT_NAME-mlflow-1"
 
 case $verb in

@@ -185,7 +185,8 @@ def test_a_taken_port_is_one_line_and_harms_no_other_clone(stack: Stack, tmp_pat
     errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
     second.make("distclean")
     assert done.returncode == 2
-    assert errors == [f"error: port {stack.port}: taken by another program (MLFLOW_PORT={stack.port + 1} make up)"]
+    holder = f"the container {stack.project}-mlflow-1"
+    assert errors == [f"error: port {stack.port}: taken by {holder} (MLFLOW_PORT={stack.port + 1} make up)"]
     assert status(stack.url) == 200
 
 
