@@ -152,7 +152,8 @@ def main() -> None:
     """Measure, print the table, and fail if a limit is missed."""
     if "COMPOSE_PROJECT_NAME" not in os.environ:
         raise UserError("bench", "compares the image with the host", "an engine has to answer: make doctor")
-    figures, chosen = [], os.environ.get("ARGS", "").split()
+    figures, chosen = [], os.environ.pop("ARGS", "").split()
+    os.environ.pop("MAKEFLAGS", None)  # which would hand ARGS on to each make that is measured
     for measure in (warm, idle, sizes, cold, replay):
         if chosen and measure.__name__ not in chosen:
             continue
