@@ -4,6 +4,7 @@
 does not. Needs nothing but Python, since it is run where the server's volume is (docker/state.sh).
 """
 
+import gzip
 import hashlib
 import io
 import json
@@ -27,7 +28,11 @@ def sha256(path: Path) -> str:
 def backup(folder: Path, archive: io.BufferedIOBase) -> str:
     """Write database, artifacts and their hashes; the database first, so that all that it names is there."""
     manifest = {}
-    with tempfile.TemporaryDirectory() as scratch, tarfile.open(fileobj=archive, mode="w|gz", compresslevel=1) as tar:
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        gzip.GzipFile(fileobj=archive, mode="wb", compresslevel=1) as packed,  # 3.11's tarfile takes no level
+        tarfile.open(fileobj=packed, mode="w|") as tar,
+    ):
         copy = Path(scratch, DATABASE)
         with closing(sqlite3.connect(folder / DATABASE)) as live, closing(sqlite3.connect(copy)) as still:
             live.backup(still)
