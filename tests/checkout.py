@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 from typing import ClassVar, Self
 
-from tests.conftest import ROOT
+from tests.conftest import EXAMPLE, ROOT
 
 
 class Checkout:
     """A copy of the checkout under a path with a space in it."""
 
-    tree: ClassVar[tuple[str, ...]] = ("Makefile", "pipeline.toml", "pyproject.toml", "data", "docker", "scripts")
+    tree: ClassVar[tuple[str, ...]] = ("Makefile", "pyproject.toml", "docker", "scripts")
 
     def __init__(self, path: Path) -> None:
         """Keep the path."""
@@ -24,7 +24,7 @@ class Checkout:
     def fill(self, store: Path) -> Self:
         """Copy what make reads, and give it a git history and a store."""
         path = self.path
-        path.mkdir()
+        shutil.copytree(EXAMPLE, path)
         for name in self.tree:
             source = ROOT / name
             (shutil.copytree if source.is_dir() else shutil.copy)(source, path / name)

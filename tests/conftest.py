@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import docker
 
 ROOT = Path(__file__).parent.parent
+EXAMPLE = ROOT / "tests/fixtures/example"  # the tests' own: data/ and pipeline.toml are the user's
 collect_ignore = ["fixtures"]  # the benchmark's, run by themselves
 PIPELINE = """\
 experiment = "flowers"
@@ -35,8 +36,7 @@ estimator = "sklearn.ensemble.RandomForestClassifier"
 [model.params]
 n_estimators = 5
 [gate]
-metric = "accuracy"
-threshold = 0.8
+rules = ["accuracy > 0.8"]
 [registry]
 name = "flower_classifier"
 stage = "Staging"
@@ -130,7 +130,7 @@ def scratch(path: Path, store: Path) -> None:
     """Lay a project out in `path`."""
     for folder in ("data", "docker", ".mlflow"):
         (path / folder).mkdir(parents=True)
-    shutil.copy(ROOT / "data/iris.csv", path / "data")
+    shutil.copy(EXAMPLE / "data/iris.csv", path / "data")
     shutil.copy(ROOT / "docker/requirements.txt", path / "docker")
     shutil.copy(store, path / ".mlflow/mlflow.db")
     (path / "pipeline.toml").write_text(PIPELINE)
@@ -138,6 +138,9 @@ def scratch(path: Path, store: Path) -> None:
 
 def enter(path: Path, patch: pytest.MonkeyPatch) -> None:
     """Work in `path`, on its store, and with nothing of the outer environment."""
+    from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
+
+    _artifact_repos_cache.clear()  # copies of one template share their runs' ids, and MLflow keeps places by id
     for name in list(os.environ):
         if name.startswith(("MLFLOW_", "GITHUB_", "MODELMAKE_")) or name in ("RUN_ID", "ACT", "ARGS", "REASON"):
             patch.delenv(name)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scripts.pipeline import data
 from scripts.pipeline.config import Data
 from scripts.pipeline.errors import UserError
-from tests.conftest import ROOT
+from tests.conftest import EXAMPLE
 
 GOOD = "a,b,label\n" + "".join(f"{i},{i % 3},{'x' if i % 2 else 'y'}\n" for i in range(20))
 
@@ -27,7 +27,7 @@ def written(tmp_path: Path, text: str, name: str = "data.csv") -> Path:
 
 def test_iris_is_scikit_learns_own() -> None:
     """The example data has 150 rows of three species, 50 each."""
-    frame = data.read(config(ROOT / "data/iris.csv", target="species"))
+    frame = data.read(config(EXAMPLE / "data/iris.csv", target="species"))
     assert frame.shape == (150, 5)
     assert frame["species"].value_counts().to_dict() == {"setosa": 50, "versicolor": 50, "virginica": 50}
 
