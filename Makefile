@@ -9,15 +9,16 @@ ACT_REF ?= ## the commit that it replays, or worktree for the tree as it lies; u
 ACT_TRACKING ?= ## local lets it log to the server of `make up`; unset: to a scratch server of its own
 FROM ?= ## the backup that `make restore` reads
 TO ?= ## the one that `make backup` writes; unset: backups/ and the time
-RUN_ID ?= ## the run to evaluate or register, where build/ holds no receipt of it (or MLFLOW_RUN_ID)
-FORCE ?= ## 1 runs the named targets even if nothing has changed
+RUN_ID ?= ## the run to evaluate, register or reproduce, where build/ holds no receipt of it (or MLFLOW_RUN_ID)
+VERSION ?= ## the version to promote or reproduce; unset: the one at @staging, the last run
+FORCE ?= ## 1 runs the named targets even if nothing has changed; takes the lock of a promotion that died
 ARGS ?= ## options of pytest or act themselves: make test ARGS='-k gate -x'
-REASON ?= ## why this run; kept as its tag
+REASON ?= ## why this run, promotion or rollback; kept with it
 FOLLOW ?= ## 1 lets `make logs` go on until Ctrl-C
 UPGRADE ?= ## 1 lets `make lock` take the newest versions
 IMAGE_REPO ?= ## the image's name before its tag; unset: modelmake
 PYTHON ?= ## the Python (3.11 to 3.13) that .venv is made from; unset: the newest on the PATH
-export EVENT JOB ACT_REF ACT_TRACKING RUN_ID MLFLOW_PORT FORCE ARGS REASON FOLLOW UPGRADE IMAGE_REPO PYTHON
+export EVENT JOB ACT_REF ACT_TRACKING RUN_ID VERSION MLFLOW_PORT FORCE ARGS REASON FOLLOW UPGRADE IMAGE_REPO PYTHON
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 SHELL := bash
@@ -64,8 +65,8 @@ export TRACKING := $(or $(strip $(MLFLOW_TRACKING_URI)),$(local_tracking))
 # What each stage reads, beside pipeline.toml, the data and the lock (tests/test_house.py keeps these lists true).
 parts = $(patsubst %,scripts/pipeline/%.py,$(1)) scripts/__main__.py
 export train_inputs := scripts/train.py $(call parts,errors config provenance data model tracking logged_model receipt)
-export evaluate_inputs := scripts/evaluate.py $(call parts,errors config provenance data model metrics gate tracking logged_model receipt)
-export register_inputs := scripts/register.py $(call parts,errors config provenance model metrics gate tracking logged_model receipt)
+export evaluate_inputs := scripts/evaluate.py scripts/pipeline/report.html scripts/pipeline/report.md $(call parts,errors config provenance data model metrics intervals gate profile plots report tracking logged_model registry receipt)
+export register_inputs := scripts/register.py $(call parts,errors config provenance model metrics intervals gate tracking logged_model registry receipt)
 
 # A stage's predecessor, unless the caller names a run in its place.
 before = $(if $(RUN_ID)$(MLFLOW_RUN_ID),$(filter $(patsubst %,build/%.json,$(goals)),$(1)),$(1))
@@ -117,6 +118,26 @@ evaluate: build/evaluate.json ## score it on held-out rows, ask the gate
 register: build/register.json ## give it a version and an alias, if the gate lets it pass
 	@$(up_to_date)
 
+.PHONY: promote
+promote: $(environment) ## make the version at @staging, or VERSION, the champion
+	@$(RUN) python -m scripts promote
+
+.PHONY: rollback
+rollback: $(environment) ## give @champion back to the version before
+	@$(RUN) python -m scripts rollback
+
+.PHONY: history
+history: $(environment) ## who moved @champion, when and why
+	@$(RUN) python -m scripts history
+
+.PHONY: registry
+registry: $(environment) ## every version with its aliases, verdict and metrics
+	@$(RUN) python -m scripts registry
+
+.PHONY: reproduce
+reproduce: $(environment) ## train RUN_ID or VERSION again from its commit, and compare bit for bit
+	@docker/reproduce.sh $(RUN)
+
 build/lint.json: build/lint.inputs | $(environment)
 	@$(call stage,lint)
 
@@ -126,7 +147,7 @@ build/test.json: build/test.inputs | $(environment)
 
 # What a container may reach and write (docker/run.sh); sealed: no network, nothing but build/.
 build/lint.json build/test.json build/summary.txt: access = sealed
-build/train.json build/evaluate.json build/register.json shell up: access = mlflow
+build/train.json build/evaluate.json build/register.json shell up promote rollback history registry reproduce: access = mlflow
 format: access = writable
 lock comment: access = outside
 

@@ -57,7 +57,7 @@ jobs=(--network "${COMPOSE_PROJECT_NAME}_stages" -P "ubuntu-24.04=$image" --bind
 docker run --rm --init --name modelmake-act --network none --read-only --tmpfs /tmp --cap-drop ALL \
   --security-opt no-new-privileges --user "$(id -u):$(id -g)" --group-add "$(stat -c %g "$socket" 2>/dev/null || echo 0)" \
   -v "$socket:/var/run/docker.sock" -v "$replay:$replay" -w "$replay" "$image" \
-  act "$EVENT" ${JOB:+--job "$JOB"} "${jobs[@]}" "${tracking[@]}" ${ARGS:-} 2>&1 | tee -i "$replay.log" && code=0 || code=$?
+  act "$EVENT" --workflows .github/workflows/mlops-pipeline.yml ${JOB:+--job "$JOB"} "${jobs[@]}" "${tracking[@]}" ${ARGS:-} 2>&1 | tee -i "$replay.log" && code=0 || code=$?
 
 [ "$code" != 0 ] || exit 0
 grep -h ^error: "$replay.server.log" >&2 || true

@@ -15,7 +15,7 @@ options=(--rm --init --interactive --read-only --cap-drop ALL --security-opt no-
   --user "$(id -u):$(id -g)" --tmpfs /tmp:exec -e USER="${USER:-}" -e WHY_RUNNER
   -v "$root:/src:$source" -v "$root/build:/src/build" -w /src
   -e MODELMAKE_IMAGE_ID)
-for name in ARGS REASON RUN_ID UPGRADE GITHUB_ACTIONS GITHUB_ACTOR GITHUB_API_URL GITHUB_HEAD_REF GITHUB_REF GITHUB_REPOSITORY \
+for name in ARGS CI FORCE REASON RUN_ID UPGRADE VERSION GITHUB_ACTIONS GITHUB_ACTOR GITHUB_API_URL GITHUB_HEAD_REF GITHUB_REF GITHUB_REPOSITORY \
   GITHUB_RUN_ID GITHUB_SERVER_URL GITHUB_SHA MLFLOW_RUN_ID MLFLOW_TRACKING_URI MLFLOW_TRACKING_USERNAME MLFLOW_TRACKING_PASSWORD MLFLOW_TRACKING_TOKEN; do
   [ -z "${!name:-}" ] || options+=(-e "$name")
 done

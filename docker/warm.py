@@ -17,7 +17,8 @@ LISTS = (
     """
     sklearn.calibration sklearn.compose sklearn.ensemble sklearn.inspection sklearn.linear_model sklearn.metrics
     sklearn.model_selection sklearn.neighbors sklearn.neural_network sklearn.pipeline sklearn.preprocessing
-    sklearn.svm sklearn.tree skops.io pandas pyarrow.dataset pyarrow.parquet matplotlib.pyplot rich.progress
+    sklearn.svm sklearn.tree sklearn.dummy skops.io scipy.stats pandas pyarrow.dataset pyarrow.parquet rich.progress
+    matplotlib.pyplot matplotlib.backends.backend_svg jinja2 mlflow.pyfunc.scoring_server
     coverage docker hypothesis.strategies narwhals yamllint.cli check_jsonschema.cli mlflow.sklearn
     """,
 )

@@ -14,7 +14,12 @@ from types import FrameType
 
 from scripts.pipeline.errors import Interrupted, PipelineError
 
-STAGES = ("train", "evaluate", "register", "summary", "lint", "test", "up", "comment", "parity", "bench")
+STAGES = tuple(
+    """
+    train evaluate register summary promote rollback history registry origin reproduce
+    lint test up comment parity bench
+    """.split()
+)
 
 
 def interrupt(number: int, _frame: FrameType | None) -> None:

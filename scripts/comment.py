@@ -8,12 +8,12 @@ import requests
 from scripts.pipeline.receipt import BUILD
 
 MARK = "<!-- modelmake -->"
-STAGES = ("lint", "test", "train", "evaluate", "register")
+PARTS = ("lint", "test", "train", "report", "evaluate", "register")
 
 
 def report() -> str:
     """Return the stages' summaries under build/ as one text."""
-    parts = [path.read_text(encoding="utf-8") for name in STAGES if (path := BUILD / f"{name}.md").exists()]
+    parts = [path.read_text(encoding="utf-8") for name in PARTS if (path := BUILD / f"{name}.md").exists()]
     commit, server, repository, run = (
         os.environ.get(f"GITHUB_{name}", "") for name in ("SHA", "SERVER_URL", "REPOSITORY", "RUN_ID")
     )

@@ -26,12 +26,12 @@ def facts(build: Path) -> dict[str, str]:
     train, evaluate = receipt.Train.read(build), receipt.Evaluate.read(build)
     found = {name: train.provenance.get(f"modelmake.{name}", "unknown") for name in SAME}
     found |= {f"param {name}": value for name, value in train.params.items()}
-    metrics = train.metrics | evaluate.metrics | {"lower bound": evaluate.lower, "upper bound": evaluate.upper}
+    metrics = train.metrics | evaluate.metrics | evaluate.bounds
     found |= {f"metric {name}": repr(value) for name, value in metrics.items() if not name.endswith("_seconds")}
     registered = receipt.Register.read(build).version if (build / "register.json").exists() else None
     return found | {
         "predictions": evaluate.predictions_sha256,
-        "verdict": f"{evaluate.verdict}: {evaluate.reason}",
+        "verdict": f"{evaluate.verdict}: {'; '.join(evaluate.reasons)}",
         "registered": "no" if registered is None else "yes",
     }
 
@@ -39,13 +39,8 @@ def facts(build: Path) -> dict[str, str]:
 def main() -> None:
     """Print one table of both sides, and name what differs."""
     direct, act = (facts(receipt.BUILD / "parity" / side / "build") for side in ("direct", "act"))
-    differing = []
-    print(f"{'':<5}{'':<36}{'direct':<26}act")
-    for name in direct | act:
-        a, b = direct.get(name, "none"), act.get(name, "none")
-        if a != b:
-            differing.append(name)
-        print(f"{'ok' if a == b else 'DIFF':<5}{name:<36}{a:<25.24}{'the same' if a == b else f'{b:.24}'}")
+    differing = [name for name in direct | act if direct.get(name) != act.get(name)]
+    print(receipt.compared(direct, act, differing, ("direct", "act")))
     if differing:
         what = f"{len(differing)} of {len(direct | act)} differ: {', '.join(differing)}"
         raise NotTheSame("parity", what, "the receipts of both are under build/parity")

@@ -2,8 +2,10 @@
 
 import time
 
+from pydantic import ValidationError
+
 from scripts.pipeline import config as configuration
-from scripts.pipeline import gate, logged_model, model, receipt
+from scripts.pipeline import gate, logged_model, model, receipt, registry
 from scripts.pipeline.errors import GateRefused, UserError
 from scripts.pipeline.tracking import Run, Tracking, page, uri
 
@@ -36,13 +38,44 @@ def register(tracking: Tracking, run: Run, config: configuration.Config, verdict
         pipeline, example = logged_model.load(model_id, trusted)
         if len(pipeline.predict(example)) != len(example):
             raise UserError(f"model {model_id}", "does not predict a value a row", "mend the estimator's predict")
-        return tracking.register(
+        return registry.register(
+            tracking,
             config.registry,
             run,
             model_id,
             description=describe(run, config, verdict),
             tags=version_tags(run, verdict),
         )
+
+
+def verdict_on(tracking: Tracking, run: Run, config: configuration.Config) -> gate.Verdict:
+    """Ask the gate once more, with the config as it is now, about the evidence that `evaluate` left in the run.
+
+    Raises
+    ------
+    UserError
+        There is none, it lacks what a rule asks for, or the champion is another one by now.
+
+    """
+    again = f"make evaluate RUN_ID={run.run_id}"
+    text = tracking.read_file(run, "evaluate/evidence.json")
+    if text is None:
+        raise UserError(f"run {run.run_id}", "has no evidence from held-out rows", again)
+    try:
+        evidence = gate.Evidence.model_validate_json(text)
+    except ValidationError:
+        raise UserError(f"run {run.run_id}", "holds evidence of another version of modelmake", again) from None
+    if evidence.model_id != logged_model.find(tracking, run):
+        raise UserError(f"run {run.run_id}", "was evaluated with another model", again)
+    if lacking := gate.missing(config.gate, evidence):
+        raise UserError(f"run {run.run_id}", f"has no {lacking[0].metric} on held-out rows for '{lacking[0]}'", again)
+    champion = registry.at(tracking, config.registry.name, registry.CHAMPION)
+    if config.gate.champion != "off" and champion is not None and champion.run_id != run.run_id:
+        then = f"version {evidence.champion.version}" if evidence.champion else "none"
+        if then != f"version {champion.number}":
+            what = f"was compared with champion {then}, which is version {champion.number} by now"
+            raise UserError(f"run {run.run_id}", what, again)
+    return gate.judge(config.gate, evidence)
 
 
 def main() -> None:
@@ -53,20 +86,18 @@ def main() -> None:
     tracking = Tracking()
     run = tracking.run(run_id)
     logged_model.find(tracking, run)
-    estimate = gate.recall(config.gate, run.metrics)
-    if estimate is None:
-        what = f"has no {config.gate.metric} on held-out rows"
-        raise UserError(f"run {run_id}", what, f"make evaluate RUN_ID={run_id}")
-    verdict = gate.judge(config.gate, estimate)
+    verdict = verdict_on(tracking, run, config)
     name, alias, version, url = config.registry.name, config.registry.alias, None, ""
     if verdict.passed:
         version = register(tracking, run, config, verdict)
         url = page(f"models/{name}/versions/{version}")
         print(f"version {version} of {name}, alias {alias}\nurl     {url}")
+    elif verdict.verdict == "keep":
+        print(f"kept as it is. Not registering. {verdict.reason}")
     else:
         print(f"below threshold. Not registering. {verdict.reason}")
         if config.gate.on_refusal == "fail":
-            raise GateRefused(f"run {run_id}", verdict.reason, "[gate] in pipeline.toml holds the threshold")
+            raise GateRefused(f"run {run_id}", verdict.reason, "[gate] in pipeline.toml holds the rules")
     receipt.Register(
         **receipt.common("register", started),
         tracking_uri=uri(),

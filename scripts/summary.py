@@ -16,7 +16,7 @@ def main() -> None:
         "ran in": f"{'the host' if train.runner == 'host' else 'docker'} ({os.environ.get('WHY_RUNNER', 'by hand')})",
         "run": evaluate.run_id,
         evaluate.metric: f"{evaluate.value:.4f} {bounds} (95 % interval)",
-        "verdict": f"{evaluate.verdict}: {evaluate.reason}",
+        "verdict": f"{evaluate.verdict}: {'; '.join(evaluate.reasons)}",
         "registered": version if register.version else "nothing",
         "MLflow": register.url or evaluate.url,
         "seconds": ", ".join(f"{each.stage} {each.seconds:.1f}" for each in stages),

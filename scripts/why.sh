@@ -14,7 +14,8 @@ reason() { # why stage $1 would run; nothing if it would not
     return
   done <"build/$1.inputs"
   [ "$(awk '/^  "inputs"/ { on = 1; next } /^  }/ { on = 0 } on' "$receipt" | wc -l)" -le "$(wc -l <"build/$1.inputs")" ] ||
-    echo "an input is gone"
+    { echo "an input is gone"; return; }
+  [ ! "build/$1.inputs" -nt "$receipt" ] || { grep -q '"verdict": "refuse"' "$receipt" && echo "the gate refused" || echo "an input changed, and changed back"; }
 }
 
 upstream=

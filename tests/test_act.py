@@ -81,7 +81,7 @@ def test_a_push_is_replayed(repository: Repository, engine: "docker.DockerClient
         ("scripts/train.py", "import time", "import time, sys", "ci", "lint"),
         ("tests/test_inside.py", "assert not Path", "assert Path", "ci", "test"),
         ("pipeline.toml", '"species"', '"specie"', "train", "train"),
-        ("pipeline.toml", "threshold = 0.9", "threshold = 1.0", "cd", "register"),
+        ("pipeline.toml", "> 0.9", "> 1.0", "cd", "evaluate"),
     ],
 )
 def test_a_broken_commit_fails_where_it_would_on_github(
@@ -229,7 +229,7 @@ def test_parity_holds_until_something_differs(repository: Repository, engine: "d
     other = repository.make("parity", ACT_REF=there, ARGS="--env SEED=2")
     engine.images.remove(repository.replayed_by_parity.receipt("train")["provenance"]["modelmake.image"])
     assert other.returncode != 0
-    differing = set(re.findall(r"^DIFF ([a-z._]+(?: random_state)?)", other.stdout, re.M))
+    differing = set(re.findall(r"^DIFF +([a-z._]+(?: random_state)?)", other.stdout, re.M))
     assert differing >= {"git.commit", "image.id", "lock", "param random_state"}
     assert not differing & {"data", "config", "python", "platform"}
     assert "parity: the runs differ" in other.stderr

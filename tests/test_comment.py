@@ -69,10 +69,10 @@ def github(evaluated: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[type
 def test_later_pushes_update_the_one_comment(evaluated: Project, github: type[GitHub]) -> None:
     """The first push adds it, the second finds it among the others and rewrites it."""
     assert evaluated.stage("comment").out == "http://new\n"
-    evaluated.edit("**pass**", "**refuse**", "build/evaluate.md")
+    evaluated.edit(": pass", ": refuse", "build/report.md")
     assert evaluated.stage("comment").out == "http://old\n"
     assert len(github.comments) == 4
-    assert "**refuse**" in github.comments[3]["body"]
+    assert ": refuse" in github.comments[3]["body"]
     assert "c0ffee" in github.comments[3]["body"]
     assert [each["body"] for each in github.comments[:3]] == ["comment 0", "comment 1", "comment 2"]
 

@@ -1,10 +1,15 @@
-"""evaluate: scores of the logged model on the held-out rows, and the verdict."""
+"""evaluate: scores of the logged model on the held-out rows, the verdict, and the report."""
 
+import json
 import shutil
+import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import yaml
 
 from tests.conftest import Outcome, Project
 
@@ -56,17 +61,20 @@ def test_other_data_is_refused(trained: Project, error_line: Check) -> None:
     """A row added after training: the line names the file and both hashes, and the run stays as it was."""
     with Path("data/iris.csv").open("a") as file:
         file.write("5.1,3.5,1.4,0.2,setosa\n")
-    line = error_line(trained.stage("evaluate"), 2)
-    assert "data/iris.csv: not what run" in line
-    run_id = trained.receipt("train")["run_id"]
-    assert trained.client.get_run(run_id).info.status == "FINISHED"
-    assert trained.receipts == {"train"}
+    assert "data/iris.csv: not what run" in error_line(trained.stage("evaluate"), 3)
+    run = trained.client.get_run(trained.receipt("train")["run_id"])
+    assert run.info.status == "FINISHED"
+    assert "modelmake.verdict" not in run.data.tags
+    found = trained.receipt("evaluate")
+    assert (found["verdict"], found["metrics"]) == ("refuse", {})
+    assert "data/iris.csv: not what run" in found["reasons"][0]
+    assert "data/iris.csv: not what run" in (trained.path / "build/report.html").read_text()
 
 
 def test_another_split_is_refused(trained: Project, error_line: Check) -> None:
     """A changed seed would score the model on rows that it was trained on."""
     trained.edit("seed = 42", "seed = 43")
-    assert "pipeline.toml: not what run" in error_line(trained.stage("evaluate"), 2)
+    assert "pipeline.toml: not what run" in error_line(trained.stage("evaluate"), 3)
 
 
 @pytest.mark.parametrize("run_id", ["0" * 32, "no/such/../run", "-", "x" * 500])
@@ -100,7 +108,7 @@ def test_a_metric_that_needs_probabilities_is_named(project: Project, error_line
     """An estimator without predict_proba can't be gated by log loss."""
     project.edit("sklearn.ensemble.RandomForestClassifier", "sklearn.svm.LinearSVC")
     project.edit("n_estimators = 5", "")
-    project.edit('"accuracy"', '"neg_log_loss"')
+    project.edit("accuracy > 0.8", "neg_log_loss > -1")
     assert project.stage("train").code == 0
     assert "'neg_log_loss' needs probabilities" in error_line(project.stage("evaluate"), 2)
 
@@ -110,3 +118,262 @@ def test_a_tampered_model_is_refused_before_it_is_loaded(trained: Project, error
     [path] = (trained.path / ".mlflow/artifacts").rglob("model.skops")
     path.write_bytes(b"not an archive")
     assert "model.skops: cannot be read" in error_line(trained.stage("evaluate"), 2)
+
+
+def artifact(project: Project, path: str) -> str:
+    """Return the text of an artifact of the evaluated run."""
+    run_id = project.receipt("evaluate")["run_id"]
+    return Path(project.client.download_artifacts(run_id, f"evaluate/{path}", str(project.path))).read_text()
+
+
+def test_the_terminal_shows_what_was_checked(trained: Project) -> None:
+    """A table, the verdict, and where the report is."""
+    lines = trained.stage("evaluate").out.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("pass "))
+    assert [line.split()[1:3] for line in lines[start : start + 5]] == [
+        ["accuracy", ">"],
+        ["better", "than"],
+        ["duplicates", "<="],
+        ["served", "as"],
+        ["champion:", "not_worse"],
+    ]
+    assert lines[start + 5].startswith("verdict pass: accuracy 0.9667 [0.")
+    assert lines[-1] == "report  build/report.html"
+
+
+def test_a_refusal_is_red_and_stays_so(trained: Project, error_line: Check) -> None:
+    """Exit code 3; the verdict and its reasons are in receipt, run and report; a stale receipt has Make ask again."""
+    trained.edit("accuracy > 0.8", "accuracy > 1")
+    line = error_line(trained.stage("evaluate"), 3)
+    assert "is not above the threshold 1" in line
+    found = trained.receipt("evaluate")
+    assert found["verdict"] == "refuse"
+    run = trained.client.get_run(found["run_id"])
+    assert (run.info.status, run.data.tags["modelmake.verdict"]) == ("FINISHED", "refuse")
+    assert "❌ refuse | accuracy > 1" in Path("build/report.md").read_text().replace("&gt;", ">")
+    assert Path("build/evaluate.json").stat().st_mtime == 0
+
+
+def test_a_refusal_can_be_no_failure(trained: Project) -> None:
+    """on_refusal = "skip" is for those who want a green job and nothing registered."""
+    trained.edit("[registry]", 'on_refusal = "skip"\n[registry]')
+    trained.edit("accuracy > 0.8", "accuracy > 1")
+    assert trained.stage("evaluate").code == 0
+    assert trained.receipt("evaluate")["verdict"] == "refuse"
+
+
+def test_too_few_rows_are_kept_green(trained: Project) -> None:
+    """Exit code 0, nothing registered, and how many rows would do."""
+    trained.edit("[registry]", "min_test_rows = 31\n[registry]")
+    done = trained.stage("evaluate")
+    assert done.code == 0
+    assert "not enough data: 30 test rows, 31 would do" in done.out
+    assert trained.receipt("evaluate")["verdict"] == "keep"
+    assert "kept as it is. Not registering." in trained.stage("register").out
+    assert trained.receipt("register")["version"] is None
+
+
+@pytest.mark.long
+def test_a_model_that_knows_nothing_is_refused(project: Project, error_line: Check) -> None:
+    """Dummy against Dummy: no better than the shares of the classes."""
+    project.edit("sklearn.ensemble.RandomForestClassifier", "sklearn.dummy.DummyClassifier")
+    project.edit("n_estimators = 5", "")
+    project.edit("accuracy > 0.8", "accuracy > 0")
+    assert project.stage("train").code == 0
+    assert "is not better than the Dummy estimator's" in error_line(project.stage("evaluate"), 3)
+
+
+@pytest.mark.long
+def test_rows_of_the_training_set_are_counted_and_named(project: Project, error_line: Check) -> None:
+    """Copies that fell into both parts: by number, and refused above the share that may be."""
+    frame = pd.read_csv("data/iris.csv")
+    pd.concat([frame, frame.head(40)]).to_csv("data/iris.csv", index=False)
+    assert project.stage("train").code == 0
+    assert "stand among the training rows too, and 5.0% may" in error_line(project.stage("evaluate"), 3)
+    evidence = json.loads(artifact(project, "evidence.json"))
+    assert evidence["duplicates"] > 5
+    rows = pd.read_csv("data/iris.csv")
+    for number in evidence["duplicate_rows"]:
+        assert rows.duplicated(keep=False)[number - 1]
+    project.edit("[registry]", "max_duplicates = 1.0\n[registry]")
+    assert project.stage("evaluate").code == 0
+
+
+@pytest.mark.long
+def test_uncommitted_changes_can_be_refused(trained: Project, error_line: Check) -> None:
+    """The scratch project is no commit at all."""
+    trained.edit("[registry]", "require_clean = true\n[registry]")
+    assert "has uncommitted changes, or no commit" in error_line(trained.stage("evaluate"), 3)
+
+
+def test_every_slice_is_asked(trained: Project, error_line: Check) -> None:
+    """By class, and by quarters of a number: no slice may be below."""
+    trained.edit(
+        '["accuracy > 0.8"]', '["accuracy > 0.8", "accuracy > 0.95 by species", "accuracy >= 0.1 by sepal_length"]'
+    )
+    line = error_line(trained.stage("evaluate"), 3)
+    assert "where species is " in line
+    measured = json.loads(artifact(trained, "evidence.json"))["measured"]
+    assert [each["slice"] for each in measured if each["by"] == "species"] == ["setosa", "versicolor", "virginica"]
+    assert sum(each["rows"] for each in measured if each["by"] == "sepal_length") == 30
+    assert "<h2>Slices</h2>" in Path("build/report.html").read_text()
+
+
+def promoted(project: Project) -> None:
+    """Make the evaluated run's version the champion."""
+    assert project.stage("register").code == project.stage("promote").code == 0
+
+
+def test_a_worse_challenger_leaves_the_champion(evaluated: Project) -> None:
+    """Significantly worse on the same rows: exit code 0, nothing registered, both beside each other in the report."""
+    promoted(evaluated)
+    evaluated.edit("ensemble.RandomForestClassifier", "tree.DecisionTreeClassifier")
+    evaluated.edit("n_estimators = 5", "max_depth = 1")
+    evaluated.edit("accuracy > 0.8", "accuracy > 0.3")
+    assert evaluated.stage("train").code == 0
+    done = evaluated.stage("evaluate")
+    assert done.code == 0, done
+    assert evaluated.receipt("evaluate")["verdict"] == "keep"
+    assert "significantly worse than champion version 1 in accuracy: -0." in done.out
+    assert "McNemar p" in done.out
+    assert "Not registering" in evaluated.stage("register").out
+    assert "Champion, version 1" in artifact(evaluated, "report.html")
+    assert "Drift (PSI)" in artifact(evaluated, "report.html")
+    evaluated.edit("[registry]", 'champion = "off"\n[registry]')
+    assert evaluated.stage("evaluate").code == 0
+    assert evaluated.receipt("evaluate")["verdict"] == "pass"
+
+
+def test_a_champion_like_this_one_is_no_obstacle_unless_better_is_asked(evaluated: Project) -> None:
+    """The same model again is not worse, and not better."""
+    promoted(evaluated)
+    assert evaluated.stage("train").code == evaluated.stage("evaluate").code == 0
+    assert evaluated.receipt("evaluate")["verdict"] == "pass"
+    evaluated.edit("[registry]", 'champion = "better"\n[registry]')
+    assert evaluated.stage("evaluate").code == 0
+    assert evaluated.receipt("evaluate")["verdict"] == "keep"
+
+
+@pytest.mark.long
+def test_a_champion_that_cannot_be_scored_refuses(evaluated: Project, error_line: Check) -> None:
+    """Lost files, then other columns: never a silent pass, and the line says the way out."""
+    promoted(evaluated)
+    frame = pd.read_csv("data/iris.csv").rename(columns={"petal_width": "width"})
+    frame.to_csv("data/iris.csv", index=False)
+    assert evaluated.stage("train").code == 0
+    line = error_line(evaluated.stage("evaluate"), 3)
+    assert "champion version 1 can't be compared: " in line
+    assert 'champion = "off"' in line
+    for path in (evaluated.path / ".mlflow/artifacts/models").glob("m-*/artifacts/model.skops"):
+        if path.parent.parent.name != evaluated.receipt("train")["model_id"]:
+            path.unlink()
+    assert "model.skops: cannot be read" in error_line(evaluated.stage("evaluate"), 3)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"name": "length"}, "served, it turns the test rows away"),
+        ({"type": "string"}, "served, it does not turn rows with text as 'sepal_length' away by its schema"),
+        (None, "served, it would take any rows: it has no signature"),
+    ],
+)
+def test_a_model_that_is_served_otherwise_is_refused(
+    trained: Project, error_line: Check, change: dict[str, str] | None, expected: str
+) -> None:
+    """The signature in its MLmodel asks for another column, or for text, or is not there."""
+    [path] = (trained.path / ".mlflow/artifacts").rglob("MLmodel")
+    about = yaml.safe_load(path.read_text())
+    first, *others = json.loads(about["signature"]["inputs"])
+    if change is None:
+        del about["signature"]
+    else:
+        about["signature"]["inputs"] = json.dumps([first | change, *others])
+    path.write_text(yaml.safe_dump(about))
+    assert expected in error_line(trained.stage("evaluate"), 3)
+
+
+@pytest.mark.long
+def test_text_columns_and_gaps_are_served_too(project: Project) -> None:
+    """Rows as they stand in the file: text, missing numbers, truth values."""
+    frame = pd.read_csv("data/iris.csv")
+    frame.insert(0, "town", ["Kiel", "Ulm", None] * 50)
+    frame.insert(1, "old", [True, False] * 75)
+    frame.loc[::7, "petal_width"] = None
+    frame.to_csv("data/iris.csv", index=False)
+    project.edit("RandomForestClassifier", "HistGradientBoostingClassifier")
+    project.edit("n_estimators = 5", "max_iter = 10")
+    assert project.stage("train").code == 0
+    done = project.stage("evaluate")
+    assert done.code == 0, done
+
+
+def test_a_model_that_mlflow_would_load_from_elsewhere_is_refused(trained: Project, error_line: Check) -> None:
+    """The file that was looked at is the file that others get."""
+    [path] = (trained.path / ".mlflow/artifacts").rglob("MLmodel")
+    text = path.read_text()
+    assert "loader_module: mlflow.sklearn" in text
+    path.write_text(text.replace("loader_module: mlflow.sklearn", "loader_module: os"))
+    assert "would have MLflow load something else" in error_line(trained.stage("evaluate"), 2)
+
+
+class Page(HTMLParser):
+    """What a page refers to, and the text of its parts."""
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        super().__init__()
+        self.links: list[str] = []
+        self.labels: list[str] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        """Note links, sources and labels of drawings."""
+        named = dict(attributes)
+        self.links += [named[name] for name in ("src", "href", "xlink:href") if named.get(name)]
+        self.labels += [named["aria-label"]] if tag == "svg" else []
+
+
+def test_the_report_is_one_page_that_needs_nothing_else(evaluated: Project) -> None:
+    """No script, no font, no picture from elsewhere; a text for each plot; colours for light and dark."""
+    text = (evaluated.path / "build/report.html").read_text()
+    page = Page()
+    page.feed(text)
+    assert [link for link in page.links if not link.startswith(("#", "data:"))] == []
+    assert len(page.labels) == 5
+    assert all(label.endswith(".") for label in page.labels)
+    assert "Of 30 rows 29 are predicted right, 1 wrong." in page.labels
+    assert "prefers-color-scheme: dark" in text
+    assert "@media print" in text
+    assert "<script" not in text
+    assert "#010203" not in text
+    assert text.index("<h1>") < text.index("accuracy 0.9667") < text.index("<h2>What was checked</h2>")
+
+
+def test_everything_is_in_the_run(evaluated: Project) -> None:
+    """Report, evidence, profile and each plot, which is XML."""
+    assert artifact(evaluated, "report.html") == (evaluated.path / "build/report.html").read_text()
+    assert artifact(evaluated, "report.md") == (evaluated.path / "build/report.md").read_text()
+    assert json.loads(artifact(evaluated, "profile.json"))["rows"] == 30
+    names = {
+        path.path for path in evaluated.client.list_artifacts(evaluated.receipt("evaluate")["run_id"], "evaluate/plots")
+    }
+    expected = ("confusion", "roc", "precision-recall", "calibration", "importance")
+    assert names == {f"evaluate/plots/{name}.svg" for name in expected}
+    for name in expected:
+        assert ET.fromstring(artifact(evaluated, f"plots/{name}.svg")).tag.endswith("svg")  # noqa: S314  # our own
+
+
+@pytest.mark.long
+def test_what_stands_in_the_data_is_no_markup(project: Project) -> None:
+    """A class, or a column, that is named like a tag is shown as it is."""
+    frame = pd.read_csv("data/iris.csv").rename(columns={"petal_width": "<b>width</b>"})
+    frame["species"] = frame["species"].replace("setosa", "<script>alert(1)</script>")
+    frame.to_csv("data/iris.csv", index=False)
+    project.edit("accuracy > 0.8", "accuracy > 0.5 by species")
+    assert project.stage("train").code == project.stage("evaluate").code == 0
+    for name in ("report.html", "report.md"):
+        text = (project.path / "build" / name).read_text()
+        assert "<script>" not in text
+        assert "<b>width" not in text
+    assert "&lt;script&gt;" in (project.path / "build/report.html").read_text()

@@ -47,7 +47,7 @@ def test_the_same_receipts_are_the_same(evaluated: Project, sides: Path) -> None
         "predictions",
         "verdict",
     ):
-        assert f"ok   {name} " in done.out
+        assert f"ok    {name} " in done.out
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_difference_is_named(
     plant(sides / file, *keys, value=value)
     done = evaluated.stage("parity")
     assert done.code == 1
-    assert f"DIFF {named} " in done.out
+    assert f"DIFF  {named} " in done.out
     assert f"differ: {named} (" in done.err
 
 

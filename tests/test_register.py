@@ -46,7 +46,7 @@ def test_another_run_gets_another_version_and_the_alias(evaluated: Project) -> N
 
 def test_below_the_threshold_nothing_is_registered(evaluated: Project, error_line: Check) -> None:
     """The gate is asked again here, with the config as it is now: exit code 3, and the figures."""
-    evaluated.edit("threshold = 0.8", "threshold = 1.0")
+    evaluated.edit("accuracy > 0.8", "accuracy > 1.0")
     outcome = evaluated.stage("register")
     assert "below threshold. Not registering." in outcome.out
     assert "is not above the threshold 1" in error_line(outcome, 3)
@@ -58,7 +58,7 @@ def test_below_the_threshold_nothing_is_registered(evaluated: Project, error_lin
 
 def test_a_refusal_can_be_no_failure(evaluated: Project) -> None:
     """With on_refusal = "skip" the exit code is 0, and the receipt says that there is no version."""
-    evaluated.edit("threshold = 0.8", 'threshold = 1.0\non_refusal = "skip"')
+    evaluated.edit('rules = ["accuracy > 0.8"]', 'rules = ["accuracy > 1.0"]\non_refusal = "skip"')
     outcome = evaluated.stage("register")
     assert outcome.code == 0
     assert "below threshold. Not registering." in outcome.out
@@ -70,7 +70,7 @@ def test_an_unevaluated_run_is_named(trained: Project, error_line: Check, monkey
     run_id = trained.receipt("train")["run_id"]
     monkeypatch.setenv("RUN_ID", run_id)
     line = error_line(trained.stage("register"), 2)
-    assert "has no accuracy on held-out rows" in line
+    assert "has no evidence from held-out rows" in line
     assert f"make evaluate RUN_ID={run_id}" in line
 
 
@@ -81,3 +81,29 @@ def test_a_model_that_does_not_load_makes_no_version(evaluated: Project, error_l
     error_line(evaluated.stage("register"), 2)
     assert evaluated.client.search_model_versions(f"name = '{NAME}'") == []
     assert evaluated.receipts == {"train", "evaluate"}
+
+
+def test_a_rule_that_was_not_measured_is_named(evaluated: Project, error_line: Check) -> None:
+    """A metric or a slice that joined the rules after evaluate."""
+    evaluated.edit('"accuracy > 0.8"', '"accuracy > 0.8", "f1_macro > 0.1 by species"')
+    line = error_line(evaluated.stage("register"), 2)
+    assert "has no f1_macro on held-out rows for 'f1_macro > 0.1 by species'" in line
+    assert "make evaluate RUN_ID=" in line
+
+
+def test_a_run_that_was_compared_with_another_champion_is_evaluated_again(
+    evaluated: Project, error_line: Check
+) -> None:
+    """Somebody promoted in between: what was compared is not what would be replaced."""
+    assert evaluated.stage("register").code == 0
+    assert [evaluated.stage(stage).code for stage in ("train", "evaluate", "promote")] == [0, 0, 0]
+    line = error_line(evaluated.stage("register"), 2)
+    assert "was compared with champion none, which is version 1 by now" in line
+    assert [evaluated.stage(stage).code for stage in ("evaluate", "register")] == [0, 0]
+    assert evaluated.receipt("register")["version"] == "2"
+
+
+def test_the_champions_own_run_can_be_registered_again(evaluated: Project) -> None:
+    """It has its version, whatever became of it since."""
+    assert [evaluated.stage(stage).code for stage in ("register", "promote", "register")] == [0, 0, 0]
+    assert evaluated.receipt("register")["version"] == "1"

@@ -63,7 +63,7 @@ def test_a_regressor_is_trained_and_scored(project: Project) -> None:
     """Numbers as target, a regressor, and its metrics: nothing in the stages knows about classes."""
     project.edit('target = "species"', 'target = "petal_width"')
     project.edit("RandomForestClassifier", "RandomForestRegressor")
-    project.edit('"accuracy"', '"r2"')
+    project.edit("accuracy >", "r2 >")
     assert [project.stage(name).code for name in ("train", "evaluate", "register")] == [0, 0, 0]
     assert set(project.receipt("evaluate")["metrics"]) == {
         "r2",
@@ -80,7 +80,8 @@ def test_a_regressor_is_trained_and_scored(project: Project) -> None:
         ("seed = 42", "sede = 42", "did you mean 'seed'?"),
         ("RandomForestClassifier", "RandomForest", "no 'RandomForest' in sklearn.ensemble"),
         ("n_estimators", "estimators", "unexpected keyword argument 'estimators'"),
-        ('"accuracy"', '"r2"', "'r2' does not score a classifier"),
+        ("accuracy >", "r2 >", "'r2' does not score a classifier"),
+        ('> 0.8"', '> 0.8 by specis"', "no column 'specis' in the data (did you mean 'species'?)"),
     ],
 )
 def test_bad_input_leaves_nothing(project: Project, error_line: Check, old: str, new: str, expected: str) -> None:
@@ -105,13 +106,12 @@ def test_an_untrusted_type_is_refused_and_can_be_vouched_for(project: Project, e
     """A class of the user's own needs a line in the config, and leaves no READY model without it."""
     module = project.path / "mine.py"
     module.write_text(
-        "from sklearn.dummy import DummyClassifier\n\nclass Mine(DummyClassifier):\n    pass\n", encoding="utf-8"
+        "from sklearn.naive_bayes import GaussianNB\n\nclass Mine(GaussianNB):\n    pass\n", encoding="utf-8"
     )
     sys.path.insert(0, str(project.path))
     try:
         project.edit("sklearn.ensemble.RandomForestClassifier", "mine.Mine")
         project.edit("n_estimators = 5", "")
-        project.edit("threshold = 0.8", "threshold = 0.0")
         assert "holds the type 'mine.Mine'" in error_line(project.stage("train"), 2)
         experiment = project.client.get_experiment_by_name("flowers")
         assert [m.status for m in project.client.search_logged_models([experiment.experiment_id])] == ["FAILED"]

@@ -12,6 +12,7 @@ JOBS = WORKFLOW["jobs"]
 STEPS = [step for job in JOBS.values() for step in job["steps"]]
 ACTIONS = {path.parent.name: path.read_text() for path in (ROOT / ".github/actions").glob("*/action.yml")}
 MAKEFILE = (ROOT / "Makefile").read_text()
+PROMOTE = (ROOT / ".github/workflows/promote.yml").read_text()
 
 
 def test_the_jobs_are_a_chain_that_hands_the_run_on() -> None:
@@ -27,7 +28,7 @@ def test_the_jobs_are_a_chain_that_hands_the_run_on() -> None:
 
 def test_a_step_is_one_make_target() -> None:
     """No logic in YAML: whatever runs here can be typed on a laptop."""
-    for text in (TEXT, *ACTIONS.values()):
+    for text in (TEXT, PROMOTE, *ACTIONS.values()):
         for line in re.findall(r"^ *(?:- )?run: (.*)$", text, re.M):
             assert re.fullmatch(r"make [a-z]+( (TO|FROM)=\S+)?", line), line
             assert re.search(rf"^{line.split()[1]}:", MAKEFILE, re.M), line
@@ -35,7 +36,7 @@ def test_a_step_is_one_make_target() -> None:
 
 def test_every_foreign_action_is_pinned() -> None:
     """By its commit, with the version beside it; our own are read from the checkout."""
-    uses = [line for text in (TEXT, *ACTIONS.values()) for line in re.findall(r"uses: (.*)$", text, re.M)]
+    uses = [line for text in (TEXT, PROMOTE, *ACTIONS.values()) for line in re.findall(r"uses: (.*)$", text, re.M)]
     foreign = [line for line in uses if not line.startswith("./")]
     assert foreign
     assert [line for line in foreign if not re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)] == []
@@ -75,3 +76,17 @@ def test_no_secret_reaches_a_job_that_does_not_need_it() -> None:
     """`ci` runs the code of a pull request: it sees no tracking server."""
     assert "env" not in JOBS["ci"]
     assert "secrets" not in str(WORKFLOW["env"])
+
+
+def test_a_promotion_is_approved_and_asked_for_by_hand() -> None:
+    """Dispatch alone, behind the environment's approval, never two at once, with no right to write."""
+    workflow = yaml.safe_load(PROMOTE)
+    [job] = workflow["jobs"].values()
+    assert list(workflow[True]) == ["workflow_dispatch"]  # YAML takes `on` for true
+    assert job["environment"] == "production"
+    assert workflow["concurrency"]["cancel-in-progress"] is False
+    assert workflow["permissions"] == {}
+    assert set(job["permissions"].values()) == {"read"}
+    ran = [step["run"] for step in job["steps"] if "run" in step]
+    assert ran == ["make up", "make promote", "make rollback", "make history"]
+    assert job["steps"][0]["with"]["persist-credentials"] is False

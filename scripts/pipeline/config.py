@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import math
 import re
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
 
 from scripts.pipeline.errors import UserError, suggestion
 
@@ -49,31 +51,73 @@ class Model(Section):
     trusted_types: list[str] = []
 
 
-class Gate(Section):
-    """`[gate]`: the model is registered when `metric` is above `threshold` on the held-out rows."""
+class Rule(Section):
+    """One rule of the gate, a line such as `accuracy > 0.9` or `lower(f1_macro) >= 0.8 by sex`.
+
+    `lower(…)` asks it of the lower bound of the 95 % interval, `by <column>` of every slice of the held-out rows.
+    """
 
     metric: str
     threshold: float
-    on_refusal: Literal["fail", "skip"] = "fail"
+    or_equal: bool = False
+    lower: bool = False
+    by: str | None = None
 
-    @field_validator("metric")
+    @model_validator(mode="before")
     @classmethod
-    def known(cls, name: str) -> str:
-        """Take scikit-learn's scorer names only, in which higher is always better."""
+    def read(cls, line: object) -> object:
+        """Take the line apart; scikit-learn's scorer names only, in which higher is always better."""
+        if not isinstance(line, str):
+            raise ValueError(f"'{line!s:.80}' is no rule|such as \"{METRICS[0]} > 0.9\"")
+        found = re.fullmatch(r"(?:lower\((\w+)\)|(\w+)) *(>=?|<=?) *(\S+?)(?: +by +(.+?))? *", line.strip())
+        if not found or found[3].startswith("<"):
+            fix = "in every metric higher is better: >" if found else f'such as "{METRICS[0]} > 0.9"'
+            raise ValueError(f"'{line:.80}' is no rule|{fix}")
+        name, threshold = found[1] or found[2], _number(found[4])
         if name not in METRICS:
             raise ValueError(f"no metric '{name}'|{suggestion(name, METRICS)}")
-        return name
+        if threshold is None:
+            raise ValueError(f"'{found[4]:.40}' is no number|'{line:.80}' needs one as its threshold")
+        equal = found[3] == ">="
+        return {"metric": name, "threshold": threshold, "or_equal": equal, "lower": bool(found[1]), "by": found[5]}
 
-    def check(self, *, classifier: bool) -> None:
-        """Raise UserError where a classifier is to be gated by a regressor's metric, or the other way round."""
+    def __str__(self) -> str:
+        """Give the line."""
+        name = f"lower({self.metric})" if self.lower else self.metric
+        return f"{name} {'>=' if self.or_equal else '>'} {self.threshold:g}{f' by {self.by}' if self.by else ''}"
+
+
+class Gate(Section):
+    """`[gate]`: what a model has to show on the held-out rows before it is registered.
+
+    The first rule's metric is the one in which a model has to beat the Dummy estimator and is compared with the
+    champion, the version that `@champion` names.
+    """
+
+    rules: Annotated[list[Rule], Field(min_length=1)]
+    champion: Literal["not_worse", "better", "off"] = "not_worse"
+    margin: float = Field(default=0.0, ge=0)
+    min_test_rows: int = Field(default=30, ge=1)
+    max_duplicates: float = Field(default=0.05, ge=0, le=1)
+    require_clean: bool = False
+    resamples: int = Field(default=2000, ge=100, le=100_000)
+    on_refusal: Literal["fail", "skip"] = "fail"
+
+    @property
+    def metric(self) -> str:
+        """The first rule's metric."""
+        return self.rules[0].metric
+
+    def check(self, columns: Iterable[str], *, classifier: bool) -> None:
+        """Raise UserError for a rule that a classifier, or a regressor, or data with these columns can't be asked."""
         fitting = CLASSIFICATION_METRICS if classifier else REGRESSION_METRICS
-        if self.metric not in fitting:
-            kind = "classifier" if classifier else "regressor"
-            raise UserError(
-                "pipeline.toml: gate.metric",
-                f"'{self.metric}' does not score a {kind}",
-                f"one of: {', '.join(fitting)}",
-            )
+        for rule in self.rules:
+            where = f"pipeline.toml: gate.rules: {rule}"
+            if rule.metric not in fitting:
+                what = f"'{rule.metric}' does not score a {'classifier' if classifier else 'regressor'}"
+                raise UserError(where, what, f"one of: {', '.join(fitting)}")
+            if rule.by is not None and rule.by not in columns:
+                raise UserError(where, f"no column '{rule.by}' in the data", suggestion(rule.by, columns))
 
 
 class Registry(Section):
@@ -86,7 +130,9 @@ class Registry(Section):
     @field_validator("alias")
     @classmethod
     def not_reserved(cls, alias: str) -> str:
-        """MLflow keeps `latest` and `v<number>` for itself."""
+        """MLflow keeps `latest` and `v<number>` for itself, `make promote` keeps two more."""
+        if alias in ("champion", "previous"):
+            raise ValueError(f"@{alias} is moved by make promote|choose another, such as staging")
         if alias == "latest" or re.fullmatch(r"v\d+", alias, re.IGNORECASE):
             raise ValueError(f"MLflow reserves the alias '{alias}'|choose another, such as staging")
         return alias
@@ -126,6 +172,15 @@ def load(path: Path = Path("pipeline.toml")) -> Config:
         raise UserError(str(path), f"not TOML: {error}", "see https://toml.io") from None
     except ValidationError as error:
         raise _explain(path, error) from None
+
+
+def _number(text: str) -> float | None:
+    """Return the finite number that `text` is, None where it is none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _explain(path: Path, error: ValidationError) -> UserError:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
@@ -90,6 +91,32 @@ def split(frame: pd.DataFrame, config: Data, *, seed: int, classifier: bool) -> 
     if classifier and y_train.nunique() < 2:
         raise UserError(config.path, "the training rows hold one class only", "set data.stratify = true, or more rows")
     return Split(X_train, X_test, y_train, y_test)
+
+
+def duplicates(split: Split) -> pd.Index:
+    """Return the index of the held-out rows that stand among the training rows too, target and all."""
+    train, test = (
+        pd.util.hash_pandas_object(pd.concat([X, y], axis=1), index=False)
+        for X, y in ((split.X_train, split.y_train), (split.X_test, split.y_test))
+    )
+    return split.X_test.index[test.isin(train.unique())]
+
+
+def slices(column: pd.Series) -> dict[str, np.ndarray]:
+    """Return which rows make up each slice of a column: a mask of shape (n_rows,) by the slice's name.
+
+    A slice is one value, or a quarter of the rows where the column holds more than ten different numbers. Rows
+    without a value are a slice too.
+    """
+    present = column.dropna()
+    if column.dtype.kind in "iuf" and present.nunique() > 10:
+        quarters = pd.qcut(column, 4, duplicates="drop")
+        found = {str(quarter): (quarters == quarter).to_numpy() for quarter in quarters.cat.categories}
+    else:
+        found = {str(value): (column == value).to_numpy(dtype=bool) for value in sorted(present.unique())}
+    if column.isna().any():
+        found["missing"] = column.isna().to_numpy()
+    return found
 
 
 def _existing(config: Data) -> Path:

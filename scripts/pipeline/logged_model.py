@@ -1,17 +1,23 @@
 """A run's model on the server: saved as skops, and loaded only after a look at what is in it."""
 
+import json
+import re
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import mlflow
 import mlflow.sklearn
+import numpy as np
 import pandas as pd
 import skops.io
 from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
+from mlflow.pyfunc import PyFuncModel, scoring_server
+from mlflow.types import Schema
 from sklearn.pipeline import Pipeline
 
 from scripts.pipeline.errors import UserError, first_line
@@ -19,6 +25,7 @@ from scripts.pipeline.provenance import LOCK, pins
 from scripts.pipeline.tracking import Run, Tracking, missing, translated
 
 NAME = "model"  # within its run
+SAVED = "model.skops"  # within its folder
 REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "skops")
 
 
@@ -95,16 +102,96 @@ def load(model_id: str, trusted: Sequence[str]) -> tuple[Pipeline, pd.DataFrame]
         Its files are gone, it is not saved as skops, or it holds a type that is not in `trusted`.
 
     """
-    with translated(f"download model {model_id}"), tempfile.TemporaryDirectory() as scratch:
-        try:
-            folder = Path(mlflow.artifacts.download_artifacts(f"models:/{model_id}", dst_path=scratch))
-        except (MlflowException, OSError) as error:
-            if isinstance(error, MlflowException) and not missing(error):
-                raise
-            raise UserError(f"model {model_id}", "its files are gone", "train it again: make train FORCE=1") from None
-        types = checked_types(folder / "model.skops", trusted)
+    with _downloaded(model_id, trusted) as (folder, types):
         example = Model.load(folder).load_input_example(str(folder))
-        return skops.io.load(folder / "model.skops", trusted=types), example
+        return skops.io.load(folder / SAVED, trusted=types), example
+
+
+def served(model_id: str, trusted: Sequence[str], X: pd.DataFrame, expected: np.ndarray) -> str:
+    """Ask a logged model as MLflow's scoring server does, by JSON; return what is wrong with its answers.
+
+    Parameters
+    ----------
+    model_id : str
+        The logged model, downloaded again and loaded as pyfunc.
+    trusted : sequence of str
+        The types that it may hold.
+    X : pandas.DataFrame of shape (n_rows, n_features)
+        Raw rows.
+    expected : ndarray of shape (n_rows,)
+        What it should say of them.
+
+    Returns
+    -------
+    str
+        Empty where the answers are as expected, and wrong columns and types are turned away.
+
+    """
+    with _downloaded(model_id, trusted) as (folder, _):
+        loaded = mlflow.pyfunc.load_model(str(folder))
+    schema = loaded.metadata.get_input_schema()
+    if schema is None:
+        return "served, it would take any rows: it has no signature"
+    try:
+        answer = json.loads(_ask(loaded, X))["predictions"]
+    except MlflowException as error:
+        return f"served, it turns the test rows away: {first_line(error)}"
+    if not np.array_equal(np.asarray(answer), np.asarray(expected.tolist())):
+        return "served, it does not say what was scored"
+    for wrong, what in _wrong(X.head(3), schema):
+        try:
+            _ask(loaded, wrong)
+        except MlflowException as error:
+            if re.search("schema|signature", str(error)):
+                continue
+        return f"served, it does not turn rows with {what} away by its schema"
+    return ""
+
+
+def _wrong(X: pd.DataFrame, schema: Schema) -> Iterator[tuple[pd.DataFrame, str]]:
+    """Yield rows that a schema has to turn away; MLflow takes any value for text."""
+    for each in [each.name for each in schema.inputs if each.required][:1]:
+        yield X.drop(columns=each), f"no column '{each}'"
+    for each in [name for name, dtype in X.dtypes.items() if dtype.kind in "iuf"][:1]:
+        yield X.assign(**{each: "text"}), f"text as '{each}'"
+
+
+def _ask(loaded: PyFuncModel, X: pd.DataFrame) -> str:
+    """Send rows down the scoring server's own road and return the text of its answer."""
+    rows = {"columns": list(X.columns), "data": X.astype(object).where(X.notna(), None).to_numpy().tolist()}
+    schema = loaded.metadata.get_input_schema()
+    return scoring_server.invocations(
+        json.dumps({"dataframe_split": rows}), "application/json", loaded, schema
+    ).response
+
+
+@contextmanager
+def _downloaded(model_id: str, trusted: Sequence[str]) -> Iterator[tuple[Path, list[str]]]:
+    """Give the folder of a logged model whose types, and whose way to be loaded, have been checked; and the types."""
+    with tempfile.TemporaryDirectory() as scratch:
+        with translated(f"download model {model_id}"):
+            try:
+                folder = Path(mlflow.artifacts.download_artifacts(f"models:/{model_id}", dst_path=scratch))
+            except (MlflowException, OSError) as error:
+                if isinstance(error, MlflowException) and not missing(error):
+                    raise
+                fix = "train it again: make train FORCE=1"
+                raise UserError(f"model {model_id}", "its files are gone", fix) from None
+        types = checked_types(folder / SAVED, trusted)
+        _checked_loader(folder, model_id)
+        yield folder, types
+
+
+def _checked_loader(folder: Path, model_id: str) -> None:
+    """Raise UserError unless MLflow, when others ask it for this model, reads the file that was looked at."""
+    try:
+        flavor = Model.load(folder).flavors["python_function"]
+    except Exception as error:  # a tampered file fails in any way
+        what = f"its MLmodel cannot be read: {first_line(error)}"
+        raise UserError(f"model {model_id}", what, "train it again: make train FORCE=1") from None
+    if (flavor.get("loader_module"), flavor.get("model_path")) != ("mlflow.sklearn", SAVED) or flavor.get("code"):
+        what = "its MLmodel would have MLflow load something else than " + SAVED
+        raise UserError(f"model {model_id}", what, "train it again: make train FORCE=1")
 
 
 def _save(fitted: Pipeline, X: pd.DataFrame, folder: Path, about: Model, trusted: Sequence[str]) -> None:

@@ -1,22 +1,18 @@
-"""Scores on held-out rows, and their bootstrap confidence intervals.
+"""Predictions on held-out rows, and their scores.
 
 Every metric goes by its scikit-learn scorer name, so higher is always better.
 """
 
 import hashlib
-import math
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
 
 import numpy as np
-from sklearn import metrics as sk
+import pandas as pd
 
 from scripts.pipeline.config import CLASSIFICATION_METRICS, REGRESSION_METRICS
-
-RESAMPLES = 2000
-CONFIDENCE = 0.95
-CHUNK = 4_000_000  # weights held at once, 32 MB
 
 
 @dataclass(frozen=True)
@@ -38,6 +34,38 @@ class Predictions:
     y_proba: np.ndarray | None = None
     classes: np.ndarray | None = None
 
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.y_true)
+
+    def take(self, rows: np.ndarray) -> Self:
+        """Return the predictions of some rows: a mask, or their positions."""
+        proba = None if self.y_proba is None else self.y_proba[rows]
+        return type(self)(self.y_true[rows], self.y_pred[rows], proba, self.classes)
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """The classes, then those that occur in `y_true` or `y_pred` alone."""
+        found = [pd.unique(values) for values in (self.y_true, self.y_pred)]
+        return pd.unique(np.concatenate([np.asarray(each, dtype=object) for each in (self.classes, *found)]))
+
+    @cached_property
+    def true_codes(self) -> np.ndarray:
+        """Each row's true class as its position in `labels`."""
+        return pd.Index(self.labels).get_indexer(self.y_true)
+
+    @cached_property
+    def pred_codes(self) -> np.ndarray:
+        """Each row's predicted class as its position in `labels`."""
+        return pd.Index(self.labels).get_indexer(self.y_pred)
+
+    @property
+    def keys(self) -> list[np.ndarray]:
+        """Columns by which rows can be put into an order of their own: equal rows alone are left as they come."""
+        if self.classes is None:
+            return [self.y_true, self.y_pred]
+        return [self.true_codes, self.pred_codes, *(() if self.y_proba is None else self.y_proba.T)]
+
     @property
     def sha256(self) -> str:
         """The hexadecimal SHA-256 of all that the model said: the same for the same bits, and for no others."""
@@ -45,19 +73,6 @@ class Predictions:
         if self.y_proba is not None:
             digest.update(np.ascontiguousarray(self.y_proba).tobytes())
         return digest.hexdigest()
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A metric's value with the bounds of its confidence interval."""
-
-    value: float
-    lower: float
-    upper: float
-
-    def __str__(self) -> str:
-        """Give value and interval to four digits."""
-        return f"{self.value:.4f} [{self.lower:.4f}, {self.upper:.4f}]"
 
 
 def names(*, classifier: bool, probabilities: bool) -> tuple[str, ...]:
@@ -68,72 +83,23 @@ def names(*, classifier: bool, probabilities: bool) -> tuple[str, ...]:
 
 
 def scores(p: Predictions) -> dict[str, float]:
-    """Return each metric's value; NaN where it is not defined, as ROC AUC is without a row of each class."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # undefined metrics warn; ours come out as 0 or NaN
-        if p.classes is None:
-            return {
-                "r2": float(sk.r2_score(p.y_true, p.y_pred)) if len(p.y_true) > 1 else math.nan,
-                "neg_mean_absolute_error": -float(sk.mean_absolute_error(p.y_true, p.y_pred)),
-                "neg_root_mean_squared_error": -float(sk.root_mean_squared_error(p.y_true, p.y_pred)),
-            }
-        cells = _confusion(p)
-        found = {name: float(score(cells[None])[0]) for name, score in _FROM_CONFUSION.items()}
-        if p.y_proba is not None:
-            ones = np.ones((1, len(p.y_true)))
-            found |= {name: float(score(p, ones)[0]) for name, score in _FROM_WEIGHTS.items()}
-        return found
+    """Return each metric's value."""
+    known = names(classifier=p.classes is not None, probabilities=p.y_proba is not None)
+    return {name: score(p, name) for name in known}
 
 
-def bootstrap(p: Predictions, metric: str, *, seed: int, resamples: int = RESAMPLES) -> Estimate:
-    """Return `metric` with its percentile bootstrap interval (Efron & Tibshirani 1993, chapter 13).
-
-    Metrics of the confusion matrix draw the matrix itself from its multinomial distribution, which is what
-    resampling the rows amounts to, at a cost that does not grow with their number.
-
-    Parameters
-    ----------
-    p : Predictions
-        Of n_rows rows.
-    metric : str
-        One of `names(...)`.
-    seed : int
-        The same seed and predictions give the same interval.
-    resamples : int
-        Number of bootstrap resamples.
-
-    """
-    rng = np.random.default_rng(seed)
-    value = scores(p)[metric]
-    if metric in _FROM_CONFUSION:
-        cells = _confusion(p)
-        n = int(cells.sum())
-        drawn = rng.multinomial(n, cells.ravel() / n, size=resamples).reshape(resamples, *cells.shape)
-        statistics = _FROM_CONFUSION[metric](drawn.astype(float))
-    else:
-        score = (_FROM_WEIGHTS | _FROM_ERRORS)[metric]
-        statistics = np.concatenate([score(p, weights) for weights in _weights(len(p.y_true), resamples, rng)])
-    defined = statistics[np.isfinite(statistics)]
-    if len(defined) < resamples / 2:
-        return Estimate(value, math.nan, math.nan)
-    tail = (1 - CONFIDENCE) / 2
-    lower, upper = np.quantile(defined, [tail, 1 - tail])
-    return Estimate(value, float(lower), float(upper))
+def score(p: Predictions, metric: str) -> float:
+    """Return one metric's value; NaN where it is not defined, as ROC AUC is without a row of each class."""
+    if metric in FROM_CONFUSION:
+        return float(FROM_CONFUSION[metric](confusion(p)[None])[0])
+    rows, finish = FROM_ROWS[metric]
+    return float(finish(rows(p).mean(0, keepdims=True))[0])
 
 
-def _weights(n: int, resamples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Yield how often each of `n` rows is drawn in each resample, a chunk of resamples at a time."""
-    step = max(1, CHUNK // n)
-    for start in range(0, resamples, step):
-        rows = min(step, resamples - start)
-        drawn = rng.integers(0, n, size=(rows, n)) + np.arange(rows)[:, None] * n
-        yield np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n).astype(float)
-
-
-def _confusion(p: Predictions) -> np.ndarray:
-    """Return the confusion matrix: row, the true class; column, the predicted one."""
-    labels = np.union1d(p.classes, p.y_true)
-    return sk.confusion_matrix(p.y_true, p.y_pred, labels=labels).astype(float)
+def confusion(p: Predictions) -> np.ndarray:
+    """Return the confusion matrix: row, the true class; column, the predicted one, in the order of `p.labels`."""
+    k = len(p.labels)
+    return np.bincount(p.true_codes * k + p.pred_codes, minlength=k * k).reshape(k, k).astype(float)
 
 
 # Each takes confusion matrices of shape (n_resamples, n_classes, n_classes) and returns (n_resamples,).
@@ -178,60 +144,80 @@ def _f1(cells: np.ndarray) -> np.ndarray:
     return _macro(_ratio(2 * hits, true + predicted), counted)
 
 
-# Each takes predictions and row weights of shape (n_resamples, n_rows) and returns (n_resamples,).
+def against_rest(p: Predictions) -> range:
+    """Return the classes that ROC AUC is averaged over, as columns of `y_proba`."""
+    return range(1, 2) if len(p.classes) == 2 else range(len(p.classes))
 
 
-def _neg_log_loss(p: Predictions, weights: np.ndarray) -> np.ndarray:
-    column = {label: index for index, label in enumerate(p.classes.tolist())}
-    index = np.array([column.get(label, -1) for label in p.y_true.tolist()])
-    of_truth = np.where(index < 0, 0.0, p.y_proba[np.arange(len(index)), index])
-    return weights @ np.log(np.clip(of_truth, np.finfo(p.y_proba.dtype).eps, 1.0)) / weights.sum(1)
+# Each gives columns of shape (n_rows, n_columns); a metric is a function of their means.
 
 
-def _roc_auc(p: Predictions, weights: np.ndarray) -> np.ndarray:
-    """Average one-against-rest areas over classes (for two classes: the area of the second)."""
-    columns = range(1, 2) if len(p.classes) == 2 else range(len(p.classes))
-    return np.mean([_area(p.y_true == p.classes[k], p.y_proba[:, k], weights) for k in columns], axis=0)
+def _log_likelihoods(p: Predictions) -> np.ndarray:
+    known = p.true_codes < len(p.classes)
+    of_truth = np.where(known, p.y_proba[np.arange(len(p)), np.where(known, p.true_codes, 0)], 0.0)
+    return np.log(np.clip(of_truth, np.finfo(p.y_proba.dtype).eps, 1.0))[:, None]
 
 
-def _area(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the area under the ROC curve: the share of (positive, negative) pairs in order, ties a half."""
+def _areas(p: Predictions) -> np.ndarray:
+    """Give each row's part in the area under the ROC curve: their mean is the area, their spread its error.
+
+    These are the placement values of DeLong, DeLong and Clarke-Pearson (1988), centred so that resampling rows
+    resamples the number of positives too.
+    """
+    found = np.zeros(len(p))
+    for k in against_rest(p):
+        positive, score = p.y_true == p.classes[k], p.y_proba[:, k]
+        found += _placements(positive, score) / len(against_rest(p))
+    return found[:, None]
+
+
+def _placements(positive: np.ndarray, score: np.ndarray) -> np.ndarray:
+    n_up = int(positive.sum())
+    n_down = len(positive) - n_up
+    if not n_up or not n_down:
+        return np.full(len(score), np.nan)
     order = np.argsort(score, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(score[order]) > 0])
-    up = np.add.reduceat(weights[:, order] * positive[order], starts, axis=1)
-    down = np.add.reduceat(weights[:, order] * ~positive[order], starts, axis=1)
-    pairs = up.sum(1) * down.sum(1)
-    below = np.cumsum(down, axis=1) - down / 2
-    return np.divide((up * below).sum(1), pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+    up = positive[order]
+    first = np.r_[True, np.diff(score[order]) > 0]
+    starts = np.flatnonzero(first)
+    ups = np.add.reduceat(up.astype(float), starts)
+    downs = np.diff(np.r_[starts, len(up)]) - ups
+    beaten = (np.cumsum(downs) - downs / 2) / n_down  # ties count a half
+    beating = 1 - (np.cumsum(ups) - ups / 2) / n_up
+    tie = np.cumsum(first) - 1
+    area = float(beaten @ ups) / n_up
+    share = n_up / len(up)
+    found = np.empty(len(score))
+    found[order] = area + np.where(up, (beaten[tie] - area) / share, (beating[tie] - area) / (1 - share))
+    return found
 
 
-def _r2(p: Predictions, weights: np.ndarray) -> np.ndarray:
-    n = weights.sum(1)
+def _squares(p: Predictions) -> np.ndarray:
     centred = p.y_true - p.y_true.mean()
-    total = weights @ centred**2 - (weights @ centred) ** 2 / n
-    residual = weights @ (p.y_true - p.y_pred) ** 2
-    return 1 - np.divide(residual, total, out=np.full(len(n), np.nan), where=total > 0)
+    return np.column_stack([centred, centred**2, (p.y_true - p.y_pred) ** 2])
 
 
-def _neg_mae(p: Predictions, weights: np.ndarray) -> np.ndarray:
-    return -(weights @ np.abs(p.y_true - p.y_pred)) / weights.sum(1)
+def _r2(means: np.ndarray) -> np.ndarray:
+    total = means[:, 1] - means[:, 0] ** 2
+    return 1 - np.divide(means[:, 2], total, out=np.full(len(means), np.nan), where=total > 0)
 
 
-def _neg_rmse(p: Predictions, weights: np.ndarray) -> np.ndarray:
-    return -np.sqrt((weights @ (p.y_true - p.y_pred) ** 2) / weights.sum(1))
+def _first(means: np.ndarray) -> np.ndarray:
+    return means[:, 0]
 
 
-Score = Callable[[Predictions, np.ndarray], np.ndarray]
-_FROM_CONFUSION: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+# What a metric is computed from: the confusion matrix, or means over rows.
+FROM_CONFUSION: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "accuracy": _accuracy,
     "balanced_accuracy": _balanced_accuracy,
     "precision_macro": _precision,
     "recall_macro": _recall,
     "f1_macro": _f1,
 }
-_FROM_WEIGHTS: dict[str, Score] = {"neg_log_loss": _neg_log_loss, "roc_auc_ovr": _roc_auc}
-_FROM_ERRORS: dict[str, Score] = {
-    "r2": _r2,
-    "neg_mean_absolute_error": _neg_mae,
-    "neg_root_mean_squared_error": _neg_rmse,
+FROM_ROWS: dict[str, tuple[Callable[[Predictions], np.ndarray], Callable[[np.ndarray], np.ndarray]]] = {
+    "neg_log_loss": (_log_likelihoods, _first),
+    "roc_auc_ovr": (_areas, _first),
+    "r2": (_squares, _r2),
+    "neg_mean_absolute_error": (lambda p: -np.abs(p.y_true - p.y_pred)[:, None], _first),
+    "neg_root_mean_squared_error": (lambda p: ((p.y_true - p.y_pred) ** 2)[:, None], lambda m: -np.sqrt(m[:, 0])),
 }

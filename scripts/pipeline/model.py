@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
@@ -71,6 +72,11 @@ def pipeline(unfitted: BaseEstimator, X: pd.DataFrame) -> Pipeline:
     one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     columns = ColumnTransformer([("text", one_hot, text)], remainder="passthrough", verbose_feature_names_out=False)
     return Pipeline([("columns", columns), ("estimator", unfitted)])
+
+
+def dummy(X: pd.DataFrame, y: pd.Series, *, classifier: bool) -> BaseEstimator:
+    """Return scikit-learn's Dummy estimator, fitted: it knows the classes' shares, or the mean, and nothing else."""
+    return (DummyClassifier(strategy="prior") if classifier else DummyRegressor()).fit(X, y)
 
 
 def fit(unfitted: Pipeline, X: pd.DataFrame, y: pd.Series) -> Pipeline:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import platform
+import pwd
 import subprocess
 from pathlib import Path
 
@@ -32,6 +33,14 @@ def runner() -> str:
     return "github" if os.environ.get("GITHUB_ACTIONS") else "local"
 
 
+def user() -> str:
+    """Return who asked for this, as GitHub or the machine knows them."""
+    try:
+        return os.environ.get("GITHUB_ACTOR") or os.environ.get("USER") or pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container knows no names
+        return f"uid {os.getuid()}"
+
+
 def run_url() -> str:
     """Return the address of the GitHub Actions run, or "" elsewhere."""
     if runner() != "github":
@@ -44,7 +53,7 @@ def tags(stage: str, data_sha256: str, training_sha256: str) -> dict[str, str]:
     commit = git("rev-parse", "HEAD")
     branch = os.environ.get("GITHUB_HEAD_REF") or git("rev-parse", "--abbrev-ref", "HEAD")
     found = {
-        "mlflow.user": os.environ.get("GITHUB_ACTOR") or os.environ.get("USER", ""),
+        "mlflow.user": user(),
         "mlflow.source.name": f"scripts/{stage}.py",
         "mlflow.source.type": "LOCAL" if runner() == "local" else "JOB",
         "mlflow.source.git.commit": commit,

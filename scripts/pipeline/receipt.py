@@ -3,7 +3,7 @@
 import os
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
@@ -50,18 +50,38 @@ def hand_on(**outputs: str) -> None:
 
 
 def summarize(stage: str, rows: Mapping[str, str]) -> None:
-    """Leave build/<stage>.md, a table of `rows`, and add it to the job's summary, where this is a workflow step.
-
-    act wipes the job's summary between steps (nektos/act#2273), so the file is what stays.
-    """
+    """Leave build/<stage>.md, a table of `rows`, and add it to the job's summary."""
     cells = [(name, text.replace("|", "\\|").replace("\n", " ")) for name, text in rows.items()]
     (_, first), *rest = cells
     lines = [f"| {stage} | {first} |", "| --- | --- |", *(f"| {name} | {text} |" for name, text in rest)]
-    text = "\n".join(lines) + "\n"
-    replace(f"{stage}.md", text)
+    publish(f"{stage}.md", "\n".join(lines) + "\n")
+
+
+def publish(name: str, text: str) -> None:
+    """Leave `text` as build/<name>, and add it to the job's summary, where this is a workflow step.
+
+    act wipes the job's summary between steps (nektos/act#2273), so the file is what stays.
+    """
+    replace(name, text)
     if path := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(f"{text}\n")
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows of cells as columns for the terminal."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def compared(a: Mapping[str, str], b: Mapping[str, str], different: Collection[str], sides: tuple[str, str]) -> str:
+    """Return two sets of facts as a table, and what differs by name."""
+    rows = [("    ", "", *sides)]
+    for name in a | b:
+        mark, theirs = ("DIFF", b.get(name, "none")) if name in different else ("ok", "the same")
+        rows.append((mark, name, a.get(name, "none")[:24], theirs[:24]))
+    return aligned(rows)
 
 
 def link(text: str, url: str) -> str:
@@ -72,7 +92,7 @@ def link(text: str, url: str) -> str:
 class Receipt(BaseModel):
     """What every stage's receipt holds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
     stage: ClassVar[str]
 
     command: str
@@ -147,7 +167,7 @@ class Train(Receipt):
 
 
 class Evaluate(Receipt):
-    """Metrics of the run on held-out rows, and the gate's verdict."""
+    """What the gate says of the run, and why; the value is the first rule's metric, NaN where nothing was scored."""
 
     stage = "evaluate"
     tracking_uri: str
@@ -159,14 +179,19 @@ class Evaluate(Receipt):
     upper: float
     metrics: dict[str, float]
     predictions_sha256: str
-    verdict: Literal["pass", "refuse"]
-    reason: str
+    verdict: Literal["pass", "keep", "refuse"]
+    reasons: list[str]
+    bounds: dict[str, float]
 
-    def rows(self) -> dict[str, str]:
-        """Give the verdict and every metric, the gate's with its interval."""
-        shown = {name: f"{value:.4f}" for name, value in self.metrics.items()}
-        shown[self.metric] = f"**{self.value:.4f}** [{self.lower:.4f}, {self.upper:.4f}] (95 % interval)"
-        return {"verdict": f"**{self.verdict}**: {self.reason}", "run": link(self.run_id, self.url)} | shown
+    def write(self, report: str = "") -> None:
+        """Write build/report.md too."""
+        publish("report.md", report)
+        super().write()
+
+    @classmethod
+    def forget(cls) -> None:
+        """Let Make take the receipt for older than anything: what was refused is asked again, and red again."""
+        os.utime(BUILD / f"{cls.stage}.json", (0, 0))
 
 
 class Register(Receipt):

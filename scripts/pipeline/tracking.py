@@ -1,8 +1,9 @@
-"""The door to MLflow: runs, what is logged to them, and versions in the registry."""
+"""The door to MLflow: runs, and what is logged to them."""
 
 import logging
 import os
 import re
+import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -14,10 +15,8 @@ import mlflow
 import mlflow.data
 import pandas as pd
 from mlflow.entities import DatasetInput, Metric, Param, RunTag
-from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from scripts.pipeline.config import Registry
 from scripts.pipeline.errors import Interrupted, TrackingError, UserError, first_line
 
 STORE = Path(".mlflow")  # the embedded store, where no server is named
@@ -187,40 +186,20 @@ class Tracking:
             )
             self.client.log_inputs(run.run_id, [DatasetInput(dataset._to_mlflow_entity())])
 
-    def register(
-        self, registry: Registry, run: Run, model_id: str, *, description: str, tags: Mapping[str, str]
-    ) -> str:
-        """Return the run's version of the registered model, made where there is none, with alias, stage and tags.
+    def log_files(self, run: Run, folder: Path, path: str) -> None:
+        """Log every file in `folder` as an artifact of the run, under `path`."""
+        with translated(f"log the artifacts of run {run.run_id}"):
+            self.client.log_artifacts(run.run_id, str(folder), path)
 
-        Every step can be repeated, and the alias, by which others load the model, comes last.
-        """
-        with translated(f"register run {run.run_id} as {registry.name}"):
-            with suppress(MlflowException):  # it exists; if it does not, the next step says why
-                self.client.create_registered_model(registry.name)
-            found = self.client.search_model_versions(f"name = '{registry.name}' and run_id = '{run.run_id}'")
-            version = min(found, key=lambda each: int(each.version), default=None)
-            if version is None:
-                source = f"models:/{model_id}"
-                version = self.client.create_model_version(
-                    registry.name, source, run.run_id, dict(tags), description=description, model_id=model_id
-                )
-            if version.description != description:
-                self.client.update_model_version(registry.name, version.version, description)
-            for key, value in tags.items() - version.tags.items():
-                self.client.set_model_version_tag(registry.name, version.version, key, value)
-            self._set_stage(registry, version)
-            self.client.set_registered_model_alias(registry.name, registry.alias, version.version)
-        return str(version.version)
-
-    def _set_stage(self, registry: Registry, version: ModelVersion) -> None:
-        """Set the stage where client and server still know stages; aliases are their successor."""
-        if registry.stage in (None, version.current_stage):
-            return
-        with warnings.catch_warnings(), suppress(AttributeError):
-            warnings.simplefilter("ignore", FutureWarning)
-            self.client.transition_model_version_stage(
-                registry.name, version.version, registry.stage, archive_existing_versions=True
-            )
+    def read_file(self, run: Run, path: str) -> str | None:
+        """Return the text of an artifact of the run, None where it has none of that name."""
+        with translated(f"read {path} of run {run.run_id}"), tempfile.TemporaryDirectory() as scratch:
+            try:
+                return Path(self.client.download_artifacts(run.run_id, path, scratch)).read_text(encoding="utf-8")
+            except (MlflowException, OSError) as error:
+                if isinstance(error, MlflowException) and not missing(error):
+                    raise
+                return None
 
     def _create_experiment(self, name: str) -> str:
         """Create an experiment; an embedded store keeps the artifacts beside its database."""

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from scripts.pipeline import config
 from scripts.pipeline.errors import UserError
-from tests.conftest import PIPELINE, ROOT
+from tests.conftest import EXAMPLE, PIPELINE
 
 
 def load(tmp_path: Path, text: str) -> config.Config:
@@ -18,12 +18,12 @@ def load(tmp_path: Path, text: str) -> config.Config:
     return config.load(path)
 
 
-def test_the_shipped_pipeline_is_the_articles() -> None:
+def test_the_example_is_the_articles() -> None:
     """The example is iris, a forest of 100 trees, and accuracy above 0.9."""
-    shipped = config.load(ROOT / "pipeline.toml")
+    shipped = config.load(EXAMPLE / "pipeline.toml")
     assert (shipped.experiment, shipped.seed, shipped.data.test_size) == ("iris_classification", 42, 0.2)
     assert shipped.model.params == {"n_estimators": 100, "random_state": 42}
-    assert (shipped.gate.metric, shipped.gate.threshold) == ("accuracy", 0.9)
+    assert [str(rule) for rule in shipped.gate.rules] == ["accuracy > 0.9"]
     assert (shipped.registry.name, shipped.registry.alias, shipped.registry.stage) == (
         "iris_classifier_rf",
         "staging",
@@ -35,19 +35,24 @@ def test_config_is_frozen(tmp_path: Path) -> None:
     """Nobody changes the config behind a stage's back."""
     loaded = load(tmp_path, PIPELINE)
     with pytest.raises(ValidationError):
-        loaded.gate.threshold = 0.0
+        loaded.gate.margin = 0.5
 
 
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("threshold = 0.8", "treshold = 0.8", ("gate.treshold", "unknown key", "did you mean 'threshold'?")),
+        ("rules =", "rule =", ("gate.rule", "unknown key", "did you mean 'rules'?")),
         ("seed = 42", "sed = 42", ("sed", "unknown key", "did you mean 'seed'?")),
         ("seed = 42", 'seed = "42"', ("seed", "valid integer", "'42'")),
         ("seed = 42", "seed = -1", ("seed", "greater than or equal to 0", "-1")),
-        ("threshold = 0.8", "threshold = nan", ("gate.threshold", "finite number", "nan")),
-        ("threshold = 0.8", "", ("gate.threshold", "missing", "add it")),
-        ('"accuracy"', '"acuracy"', ("gate.metric", "no metric 'acuracy'", "did you mean 'accuracy'?")),
+        ('rules = ["accuracy > 0.8"]', "", ("gate.rules", "missing", "add it")),
+        ('["accuracy > 0.8"]', "[]", ("gate.rules", "at least 1 item")),
+        ("> 0.8", "> nan", ("gate.rules.0", "'nan' is no number")),
+        ("> 0.8", "< 0.8", ("gate.rules.0", "'accuracy < 0.8' is no rule", "higher is better: >")),
+        (" > 0.8", "", ("gate.rules.0", "'accuracy' is no rule", "such as")),
+        ('"accuracy > 0.8"', "0.8", ("gate.rules.0", "'0.8' is no rule", "such as")),
+        ("accuracy > 0.8", "acuracy > 0.8", ("gate.rules.0", "no metric 'acuracy'", "did you mean 'accuracy'?")),
+        ('stage = "Staging"', 'alias = "champion"', ("registry.alias", "@champion is moved by make promote")),
         ('target = "species"', 'target = "species"\ntest_size = 1.0', ("data.test_size", "less than 1", "1.0")),
         ('name = "flower_classifier"', 'name = "a/b"', ("registry.name", "pattern", "a/b")),
         ('stage = "Staging"', 'alias = "latest"', ("registry.alias", "reserves the alias 'latest'", "staging")),
@@ -62,6 +67,23 @@ def test_a_mistake_is_named_with_its_key(tmp_path: Path, old: str, new: str, exp
         load(tmp_path, PIPELINE.replace(old, new))
     assert all(part in str(raised.value) for part in expected), raised.value
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("accuracy > 0.9", ("accuracy", 0.9, False, False, None)),
+        ("accuracy>=.9", ("accuracy", 0.9, True, False, None)),
+        (" lower(f1_macro)  >  8e-1 ", ("f1_macro", 0.8, False, True, None)),
+        ("neg_log_loss >= -0.5 by home town", ("neg_log_loss", -0.5, True, False, "home town")),
+        ("lower(r2) > 0 by by", ("r2", 0.0, False, True, "by")),
+    ],
+)
+def test_a_rule_is_one_line(line: str, expected: tuple[object, ...]) -> None:
+    """Metric, comparison, threshold; the interval's lower bound; the column whose slices are asked."""
+    rule = config.Rule.model_validate(line)
+    assert (rule.metric, rule.threshold, rule.or_equal, rule.lower, rule.by) == expected
+    assert config.Rule.model_validate(str(rule)) == rule
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -28,12 +28,13 @@ def test_each_stage_adds_to_the_summary_and_leaves_it_as_a_file(step: Project) -
     for stage in ("train", "evaluate", "register"):
         assert step.stage(stage).code == 0
     summary = Path("STEP_SUMMARY").read_text()
-    parts = [Path(f"build/{stage}.md").read_text() for stage in ("train", "evaluate", "register")]
+    parts = [Path(f"build/{stage}.md").read_text() for stage in ("train", "report", "evaluate", "register")]
     assert summary == "before\n" + "\n".join(parts) + "\n"
     assert parts[0].startswith("| train | done in ")
-    assert "| verdict | **pass**: accuracy " in parts[1]
-    assert "(95 % interval) |" in parts[1]
-    assert "| registered | version 1 of flower_classifier, alias staging |" in parts[2]
+    assert parts[1].startswith("## flower_classifier: pass\n")
+    assert "| ✅ pass | accuracy > 0.8 | 0.9667 [0." in parts[1]
+    assert parts[2].startswith("| evaluate | done in ")
+    assert "| registered | version 1 of flower_classifier, alias staging |" in parts[3]
 
 
 def test_a_failure_is_in_the_summary(step: Project) -> None:

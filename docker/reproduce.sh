@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Trains and evaluates a run's commit once more, in its image and on a scratch server, and compares it with the run.
+# Needs the commit in this checkout's history, RUN_ID or VERSION, and as its words what a stage is run by ($(RUN)).
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd -P)
+again="$root/build/reproduce"
+die() { echo "error: $1: $2 ($3)" >&2; exit 2; }
+# The commit's own Makefile, with nothing of this one's but the runner.
+there=(env -u MAKEFLAGS -u MAKELEVEL -u ARGS -u FORCE -u RUN_ID -u VERSION -u MLFLOW_RUN_ID -u MLFLOW_TRACKING_URI
+  -u COMPOSE_PROJECT_NAME -u MODELMAKE_UI MLFLOW_PORT=0 make -C "$again" "RUNNER=$RUNNING_IN")
+
+# shellcheck disable=SC2329  # called by the trap
+sweep() { # distclean removes the receipts too
+  mv "$again/build" "$again.build" 2>/dev/null || true
+  "${there[@]}" -s distclean >/dev/null 2>&1 || true
+  mv "$again.build" "$again/build" 2>/dev/null || true
+}
+
+"$@" python -m scripts origin
+commit=$(sed -n 's/.*"modelmake.git.commit": "\([0-9a-f]*\)".*/\1/p' "$root/build/origin.json")
+git -C "$root" cat-file -e "$commit^{commit}" 2>/dev/null || die "commit $commit" "is not in this checkout" "git fetch origin $commit"
+"$root/docker/checkout.sh" "$commit" "$again"
+trap sweep EXIT
+
+data=$(sed -n '/^ *\[data\]/,/^ *\[[a-z]/s/^ *path *= *["'\'']\([^"'\'']*\).*/\1/p' "$again/pipeline.toml")
+case $data in
+  /*) [ -f "$data" ] || die "$data" "is gone" "put the data back" ;;
+  ?*)
+    if [ ! -f "$again/$data" ]; then # not in git
+      [ -f "$root/$data" ] || die "$data" "is gone: neither in commit $commit nor here" "put the data back"
+      mkdir -p "$(dirname "$again/$data")" && cp "$root/$data" "$again/$data"
+    fi
+    ;;
+esac
+
+echo "▸ reproduce · $(git -C "$again" log -1 --format='%h %s')"
+"${there[@]}" train
+"${there[@]}" evaluate || echo "the gate's verdict is not what is compared" # without the champion of then it may be another
+echo "▸ reproduce"
+"$@" python -m scripts reproduce

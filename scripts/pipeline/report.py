@@ -1,0 +1,100 @@
+"""The report: verdict, evidence and plots as one HTML page, as Markdown, and as a table for the terminal."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from scripts.pipeline.gate import Evidence, Verdict, refusal
+from scripts.pipeline.plots import Plot
+from scripts.pipeline.profile import Drift, Profile
+
+TEMPLATES = Path(__file__).parent
+HEADLINES = {
+    "pass": "Good enough to register",
+    "keep": "Nothing is registered, nothing is broken",
+    "refuse": "Refused",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a report says.
+
+    Parameters
+    ----------
+    title : str
+        The registered model's name.
+    run : str
+        The run's id.
+    url : str
+        Where MLflow shows it.
+    verdict : Verdict
+        What the gate says.
+    evidence : Evidence or None
+        What it looked at; None where it could not look.
+    metrics : Mapping
+        Each metric's value.
+    champion : Mapping
+        The champion's metrics on the same rows; empty where there is none.
+    plots : sequence of Plot
+        What there is to see.
+    profile : Profile or None
+        The held-out rows.
+    drift : sequence of Drift or None
+        How far they are from the champion's held-out rows; None where that is not known.
+    provenance : Mapping
+        Where the run came from.
+
+    """
+
+    title: str
+    run: str
+    url: str
+    verdict: Verdict
+    evidence: Evidence | None
+    metrics: Mapping[str, float]
+    champion: Mapping[str, float]
+    plots: Sequence[Plot]
+    profile: Profile | None
+    drift: Sequence[Drift] | None
+    provenance: Mapping[str, str]
+
+    @property
+    def headline(self) -> str:
+        """The verdict in words."""
+        return HEADLINES[self.verdict.verdict]
+
+
+def refused(title: str, run: str, url: str, reason: str, provenance: Mapping[str, str]) -> Report:
+    """Return the report on a run that the gate could not look at."""
+    return Report(title, run, url, refusal(reason), None, {}, {}, (), None, None, provenance)
+
+
+def html(report: Report) -> str:
+    """Return the report as one self-contained page."""
+    return _render("report.html", report, autoescape=True)
+
+
+def markdown(report: Report) -> str:
+    """Return the report for a job's summary and a pull request's comment."""
+    return _render("report.md", report, autoescape=False)
+
+
+def table(verdict: Verdict) -> str:
+    """Return what was checked, a line each, for the terminal."""
+    width = max(len(each.name) for each in verdict.checks)
+    return "\n".join(f"{each.outcome:<8}{each.name:<{width + 2}}{each.measured}" for each in verdict.checks)
+
+
+def _render(name: str, report: Report, *, autoescape: bool) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=autoescape,  # noqa: S701  # off for Markdown alone
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+    return environment.get_template(name).render(report=report, verdict=report.verdict, evidence=report.evidence)

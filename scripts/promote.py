@@ -1,0 +1,36 @@
+"""Promote: move @champion to the version at @staging, or to VERSION, if the gate let that one pass."""
+
+import os
+
+from scripts.pipeline import config as configuration
+from scripts.pipeline import promotion, registry
+from scripts.pipeline.errors import GateRefused
+from scripts.pipeline.registry import Version
+from scripts.pipeline.tracking import Tracking
+
+
+def chosen(tracking: Tracking, config: configuration.Registry) -> Version:
+    """Return the version that is to be the champion.
+
+    Raises
+    ------
+    UserError
+        There is none.
+
+    """
+    if number := os.environ.get("VERSION"):
+        found = (each for each in registry.versions(tracking, config.name) if each.number == number)
+        return promotion.known(next(found, None), config.name, f"version {number:.40}")
+    return promotion.known(registry.at(tracking, config.name, config.alias), config.name, f"version at @{config.alias}")
+
+
+def main() -> None:
+    """Move the alias, or say why not."""
+    config = configuration.load().registry
+    tracking = Tracking()
+    with promotion.alone(tracking, config.name, force=bool(os.environ.get("FORCE"))):
+        version = chosen(tracking, config)
+        if version.verdict != "pass":
+            what = f"its verdict is '{version.verdict}', not 'pass'"
+            raise GateRefused(f"version {version.number} of {config.name}", what, "make registry lists the verdicts")
+        print(promotion.move(tracking, config.name, "promote", version, os.environ.get("REASON", "")))
