@@ -246,7 +246,7 @@ clean: ## remove build/; the next `make all` starts afresh
 
 .PHONY: distclean
 distclean: clean ## remove .venv, and the server with all of its runs and models, as well
-	@$(server) purge
+	@$(if $(server),$(server) purge)
 	@rm -rf .venv .mlflow
 
 .venv/lock.txt: docker/requirements.txt

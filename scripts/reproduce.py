@@ -55,7 +55,7 @@ def main() -> None:
     Raises
     ------
     NotReproduced
-        A parameter, a metric or the predictions differ.
+        A parameter, a metric or the predictions differ, or the data does, whatever came of it.
 
     """
     again = receipt.BUILD / "reproduce/build"
@@ -63,11 +63,11 @@ def main() -> None:
     a, b = then(origin), now(receipt.Train.read(again), receipt.Evaluate.read(again))
     different = [name for name, value in a.items() if b.get(name, "none") != value]
     print(receipt.compared(a, b, different, ("then", "now")))
-    results = [name for name in different if name not in ORIGIN]
+    results = [name for name in different if name not in ORIGIN or name == "data"]
     count = sum(name not in ORIGIN for name in a)
     if not results:
         print(f"reproduced: all {count} parameters, metrics and predictions of run {origin['run_id']} are the same")
         return
     cause = next((why for name, why in CAUSES.items() if name in different), SEED)
-    what = f"{len(results)} of {count} differ: {', '.join(results[:6])}{', …' * (len(results) > 6)}"
+    what = f"{len(results)} differ: {', '.join(results[:6])}{', …' * (len(results) > 6)}"
     raise NotReproduced(f"run {origin['run_id']}", what, f"likeliest cause: {cause}")

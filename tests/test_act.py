@@ -253,3 +253,22 @@ def test_a_wrong_word_is_one_line(repository: Repository, words: dict[str, str],
     assert done.returncode != 0
     assert len([line for line in done.stderr.splitlines() if expected in line]) == 1
     assert "🚀" not in done.stdout
+
+
+@pytest.mark.long
+def test_a_promotion_is_replayed(repository: Repository) -> None:
+    """The other workflow, on the user's own server: dispatched by hand, it moves the alias, and rolls it back."""
+    repository.edit("pipeline.toml", 'alias = "staging"', 'alias = "candidate"')
+    repository.commit("Another alias")
+    for _ in range(2):
+        assert repository.make("train", "evaluate", "register", "FORCE=1").returncode == 0
+    client = mlflow.MlflowClient(repository.url)
+    champions = []
+    for action, version in (("promote", "1"), ("promote", ""), ("rollback", "")):
+        inputs = f"--input action={action} --input version={version} --input reason=why"
+        options = f"--workflows .github/workflows/promote.yml {inputs}"
+        done = repository.act(EVENT="workflow_dispatch", ACT_TRACKING="local", ARGS=options)
+        assert done.returncode == 0, done.stdout
+        assert re.findall(r"Success - Main make (\w+)", done.stdout) == ["up", action, "history"]
+        champions.append(str(client.get_model_version_by_alias("iris_classifier_rf", "champion").version))
+    assert champions == ["1", "2", "1"]

@@ -2,10 +2,13 @@
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from tests.checkout import Checkout
 from tests.conftest import Outcome, Project
 from tests.test_parity import plant
 
@@ -68,7 +71,8 @@ def test_a_difference_has_a_likeliest_cause(
     done = again.stage("reproduce")
     line = error_line(done, 1)
     assert "DIFF  predictions " in done.out
-    assert "differ: predictions (" in line
+    assert "differ: " in line
+    assert "predictions" in line
     assert f"likeliest cause: {cause}" in line
 
 
@@ -102,3 +106,106 @@ def test_a_version_names_its_run(again: Project, monkeypatch: pytest.MonkeyPatch
 def test_a_run_of_no_commit_cannot_be_made_again(evaluated: Project, error_line: Check) -> None:
     """The scratch project has no history."""
     assert "was made from no commit" in error_line(evaluated.stage("origin"), 2)
+
+
+DICE = """
+import random
+from sklearn.ensemble import RandomForestClassifier
+
+def forest(n_estimators):
+    return RandomForestClassifier(n_estimators, max_depth=1, random_state=random.SystemRandom().randrange(2**31))
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, empty_store: Path) -> Checkout:
+    """A copy of the checkout in which one run was evaluated."""
+    found = Checkout(tmp_path / "check out").fill(empty_store)
+    evaluate(found)
+    return found
+
+
+def evaluate(checkout: Checkout) -> None:
+    done = checkout.make("train", "evaluate", "FORCE=1")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def commit(checkout: Checkout) -> None:
+    identity = ("-c", "user.name=Test", "-c", "user.email=test@localhost")
+    for words in (["add", "-A"], [*identity, "commit", "-qm", "Change"]):
+        subprocess.run(["git", *words], cwd=checkout.path, check=True)
+
+
+@pytest.mark.long
+def test_a_run_is_made_again_from_its_commit(checkout: Checkout) -> None:
+    """Whatever has become of the tree since: other parameters and other data are not the commit's."""
+    run_id = checkout.receipt("train")["run_id"]
+    checkout.edit("pipeline.toml", "n_estimators = 100", "n_estimators = 3")
+    checkout.edit("data/iris.csv", "5.1,3.5", "9.1,9.5")
+    done = checkout.make("reproduce", f"RUN_ID={run_id}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"parameters, metrics and predictions of run {run_id} are the same" in done.stdout
+    assert "2 uncommitted files are not in this" in done.stdout
+    assert checkout.receipt("train")["run_id"] == run_id
+    assert (checkout.path / "build/reproduce/build/train.json").exists()
+    assert not (checkout.path / "build/reproduce/.mlflow").exists()
+
+
+@pytest.mark.long
+def test_a_missing_seed_is_found_out(checkout: Checkout) -> None:
+    """An estimator that throws dice gives another forest each time."""
+    (checkout.path / "dice.py").write_text(DICE)
+    checkout.edit("pipeline.toml", "sklearn.ensemble.RandomForestClassifier", "dice.forest")
+    checkout.edit("pipeline.toml", "n_estimators = 100\nrandom_state = 42\n", "n_estimators = 3\n")
+    checkout.edit("pipeline.toml", "accuracy > 0.9", "accuracy > 0.1")
+    commit(checkout)
+    evaluate(checkout)
+    done = checkout.make("reproduce")
+    assert done.returncode != 0
+    assert "DIFF  param random_state" in done.stdout
+    assert "likeliest cause: a random_state that nobody set" in done.stderr
+
+
+@pytest.mark.long
+def test_uncommitted_changes_are_found_out(checkout: Checkout) -> None:
+    """What was trained from a dirty tree is not in the commit."""
+    checkout.edit("pipeline.toml", "n_estimators = 100", "n_estimators = 3")
+    evaluate(checkout)
+    done = checkout.make("reproduce")
+    assert done.returncode != 0
+    assert "DIFF  param n_estimators" in done.stdout
+    assert "the run had uncommitted changes" in done.stderr
+
+
+@pytest.mark.long
+def test_data_outside_of_git_is_named_when_it_changed_or_went(checkout: Checkout) -> None:
+    """It is taken from where it lies; what it is now is compared with what it was."""
+    with (checkout.path / ".gitignore").open("a") as file:
+        file.write("/data/\n")
+    subprocess.run(["git", "rm", "-q", "--cached", "data/iris.csv"], cwd=checkout.path, check=True)
+    commit(checkout)
+    evaluate(checkout)
+    assert checkout.make("reproduce").returncode == 0
+    checkout.edit("data/iris.csv", "5.1,3.5", "9.1,9.5")
+    done = checkout.make("reproduce")
+    assert done.returncode != 0
+    assert "likeliest cause: the data is another one now" in done.stderr
+    (checkout.path / "data/iris.csv").unlink()
+    done = checkout.make("reproduce")
+    assert done.returncode != 0
+    assert "error: data/iris.csv: is gone: neither in commit" in done.stderr
+
+
+@pytest.mark.long
+def test_a_commit_that_is_not_here_is_named(checkout: Checkout) -> None:
+    """A run from another clone, whose commit was never fetched."""
+    run_id = checkout.receipt("train")["run_id"]
+    environment = {"MLFLOW_TRACKING_URI": f"sqlite:///{checkout.path}/.mlflow/mlflow.db"}
+    subprocess.run(
+        ["python", "-c", f"import mlflow; mlflow.MlflowClient().set_tag('{run_id}', 'modelmake.git.commit', 'c0ffee')"],
+        env=checkout.environment() | environment,
+        check=True,
+    )
+    done = checkout.make("reproduce", f"RUN_ID={run_id}")
+    assert done.returncode != 0
+    assert "error: commit c0ffee: is not in this checkout (git fetch origin c0ffee)" in done.stderr

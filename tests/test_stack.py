@@ -276,3 +276,71 @@ def test_the_small_commands_run(stack: Stack) -> None:
         words, cwd=stack.path, env=stack.environment(), input=typed, capture_output=True, text=True, check=False
     )
     assert "in image: 1 at http://mlflow:5000" in done.stdout, done.stderr
+
+
+@pytest.mark.long
+def test_a_version_goes_to_production_and_back(registered: Stack) -> None:
+    """Two versions, through containers as a user types it: promote, list, roll back, and what was done by whom."""
+    client, name = mlflow.MlflowClient(registered.url), registered.receipt("register")["name"]
+    assert registered.make("promote", "REASON=the first").returncode == 0
+    assert registered.make("train", "evaluate", "register", "FORCE=1").returncode == 0
+    newest = registered.receipt("register")["version"]
+    done = registered.make("promote", USER="ada")
+    assert f"version {newest} of {name} is the champion" in done.stdout
+    assert "is the champion already" in registered.make("promote").stdout
+    assert registered.make("rollback", "REASON=it rained").returncode == 0
+    aliases = {alias: str(number) for alias, number in client.get_registered_model(name).aliases.items()}
+    assert (aliases["previous"], aliases["staging"]) == (newest, newest)
+    assert aliases["champion"] != newest
+    moves = [line.split() for line in registered.make("history").stdout.splitlines()[2:]]
+    assert [(words[4], words[-1]) for words in moves] == [
+        ("rollback", "rained"),
+        ("promote", moves[1][-1]),
+        ("promote", "first"),
+    ]
+    assert moves[1][3] == "ada"
+    assert "@champion" in registered.make("registry").stdout
+    assert "champion version" in registered.make("evaluate", "FORCE=1").stdout
+
+
+@pytest.mark.long
+def test_of_two_promotions_at_once_one_is_told(registered: Stack) -> None:
+    """Two terminals: each ends well, or with one clear line; champion and previous are never the same version."""
+    client, name = mlflow.MlflowClient(registered.url), registered.receipt("register")["name"]
+    for _ in range(2):
+        assert registered.make("train", "evaluate", "register", "FORCE=1").returncode == 0
+    numbers = [version.version for version in client.search_model_versions(f"name = '{name}'")][:2]
+    words = [["make", "promote", f"VERSION={number}"] for number in numbers]
+    started = [
+        subprocess.Popen(
+            each,
+            cwd=registered.path,
+            env=registered.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for each in words
+    ]
+    said = [each.communicate()[0] for each in started]
+    codes = [each.returncode for each in started]
+    assert 0 in codes
+    for code, text in zip(codes, said, strict=True):
+        assert code == 0 or text.count("is being promoted or rolled back by") == 1, text
+    aliases = client.get_registered_model(name).aliases
+    assert aliases["champion"] != aliases["previous"]
+
+
+@pytest.mark.long
+def test_a_run_is_reproduced_in_its_image(registered: Stack, engine: docker.DockerClient) -> None:
+    """On a scratch server, which is gone afterwards; the user's server has no run more than before."""
+    client = mlflow.MlflowClient(registered.url)
+    experiments = [each.experiment_id for each in client.search_experiments()]
+    before = len(client.search_runs(experiments))
+    names = {each.name for each in [*engine.containers.list(all=True), *engine.volumes.list()]}
+    done = registered.make("reproduce", "VERSION=1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "reproduced: all " in done.stdout
+    assert "DIFF" not in done.stdout
+    assert len(client.search_runs(experiments)) == before
+    assert {each.name for each in [*engine.containers.list(all=True), *engine.volumes.list()]} == names
