@@ -19,7 +19,7 @@ def describe(run: Run, config: configuration.Config, verdict: gate.Verdict) -> s
     return (
         f"{config.model.estimator.rpartition('.')[2]} trained on {config.data.path} "
         f"({run.metrics.get('train_rows', 0):.0f} rows, {run.metrics.get('test_rows', 0):.0f} held out).\n\n"
-        f"{verdict.reason[0].upper()}{verdict.reason[1:]}.\n\nCommit {commit}{dirty}, run {run.run_id}."
+        f"{' '.join(f'{each[0].upper()}{each[1:]}.' for each in verdict.reasons)}\n\nCommit {commit}{dirty}, run {run.run_id}."
     )
 
 

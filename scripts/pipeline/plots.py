@@ -173,7 +173,7 @@ def _error(p: Predictions, kind: str) -> Plot:
     with _axes() as (axes, taken):
         PredictionErrorDisplay.from_predictions(
             p.y_true, p.y_pred, kind=kind, ax=axes, subsample=None,
-            scatter_kwargs={"s": 10, "alpha": 0.5, "color": COLOURS[0], "linewidths": 0},
+            scatter_kwargs={"s": 18, "alpha": 0.6, "color": COLOURS[0], "linewidths": 0},
             line_kwargs={"color": INK, "alpha": 0.4, "linewidth": 1},
         )  # fmt: skip
         error = p.y_true - p.y_pred

@@ -14,7 +14,7 @@ TEMPLATES = Path(__file__).parent
 HEADLINES = {
     "pass": "Good enough to register",
     "keep": "Nothing is registered, nothing is broken",
-    "refuse": "Refused",
+    "refuse": "A rule or a guard is broken",
 }
 
 
