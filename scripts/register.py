@@ -16,10 +16,11 @@ def describe(run: Run, config: configuration.Config, verdict: gate.Verdict) -> s
     """Return what a person reads beside the version."""
     commit = run.tags.get("modelmake.git.commit", "no commit")[:12]
     dirty = " with uncommitted changes" if run.tags.get("modelmake.git.dirty") == "true" else ""
+    reasons = " ".join(f"{each[0].upper()}{each[1:]}." for each in verdict.reasons)
     return (
         f"{config.model.estimator.rpartition('.')[2]} trained on {config.data.path} "
         f"({run.metrics.get('train_rows', 0):.0f} rows, {run.metrics.get('test_rows', 0):.0f} held out).\n\n"
-        f"{' '.join(f'{each[0].upper()}{each[1:]}.' for each in verdict.reasons)}\n\nCommit {commit}{dirty}, run {run.run_id}."
+        f"{reasons}\n\nCommit {commit}{dirty}, run {run.run_id}."
     )
 
 
