@@ -45,6 +45,7 @@ def test_the_model_comes_from_mlflow(trained: Project, error_line: Check) -> Non
     assert trained.receipts == {"train"}
 
 
+@pytest.mark.long
 def test_a_run_id_stands_in_for_the_receipt(trained: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """With an empty build/ RUN_ID, or MLFLOW_RUN_ID, is enough."""
     path = trained.path / "build/train.json"
@@ -154,6 +155,7 @@ def test_a_refusal_is_red_and_stays_so(trained: Project, error_line: Check) -> N
     assert Path("build/evaluate.json").stat().st_mtime == 0
 
 
+@pytest.mark.long
 def test_a_refusal_can_be_no_failure(trained: Project) -> None:
     """on_refusal = "skip" is for those who want a green job and nothing registered."""
     trained.edit("[registry]", 'on_refusal = "skip"\n[registry]')
@@ -244,6 +246,7 @@ def test_a_worse_challenger_leaves_the_champion(evaluated: Project) -> None:
     assert evaluated.receipt("evaluate")["verdict"] == "pass"
 
 
+@pytest.mark.long
 def test_a_champion_like_this_one_is_no_obstacle_unless_better_is_asked(evaluated: Project) -> None:
     """The same model again is not worse, and not better."""
     promoted(evaluated)

@@ -81,6 +81,7 @@ def test_a_run_id_stands_in_for_build(checkout: Checkout) -> None:
     assert 'echo "▸ train"' in checkout.make("--dry-run", "register").stdout
 
 
+@pytest.mark.long
 def test_a_failing_stage_fails_make_and_is_not_skipped_next_time(checkout: Checkout) -> None:
     """Make runs what `make why` announced: nothing is trained anew. What failed has no receipt, so it runs again."""
     before = checkout.receipt("train")["run_id"]

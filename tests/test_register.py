@@ -36,6 +36,7 @@ def test_registering_again_gives_the_same_version(evaluated: Project) -> None:
     assert len(evaluated.client.search_model_versions(f"name = '{NAME}'")) == 1
 
 
+@pytest.mark.long
 def test_another_run_gets_another_version_and_the_alias(evaluated: Project) -> None:
     """The alias moves to the newest that passed."""
     evaluated.stage("register")
@@ -91,6 +92,7 @@ def test_a_rule_that_was_not_measured_is_named(evaluated: Project, error_line: C
     assert "make evaluate RUN_ID=" in line
 
 
+@pytest.mark.long
 def test_a_run_that_was_compared_with_another_champion_is_evaluated_again(
     evaluated: Project, error_line: Check
 ) -> None:

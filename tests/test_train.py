@@ -155,6 +155,7 @@ def test_a_signal_is_the_shells_exit_code(
     assert project.receipts == set()
 
 
+@pytest.mark.long
 def test_a_signal_kills_the_run_and_leaves_no_receipt(project: Project) -> None:
     """SIGTERM from outside, in the middle of a fit: the run is KILLED, the exit code is the shell's."""
     number = signal.SIGTERM

@@ -39,6 +39,7 @@ def port(project: Project, monkeypatch: pytest.MonkeyPatch) -> int:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("status", [200, 401, 404])
 def test_it_waits_until_somebody_answers(project: Project, port: int, status: int) -> None:
     """A demand for a password is an answer; the password is not shown."""

@@ -89,9 +89,13 @@ def draw(p: Predictions, pipeline: BaseEstimator, X: pd.DataFrame, *, metric: st
 
 
 @contextmanager
-def _axes(width: float = 4.6, height: float = 3.8) -> Iterator[tuple[Axes, Callable[..., Plot]]]:
-    """Give axes, and a way to take the plot once it is drawn."""
-    figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
+def _axes(
+    width: float = 4.6, height: float = 3.8, *, names: bool = False
+) -> Iterator[tuple[Axes, Callable[..., Plot]]]:
+    """Give axes, and a way to take the plot once it is drawn; only axes of `names` need a layout of their own."""
+    figure, axes = plt.subplots(figsize=(width, height), layout="constrained" if names else None)
+    if not names:
+        figure.subplots_adjust(left=0.14, right=0.97, bottom=0.14, top=0.97)
 
     def taken(name: str, title: str, alt: str) -> Plot:
         file = io.StringIO()
@@ -114,7 +118,7 @@ def _axes(width: float = 4.6, height: float = 3.8) -> Iterator[tuple[Axes, Calla
 def _confusion(p: Predictions) -> Plot:
     cells = confusion(p).astype(int)
     side = min(9.0, max(3.8, 1.2 + 0.55 * len(cells)))
-    with _axes(side + 0.8, side) as (axes, taken):
+    with _axes(side + 0.8, side, names=True) as (axes, taken):
         display = ConfusionMatrixDisplay(cells, display_labels=p.labels)
         numbers = len(cells) <= 20
         display.plot(
@@ -192,7 +196,7 @@ def _importance(p: Predictions, pipeline: BaseEstimator, X: pd.DataFrame, metric
     )
     order = np.argsort(-found.importances_mean, kind="stable")[:15]
     names, means = [str(X.columns[i]) for i in order], found.importances_mean[order]
-    with _axes(height=max(1.6, 0.6 + 0.32 * len(names))) as (axes, taken):
+    with _axes(height=max(1.6, 0.6 + 0.32 * len(names)), names=True) as (axes, taken):
         axes.barh(names[::-1], means[::-1], xerr=found.importances_std[order][::-1], height=0.6, ecolor=INK)
         axes.set(xlabel=f"Loss of {metric} when the column is shuffled")
         axes.axvline(0, color=INK, linewidth=0.8)

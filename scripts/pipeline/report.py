@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -89,12 +90,18 @@ def table(verdict: Verdict) -> str:
 
 
 def _render(name: str, report: Report, *, autoescape: bool) -> str:
-    environment = Environment(
+    template = _environment(autoescape).get_template(name)
+    return template.render(report=report, verdict=report.verdict, evidence=report.evidence)
+
+
+@cache
+def _environment(autoescape: bool) -> Environment:
+    made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=autoescape,  # noqa: S701  # off for Markdown alone
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
-    return environment.get_template(name).render(report=report, verdict=report.verdict, evidence=report.evidence)
+    made.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+    return made

@@ -37,6 +37,7 @@ def test_an_interval_holds_its_value_and_repeats(metric: str) -> None:
     assert first.lower < first.value < first.upper
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("metric", METRICS)
 @given(st.integers(0, 1000))
 @settings(max_examples=5)
@@ -63,6 +64,7 @@ def test_a_model_against_itself_is_never_significantly_different(metric: str, n:
     assert found.mcnemar in (None, 1.0)
 
 
+@pytest.mark.long
 def test_an_interval_is_that_of_resampled_rows() -> None:
     """Drawing matrices or weights comes to the same bounds as drawing rows one by one."""
     p, rng = classified(80, 2, 3), np.random.default_rng(1)
