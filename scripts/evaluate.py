@@ -34,6 +34,7 @@ from scripts.pipeline.tracking import Run, Tracking, uri
 FOLDER = "evaluate"  # of the run's artifacts
 ORIGIN = ("git.commit", "git.branch", "git.dirty", "image", "lock", "data", "config", "python", "platform", "runner")
 SERVED = 1_000  # rows sent down the scoring server's road
+SLICES = 100  # of one column, at most
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,9 @@ def measure(subject: Subject) -> list[gate.Measured]:
     gated = subject.config.gate
     for metric, by in dict.fromkeys([(gated.metric, None), *((rule.metric, rule.by) for rule in gated.rules)]):
         parts = {None: np.ones(len(test), dtype=bool)} if by is None else data.slices(test[by])
+        if len(parts) > SLICES:
+            what = f"'{by}' has {len(parts)} values on the held-out rows, too many to ask each"
+            raise UserError("pipeline.toml: gate.rules", what, f"name a column with at most {SLICES}")
         for name, rows in parts.items():
             p = subject.predictions.take(rows)
             estimate = intervals.bootstrap(p, metric, seed=subject.config.seed, resamples=gated.resamples)

@@ -83,11 +83,16 @@ def main() -> None:
     """Leave one version with its alias, and build/register.json."""
     started = time.monotonic()
     config = configuration.load()
-    run_id = receipt.chosen_run_id() or receipt.Evaluate.read().run_id
+    chosen = receipt.chosen_run_id()
+    evaluated = None if chosen else receipt.Evaluate.read()
+    run_id = chosen or evaluated.run_id
     tracking = Tracking()
     run = tracking.run(run_id)
     logged_model.find(tracking, run)
-    verdict = verdict_on(tracking, run, config)
+    if evaluated and not evaluated.predictions_sha256:  # other data or another config than the run's
+        verdict = gate.refusal(evaluated.reasons[0])
+    else:
+        verdict = verdict_on(tracking, run, config)
     name, alias, version, url = config.registry.name, config.registry.alias, None, ""
     if verdict.passed:
         version = register(tracking, run, config, verdict)

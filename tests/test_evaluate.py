@@ -369,9 +369,9 @@ def test_everything_is_in_the_run(evaluated: Project) -> None:
 
 @pytest.mark.long
 def test_what_stands_in_the_data_is_no_markup(project: Project) -> None:
-    """A class, or a column, that is named like a tag is shown as it is."""
+    """A class, or a column, that is named like a tag or a formula is shown as it is, in any script."""
     frame = pd.read_csv("data/iris.csv").rename(columns={"petal_width": "<b>width</b>"})
-    frame["species"] = frame["species"].replace("setosa", "<script>alert(1)</script>")
+    frame["species"] = frame["species"].replace({"setosa": "<script>alert(1)</script>", "virginica": "$a$ 草"})
     frame.to_csv("data/iris.csv", index=False)
     project.edit("accuracy > 0.8", "accuracy > 0.5 by species")
     assert project.stage("train").code == project.stage("evaluate").code == 0
@@ -379,4 +379,41 @@ def test_what_stands_in_the_data_is_no_markup(project: Project) -> None:
         text = (project.path / "build" / name).read_text()
         assert "<script>" not in text
         assert "<b>width" not in text
-    assert "&lt;script&gt;" in (project.path / "build/report.html").read_text()
+    page = (project.path / "build/report.html").read_text()
+    assert "&lt;script&gt;" in page
+    assert page.count("$a$ 草") > 2
+
+
+@pytest.mark.long
+def test_a_class_without_held_out_rows_is_reported_all_the_same(project: Project, error_line: Check) -> None:
+    """ROC AUC is not known then, so it closes the gate; the report says so and draws what can be drawn."""
+    frame = pd.read_csv("data/iris.csv")
+    frame.loc[0, "species"] = "unheard-of"  # a row that the split puts into training
+    frame.to_csv("data/iris.csv", index=False)
+    project.edit("accuracy > 0.8", "roc_auc_ovr > 0.5")
+    assert project.stage("train").code == 0
+    assert "roc_auc_ovr is not known on the held-out rows" in error_line(project.stage("evaluate"), 3)
+    text = (project.path / "build/report.html").read_text()
+    assert "Confusion matrix" in text
+    assert "Permutation importance" not in text
+
+
+@pytest.mark.long
+def test_a_column_of_names_is_no_column_of_slices(project: Project, error_line: Check) -> None:
+    """More slices than a person reads."""
+    frame = pd.read_csv("data/iris.csv")
+    pd.concat([frame] * 4).assign(name=[f"n{i}" for i in range(600)]).to_csv("data/iris.csv", index=False)
+    project.edit('"accuracy > 0.8"', '"accuracy > 0.8", "accuracy > 0.1 by name"')
+    assert project.stage("train").code == 0
+    assert "'name' has 120 values on the held-out rows, too many to ask each" in error_line(
+        project.stage("evaluate"), 2
+    )
+
+
+def test_a_run_that_is_not_of_this_data_is_not_registered(evaluated: Project) -> None:
+    """It passed on its own data; with on_refusal = "skip" the refusal is green, and still no version comes of it."""
+    evaluated.edit("[registry]", 'on_refusal = "skip"\n[registry]')
+    with Path("data/iris.csv").open("a") as file:
+        file.write("5.1,3.5,1.4,0.2,setosa\n")
+    assert evaluated.stage("evaluate").code == evaluated.stage("register").code == 0
+    assert evaluated.receipt("register")["version"] is None

@@ -67,7 +67,7 @@ class Rule(Section):
     @classmethod
     def read(cls, line: object) -> object:
         """Take the line apart; scikit-learn's scorer names only, in which higher is always better."""
-        if not isinstance(line, str):
+        if not isinstance(line, str) or len(line) > 500:
             raise ValueError(f"'{line!s:.80}' is no rule|such as \"{METRICS[0]} > 0.9\"")
         found = re.fullmatch(r"(?:lower\((\w+)\)|(\w+)) *(>=?|<=?) *(\S+?)(?: +by +(.+?))? *", line.strip())
         if not found or found[3].startswith("<"):

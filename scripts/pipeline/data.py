@@ -55,7 +55,7 @@ def read(config: Data) -> pd.DataFrame:
     except Exception as error:  # parsers fail in a dozen ways, and each of them is the file's fault
         raise UserError(config.path, f"cannot be parsed: {first_line(error)}", f"expected {path.suffix}") from None
     _check(frame, config)
-    return frame
+    return frame.reset_index(drop=True)  # rows are known by their place in the file
 
 
 def split(frame: pd.DataFrame, config: Data, *, seed: int, classifier: bool) -> Split:
@@ -111,9 +111,10 @@ def slices(column: pd.Series) -> dict[str, np.ndarray]:
     present = column.dropna()
     if column.dtype.kind in "iuf" and present.nunique() > 10:
         quarters = pd.qcut(column, 4, duplicates="drop")
-        found = {str(quarter): (quarters == quarter).to_numpy() for quarter in quarters.cat.categories}
+        values, column = quarters.cat.categories, quarters
     else:
-        found = {str(value): (column == value).to_numpy(dtype=bool) for value in sorted(present.unique())}
+        values = sorted(present.unique(), key=None if column.dtype.kind in "biuf" else str)
+    found = {str(value): (column == value).fillna(False).to_numpy(dtype=bool) for value in values}
     if column.isna().any():
         found["missing"] = column.isna().to_numpy()
     return found

@@ -1,6 +1,7 @@
 """Plots of a model on held-out rows, by scikit-learn's display classes, as SVG for light and dark pages."""
 
 import io
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from sklearn.metrics import (
     RocCurveDisplay,
 )
 
-from scripts.pipeline.metrics import Predictions, against_rest, confusion
+from scripts.pipeline.metrics import FROM_CONFUSION, Predictions, against_rest, confusion, score
 
 ROWS = 5_000  # drawn at most, where a plot draws rows
 ROWS_ASKED = 1_000  # predicted again and again for the importance
@@ -34,6 +35,7 @@ COLOURS = ("#3b82c4", "#d9822b", "#3a9d6e", "#b35cc1", "#c9524f", "#8a8f2e", "#5
 SHADES = LinearSegmentedColormap.from_list("shades", [(0.23, 0.51, 0.77, 0.0), (0.23, 0.51, 0.77, 0.65)])
 STYLE = {
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a dollar sign in a name is one
     "svg.hashsalt": "modelmake",
     "font.size": 10,
     "axes.spines.top": False,
@@ -76,7 +78,8 @@ def draw(p: Predictions, pipeline: BaseEstimator, X: pd.DataFrame, *, metric: st
     rng = np.random.default_rng(seed)
     some = p.take(np.sort(rng.permutation(len(p))[:ROWS]))
     drawn: list[Plot] = []
-    with plt.rc_context(STYLE):
+    with plt.rc_context(STYLE), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of letters that the drawing's own font has not; the page's has them
         if p.classes is None:
             drawn += [_error(some, "actual_vs_predicted"), _error(some, "residual_vs_predicted")]
         else:
@@ -84,7 +87,7 @@ def draw(p: Predictions, pipeline: BaseEstimator, X: pd.DataFrame, *, metric: st
             if p.y_proba is not None:
                 shown = [(k, str(p.classes[k])) for k in against_rest(p) if len(set(some.y_true == p.classes[k])) == 2]
                 drawn += [curve(some, shown[:CLASSES]) for curve in (_roc, _precision_recall, _calibration) if shown]
-        drawn.append(_importance(p, pipeline, X, metric, seed))
+        drawn += _importance(p, pipeline, X, metric, seed)
     return drawn
 
 
@@ -189,11 +192,17 @@ def _error(p: Predictions, kind: str) -> Plot:
         )
 
 
-def _importance(p: Predictions, pipeline: BaseEstimator, X: pd.DataFrame, metric: str, seed: int) -> Plot:
+def _importance(p: Predictions, pipeline: BaseEstimator, X: pd.DataFrame, metric: str, seed: int) -> list[Plot]:
+    def scored(estimator: BaseEstimator, X: pd.DataFrame, y: np.ndarray) -> float:
+        proba = estimator.predict_proba(X) if p.y_proba is not None and metric not in FROM_CONFUSION else None
+        return score(Predictions(y, np.asarray(estimator.predict(X)), proba, p.classes), metric)
+
     rows = np.sort(np.random.default_rng(seed).permutation(len(X))[:ROWS_ASKED])
     found = permutation_importance(
-        pipeline, X.iloc[rows], p.y_true[rows], scoring=metric, n_repeats=5, random_state=seed
+        pipeline, X.iloc[rows], p.y_true[rows], scoring=scored, n_repeats=5, random_state=seed
     )
+    if not np.isfinite(found.importances_mean).all():  # the metric is not defined on these rows
+        return []
     order = np.argsort(-found.importances_mean, kind="stable")[:15]
     names, means = [str(X.columns[i]) for i in order], found.importances_mean[order]
     with _axes(height=max(1.6, 0.6 + 0.32 * len(names)), names=True) as (axes, taken):
@@ -201,4 +210,4 @@ def _importance(p: Predictions, pipeline: BaseEstimator, X: pd.DataFrame, metric
         axes.set(xlabel=f"Loss of {metric} when the column is shuffled")
         axes.axvline(0, color=INK, linewidth=0.8)
         alt = "Permutation importance: " + ", ".join(f"{a} {b:.3f}" for a, b in zip(names[:5], means[:5], strict=True))
-        return taken("importance", "Permutation importance", f"{alt}.")
+        return [taken("importance", "Permutation importance", f"{alt}.")]

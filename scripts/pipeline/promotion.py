@@ -10,10 +10,11 @@ from mlflow.exceptions import MlflowException
 from scripts.pipeline import provenance
 from scripts.pipeline.errors import PipelineError, UserError
 from scripts.pipeline.registry import CHAMPION, PREVIOUS, Version, at
-from scripts.pipeline.tracking import Tracking, translated, uri
+from scripts.pipeline.tracking import Tracking, missing, translated, uri
 
 NONE = "none"
 DONE = "FINISHED"
+TOLD = ("action", "source", "target", "run_id", "verdict", "reason")  # a move's tags
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,11 @@ def history(tracking: Tracking, name: str) -> list[Move]:
             entry=run.info.run_id,
             status=run.info.status,
             who=run.data.tags.get("mlflow.user", "unknown"),
-            **{key: run.data.tags.get(f"modelmake.{key}", "") for key in KEYS},
+            **{key: run.data.tags.get(f"modelmake.{key}", "") for key in TOLD},
         )
         for run in runs
     ]
     return sorted(moves, key=lambda each: -each.when)
-
-
-KEYS = ("action", "source", "target", "run_id", "verdict", "reason")
 
 
 def move(tracking: Tracking, name: str, action: str, target: Version, reason: str) -> str:
@@ -85,15 +83,9 @@ def move(tracking: Tracking, name: str, action: str, target: Version, reason: st
             end(tracking, moves[0])
         return f"version {target.number} of {name} is the champion already"
     source = champion.number if champion else NONE
-    tags = {
-        "mlflow.runName": f"{action} {source} to {target.number}",
-        "mlflow.user": provenance.user(),
-        **dict(zip((f"modelmake.{key}" for key in KEYS), (action, source, target.number), strict=False)),
-        "modelmake.run_id": target.run_id or NONE,
-        "modelmake.verdict": target.verdict,
-        "modelmake.reason": reason,
-        "modelmake.runner": provenance.runner(),
-    }
+    told = (action, source, target.number, target.run_id or NONE, target.verdict, reason)
+    tags = {f"modelmake.{key}": value for key, value in zip(TOLD, told, strict=True)}
+    tags |= {"mlflow.runName": f"{action} {source} to {target.number}", "mlflow.user": provenance.user()}
     entry = tracking.create_run(_book(name), tags).run_id
     with translated(f"move @champion of {name}"):
         if champion is not None:
@@ -143,7 +135,11 @@ def alone(tracking: Tracking, name: str, *, force: bool) -> Iterator[None]:
         yield
     finally:
         with translated(f"unlock {name}"):
-            client.delete_registered_model(lock)
+            try:
+                client.delete_registered_model(lock)
+            except MlflowException as error:  # somebody took it by force
+                if not missing(error):
+                    raise
 
 
 def known(version: Version | None, name: str, asked: str) -> Version:

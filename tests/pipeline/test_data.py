@@ -109,3 +109,26 @@ def test_stratify_keeps_the_shares_of_classes() -> None:
     frame = pd.DataFrame({"a": range(100), "label": ["rare"] * 10 + ["common"] * 90})
     parts = data.split(frame, config("data.csv", stratify=True), seed=1, classifier=True)
     assert parts.y_test.value_counts().to_dict() == {"common": 18, "rare": 2}
+
+
+def test_slices_are_values_quarters_and_gaps() -> None:
+    """Each row is in one slice; numbers in their order, text by the alphabet, rows without a value by themselves."""
+    column = pd.Series([10, 2, 2, None, 10], dtype="Int64")
+    assert {name: rows.tolist() for name, rows in data.slices(column).items()} == {
+        "2": [False, True, True, False, False],
+        "10": [True, False, False, False, True],
+        "missing": [False, False, False, True, False],
+    }
+    quarters = data.slices(pd.Series(range(100), dtype=float))
+    assert [int(rows.sum()) for rows in quarters.values()] == [25] * 4
+    assert list(data.slices(pd.Series(["b", "a", None]))) == ["a", "b", "missing"]
+    assert list(data.slices(pd.Series([True, False]))) == ["False", "True"]
+
+
+def test_duplicates_are_rows_with_their_target() -> None:
+    """The same features with another label are no copy; a column may be called like anything."""
+    frame = pd.DataFrame({"a": range(40), "target": 0, "label": ["x", "y"] * 20})
+    frame.loc[20:29] = frame.loc[0:9].to_numpy()
+    parts = data.split(frame, config("none"), seed=1, classifier=True)
+    both = [row for row in range(10) if (row in parts.X_test.index) != (row + 20 in parts.X_test.index)]
+    assert len(data.duplicates(parts)) == len(both) > 0
