@@ -141,7 +141,7 @@ def test_a_backup_comes_back_on_another_machine(registered: Stack, tmp_path: Pat
         assert done.stdout.splitlines()[-1] == other.url
         client = mlflow.MlflowClient(other.url)
         assert client.get_model_version_by_alias("iris_classifier_rf", "staging").run_id == run_id
-        done = other.make("register", "FORCE=1", RUN_ID=run_id)
+        done = other.make("evaluate", "register", "FORCE=1", RUN_ID=run_id)
         assert done.returncode == 0, done.stderr
         archive.write_bytes(archive.read_bytes()[:-1000])
         done = other.make("restore", f"FROM={archive}")
