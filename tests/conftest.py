@@ -144,7 +144,14 @@ def enter(path: Path, patch: pytest.MonkeyPatch) -> None:
 
     _artifact_repos_cache.clear()  # copies of one template share their runs' ids, and MLflow keeps places by id
     for name in list(os.environ):
-        if name.startswith(("MLFLOW_", "GITHUB_", "MODELMAKE_")) or name in ("RUN_ID", "ACT", "ARGS", "REASON"):
+        if name.startswith(("MLFLOW_", "GITHUB_", "MODELMAKE_")) or name in (
+            "RUN_ID",
+            "VERSION",
+            "ACT",
+            "ARGS",
+            "FORCE",
+            "REASON",
+        ):
             patch.delenv(name)
     patch.chdir(path)
     # Absolute, since MLflow keeps one engine for each address.

@@ -35,6 +35,7 @@ def test_nothing_changed_nothing_runs(checkout: Checkout) -> None:
     assert done.stdout.count("up to date (FORCE=1 runs it anyway)") == 3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("file", "old", "new", "runs"),
     [

@@ -1,6 +1,5 @@
 """promote, rollback, history, registry: who is in production, since when, and the way back."""
 
-import os
 import re
 import signal
 import threading
@@ -41,9 +40,9 @@ def versions(after: Callable[..., Project]) -> Project:
     return after("train", "evaluate", "register", "promote", "train", "evaluate", "register")
 
 
-def test_the_version_at_staging_becomes_the_champion(versions: Project) -> None:
+def test_the_version_at_staging_becomes_the_champion(versions: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """The old champion is kept as @previous, and the history has who, when, from, to, run, verdict and reason."""
-    os.environ["REASON"] = "it is spring"
+    monkeypatch.setenv("REASON", "it is spring")
     done = versions.stage("promote")
     assert (done.code, done.out) == (0, f"version 2 of {NAME} is the champion, version 1 was\n")
     assert aliases(versions) == {"staging": "2", "champion": "2", "previous": "1"}
