@@ -50,6 +50,7 @@ def test_the_same_receipts_are_the_same(evaluated: Project, sides: Path) -> None
         assert f"ok    {name} " in done.out
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("file", "keys", "value", "named"),
     [

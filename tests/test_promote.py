@@ -58,6 +58,7 @@ def test_the_version_at_staging_becomes_the_champion(versions: Project, monkeypa
     assert len(shown) == 3
 
 
+@pytest.mark.long
 def test_promoting_again_changes_nothing(versions: Project) -> None:
     """@previous is not lost to the champion itself, and the history has no new line."""
     versions.stage("promote")
@@ -84,6 +85,7 @@ def test_a_rollback_swaps_back_once(versions: Project) -> None:
     ]
 
 
+@pytest.mark.long
 def test_a_version_can_be_named(versions: Project, monkeypatch: pytest.MonkeyPatch, error_line: Check) -> None:
     """VERSION=1 is in production already; there is no 9."""
     monkeypatch.setenv("VERSION", "1")
@@ -161,6 +163,7 @@ def test_of_many_at_once_each_moves_whole_or_says_why_not(versions: Project) -> 
         versions.client.get_registered_model(f"{NAME}.promotion")
 
 
+@pytest.mark.long
 def test_the_loser_is_told_and_a_dead_ones_lock_can_be_taken(
     versions: Project, error_line: Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:

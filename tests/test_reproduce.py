@@ -12,6 +12,7 @@ from tests.checkout import Checkout
 from tests.conftest import Outcome, Project
 from tests.test_parity import plant
 
+pytestmark = pytest.mark.long
 Check = Callable[[Outcome, int], str]
 
 
@@ -136,7 +137,6 @@ def commit(checkout: Checkout) -> None:
         subprocess.run(["git", *words], cwd=checkout.path, check=True)
 
 
-@pytest.mark.long
 def test_a_run_is_made_again_from_its_commit(checkout: Checkout) -> None:
     """Whatever has become of the tree since: other parameters and other data are not the commit's."""
     run_id = checkout.receipt("train")["run_id"]
@@ -151,7 +151,6 @@ def test_a_run_is_made_again_from_its_commit(checkout: Checkout) -> None:
     assert not (checkout.path / "build/reproduce/.mlflow").exists()
 
 
-@pytest.mark.long
 def test_a_missing_seed_is_found_out(checkout: Checkout) -> None:
     """An estimator that throws dice gives another forest each time."""
     (checkout.path / "dice.py").write_text(DICE)
@@ -166,7 +165,6 @@ def test_a_missing_seed_is_found_out(checkout: Checkout) -> None:
     assert "likeliest cause: a random_state that nobody set" in done.stderr
 
 
-@pytest.mark.long
 def test_uncommitted_changes_are_found_out(checkout: Checkout) -> None:
     """What was trained from a dirty tree is not in the commit."""
     checkout.edit("pipeline.toml", "n_estimators = 100", "n_estimators = 3")
@@ -177,7 +175,6 @@ def test_uncommitted_changes_are_found_out(checkout: Checkout) -> None:
     assert "the run had uncommitted changes" in done.stderr
 
 
-@pytest.mark.long
 def test_data_outside_of_git_is_named_when_it_changed_or_went(checkout: Checkout) -> None:
     """It is taken from where it lies; what it is now is compared with what it was."""
     with (checkout.path / ".gitignore").open("a") as file:
@@ -195,7 +192,6 @@ def test_data_outside_of_git_is_named_when_it_changed_or_went(checkout: Checkout
     assert "error: data/iris.csv: is gone: neither in commit" in done.stderr
 
 
-@pytest.mark.long
 def test_a_commit_that_is_not_here_is_named(checkout: Checkout) -> None:
     """A run from another clone, whose commit was never fetched."""
     run_id = checkout.receipt("train")["run_id"]

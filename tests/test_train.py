@@ -59,6 +59,7 @@ def test_the_same_input_gives_the_same_predictions(project: Project) -> None:
     assert values[0] == values[1]
 
 
+@pytest.mark.long
 def test_a_regressor_is_trained_and_scored(project: Project) -> None:
     """Numbers as target, a regressor, and its metrics: nothing in the stages knows about classes."""
     project.edit('target = "species"', 'target = "petal_width"')
