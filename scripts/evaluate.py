@@ -207,8 +207,8 @@ def look(tracking: Tracking, run: Run, config: configuration.Config) -> tuple[re
 def keep(tracking: Tracking, run: Run, page: report.Report) -> None:
     """Leave report, plots, profile and evidence in the run."""
     texts = {
-        "report.html": report.html(page),
-        "report.md": report.markdown(page),
+        "report.html": page.html,
+        "report.md": page.markdown,
         "evidence.json": page.evidence.model_dump_json(indent=2),
         "profile.json": page.profile.model_dump_json(),
         **{f"plots/{plot.name}.svg": plot.svg for plot in page.plots},
@@ -244,7 +244,7 @@ def main() -> None:
     print(report.table(verdict))
     print(f"verdict {verdict.verdict}: " + "\n  ".join(verdict.reasons) + "\nreport  build/report.html")
     estimate = evidence.measured[0].estimate if evidence else intervals.Estimate(math.nan, math.nan, math.nan)
-    receipt.replace("report.html", report.html(page))
+    receipt.replace("report.html", page.html)
     receipt.Evaluate(
         **receipt.common("evaluate", started),
         tracking_uri=uri(),
@@ -259,7 +259,7 @@ def main() -> None:
         verdict=verdict.verdict,
         reasons=list(verdict.reasons),
         bounds=gate.bounds(evidence) if evidence else {},
-    ).write(report.markdown(page))
+    ).write(page.markdown)
     if verdict.verdict == "refuse" and config.gate.on_refusal == "fail":
         receipt.Evaluate.forget()
         raise GateRefused(f"run {run_id}", verdict.reason, "[gate] in pipeline.toml; build/report.html shows why")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -67,20 +67,20 @@ class Report:
         """The verdict in words."""
         return HEADLINES[self.verdict.verdict]
 
+    @cached_property
+    def html(self) -> str:
+        """One self-contained page."""
+        return _render("report.html", self, autoescape=True)
+
+    @cached_property
+    def markdown(self) -> str:
+        """The same for a job's summary and a pull request's comment."""
+        return _render("report.md", self, autoescape=False)
+
 
 def refused(title: str, run: str, url: str, reason: str, provenance: Mapping[str, str]) -> Report:
     """Return the report on a run that the gate could not look at."""
     return Report(title, run, url, refusal(reason), None, {}, {}, (), None, None, provenance)
-
-
-def html(report: Report) -> str:
-    """Return the report as one self-contained page."""
-    return _render("report.html", report, autoescape=True)
-
-
-def markdown(report: Report) -> str:
-    """Return the report for a job's summary and a pull request's comment."""
-    return _render("report.md", report, autoescape=False)
 
 
 def table(verdict: Verdict) -> str:
