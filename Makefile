@@ -3,22 +3,25 @@
 RUNNER ?= ## docker (in the pinned image) or host (in .venv, from the same lock); unset: docker where an engine answers
 MLFLOW_TRACKING_URI ?= ## an MLflow server of yours; unset: the one that `make up` starts
 MLFLOW_PORT ?= ## that one's port on localhost; unset: the port that it has, or 5000
+AUTH ?= ## 1 gives that one a login at `make up`, 0 takes it away
+TLS ?= ## 1 gives it TLS there, with .mlflow/tls.crt and tls.key or a certificate of its own; 0 takes it away
 EVENT ?= ## the event that `make act` replays: push (unset), pull_request, schedule or workflow_dispatch
 JOB ?= ## the job that it replays, with those that it needs; unset: all
 ACT_REF ?= ## the commit that it replays, or worktree for the tree as it lies; unset: HEAD
 ACT_TRACKING ?= ## local lets it log to the server of `make up`; unset: to a scratch server of its own
-FROM ?= ## the backup that `make restore` reads
+FROM ?= ## the backup that `make restore` and `make verify-backup` read
 TO ?= ## the one that `make backup` writes; unset: backups/ and the time
+KEY ?= ## the file with the key that encrypts them, made by the first backup; unset: they are not encrypted
 RUN_ID ?= ## the run to evaluate, register or reproduce, where build/ holds no receipt of it (or MLFLOW_RUN_ID)
 VERSION ?= ## the version to promote or reproduce; unset: the one at @staging, the last run
-FORCE ?= ## 1 runs the named targets even if nothing has changed; takes the lock of a promotion that died
+FORCE ?= ## 1 runs the named targets even if nothing has changed; takes the lock of a promotion that died; lets `make gc` remove
 ARGS ?= ## options of pytest or act themselves: make test ARGS='-k gate -x'
 REASON ?= ## why this run, promotion or rollback; kept with it
 FOLLOW ?= ## 1 lets `make logs` go on until Ctrl-C
 UPGRADE ?= ## 1 lets `make lock` take the newest versions
 IMAGE_REPO ?= ## the image's name before its tag; unset: modelmake
 PYTHON ?= ## the Python (3.11 to 3.13) that .venv is made from; unset: the newest on the PATH
-export EVENT JOB ACT_REF ACT_TRACKING RUN_ID VERSION MLFLOW_PORT FORCE ARGS REASON FOLLOW UPGRADE IMAGE_REPO PYTHON
+export AUTH TLS KEY EVENT JOB ACT_REF ACT_TRACKING RUN_ID VERSION MLFLOW_PORT FORCE ARGS REASON FOLLOW UPGRADE IMAGE_REPO PYTHON
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 SHELL := bash
@@ -194,6 +197,14 @@ backup: ## keep its runs, models and artifacts in one archive
 .PHONY: restore
 restore: ## put them back from there
 	@docker/state.sh restore "$(FROM)"
+
+.PHONY: verify-backup
+verify-backup: ## start a scratch server on a backup, and see that it shows all that was kept
+	@$(with_engine) docker/state.sh verify-backup "$(FROM)"
+
+.PHONY: gc
+gc: ## list what is deleted and orphaned; FORCE=1 removes it, but nothing that a version needs
+	@$(with_engine) docker/state.sh gc
 
 .PHONY: act
 act: ## replay the GitHub workflow, offline

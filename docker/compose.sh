@@ -1,25 +1,33 @@
 #!/usr/bin/env bash
-# The compose server: up, down, logs, purge; `ensure` starts it only if need be. up and ensure print its URL last.
-# prepare makes its networks alone, discard removes a scratch server at once. MLFLOW_PORT=0 is any free port.
-# Needs docker with compose, and from the Makefile COMPOSE_PROJECT_NAME.
+# The compose server: up, down, stop, logs, purge; `ensure` starts it only if need be. up and ensure print its URL last.
+# prepare makes its networks alone, discard removes a scratch server at once. MLFLOW_PORT=0 is any free port; SCRATCH
+# servers have no login. Needs docker with compose, and from the Makefile COMPOSE_PROJECT_NAME.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-export MODELMAKE_IMAGE=${MODELMAKE_IMAGE:-$(docker/image.sh name)}
+export MODELMAKE_IMAGE=${MODELMAKE_IMAGE:-$(docker/image.sh name)} MODELMAKE_DOORS="" COMPOSE_FILE=compose.yaml
 die() { echo "error: $1: $2 ($3)" >&2; exit 2; }
-container="$COMPOSE_PROJECT_NAME-mlflow-1"
-port=$(docker inspect -f '{{with index .HostConfig.PortBindings "5000/tcp"}}{{(index . 0).HostPort}}{{end}}' "$container" 2>/dev/null || true)
+server="$COMPOSE_PROJECT_NAME-mlflow-1" proxy="$COMPOSE_PROJECT_NAME-tls-1"
+port=$(docker inspect -f '{{range .HostConfig.PortBindings}}{{(index . 0).HostPort}}{{end}}' "$server" "$proxy" 2>/dev/null | grep . || true)
 export MLFLOW_PORT=${MLFLOW_PORT:-${port:-5000}}
-url="http://localhost:$MLFLOW_PORT"
+MODELMAKE_USER="$(id -u):$(id -g)" && export MODELMAKE_USER
 
+doors() { # what is in front of the server
+  container=$server published=5000 scheme=http
+  [ -z "${SCRATCH:-}" ] || return 0
+  if [ -f .mlflow/password ]; then MODELMAKE_DOORS+=" auth" COMPOSE_FILE+=":docker/auth.yaml"; fi
+  if [ -f .mlflow/tls.key ]; then MODELMAKE_DOORS+=" tls" COMPOSE_FILE+=":docker/tls.yaml" container=$proxy published=5443 scheme=https; fi
+}
 ready() {
-  [ "$(docker inspect -f '{{.State.Health.Status}} {{.Config.Image}}' "$container" 2>/dev/null)" = "healthy $MODELMAKE_IMAGE" ] &&
-    [ "$MLFLOW_PORT" = "$port" ]
+  [ "$(docker inspect -f '{{.State.Health.Status}} {{.Config.Image}}{{index .Config.Labels "modelmake.doors"}}' "$server" 2>/dev/null)" = \
+    "healthy $MODELMAKE_IMAGE$MODELMAKE_DOORS" ] && [ "$MLFLOW_PORT" = "$port" ] &&
+    [ "$(docker inspect -f '{{.State.Running}}' "$container" 2>/dev/null)" = true ]
 }
 up() {
   docker compose version >/dev/null 2>&1 || die docker "no compose plugin" "install docker-compose-plugin, or: make engine"
   ready && return
-  echo "▸ up · starting MLflow on ${url/%:0/, on any free port}" >&2
-  if ! said=$(docker compose up --detach --wait --wait-timeout 180 --quiet-pull 2>&1); then
+  docker/state.sh settle
+  echo "▸ up · starting MLflow on $scheme://localhost${MLFLOW_PORT/#/:}" | sed 's/:0$/, on any free port/' >&2
+  if ! said=$(docker compose up --detach --remove-orphans --wait --wait-timeout 180 --quiet-pull 2>&1); then
     case $said in
       *"port is already allocated"* | *"address already in use"*)
         docker compose rm --force --stop >/dev/null 2>&1 || true
@@ -32,15 +40,18 @@ up() {
   fi
 }
 
+[ -z "${AUTH:-}${TLS:-}" ] || [ "$1" != up ] || docker/login.sh
+doors
 case $1 in
-  up | ensure) up && docker port "$container" 5000/tcp | sed 's/.*:/http:\/\/localhost:/;q' ;;
+  up | ensure) up && docker port "$container" "$published/tcp" | sed "s/.*:/$scheme:\\/\\/localhost:/;q" ;;
   prepare) docker compose create --quiet-pull >/dev/null 2>&1 ;;
   discard)
-    docker rm --force --volumes "$container" >/dev/null 2>&1 || true
+    docker rm --force --volumes "$server" >/dev/null 2>&1 || true
     docker network rm "${COMPOSE_PROJECT_NAME}_stages" "${COMPOSE_PROJECT_NAME}_published" >/dev/null 2>&1 || true
     docker volume rm "${COMPOSE_PROJECT_NAME}_mlflow" >/dev/null 2>&1 || true
     ;;
-  down) echo "▸ down · stopping MLflow; runs and models stay" && docker compose --progress quiet down ;;
+  stop) docker compose stop >/dev/null 2>&1 || true ;;
+  down) echo "▸ down · stopping MLflow; runs and models stay" && docker compose --progress quiet down --remove-orphans ;;
   logs) docker compose logs --tail 200 ${FOLLOW:+--follow} ;;
-  purge) echo "▸ distclean · removing MLflow with its runs and models" && docker compose --progress quiet down --volumes ;;
+  purge) echo "▸ distclean · removing MLflow with its runs and models" && docker compose --progress quiet down --remove-orphans --volumes ;;
 esac

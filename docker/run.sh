@@ -30,6 +30,8 @@ history=$(git -C "$root" rev-parse --path-format=absolute --git-common-dir 2>/de
 case $history in "" | "$root"/*) ;; *) options+=(-v "$history:$history:ro") ;; esac
 data=$(sed -n 's/^ *path *= *["'\'']\(\/[^"'\'']*\).*/\1/p' "$root/pipeline.toml" 2>/dev/null | head -1)
 [ -z "$data" ] || [ ! -f "$data" ] || options+=(-v "$data:$data:ro")
+certificate=${MLFLOW_TRACKING_SERVER_CERT_PATH:-} # of a server whose CA nobody else knows
+[ ! -f "$certificate" ] || options+=(-v "$(realpath "$certificate"):$certificate:ro" -e MLFLOW_TRACKING_SERVER_CERT_PATH)
 
 case $access in
   sealed | writable) options+=(--network none) ;;
@@ -43,6 +45,12 @@ case $access in
       "")
         url=$("$root/docker/compose.sh" ensure)
         options+=(--network "${COMPOSE_PROJECT_NAME}_stages" -e MLFLOW_TRACKING_URI=http://mlflow:5000 -e MODELMAKE_UI="$url")
+        if [ -z "${SCRATCH:-}" ] && [ -f "$root/.mlflow/password" ]; then
+          MLFLOW_TRACKING_USERNAME=${MLFLOW_TRACKING_USERNAME:-admin}
+          MLFLOW_TRACKING_PASSWORD=${MLFLOW_TRACKING_PASSWORD:-$(cat "$root/.mlflow/password")}
+          export MLFLOW_TRACKING_USERNAME MLFLOW_TRACKING_PASSWORD
+          options+=(-e MLFLOW_TRACKING_USERNAME -e MLFLOW_TRACKING_PASSWORD)
+        fi
         ;;
       http://localhost* | http://127.0.0.1* | https://localhost* | https://127.0.0.1*) options+=(--network host) ;;
       http*) ;;

@@ -1,33 +1,79 @@
 #!/usr/bin/env bash
-# `backup` leaves the compose server's state in the archive $2, `restore` puts it back from there; the old state stays until
-# the new one is checked. Needs docker with compose, and from the Makefile COMPOSE_PROJECT_NAME.
+# The state of the compose server, on its volume: backup (to $2), restore and verify (from $2), gc, and settle, which makes
+# it ready for a start and upgrades its tables. KEY names an age identity. Needs docker with compose and COMPOSE_PROJECT_NAME.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-verb=$1 archive=$2
+verb=$1 archive=${2:-}
 die() { echo "error: $1: $2 ($3)" >&2; exit 2; }
-[ "$RUNNING_IN" = docker ] || die "$verb" "is for the compose server" "without an engine the state is the folder .mlflow: copy that"
-docker/image.sh build
-container="$COMPOSE_PROJECT_NAME-mlflow-1"
+[ "${RUNNING_IN:-docker}" = docker ] || die "$verb" "is for the compose server" "without an engine the state is the folder .mlflow: copy that"
+[ "$verb" = settle ] || docker/image.sh build
+image=$(docker/image.sh name)
+export BACKUP_KEY=""
+
+on() { # a module of scripts/, where this project's volume is, and nothing else
+  docker run --rm --interactive --network none --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges \
+    -e BACKUP_KEY -e FORCE -v "$1_mlflow:/mlflow" -v "$PWD/scripts:/src/scripts:ro" "$image" python -m "scripts.$2" "${@:3}" /mlflow
+}
+key() { # a new one only for a backup; whoever reads one has it
+  [ -n "${KEY:-}" ] || return 0
+  if [ "$verb" = backup ] && [ ! -e "$KEY" ]; then
+    (umask 077 && docker run --rm --network none "$image" python -c 'import pyrage; print(pyrage.x25519.Identity.generate())' >"$KEY")
+    echo "▸ backup · made the key $KEY: keep it elsewhere, no backup opens without it" >&2
+  fi
+  BACKUP_KEY=$(cat "$KEY") || die "KEY=$KEY" "cannot be read" "the file that make backup KEY=… made"
+}
+given() { # the archive to read
+  [ -n "$archive" ] || die "$verb" "which backup?" "make $verb FROM=backups/…"
+  [ -f "$archive" ] || die "$archive" "no such backup" "ls backups"
+  echo "▸ $verb · $archive"
+  key
+}
+keep() { # the state, in $archive
+  echo "▸ backup · $archive" >&2
+  mkdir -p "$(dirname "$archive")"
+  trap 'rm -f "$archive.part"' EXIT
+  on "$COMPOSE_PROJECT_NAME" state backup >"$archive.part" || die backup "failed, see above" "is there room? make logs"
+  mv "$archive.part" "$archive"
+}
 
 case $verb in
   backup)
+    key
     docker/compose.sh ensure >/dev/null
-    archive=${archive:-backups/mlflow-$(date -u +%Y%m%d-%H%M%S).tar.gz}
-    echo "▸ backup · $archive"
-    mkdir -p "$(dirname "$archive")"
-    trap 'rm -f "$archive.part"' EXIT
-    docker exec -i "$container" python - backup /mlflow <scripts/state.py >"$archive.part" || die backup "failed, see above" "make logs"
-    mv "$archive.part" "$archive"
+    archive=${archive:-backups/mlflow-$(date -u +%Y%m%d-%H%M%S).tar.gz${KEY:+.age}}
+    keep
     ;;
   restore)
-    [ -n "$archive" ] || die restore "which backup?" "make restore FROM=backups/…"
-    [ -f "$archive" ] || die "$archive" "no such backup" "ls backups"
-    echo "▸ restore · $archive"
+    given
     docker/compose.sh prepare
-    docker compose stop >/dev/null 2>&1
-    docker run --rm --interactive --network none --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges \
-      -v "${COMPOSE_PROJECT_NAME}_mlflow:/mlflow" -v "$PWD/scripts/state.py:/state.py:ro" "$(docker/image.sh name)" \
-      python /state.py restore /mlflow <"$archive" || die "$archive" "not restored, the state is as it was; why stands above" "another backup?"
+    docker/compose.sh stop
+    on "$COMPOSE_PROJECT_NAME" state restore <"$archive" >/dev/null || die "$archive" "not restored, the state is as it was; why stands above" "another backup?"
     docker/compose.sh ensure
+    ;;
+  verify-backup)
+    given
+    export SCRATCH=1 MLFLOW_PORT=0 MLFLOW_WORKERS=1 COMPOSE_PROJECT_NAME="$COMPOSE_PROJECT_NAME-verify"
+    trap 'docker/compose.sh discard; rm -f build/verify.json' EXIT
+    mkdir -p build && on "$COMPOSE_PROJECT_NAME" state restore <"$archive" >build/verify.json || die "$archive" "is no backup to rely on; why stands above" "make backup"
+    env -u MLFLOW_TRACKING_URI docker/run.sh mlflow python -m scripts verify
+    ;;
+  gc)
+    docker/compose.sh ensure >/dev/null
+    on "$COMPOSE_PROJECT_NAME" gc
+    ;;
+  settle)
+    docker volume inspect "${COMPOSE_PROJECT_NAME}_mlflow" >/dev/null 2>&1 || exit 0
+    case $(on "$COMPOSE_PROJECT_NAME" state settle) in
+      current) ;;
+      newer) die "the server's database" "was made by a newer MLflow than this image holds, and is left as it is" "take the newer modelmake again, or make restore" ;;
+      older)
+        archive=backups/before-upgrade-$(date -u +%Y%m%d-%H%M%S).tar.gz
+        echo "▸ up · the server's tables are of an older MLflow: backup, then mlflow db upgrade" >&2
+        docker/compose.sh stop
+        keep
+        on "$COMPOSE_PROJECT_NAME" state upgrade || die "mlflow db upgrade" "failed, the database is as it was; why stands above" "take the older modelmake again; $archive holds the state too"
+        ;;
+      *) die "the server's volume" "cannot be made ready, why stands above" "make restore, or make distclean" ;;
+    esac
     ;;
 esac

@@ -1,22 +1,57 @@
 """State: the MLflow server's database and artifacts as one checked archive, and back.
 
-`python state.py backup FOLDER > archive`, while the server runs; `python state.py restore FOLDER < archive`, while it
-does not. Needs nothing but Python, since it is run where the server's volume is (docker/state.sh).
+Run where the server's volume is, as `python -m scripts.state VERB FOLDER` (docker/state.sh): backup (archive on standard
+output), restore (archive on standard input, its manifest on standard output), settle and upgrade. BACKUP_KEY, the
+text of an age identity, encrypts and decrypts.
 """
 
 import gzip
 import hashlib
+import importlib.metadata
 import io
 import json
+import os
 import shutil
 import sqlite3
 import sys
 import tarfile
 import tempfile
-from contextlib import closing
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import BinaryIO
+
+from scripts import schema
+from scripts.sealing import SealedError, decrypted, encrypted
 
 DATABASE, ARTIFACTS, MANIFEST = "mlflow.db", "artifacts", "manifest.json"
+STATE = (DATABASE, *(f"{DATABASE}-{each}" for each in ("journal", "wal", "shm")), ARTIFACTS)
+PROXIED = "mlflow-artifacts:/"
+FACTS = {
+    "runs": "SELECT run_uuid, status, lifecycle_stage FROM runs",
+    "params": "SELECT run_uuid, key, value FROM params",
+    "metrics": "SELECT run_uuid, key, CASE is_nan WHEN 1 THEN 'nan' ELSE value END FROM latest_metrics",
+    "versions": "SELECT name, version, coalesce(run_id, ''), coalesce(source, '') FROM model_versions "
+    "WHERE current_stage != 'Deleted_Internal'",
+    "aliases": "SELECT name, alias, version FROM registered_model_aliases",
+}
+
+
+class Hashed(io.RawIOBase):
+    """The first `size` bytes of a file, hashed as they are read: what a client still writes to is cut, not torn."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        """Start at the file's position."""
+        self.file, self.left, self.digest = file, size, hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes, zeros where the file has become shorter."""
+        wanted = self.left if size < 0 else min(size, self.left)
+        data = self.file.read(wanted).ljust(wanted, b"\0")
+        self.left -= wanted
+        self.digest.update(data)
+        return data
 
 
 def sha256(path: Path) -> str:
@@ -25,85 +60,186 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def backup(folder: Path, archive: io.BufferedIOBase) -> str:
-    """Write database, artifacts and their hashes; the database first, so that all that it names is there."""
-    manifest = {}
+def fact(rows: Iterable[tuple[object, ...]]) -> str:
+    """Return how many rows there are and the SHA-256 over them, in whatever order they come."""
+    lines = sorted(json.dumps([str(each) for each in row]) for row in rows)
+    return f"{len(lines)} {hashlib.sha256(chr(10).join(lines).encode()).hexdigest()}"
+
+
+def facts(database: Path) -> dict[str, str]:
+    """Return what a server on this database has to show, by REST too."""
+    with closing(sqlite3.connect(database)) as connection:
+        return {name: fact(connection.execute(query)) for name, query in FACTS.items()}
+
+
+def referred(database: Path) -> set[Path]:
+    """Return the folders under artifacts/ that the database refers to: of runs, models, traces and versions."""
+    places = (
+        "SELECT artifact_uri FROM runs UNION SELECT artifact_location FROM logged_models "
+        "UNION SELECT value FROM trace_tags WHERE key = 'mlflow.artifactLocation' "
+        "UNION SELECT source FROM model_versions WHERE current_stage != 'Deleted_Internal' "
+        "UNION SELECT storage_location FROM model_versions WHERE current_stage != 'Deleted_Internal'"
+    )
+    with closing(sqlite3.connect(database)) as connection:
+        found = [place for (place,) in connection.execute(places) if place and place.startswith(PROXIED)]
+    return {Path(place.removeprefix(PROXIED).lstrip("/")) for place in found}
+
+
+@contextmanager
+def telling(done: list[int], total: int) -> Iterator[None]:
+    """Say every two seconds how many of `total` bytes are done; `done` is called for by its last element."""
+    told = time.monotonic()
+
+    def tell(size: int) -> None:
+        nonlocal told
+        done.append(done[-1] + size)
+        if time.monotonic() - told > 2:
+            told = time.monotonic()
+            print(f"  {done[-1] / 1e6:,.0f} of {total / 1e6:,.0f} MB", file=sys.stderr, flush=True)
+
+    yield tell
+
+
+def backup(folder: Path, archive: BinaryIO) -> str:
+    """Write the database, the artifacts that it refers to, and their hashes; while the server runs.
+
+    The database comes first, by SQLite's online backup, so that all that it names is there.
+    """
     with (
         tempfile.TemporaryDirectory() as scratch,
-        gzip.GzipFile(fileobj=archive, mode="wb", compresslevel=1) as packed,  # 3.11's tarfile takes no level
+        encrypted(archive) as sealed,
+        gzip.GzipFile(fileobj=sealed, mode="wb", compresslevel=1) as packed,  # 3.11's tarfile takes no level
         tarfile.open(fileobj=packed, mode="w|") as tar,
     ):
-        copy = Path(scratch, DATABASE)
-        with closing(sqlite3.connect(folder / DATABASE)) as live, closing(sqlite3.connect(copy)) as still:
-            live.backup(still)
-        files = {DATABASE: copy} | {str(p.relative_to(folder)): p for p in sorted((folder / ARTIFACTS).rglob("*"))}
-        for name, path in files.items():
-            if path.is_file():
-                manifest[name] = sha256(path)
-                tar.add(path, name)
+        still = Path(scratch, DATABASE)
+        schema.copy(folder / DATABASE, still)
+        places = referred(still)
+        found = (path for path in sorted((folder / ARTIFACTS).rglob("*")) if path.is_file())
+        kept = [p for p in found if not places.isdisjoint(p.relative_to(folder / ARTIFACTS).parents)]
+        files = {DATABASE: still} | {str(path.relative_to(folder)): path for path in kept}
+        manifest = {
+            "mlflow": importlib.metadata.version("mlflow"),
+            "schema": schema.of(still),
+            "facts": facts(still),
+            "files": {},
+        }
+        with telling([0], sum(path.stat().st_size for path in files.values())) as tell:
+            for name, path in files.items():
+                with path.open("rb") as file:
+                    info = tar.gettarinfo(arcname=name, fileobj=file)
+                    hashed = Hashed(file, info.size)
+                    tar.addfile(info, hashed)
+                manifest["files"][name] = hashed.digest.hexdigest()
+                tell(info.size)
         text = json.dumps(manifest).encode()
         info = tarfile.TarInfo(MANIFEST)
         info.size = len(text)
         tar.addfile(info, io.BytesIO(text))
-    return f"{len(manifest)} files"
+    return f"{len(files)} files, {manifest['facts']['runs'].split()[0]} runs"
 
 
-def unpack(archive: io.BufferedIOBase, target: Path) -> dict[str, str]:
+def unpack(archive: BinaryIO, target: Path) -> dict[str, dict[str, str]]:
     """Unpack `archive` into `target` and return its manifest, once every file is what the manifest says.
 
     Raises
     ------
     ValueError
-        It is no archive of ours, or a damaged one.
+        It is no archive of ours, a damaged one, one of a newer MLflow, or the key does not fit.
 
     """
     try:
-        with tarfile.open(fileobj=archive, mode="r|gz") as tar:
+        with decrypted(archive) as plain, tarfile.open(fileobj=plain, mode="r|gz") as tar:
             tar.extractall(target, filter="data")
         manifest = json.loads((target / MANIFEST).read_bytes())
-    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+        files, revision = manifest["files"], manifest["schema"]
+    except SealedError:
+        raise
+    except (tarfile.TarError, EOFError, OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"not a whole backup: {error}") from None
-    found = {str(p.relative_to(target)) for p in target.rglob("*") if p.is_file()} - {MANIFEST}
-    if found != set(manifest) or DATABASE not in found:
+    found = {str(p.relative_to(target)) for p in target.rglob("*") if not p.is_dir()} - {MANIFEST}
+    if found != set(files) or DATABASE not in found:
         raise ValueError("not a backup of an MLflow server, or files are missing")
-    if damaged := [name for name, digest in manifest.items() if sha256(target / name) != digest]:
-        raise ValueError(f"damaged: {damaged[0]}")
-    with closing(sqlite3.connect(target / DATABASE)) as database:
-        [said] = database.execute("PRAGMA integrity_check").fetchone()
-    if said != "ok":
-        raise ValueError(f"the database in it is damaged: {said}")
+    for name, digest in files.items():
+        if (target / name).is_symlink() or sha256(target / name) != digest:
+            raise ValueError(f"damaged: {name}")
+    schema.check(target / DATABASE)
+    if schema.of(target / DATABASE) != revision or facts(target / DATABASE) != manifest["facts"]:
+        raise ValueError(f"damaged: {DATABASE} is not what the manifest says")
+    if schema.relation(revision) == "newer":
+        raise ValueError(f"made by MLflow {manifest['mlflow']}, whose tables this one does not know")
     return manifest
 
 
-def restore(folder: Path, archive: io.BufferedIOBase) -> str:
-    """Put the archive's state in the place of what is in `folder`, which stays as it is until all is checked."""
-    fresh, old = folder / ".restore", folder / ".old"
-    for leftover in (fresh, old):
-        shutil.rmtree(leftover, ignore_errors=True)
+def recover(folder: Path) -> None:
+    """Undo a restore that was interrupted: what it had moved away comes back."""
+    old = folder / ".old"
+    if old.exists():
+        for name in STATE:
+            if (old / name).exists():
+                _remove(folder / name)
+                (old / name).rename(folder / name)
+    for leftover in (old, folder / ".restore", folder / ".gone"):
+        _remove(leftover)
+
+
+def restore(folder: Path, archive: BinaryIO) -> dict[str, dict[str, str]]:
+    """Put the archive's state in the place of what is in `folder`, which stays as it is until all is checked.
+
+    Interrupted anywhere, `recover` makes it the old state again. A journal belongs to the database that it
+    stands beside, so it goes with it.
+    """
+    recover(folder)
+    fresh, old, gone = folder / ".restore", folder / ".old", folder / ".gone"
     try:
         manifest = unpack(archive, fresh)
         old.mkdir()
-        for name in (DATABASE, ARTIFACTS):
+        for name in STATE:
             if (folder / name).exists():
                 (folder / name).rename(old / name)
+        for name in STATE:
             if (fresh / name).exists():
                 (fresh / name).rename(folder / name)
+        old.rename(gone)  # from here on the new state is the state
     finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
-    return f"{len(manifest)} files"
+        recover(folder)
+    return manifest
+
+
+def settle(folder: Path) -> str:
+    """Make the volume ready for a server to start on it; return how old its tables are: current, older or newer."""
+    recover(folder)
+    scratch = folder / "tmp"  # where uploads are kept until they are whole: memory is no place for them
+    _remove(scratch)
+    scratch.mkdir()
+    return schema.relation(schema.of(folder / DATABASE)) if (folder / DATABASE).exists() else "current"
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def main(verb: str, folder: str) -> int:
-    """Do it, and say on standard error how much it was."""
+    """Do it, and say on standard error what came of it."""
+    state = Path(folder)
     try:
-        done = backup(Path(folder), sys.stdout.buffer) if verb == "backup" else restore(Path(folder), sys.stdin.buffer)
+        if verb == "backup":
+            print(backup(state, sys.stdout.buffer), file=sys.stderr)
+        elif verb == "restore":
+            print(json.dumps(restore(state, sys.stdin.buffer)))
+        elif verb == "settle":
+            print(settle(state))
+        else:
+            schema.upgrade(state / DATABASE)
     except (ValueError, OSError, sqlite3.Error) as error:
         print(error, file=sys.stderr)
         return 2
-    print(done, file=sys.stderr)
     return 0
 
 
 if __name__ == "__main__":
+    os.umask(0o027)
     sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,107 @@
+"""Sealing: the encryption of a backup, by age (the library pyrage), while it is written and read."""
+
+import io
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import BinaryIO
+
+import pyrage
+
+HEADER = b"age-encryption.org/"
+
+
+class SealedError(ValueError):
+    """The key is missing, none, or another one."""
+
+
+def identity() -> pyrage.x25519.Identity | None:
+    """Return the key in BACKUP_KEY, None where there is none.
+
+    Raises
+    ------
+    SealedError
+        It is no age identity.
+
+    """
+    lines = [line for line in os.environ.get("BACKUP_KEY", "").split() if line.startswith("AGE-SECRET-KEY-")]
+    try:
+        return pyrage.x25519.Identity.from_str(lines[0]) if lines else None
+    except pyrage.IdentityError as error:
+        raise SealedError(f"KEY holds no age identity: {error}") from None
+
+
+@contextmanager
+def encrypted(archive: BinaryIO) -> Iterator[BinaryIO]:
+    """Yield a file whose content reaches `archive` encrypted, or `archive` itself where there is no key."""
+    key = identity()
+    if key is None:
+        yield archive
+        return
+    source, sink = os.pipe()
+
+    def work() -> None:
+        with open(source, "rb") as plain:  # closed in any case, so that a writer meets no silence
+            pyrage.encrypt_io(plain, archive, [key.to_public()])
+
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(work)
+        with open(sink, "wb") as plain:
+            yield plain
+        working.result()
+
+
+@contextmanager
+def decrypted(archive: BinaryIO) -> Iterator[BinaryIO]:
+    """Yield the content of `archive`, which may be encrypted or not.
+
+    Raises
+    ------
+    SealedError
+        It is encrypted, and the key is missing or another one.
+
+    """
+    start = archive.read(len(HEADER))
+    whole = io.BufferedReader(_Joined(start, archive))
+    if start != HEADER:
+        yield whole
+        return
+    key = identity()
+    if key is None:
+        raise SealedError("it is encrypted: KEY=… names the file with its key")
+    source, sink = os.pipe()
+
+    def work() -> None:
+        with open(sink, "wb") as plain:
+            pyrage.decrypt_io(whole, plain, [key])
+
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(work)
+        try:
+            with open(source, "rb") as plain:
+                yield plain
+                while plain.read(1 << 20):  # what follows the archive's end; only then is all of it authentic
+                    pass
+        except Exception:
+            with suppress(pyrage.DecryptError):
+                if isinstance(working.exception(), pyrage.DecryptError):
+                    raise SealedError(f"the key does not open it, or it is damaged: {working.exception()}") from None
+            raise
+        working.result()
+
+
+class _Joined(io.RawIOBase):
+    """What was read already, and the rest."""
+
+    def __init__(self, start: bytes, rest: BinaryIO) -> None:
+        self.start, self.rest = start, rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:
+        data = self.start or self.rest.read(len(buffer))
+        self.start, data = data[len(buffer) :] if self.start else b"", data[: len(buffer)]
+        buffer[: len(data)] = data
+        return len(data)
