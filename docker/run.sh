@@ -33,6 +33,15 @@ data=$(sed -n 's/^ *path *= *["'\'']\(\/[^"'\'']*\).*/\1/p' "$root/pipeline.toml
 certificate=${MLFLOW_TRACKING_SERVER_CERT_PATH:-} # of a server whose CA nobody else knows
 [ ! -f "$certificate" ] || options+=(-v "$(realpath "$certificate"):$certificate:ro" -e MLFLOW_TRACKING_SERVER_CERT_PATH)
 
+# By these the next run can tell which processes are gone (scripts/pipeline/provenance.py).
+if [ "$access" = mlflow ]; then
+  read -r MODELMAKE_HOST moment < <(docker info -f '{{.ID}} {{.SystemTime}}')
+  MODELMAKE_CONTAINER="modelmake-run-$$-$RANDOM"
+  MODELMAKE_CONTAINERS="$moment $(docker ps --filter name=^modelmake-run- --format '{{.Names}}' | tr '\n' ' ')"
+  export MODELMAKE_HOST MODELMAKE_CONTAINER MODELMAKE_CONTAINERS
+  options+=(--name "$MODELMAKE_CONTAINER" -e MODELMAKE_HOST -e MODELMAKE_CONTAINER -e MODELMAKE_CONTAINERS)
+fi
+
 case $access in
   sealed | writable) options+=(--network none) ;;
   outside)

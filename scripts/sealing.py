@@ -42,12 +42,12 @@ def encrypted(archive: BinaryIO) -> Iterator[BinaryIO]:
     source, sink = os.pipe()
 
     def work() -> None:
-        with open(source, "rb") as plain:  # closed in any case, so that a writer meets no silence
+        with os.fdopen(source, "rb") as plain:  # closed in any case, so that a writer meets no silence
             pyrage.encrypt_io(plain, archive, [key.to_public()])
 
     with ThreadPoolExecutor(1) as pool:
         working = pool.submit(work)
-        with open(sink, "wb") as plain:
+        with os.fdopen(sink, "wb") as plain:
             yield plain
         working.result()
 
@@ -73,13 +73,13 @@ def decrypted(archive: BinaryIO) -> Iterator[BinaryIO]:
     source, sink = os.pipe()
 
     def work() -> None:
-        with open(sink, "wb") as plain:
+        with os.fdopen(sink, "wb") as plain:
             pyrage.decrypt_io(whole, plain, [key])
 
     with ThreadPoolExecutor(1) as pool:
         working = pool.submit(work)
         try:
-            with open(source, "rb") as plain:
+            with os.fdopen(source, "rb") as plain:
                 yield plain
                 while plain.read(1 << 20):  # what follows the archive's end; only then is all of it authentic
                     pass

@@ -1,8 +1,8 @@
 """State: the MLflow server's database and artifacts as one checked archive, and back.
 
-Run where the server's volume is, as `python -m scripts.state VERB FOLDER` (docker/state.sh): backup (archive on standard
-output), restore (archive on standard input, its manifest on standard output), settle and upgrade. BACKUP_KEY, the
-text of an age identity, encrypts and decrypts.
+Run where the server's volume is, as `python -m scripts.state VERB FOLDER` (docker/state.sh): backup (to standard
+output), restore (from standard input; the manifest to standard output), settle and upgrade. BACKUP_KEY, the text of
+an age identity, encrypts and decrypts.
 """
 
 import gzip

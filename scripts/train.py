@@ -26,6 +26,8 @@ def main() -> None:
     unfitted = model.pipeline(estimator, split.X_train)
 
     tracking = Tracking()
+    for orphan in tracking.fail_orphans(config.experiment):
+        print(f"run {orphan} was left RUNNING by a process that is gone: it is FAILED now")
     tags = provenance.tags("train", data_sha256, config.training_sha256)
     run = tracking.create_run(config.experiment, tags)
     url = run.url

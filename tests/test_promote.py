@@ -2,6 +2,7 @@
 
 import re
 import signal
+import subprocess
 import threading
 from collections.abc import Callable
 from itertools import pairwise
@@ -9,7 +10,7 @@ from itertools import pairwise
 import pytest
 from mlflow.exceptions import MlflowException
 
-from scripts.pipeline import promotion, registry
+from scripts.pipeline import lock, promotion, provenance, registry
 from scripts.pipeline.errors import Interrupted
 from scripts.pipeline.tracking import Tracking
 from tests.conftest import Outcome, Project
@@ -144,7 +145,7 @@ def test_of_many_at_once_each_moves_whole_or_says_why_not(versions: Project) -> 
         try:
             with promotion.alone(tracking, NAME, force=False):
                 results.append(promotion.move(tracking, NAME, "promote", target, ""))
-        except promotion.Busy as error:
+        except lock.Busy as error:
             results.append(str(error))
 
     threads = [threading.Thread(target=promote, args=(str(1 + i % 2),)) for i in range(8)]
@@ -175,6 +176,17 @@ def test_the_loser_is_told_and_a_dead_ones_lock_can_be_taken(
     )
     assert aliases(versions)["champion"] == "1"
     monkeypatch.setenv("FORCE", "1")
+    assert versions.stage("promote").code == 0
+    assert aliases(versions)["champion"] == "2"
+
+
+@pytest.mark.long
+def test_the_lock_of_a_process_that_is_surely_gone_holds_nobody(versions: Project) -> None:
+    """It was killed on this machine: the next one takes over, and need not be told to."""
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    dead = provenance.process() | {"modelmake.pid": str(ended.pid)}
+    versions.client.create_registered_model(f"{NAME}.promotion", description="ada", tags=dead)
     assert versions.stage("promote").code == 0
     assert aliases(versions)["champion"] == "2"
 

@@ -1,13 +1,17 @@
 """register: one version for each run that passes, and nothing for one that does not."""
 
 import os
+import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import mlflow
 import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
 
+from scripts.pipeline import config, registry
+from scripts.pipeline.tracking import Run, Tracking
 from tests.conftest import Outcome, Project
 
 Check = Callable[[Outcome, int], str]
@@ -109,3 +113,100 @@ def test_the_champions_own_run_can_be_registered_again(evaluated: Project) -> No
     """It has its version, whatever became of it since."""
     assert [evaluated.stage(stage).code for stage in ("register", "promote", "register")] == [0, 0, 0]
     assert evaluated.receipt("register")["version"] == "1"
+
+
+def registration(project: Project) -> tuple[Run, Callable[[Tracking], str]]:
+    """Return the evaluated run, and what registers it with a given client."""
+    run = Tracking().run(project.receipt("train")["run_id"])
+    settings, model_id = config.load().registry, project.receipt("train")["model_id"]
+    tags = {"modelmake.verdict": "pass", "accuracy": "1"}
+    return run, lambda with_: registry.register(with_, settings, run, model_id, description="d", tags=tags)
+
+
+@pytest.mark.long
+def test_sixteen_registrations_at_once_make_one_version(evaluated: Project) -> None:
+    """MLflow would make sixteen, and the next run's version would be the seventeenth."""
+    _, register = registration(evaluated)
+    start, numbers = threading.Barrier(16), []
+
+    def one() -> None:
+        tracking = Tracking()
+        start.wait()
+        numbers.append(register(tracking))
+
+    threads = [threading.Thread(target=one) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert numbers == ["1"] * 16
+    assert [str(each.version) for each in evaluated.client.search_model_versions(f"name = '{NAME}'")] == ["1"]
+    assert [stage for stage in ("train", "evaluate", "register") if evaluated.stage(stage).code] == []
+    assert evaluated.receipt("register")["version"] == "2"
+    assert [each.name for each in evaluated.client.search_registered_models()] == [NAME]
+
+
+class Cut(BaseException):
+    """The process ends here; a BaseException, as no handler may go on after it."""
+
+
+STEPS = (
+    "create_registered_model",
+    "create_model_version",
+    "update_model_version",
+    "set_model_version_tag",
+    "transition_model_version_stage",
+    "set_registered_model_alias",
+    "delete_registered_model",  # the lock's
+)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("step", STEPS)
+def test_an_interrupted_registration_is_completed_by_the_next(
+    evaluated: Project, step: str, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut before or after each step: no alias without a verdict in between, and one version with its alias after it."""
+    monkeypatch.setattr(registry, "PATIENCE", 1)  # with a lock that is left by a process that lives: this one
+    _, register = registration(evaluated)
+    client = evaluated.client
+    if step in ("update_model_version", "set_model_version_tag"):  # steps of a version that is there with other words
+        register(Tracking())
+        number = client.get_model_version_by_alias(NAME, "staging").version
+        client.update_model_version(NAME, number, "other")
+        client.set_model_version_tag(NAME, number, "accuracy", "0")
+    tracking = Tracking()
+    real = getattr(tracking.client, step)
+    cut = SimpleNamespace(done=False)
+
+    def once(*args: object, **named: object) -> object:
+        if cut.done or (step == "create_registered_model" and args[0] != NAME):
+            return real(*args, **named)
+        cut.done = True
+        if when == "after":
+            real(*args, **named)
+        raise Cut
+
+    setattr(tracking.client, step, once)
+    with pytest.raises(Cut):
+        register(tracking)
+    for version in client.search_model_versions(f"name = '{NAME}'"):
+        assert version.tags["modelmake.verdict"] == "pass"
+    assert register(Tracking()) == "1"
+    [version] = client.search_model_versions(f"name = '{NAME}'")
+    assert (version.description, version.tags["accuracy"], version.current_stage) == ("d", "1", "Staging")
+    assert str(client.get_model_version_by_alias(NAME, "staging").version) == "1"
+
+
+@pytest.mark.long
+def test_versions_that_others_made_of_the_run_go(evaluated: Project) -> None:
+    """Two registrations that took each other for dead: the first version stays, and the alias is its."""
+    run, register = registration(evaluated)
+    source = f"models:/{evaluated.receipt('train')['model_id']}"
+    evaluated.client.create_registered_model(NAME)
+    for _ in range(2):
+        evaluated.client.create_model_version(NAME, source, run.run_id)
+    assert register(Tracking()) == "1"
+    [version] = evaluated.client.search_model_versions(f"name = '{NAME}'")
+    assert version.tags["modelmake.verdict"] == "pass"

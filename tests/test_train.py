@@ -12,9 +12,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from scripts.__main__ import interrupt
+from scripts.pipeline import provenance
+from scripts.pipeline.tracking import Tracking
 from tests.conftest import ROOT, Outcome, Project
 
 Check = Callable[[Outcome, int], str]
+SLOW = """
+import time
+from sklearn.dummy import DummyClassifier
+
+class Slow(DummyClassifier):
+    def fit(self, X, y):
+        print("fitting now", flush=True)
+        time.sleep(60)
+"""
 
 
 def test_a_run_tells_where_it_comes_from(trained: Project) -> None:
@@ -160,11 +171,7 @@ def test_a_signal_is_the_shells_exit_code(
 def test_a_signal_kills_the_run_and_leaves_no_receipt(project: Project) -> None:
     """SIGTERM from outside, in the middle of a fit: the run is KILLED, the exit code is the shell's."""
     number = signal.SIGTERM
-    (project.path / "slow.py").write_text(
-        "import time\nfrom sklearn.dummy import DummyClassifier\n\n"
-        "class Slow(DummyClassifier):\n    def fit(self, X, y):\n"
-        "        print('fitting now', flush=True)\n        time.sleep(60)\n"
-    )
+    (project.path / "slow.py").write_text(SLOW)
     project.edit("sklearn.ensemble.RandomForestClassifier", "slow.Slow")
     project.edit("n_estimators = 5", "")
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{project.path}", "PYTHONDONTWRITEBYTECODE": "1"}
@@ -213,3 +220,46 @@ def test_a_refusing_server_is_one_line(
         server.shutdown()
     assert expected in line
     assert project.receipts == set()
+
+
+@pytest.mark.long
+def test_a_run_whose_process_was_killed_is_failed_by_the_next(project: Project) -> None:
+    """SIGKILL leaves it RUNNING; one of a live process, and one of another machine, stay as they are."""
+    (project.path / "slow.py").write_text(SLOW)
+    project.edit('"sklearn.ensemble.RandomForestClassifier"', '"slow.Slow"')
+    project.edit("[model.params]\nn_estimators = 5\n", "")
+    with subprocess.Popen(
+        [sys.executable, "-m", "scripts", "train"],
+        env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{project.path}"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert any("fitting now" in line for line in process.stdout)
+        process.kill()
+    experiment = project.client.get_experiment_by_name("flowers").experiment_id
+    [orphan] = project.client.search_runs([experiment])
+    assert orphan.info.status == "RUNNING"
+    alive = project.client.create_run(experiment, tags=provenance.process())
+    elsewhere = project.client.create_run(experiment, tags=orphan.data.tags | {"modelmake.host": "another"})
+    project.edit('"slow.Slow"', '"sklearn.dummy.DummyClassifier"')
+    outcome = project.stage("train")
+    assert f"run {orphan.info.run_id} was left RUNNING by a process that is gone" in outcome.out
+    found = project.client.get_run(orphan.info.run_id)
+    assert found.info.status == "FAILED"
+    assert (
+        f"process {process.pid} in container none on {provenance.host()} was gone"
+        in found.data.tags["modelmake.failed"]
+    )
+    for other in (alive, elsewhere):
+        assert project.client.get_run(other.info.run_id).info.status == "RUNNING"
+
+
+def test_a_run_that_is_worked_on_names_its_process(evaluated: Project) -> None:
+    """Who reopens it says so before it is RUNNING again, so that nobody takes it for its trainer's orphan."""
+    run = Tracking().run(evaluated.receipt("train")["run_id"])
+    tracking = Tracking()
+    tracking.client.set_tag(run.run_id, "modelmake.pid", "0")
+    with tracking.open(run):
+        tags = tracking.run(run.run_id).tags
+        assert tags["modelmake.pid"] == str(os.getpid())
+        assert tracking.fail_orphans("flowers") == []

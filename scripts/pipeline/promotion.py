@@ -1,16 +1,12 @@
 """Moves of @champion and @previous: one at a time, and each in a history that only grows."""
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from mlflow.exceptions import MlflowException
-
-from scripts.pipeline import provenance
-from scripts.pipeline.errors import PipelineError, UserError
+from scripts.pipeline import lock, provenance
+from scripts.pipeline.errors import UserError
 from scripts.pipeline.registry import CHAMPION, PREVIOUS, Version, at
-from scripts.pipeline.tracking import Tracking, missing, translated, uri
+from scripts.pipeline.tracking import Tracking, translated, uri
 
 NONE = "none"
 DONE = "FINISHED"
@@ -36,12 +32,6 @@ class Move:
     def done(self) -> bool:
         """Whether it came to its end."""
         return self.status == DONE
-
-
-class Busy(PipelineError):
-    """Another promotion or rollback of the same model is under way."""
-
-    outcome = "nothing was moved"
 
 
 def history(tracking: Tracking, name: str) -> list[Move]:
@@ -102,44 +92,16 @@ def end(tracking: Tracking, last: Move) -> None:
             tracking.client.set_terminated(last.entry, DONE)
 
 
-@contextmanager
-def alone(tracking: Tracking, name: str, *, force: bool) -> Iterator[None]:
-    """Let one promotion or rollback of a model in at a time.
-
-    MLflow's aliases know no condition: of two writers the last one wins. But it makes a registered model of one
-    name only once, whoever asks; so that is the lock, and it is gone again in a second.
+def alone(tracking: Tracking, name: str, *, force: bool) -> AbstractContextManager[None]:
+    """Let one promotion or rollback of a model in at a time: of two writers of an alias MLflow lets the last one win.
 
     Raises
     ------
     Busy
-        Another one is under way, or died; `force` takes the lock of one that died.
+        Another one is under way; `force` takes over from one that died on another machine.
 
     """
-    lock, client = f"{name}.promotion", tracking.client
-    if force:
-        with suppress(MlflowException):
-            client.delete_registered_model(lock)
-    holder = f"{provenance.user()} since {time.strftime('%H:%M:%S %Z')}"
-    with translated(f"lock {name}"):
-        try:
-            client.create_registered_model(lock, description=holder)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-            by = "someone"
-            with suppress(MlflowException):  # it may be gone by now
-                by = client.get_registered_model(lock).description
-            fix = "try again; if that one has died: FORCE=1"
-            raise Busy(f"{name} on {uri()}", f"is being promoted or rolled back by {by}", fix) from None
-    try:
-        yield
-    finally:
-        with translated(f"unlock {name}"):
-            try:
-                client.delete_registered_model(lock)
-            except MlflowException as error:  # somebody took it by force
-                if not missing(error):
-                    raise
+    return lock.held(tracking, f"{name}.promotion", "promoted or rolled back", force=force)
 
 
 def known(version: Version | None, name: str, asked: str) -> Version:

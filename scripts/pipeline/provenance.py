@@ -5,6 +5,10 @@ import os
 import platform
 import pwd
 import subprocess
+import time
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 LOCK = Path("docker/requirements.txt")
@@ -39,6 +43,43 @@ def user() -> str:
         return os.environ.get("GITHUB_ACTOR") or os.environ.get("USER") or pwd.getpwuid(os.getuid()).pw_name
     except KeyError:  # a container knows no names
         return f"uid {os.getuid()}"
+
+
+def host() -> str:
+    """Return what no other machine answers: the engine's id in its containers, else the machine's name and address."""
+    return os.environ.get("MODELMAKE_HOST") or f"{platform.node()}-{uuid.getnode():012x}"
+
+
+def process() -> dict[str, str]:
+    """Return the tags of what this process holds, by which others can tell once it is gone."""
+    return {
+        "modelmake.host": host(),
+        "modelmake.container": os.environ.get("MODELMAKE_CONTAINER", "none"),
+        "modelmake.pid": str(os.getpid()),
+        "modelmake.since": f"{time.time():.3f}",
+    }
+
+
+def gone(tags: Mapping[str, str]) -> bool:
+    """Whether the process of these tags is surely gone; of other machines, and of what has no tags, nobody here knows.
+
+    MODELMAKE_CONTAINERS holds a moment of the engine's clock and the containers that ran then.
+    """
+    held = [tags.get(f"modelmake.{name}", "") for name in ("host", "container", "pid", "since")]
+    if held[0] != host() or not all(held):
+        return False
+    _, container, pid, since = held
+    if container != os.environ.get("MODELMAKE_CONTAINER", "none"):
+        moment, *running = os.environ.get("MODELMAKE_CONTAINERS", "1970-01-01").split()
+        older = float(since) < datetime.fromisoformat(moment).timestamp()
+        return older and container not in ("none", *running)
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, ValueError):  # somebody else's, so alive
+        return False
+    return False
 
 
 def run_url() -> str:

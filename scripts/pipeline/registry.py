@@ -5,13 +5,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from scripts.pipeline import config
+from scripts.pipeline import config, lock
 from scripts.pipeline.tracking import Run, Tracking, missing, translated
 
 CHAMPION = "champion"  # the version in production
+PATIENCE = 30  # seconds; a registration takes one
 PREVIOUS = "previous"  # the one before it, which `make rollback` brings back
 
 
@@ -77,19 +79,23 @@ def register(
 ) -> str:
     """Return the run's version of the registered model, made where there is none, with alias, stage and tags.
 
-    Every step can be repeated, and the alias, by which others load the model, comes last.
+    Every step can be repeated, and the alias, by which others load the model, comes last. One registration at a
+    time, since MLflow makes as many versions of a run as it is asked for; and of those that an interrupted or a slow
+    one may have left, the first stays.
     """
-    client = tracking.client
-    with translated(f"register run {run.run_id} as {registry.name}"):
+    client, doing = tracking.client, f"register run {run.run_id} as {registry.name}"
+    with lock.held(tracking, f"{registry.name}.registration", "registered", patience=PATIENCE), translated(doing):
         with suppress(MlflowException):  # it exists; if it does not, the next step says why
             client.create_registered_model(registry.name)
-        found = client.search_model_versions(f"name = '{registry.name}' and run_id = '{run.run_id}'")
-        version = min(found, key=lambda each: int(each.version), default=None)
-        if version is None:
+        if not _of(client, registry.name, run):
             source = f"models:/{model_id}"
-            version = client.create_model_version(
+            client.create_model_version(
                 registry.name, source, run.run_id, dict(tags), description=description, model_id=model_id
             )
+        version, *more = _of(client, registry.name, run)
+        for each in more:
+            with suppress(MlflowException):  # another one was faster
+                client.delete_model_version(registry.name, each.version)
         if version.description != description:
             client.update_model_version(registry.name, version.version, description)
         for key, value in tags.items() - version.tags.items():
@@ -97,6 +103,12 @@ def register(
         _set_stage(tracking, registry, version)
         client.set_registered_model_alias(registry.name, registry.alias, version.version)
     return str(version.version)
+
+
+def _of(client: MlflowClient, name: str, run: Run) -> list[ModelVersion]:
+    """Return the run's versions, the first one first."""
+    found = client.search_model_versions(f"name = '{name}' and run_id = '{run.run_id}'")
+    return sorted(found, key=lambda each: int(each.version))
 
 
 def _set_stage(tracking: Tracking, registry: config.Registry, version: ModelVersion) -> None:

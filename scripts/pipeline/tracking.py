@@ -17,6 +17,7 @@ import pandas as pd
 from mlflow.entities import DatasetInput, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
+from scripts.pipeline import provenance
 from scripts.pipeline.errors import Interrupted, TrackingError, UserError, first_line
 
 STORE = Path(".mlflow")  # the embedded store, where no server is named
@@ -115,7 +116,8 @@ class Tracking:
                 what = f"experiment '{experiment}' is deleted on {uri()}"
                 raise UserError("pipeline.toml: experiment", what, "choose another name, or restore it in MLflow")
             created = self.client.create_run(
-                found.experiment_id if found else self._create_experiment(experiment), tags=tags
+                found.experiment_id if found else self._create_experiment(experiment),
+                tags={**tags, **provenance.process()},
             )
         return self.run(created.info.run_id)
 
@@ -140,12 +142,32 @@ class Tracking:
         info, data = found.info, found.data
         return Run(info.run_id, info.experiment_id, info.status, data.params, data.metrics, data.tags)
 
+    def fail_orphans(self, experiment: str) -> list[str]:
+        """Mark as FAILED the RUNNING runs whose process is surely gone, with the reason; return their ids."""
+        failed = []
+        with translated(f"look for orphans in experiment '{experiment}'"):
+            found = self.client.get_experiment_by_name(experiment)
+            query = f"attributes.status = 'RUNNING' and tags.`modelmake.host` = '{provenance.host()}'"
+            running = self.client.search_runs([found.experiment_id], query) if found else []
+            for run in running:
+                tags = run.data.tags
+                if provenance.gone(tags):
+                    where = f"process {tags['modelmake.pid']} in container {tags['modelmake.container']}"
+                    reason = f"{where} on {provenance.host()} was gone, and had not ended it"
+                    self.client.set_tag(run.info.run_id, "modelmake.failed", reason)
+                    self.client.set_terminated(run.info.run_id, "FAILED")
+                    failed.append(run.info.run_id)
+        return failed
+
     @contextmanager
     def open(self, run: Run) -> Iterator[None]:
         """Keep the run RUNNING; on leaving it is FINISHED, FAILED by an exception, KILLED by a signal."""
         try:
             if run.status != "RUNNING":
                 with translated(f"reopen run {run.run_id}"):
+                    # Who holds it comes first: what is RUNNING never names a process that is gone.
+                    held = [RunTag(name, value) for name, value in provenance.process().items()]
+                    self.client.log_batch(run.run_id, tags=held)
                     self.client.update_run(run.run_id, status="RUNNING")
             yield
         except BaseException as error:
