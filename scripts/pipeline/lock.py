@@ -72,7 +72,8 @@ def _take(tracking: Tracking, name: str, *, force: bool) -> str | None:
             try:
                 client.create_registered_model(name, tags=provenance.process(), description=holder)
             except MlflowException as error:
-                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                # MLflow looks for the one that was in its way, and may find it gone by then.
+                if error.error_code != "RESOURCE_ALREADY_EXISTS" and not missing(error):
                     raise
             else:
                 return None
