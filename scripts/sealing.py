@@ -4,7 +4,7 @@ import io
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import BinaryIO
 
 import pyrage
@@ -84,9 +84,9 @@ def decrypted(archive: BinaryIO) -> Iterator[BinaryIO]:
                 while plain.read(1 << 20):  # what follows the archive's end; only then is all of it authentic
                     pass
         except Exception:
-            with suppress(pyrage.DecryptError):
-                if isinstance(working.exception(), pyrage.DecryptError):
-                    raise SealedError(f"the key does not open it, or it is damaged: {working.exception()}") from None
+            failed = working.exception()
+            if failed and not isinstance(failed, BrokenPipeError):  # that one is our own closing
+                raise SealedError(f"the key does not open it, or it is damaged: {failed}") from None
             raise
         working.result()
 
