@@ -247,6 +247,10 @@ shell: $(environment) ## a shell where the stages run
 bench: $(environment) .venv/lock.txt ## measure, as ratios from one run (docs/benchmarks.md has the method)
 	@.venv/bin/python -m scripts bench
 
+.PHONY: chaos
+chaos: $(environment) .venv/lock.txt ## load and faults: what becomes of the server's state (docs/reliability.md)
+	@$(with_engine) .venv/bin/python -m scripts chaos
+
 .PHONY: doctor
 doctor: ## what is here, what is missing, how to mend it
 	@docker/doctor.sh

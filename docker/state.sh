@@ -30,7 +30,7 @@ given() { # the archive to read
 }
 keep() { # the state, in $archive
   echo "▸ backup · $archive" >&2
-  mkdir -p "$(dirname "$archive")"
+  umask 077 && mkdir -p "$(dirname "$archive")"
   trap 'rm -f "$archive.part"' EXIT
   on "$COMPOSE_PROJECT_NAME" state backup >"$archive.part" || die backup "failed, see above" "is there room? make logs"
   mv "$archive.part" "$archive"
