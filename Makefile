@@ -149,10 +149,10 @@ build/test.json: build/test.inputs | $(environment)
 	@$(if $(filter docker,$(runner)),docker/stack.sh)
 
 # What a container may reach and write (docker/run.sh); sealed: no network, nothing but build/.
-build/lint.json build/test.json build/summary.txt: access = sealed
+build/lint.json build/test.json build/summary.txt sbom: access = sealed
 build/train.json build/evaluate.json build/register.json shell up promote rollback history registry reproduce: access = mlflow
 format: access = writable
-lock comment: access = outside
+lock comment audit: access = outside
 
 # Stages that follow one another share a process, which imports once what takes longer to import than to run.
 # So a stage's recipe is empty where its predecessor's has just run.
@@ -238,6 +238,14 @@ engine: ## give a bare Debian or Ubuntu a Docker engine with compose and buildx 
 lock: $(environment) ## bring docker/requirements.txt up to pyproject.toml
 	@$(RUN) docker/lock.sh
 	@mv build/requirements.txt docker/requirements.txt
+
+.PHONY: sbom
+sbom: $(environment) ## what the image holds, as CycloneDX: build/sbom.json
+	@$(RUN) python -m scripts sbom
+
+.PHONY: audit
+audit: $(environment) ## ask for known vulnerabilities of every package of the lock
+	@$(RUN) python -m scripts audit
 
 .PHONY: shell
 shell: $(environment) ## a shell where the stages run

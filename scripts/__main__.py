@@ -17,7 +17,7 @@ from scripts.pipeline.errors import Interrupted, PipelineError
 STAGES = tuple(
     """
     train evaluate register summary promote rollback history registry origin reproduce
-    lint test up verify comment parity bench chaos
+    lint test up verify comment parity sbom audit bench chaos
     """.split()
 )
 

@@ -63,11 +63,9 @@ def one(client: mlflow.MlflowClient, experiment: str, tag: str) -> dict[str, obj
     return told
 
 
-def work(number: int, runs: int, until: float, say: Callable[[str], None]) -> None:
+def work(experiment: str, number: int, runs: int, until: float, say: Callable[[str], None]) -> None:
     """Be one client."""
-    client = mlflow.MlflowClient()
-    experiment = client.get_experiment_by_name(EXPERIMENT).experiment_id
-    count = 0
+    client, count = mlflow.MlflowClient(), 0
     while count < runs or time.monotonic() < until:
         say(json.dumps(one(client, experiment, f"{os.getpid()} {until} {number} {count}")))
         count += 1
@@ -76,8 +74,8 @@ def work(number: int, runs: int, until: float, say: Callable[[str], None]) -> No
 def log(clients: int, runs: int, seconds: float) -> None:
     """Let `clients` processes log, forked so that all of them share what MLflow's import takes."""
     client = mlflow.MlflowClient()
-    if client.get_experiment_by_name(EXPERIMENT) is None:
-        client.create_experiment(EXPERIMENT)
+    found = client.get_experiment_by_name(EXPERIMENT)
+    experiment = found.experiment_id if found else client.create_experiment(EXPERIMENT)
     fork = multiprocessing.get_context("fork")
     lock = fork.Lock()
 
@@ -86,7 +84,7 @@ def log(clients: int, runs: int, seconds: float) -> None:
             print(line, flush=True)
 
     until = time.monotonic() + seconds
-    started = [fork.Process(target=work, args=(number, runs, until, say)) for number in range(clients)]
+    started = [fork.Process(target=work, args=(experiment, number, runs, until, say)) for number in range(clients)]
     for each in started:
         each.start()
     for each in started:

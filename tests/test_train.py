@@ -199,7 +199,9 @@ def test_a_receipt_is_whole_or_not_there(trained: Project) -> None:
     assert (trained.path / "build/train.json").stat().st_mode & 0o777 == 0o644
 
 
-@pytest.mark.parametrize(("status", "expected"), [(403, "403"), (401, "401"), (503, "no answer")])
+@pytest.mark.parametrize(
+    ("status", "expected"), [(403, "403"), (401, "401"), (503, "answered HTTP 503 again and again")]
+)
 def test_a_refusing_server_is_one_line(
     project: Project, error_line: Check, monkeypatch: pytest.MonkeyPatch, status: int, expected: str
 ) -> None:

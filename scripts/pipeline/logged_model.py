@@ -25,7 +25,9 @@ from scripts.pipeline.provenance import LOCK, pins
 from scripts.pipeline.tracking import Run, Tracking, missing, translated
 
 NAME = "model"  # within its run
-SAVED = "model.skops"  # within its folder
+SAVED, EXAMPLE = "model.skops", "input_example.json"  # within its folder
+PYTHON = {"env", "predict_fn", "python_version"}  # what its flavors may say besides
+SKLEARN = {"code", "extra_files", "sklearn_version"}
 REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "skops")
 
 
@@ -178,20 +180,30 @@ def _downloaded(model_id: str, trusted: Sequence[str]) -> Iterator[tuple[Path, l
                 fix = "train it again: make train FORCE=1"
                 raise UserError(f"model {model_id}", "its files are gone", fix) from None
         types = checked_types(folder / SAVED, trusted)
-        _checked_loader(folder, model_id)
+        _checked_loader(folder, model_id, trusted)
         yield folder, types
 
 
-def _checked_loader(folder: Path, model_id: str) -> None:
-    """Raise UserError unless MLflow, when others ask it for this model, reads the file that was looked at."""
+def _checked_loader(folder: Path, model_id: str, trusted: Sequence[str]) -> None:
+    """Raise UserError unless MLflow, asked for this model by others, reads the file that was looked at, and as skops.
+
+    What a flavor may say is listed: a file can be a skops archive and a pickle at once, and MLflow does as it is told.
+    """
+    again = "train it again: make train FORCE=1"
     try:
-        flavor = Model.load(folder).flavors["python_function"]
+        about = Model.load(folder)
+        python, sklearn = dict(about.flavors["python_function"]), dict(about.flavors["sklearn"])
+        vouched = set(sklearn.pop("skops_trusted_types", None) or ())
+        example = about.saved_input_example_info["artifact_path"]
     except Exception as error:  # a tampered file fails in any way
-        what = f"its MLmodel cannot be read: {first_line(error)}"
-        raise UserError(f"model {model_id}", what, "train it again: make train FORCE=1") from None
-    if (flavor.get("loader_module"), flavor.get("model_path")) != ("mlflow.sklearn", SAVED) or flavor.get("code"):
-        what = "its MLmodel would have MLflow load something else than " + SAVED
-        raise UserError(f"model {model_id}", what, "train it again: make train FORCE=1")
+        raise UserError(f"model {model_id}", f"its MLmodel cannot be read: {first_line(error)}", again) from None
+    told = [python.pop("loader_module", None), python.pop("model_path", None)]
+    told += [sklearn.pop("pickled_model", None), sklearn.pop("serialization_format", None), example]
+    known = set(python) <= PYTHON and set(sklearn) <= SKLEARN and set(about.flavors) == {"python_function", "sklearn"}
+    if told != ["mlflow.sklearn", SAVED, SAVED, "skops", EXAMPLE] or not known or sklearn.get("code"):
+        raise UserError(f"model {model_id}", f"its MLmodel would have MLflow load something else than {SAVED}", again)
+    if strange := sorted(vouched - set(trusted)):
+        raise UserError(f"model {model_id}", f"its MLmodel vouches for '{strange[0]}', as nobody here does", again)
 
 
 def _save(fitted: Pipeline, X: pd.DataFrame, folder: Path, about: Model, trusted: Sequence[str]) -> None:
