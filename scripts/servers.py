@@ -113,7 +113,7 @@ class Server:
             f"-eMLFLOW_TRACKING_URI={self.url}",
             f"-v{Path.cwd()}/scripts:/src/scripts:ro",
         )
-        return (*SEALED, *options, *where, os.environ["MODELMAKE_IMAGE"], "python")
+        return (f"--label={HERE}", *SEALED, *options, *where, os.environ["MODELMAKE_IMAGE"], "python")
 
     def check(self, load: Load) -> dict[str, list[str]]:
         """Ask the server for all that it acknowledged: what is missing, and what is there twice."""
@@ -170,6 +170,8 @@ def modelmake(project: str = HERE) -> Iterator[Server]:
         ours("compose.sh", "ensure", project=project)
         yield Server(f"{project}-mlflow-1", f"{project}_stages", "http://mlflow:5000")
     finally:
+        for client in docker("ps", "-aq", f"--filter=label={HERE}").split():  # of a run that was stopped
+            docker("rm", "--force", client, check=False)
         ours("compose.sh", "discard", project=project)
 
 
