@@ -17,8 +17,8 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -86,16 +86,16 @@ def referred(database: Path) -> set[Path]:
 
 
 @contextmanager
-def telling(done: list[int], total: int) -> Iterator[None]:
-    """Say every two seconds how many of `total` bytes are done; `done` is called for by its last element."""
-    told = time.monotonic()
+def telling(total: int) -> Iterator[Callable[[str], None]]:
+    """Give what is to be called with each of `total` files; it says every two seconds how many are done."""
+    count, told = 0, time.monotonic()
 
-    def tell(size: int) -> None:
-        nonlocal told
-        done.append(done[-1] + size)
+    def tell(name: str) -> None:
+        nonlocal count, told
+        count += 1
         if time.monotonic() - told > 2:
             told = time.monotonic()
-            print(f"  {done[-1] / 1e6:,.0f} of {total / 1e6:,.0f} MB", file=sys.stderr, flush=True)
+            print(f"  {count:,} of {total:,} files, {name}", file=sys.stderr, flush=True)
 
     yield tell
 
@@ -114,7 +114,7 @@ def backup(folder: Path, archive: BinaryIO) -> str:
         still = Path(scratch, DATABASE)
         schema.copy(folder / DATABASE, still)
         places = referred(still)
-        found = (path for path in sorted((folder / ARTIFACTS).rglob("*")) if path.is_file())
+        found = (p for p in sorted((folder / ARTIFACTS).rglob("*")) if p.is_file() and ".uploading." not in p.name)
         kept = [p for p in found if not places.isdisjoint(p.relative_to(folder / ARTIFACTS).parents)]
         files = {DATABASE: still} | {str(path.relative_to(folder)): path for path in kept}
         manifest = {
@@ -123,19 +123,19 @@ def backup(folder: Path, archive: BinaryIO) -> str:
             "facts": facts(still),
             "files": {},
         }
-        with telling([0], sum(path.stat().st_size for path in files.values())) as tell:
+        with telling(len(files)) as tell:
             for name, path in files.items():
-                with path.open("rb") as file:
+                with suppress(FileNotFoundError), path.open("rb") as file:  # a client may take it away meanwhile
                     info = tar.gettarinfo(arcname=name, fileobj=file)
                     hashed = Hashed(file, info.size)
                     tar.addfile(info, hashed)
-                manifest["files"][name] = hashed.digest.hexdigest()
-                tell(info.size)
+                    manifest["files"][name] = hashed.digest.hexdigest()
+                tell(name)
         text = json.dumps(manifest).encode()
         info = tarfile.TarInfo(MANIFEST)
         info.size = len(text)
         tar.addfile(info, io.BytesIO(text))
-    return f"{len(files)} files, {manifest['facts']['runs'].split()[0]} runs"
+    return f"{len(manifest['files'])} files, {manifest['facts']['runs'].split()[0]} runs"
 
 
 def unpack(archive: BinaryIO, target: Path) -> dict[str, dict[str, str]]:

@@ -39,6 +39,7 @@ class Checkout:
     def environment(self) -> dict[str, str]:
         """Return the environment of a make that runs in the image, without what an outer make left in it."""
         outer = ("MLFLOW_", "MODELMAKE_", "MAKE", "MFLAGS", "GITHUB_", "RUN", "FORCE", "ARGS", "COMPOSE_", "TRACKING")
+        outer += ("AUTH", "TLS", "KEY", "SCRATCH")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(outer)}
         kept |= {"IN_IMAGE": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONDONTWRITEBYTECODE": "1"}
         return kept | {"PATH": f"{Path(sys.executable).parent}:{kept['PATH']}"}

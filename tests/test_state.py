@@ -153,6 +153,26 @@ def test_a_backup_can_be_taken_while_a_client_writes(server: Server, monkeypatch
         assert server.runs == [first]
 
 
+def test_a_file_that_goes_while_it_is_kept_is_left_out(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As MLflow's half an upload does, whose other half has another name."""
+    first = server.run()
+    half = server.write(f"1/{first}/artifacts/.artifact.uploading.abc", b"x")
+    gone = server.write(f"1/{first}/artifacts/gone", b"x")
+    real = state.schema.copy
+
+    def copy(source: Path, target: Path) -> None:
+        real(source, target)
+        monkeypatch.setattr(state, "facts", lambda database: (gone.unlink(missing_ok=True), facts(database))[1])
+
+    facts = state.facts
+    monkeypatch.setattr(state.schema, "copy", copy)
+    archive = backup(server)
+    monkeypatch.undo()
+    restore(server, archive)
+    assert not half.exists()
+    assert set(server.files) == {f"artifacts/1/{first}/artifacts/a name with spaces"}
+
+
 @pytest.mark.parametrize(
     ("damage", "expected"),
     [
