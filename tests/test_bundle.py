@@ -1,6 +1,7 @@
 """The bundle: what a machine with an engine and no network makes of it."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -20,16 +21,33 @@ set -euo pipefail
 ip link set lo up
 short=$(mktemp -d) # a socket's path has 108 characters at most
 export DOCKER_HOST="unix://$short/engine.sock"
-dockerd --data-root "$PWD/data" --exec-root "$short" --pidfile "$short/pid" --host "$DOCKER_HOST" >log 2>&1 &
-trap 'kill %1; wait %1 || true; rm -rf "$short" data' EXIT
-for _ in $(seq 60); do docker version >/dev/null 2>&1 && break; sleep 0.5; done
-docker version >/dev/null 2>&1 || { tail log; exit 92; }
+here=$PWD
+start() {
+  dockerd --data-root "$here/data" --exec-root "$short" --pidfile "$short/pid" \\
+    --host "$DOCKER_HOST" >>"$here/log" 2>&1 &
+  engine=$!
+  for _ in $(seq 60); do docker version >/dev/null 2>&1 && break; sleep 0.5; done
+  docker version >/dev/null 2>&1 || { tail "$here/log"; exit 92; }
+}
+stop() {
+  kill "$engine"
+  wait "$engine" || true
+}
+start
+trap 'stop; rm -rf "$short" "$here/data"' EXIT
 [ -z "$(ip route show default)" ] || exit 90
 [ -z "$(docker images -q)" ] || exit 91
 sha256sum -c modelmake-bundle.run.sha256
 ./modelmake-bundle.run "a modelmake"
 cd "a modelmake"
 make all act RUNNER=docker
+stop
+start
+server=$(docker ps -q --filter name=mlflow-1)
+health() { docker inspect -f '{{.State.Health.Status}}' "$server"; }
+for _ in $(seq 120); do [ "$(health)" != healthy ] || break; sleep 0.5; done
+echo "after a restart of the engine: $(health)"
+make registry RUNNER=docker
 make distclean
 docker ps -aq
 """
@@ -46,7 +64,7 @@ def bundle(engine: "docker.DockerClient", tmp_path_factory: pytest.TempPathFacto
 
 
 def test_everything_works_without_a_network(bundle: Path, tmp_path: Path) -> None:
-    """Load it, `make all act`: every stage and the whole replay, with no route out of the machine."""
+    """Load it, `make all act`: every stage and the whole replay, with no route out; then a restart of the engine."""
     missing = [name for name in ("dockerd", "ip", "unshare") if not shutil.which(name)]
     if os.getuid() or missing:
         pytest.skip("needs root, to cut the network" if os.getuid() else f"needs {missing[0]}, to cut the network")
@@ -59,6 +77,9 @@ def test_everything_works_without_a_network(bundle: Path, tmp_path: Path) -> Non
     assert "modelmake-bundle.run: OK" in done.stdout
     assert "registered  version 1 of" in done.stdout
     assert done.stdout.count("🏁  Job succeeded") == 3
+    _, after = done.stdout.split("after a restart of the engine: ")
+    assert after.startswith("healthy")
+    assert re.search(r"^1 +@staging +pass ", after, re.M), after
 
 
 def test_three_commands_do_the_same(bundle: Path, tmp_path: Path) -> None:

@@ -232,6 +232,42 @@ def test_a_signal_to_make_kills_the_run(slow: Stack, engine: docker.DockerClient
     assert not (slow.path / "build/train.json").exists()
 
 
+@pytest.mark.long
+def test_what_a_killed_container_left_running_is_failed_by_the_next(slow: Stack, engine: docker.DockerClient) -> None:
+    """SIGKILL leaves it RUNNING; one that is alive in another container stays as it is."""
+
+    def training() -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            ["make", "train"], cwd=slow.path, env=slow.environment(), stdout=subprocess.PIPE, text=True
+        )
+
+    def until(process: subprocess.Popen[str], text: str) -> str:
+        return next(line for line in process.stdout if text in line)
+
+    started = [training()]
+    until(started[0], "fitting now")
+    mine = {each.name for each in engine.containers.list(filters={"name": "modelmake-run-"})}
+    started.append(training())
+    killed = until(started[1], "run ").split()[1]
+    until(started[1], "fitting now")
+    [other] = {each.name for each in engine.containers.list(filters={"name": "modelmake-run-"})} - mine
+    engine.containers.get(other).kill("SIGKILL")
+    assert started[1].wait(timeout=60) != 0
+    client = mlflow.MlflowClient(slow.url)
+    assert client.get_run(killed).info.status == "RUNNING"
+    started.append(training())
+    assert killed in until(started[2], "was left RUNNING by a process that is gone")
+    found = client.get_run(killed)
+    assert (found.info.status, other in found.data.tags["modelmake.failed"]) == ("FAILED", True)
+    statuses = [run.info.status for run in client.search_runs([found.info.experiment_id])]
+    assert sorted(set(statuses)) in (["FAILED", "RUNNING"], ["FAILED", "KILLED", "RUNNING"])
+    for each in engine.containers.list(filters={"name": "modelmake-run-"}):
+        each.kill("SIGKILL")
+    for process in started:
+        process.wait(timeout=60)
+        process.stdout.close()
+
+
 def test_the_image_holds_no_secret_and_no_root(stack: Stack, engine: docker.DockerClient) -> None:
     """Its user is not root, its size is under 900 MB, and neither history nor environment tells of CA or proxy."""
     image = engine.images.get(engine.containers.get(f"{stack.project}-mlflow-1").attrs["Config"]["Image"])
