@@ -17,15 +17,18 @@ doors() { # what is in front of the server
   if [ -f .mlflow/password ]; then MODELMAKE_DOORS+=" auth" COMPOSE_FILE+=":docker/auth.yaml"; fi
   if [ -f .mlflow/tls.key ]; then MODELMAKE_DOORS+=" tls" COMPOSE_FILE+=":docker/tls.yaml" container=$proxy published=5443 scheme=https; fi
 }
+running() { # this image, with these doors
+  [ "$(docker inspect -f '{{.State.Running}} {{.Config.Image}}{{index .Config.Labels "modelmake.doors"}}' "$server" 2>/dev/null)" = \
+    "true $MODELMAKE_IMAGE$MODELMAKE_DOORS" ]
+}
 ready() {
-  [ "$(docker inspect -f '{{.State.Health.Status}} {{.Config.Image}}{{index .Config.Labels "modelmake.doors"}}' "$server" 2>/dev/null)" = \
-    "healthy $MODELMAKE_IMAGE$MODELMAKE_DOORS" ] && [ "$MLFLOW_PORT" = "$port" ] &&
+  running && [ "$(docker inspect -f '{{.State.Health.Status}}' "$server")" = healthy ] && [ "$MLFLOW_PORT" = "$port" ] &&
     [ "$(docker inspect -f '{{.State.Running}}' "$container" 2>/dev/null)" = true ]
 }
 up() {
   docker compose version >/dev/null 2>&1 || die docker "no compose plugin" "install docker-compose-plugin, or: make engine"
   ready && return
-  docker/state.sh settle
+  running || docker/state.sh settle # a busy server is not stopped for that
   echo "▸ up · starting MLflow on $scheme://localhost${MLFLOW_PORT/#/:}" | sed 's/:0$/, on any free port/' >&2
   if ! said=$(docker compose up --detach --remove-orphans --wait --wait-timeout 180 --quiet-pull 2>&1); then
     case $said in

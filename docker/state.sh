@@ -9,7 +9,6 @@ die() { echo "error: $1: $2 ($3)" >&2; exit 2; }
 [ "$verb" = settle ] || docker/image.sh build
 image=$(docker/image.sh name)
 export BACKUP_KEY=""
-
 on() { # a module of scripts/, where this project's volume is, and nothing else
   docker run --rm --interactive --network none --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges \
     -e BACKUP_KEY -e FORCE -v "$1_mlflow:/mlflow" -v "$PWD/scripts:/src/scripts:ro" "$image" python -m "scripts.$2" "${@:3}" /mlflow
@@ -54,7 +53,8 @@ case $verb in
     given
     export SCRATCH=1 MLFLOW_PORT=0 MLFLOW_WORKERS=1 COMPOSE_PROJECT_NAME="$COMPOSE_PROJECT_NAME-verify"
     trap 'docker/compose.sh discard; rm -f build/verify.json' EXIT
-    mkdir -p build && on "$COMPOSE_PROJECT_NAME" state restore <"$archive" >build/verify.json || die "$archive" "is no backup to rely on; why stands above" "make backup"
+    mkdir -p build
+    on "$COMPOSE_PROJECT_NAME" state restore <"$archive" >build/verify.json || die "$archive" "is no backup to rely on; why stands above" "make backup"
     env -u MLFLOW_TRACKING_URI docker/run.sh mlflow python -m scripts verify
     ;;
   gc)
@@ -63,13 +63,13 @@ case $verb in
     ;;
   settle)
     docker volume inspect "${COMPOSE_PROJECT_NAME}_mlflow" >/dev/null 2>&1 || exit 0
+    docker/compose.sh stop
     case $(on "$COMPOSE_PROJECT_NAME" state settle) in
       current) ;;
       newer) die "the server's database" "was made by a newer MLflow than this image holds, and is left as it is" "take the newer modelmake again, or make restore" ;;
       older)
         archive=backups/before-upgrade-$(date -u +%Y%m%d-%H%M%S).tar.gz
         echo "▸ up · the server's tables are of an older MLflow: backup, then mlflow db upgrade" >&2
-        docker/compose.sh stop
         keep
         on "$COMPOSE_PROJECT_NAME" state upgrade || die "mlflow db upgrade" "failed, the database is as it was; why stands above" "take the older modelmake again; $archive holds the state too"
         ;;
