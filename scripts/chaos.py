@@ -28,9 +28,8 @@ class Row:
     kept: bool
 
 
-def lost(server: Server, load: Load, expected: int) -> int:
+def lost(load: Load, found: dict[str, list[str]], expected: int) -> int:
     """Return how many of `expected` runs did not come to their end, or are not there as acknowledged."""
-    found = server.check(load)
     ended = {each["run"] for each in load.told if "ended" in each}
     return expected - len(ended - {each.split(":")[0] for each in found["missing"]})
 
@@ -45,9 +44,9 @@ def beside(server: Server, few: int, many: int, runs: int) -> list[Row]:
         mine, other = (turns[0].rate + turns[3].rate) / 2, (turns[1].rate + turns[2].rate) / 2
         each = 2  # with ten it takes a quarter of an hour: its clients wait for one another's connections
         crowd = Load(theirs, many, runs=each)
+        memory = theirs.watch(crowd)
         crowd.end()
-        gone = lost(theirs, crowd, many * each)
-        memory = theirs.memory
+        gone = lost(crowd, theirs.check(crowd), many * each)
     said = f"{mine:.1f} runs/s, MLflow's default {other:.1f} ({mine / other:.2f})"
     slow = f"{gone} of {many * each} runs lost, {crowd.speed}, {memory:.0f} MB"
     return [
@@ -69,9 +68,11 @@ def load() -> list[Row]:
         with tempfile.TemporaryDirectory() as scratch:
             archive = f"{scratch}/during.tar.gz"
             ours("state.sh", "backup", archive, project=HERE)
+            memory = server.watch(crowd)
             crowd.end()
             verdict = ours("state.sh", "verify-backup", archive, project=HERE)
-        found, gone = server.check(crowd), lost(server, crowd, many * runs)
+        found = server.check(crowd)
+        gone = lost(crowd, found, many * runs)
         whole = not (gone or found["missing"] or found["twice"] or crowd.errors)
         said = (
             f"{gone} of {many * runs} runs lost, {len(found['twice'])} twice, {len(crowd.errors)} errors, {crowd.speed}"
@@ -79,7 +80,7 @@ def load() -> list[Row]:
         limit = int(docker("inspect", "-f", "{{.HostConfig.Memory}}", server.container)) / 1e6
         rows += [
             Row(f"{many} clients, ours", said, whole),
-            Row("memory through it all", f"{server.memory:.0f} MB of {limit:.0f}", server.memory < limit),
+            Row("memory of that server", f"at most {memory:.0f} MB of {limit:.0f}", 0 < memory < limit),
             Row("backup taken meanwhile", verdict, verdict.startswith("verified")),
         ]
     return rows

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import mlflow
@@ -102,12 +103,10 @@ def check(told: Iterable[dict[str, object]]) -> dict[str, object]:
         there |= {run.info.run_id: run for run in page}
         tags.update(run.data.tags.get("chaos", "") for run in page)
         token = page.token or ""
-    missing = [
-        f"{each['run']}: {step}"
-        for each in told
-        for step in STEPS
-        if step in each and not _has(client, there, each, step)
-    ]
+    acknowledged = [(each, step) for each in told for step in STEPS if step in each]
+    with ThreadPoolExecutor(8) as pool:
+        shown = pool.map(lambda pair: _has(client, there, *pair), acknowledged)
+        missing = [f"{each['run']}: {step}" for (each, step), ok in zip(acknowledged, shown, strict=True) if not ok]
     twice = [
         tag for tag, count in tags.items() if count > 1 and tag in {each["tag"] for each in told if not each["error"]}
     ]

@@ -156,11 +156,14 @@ class Server:
             time.sleep(0.2)
         return time.monotonic() - started
 
-    @property
-    def memory(self) -> float:
-        """The most memory that it ever held, in MB; its limit is compose.yaml's."""
-        files = "/sys/fs/cgroup/memory.peak /sys/fs/cgroup/memory/memory.max_usage_in_bytes"
-        return int(docker("exec", self.container, "bash", "-c", f"cat {files} 2>/dev/null | head -1")) / 1e6
+    def watch(self, load: Load) -> float:
+        """Return the most memory that its processes held until the clients ended, in MB; files that are cached aside."""
+        most, stat = 0, "cat /sys/fs/cgroup/memory.stat 2>/dev/null || cat /sys/fs/cgroup/memory/memory.stat"
+        while load.reader.is_alive():
+            found = docker("exec", self.container, "bash", "-c", stat, check=False)
+            most = max([most, *map(int, re.findall(r"^(?:anon|total_rss) (\d+)$", found, re.M))])
+            time.sleep(1)
+        return most / 1e6
 
 
 @contextmanager
