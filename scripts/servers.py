@@ -157,7 +157,7 @@ class Server:
         return time.monotonic() - started
 
     def watch(self, load: Load) -> float:
-        """Return the most memory that its processes held until the clients ended, in MB; files that are cached aside."""
+        """Return the most memory that its processes held until the clients ended, in MB, without cached files."""
         most, stat = 0, "cat /sys/fs/cgroup/memory.stat 2>/dev/null || cat /sys/fs/cgroup/memory/memory.stat"
         while load.reader.is_alive():
             found = docker("exec", self.container, "bash", "-c", stat, check=False)
