@@ -16,7 +16,7 @@ case ${AUTH:-} in
       echo "▸ up · making a password for the user admin" >&2
       (LC_ALL=C tr -dc 'A-Za-z0-9' </dev/urandom 2>/dev/null || true) | head -c 32 >.mlflow/password.part
       inside -v "${COMPOSE_PROJECT_NAME}_mlflow:/mlflow" -v "$PWD/scripts:/src/scripts:ro" "$MODELMAKE_IMAGE" \
-        python -m scripts.login /mlflow <.mlflow/password.part || die login "failed, see above" "make up AUTH=1"
+        python -W ignore -m scripts.login /mlflow <.mlflow/password.part || die login "failed, see above" "make up AUTH=1"
       mv .mlflow/password.part .mlflow/password
       [ -n "${GITHUB_ACTIONS:-}" ] || echo "password of admin, shown this once: $(cat .mlflow/password)" >&2
       echo "it stays in .mlflow/password; make train and the like take it from there" >&2
@@ -30,9 +30,9 @@ case ${TLS:-} in
     for each in crt key; do [ -f ".mlflow/tls.$each" ] || [ ! -f ".mlflow/tls.$each.off" ] || mv ".mlflow/tls.$each.off" ".mlflow/tls.$each"; done
     if [ ! -f .mlflow/tls.key ]; then
       [ ! -f .mlflow/tls.crt ] || die .mlflow/tls.crt "has no tls.key beside it" "put both there, or neither"
-      inside --user "$(id -u):$(id -g)" -v "$PWD/.mlflow:/made" "$MODELMAKE_IMAGE" openssl req -x509 -quiet -nodes -days 825 -newkey ec \
+      said=$(inside --user "$(id -u):$(id -g)" -v "$PWD/.mlflow:/made" "$MODELMAKE_IMAGE" openssl req -x509 -quiet -nodes -days 825 -newkey ec \
         -pkeyopt ec_paramgen_curve:P-256 -subj /CN=localhost -addext "subjectAltName=DNS:localhost,DNS:mlflow,IP:127.0.0.1" \
-        -keyout /made/tls.key -out /made/tls.crt
+        -keyout /made/tls.key -out /made/tls.crt 2>&1) || die tls "no certificate: $(tail -1 <<<"$said")" "put tls.crt and tls.key into .mlflow/"
       echo "▸ up · a certificate of its own: clients trust it by MLFLOW_TRACKING_SERVER_CERT_PATH=$PWD/.mlflow/tls.crt" >&2
     fi
     ;;
