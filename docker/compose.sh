@@ -28,7 +28,7 @@ ready() {
 up() {
   docker compose version >/dev/null 2>&1 || die docker "no compose plugin" "install docker-compose-plugin, or: make engine"
   ready && return
-  running || docker/state.sh settle # a busy server is not stopped for that
+  running || docker/state.sh settle || exit # a busy server is not stopped for that
   echo "▸ up · starting MLflow on $scheme://localhost${MLFLOW_PORT/#/:}" | sed 's/:0$/, on any free port/' >&2
   if ! said=$(docker compose up --detach --remove-orphans --wait --wait-timeout 180 --quiet-pull 2>&1); then
     case $said in

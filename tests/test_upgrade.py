@@ -22,7 +22,7 @@ pathlib.Path("/mlflow/mlflow.db").unlink()
 Base.metadata.create_all(sqlalchemy.create_engine("sqlite:////mlflow/mlflow.db"))
 command.upgrade(_get_alembic_config("sqlite:////mlflow/mlflow.db"), "3500859a5d39")
 with sqlite3.connect("/mlflow/mlflow.db") as rows:
-    rows.execute("INSERT INTO experiments (experiment_id, name, lifecycle_stage) VALUES (7, 'old', 'active')")
+    rows.execute("INSERT INTO experiments VALUES (7, 'old', 'mlflow-artifacts:/7', 'active', 0, 0)")
 """
 NUMBERED = """
 import sqlite3, sys
