@@ -36,6 +36,13 @@ FACTS = {
     "WHERE current_stage != 'Deleted_Internal'",
     "aliases": "SELECT name, alias, version FROM registered_model_aliases",
 }
+PLACES = (
+    "SELECT artifact_uri FROM runs",
+    "SELECT artifact_location FROM logged_models",
+    "SELECT value FROM trace_tags WHERE key = 'mlflow.artifactLocation'",
+    "SELECT source FROM model_versions WHERE current_stage != 'Deleted_Internal'",
+    "SELECT storage_location FROM model_versions WHERE current_stage != 'Deleted_Internal'",
+)
 
 
 class Hashed(io.RawIOBase):
@@ -66,22 +73,26 @@ def fact(rows: Iterable[tuple[object, ...]]) -> str:
     return f"{len(lines)} {hashlib.sha256(chr(10).join(lines).encode()).hexdigest()}"
 
 
+def rows(connection: sqlite3.Connection, query: str) -> list[tuple[object, ...]]:
+    """Return what a query finds; nothing where the tables are of an MLflow that had no such thing yet."""
+    try:
+        return connection.execute(query).fetchall()
+    except sqlite3.OperationalError as error:
+        if "no such" in str(error):
+            return []
+        raise
+
+
 def facts(database: Path) -> dict[str, str]:
     """Return what a server on this database has to show, by REST too."""
     with closing(sqlite3.connect(database)) as connection:
-        return {name: fact(connection.execute(query)) for name, query in FACTS.items()}
+        return {name: fact(rows(connection, query)) for name, query in FACTS.items()}
 
 
 def referred(database: Path) -> set[Path]:
     """Return the folders under artifacts/ that the database refers to: of runs, models, traces and versions."""
-    places = (
-        "SELECT artifact_uri FROM runs UNION SELECT artifact_location FROM logged_models "
-        "UNION SELECT value FROM trace_tags WHERE key = 'mlflow.artifactLocation' "
-        "UNION SELECT source FROM model_versions WHERE current_stage != 'Deleted_Internal' "
-        "UNION SELECT storage_location FROM model_versions WHERE current_stage != 'Deleted_Internal'"
-    )
     with closing(sqlite3.connect(database)) as connection:
-        found = [place for (place,) in connection.execute(places) if place and place.startswith(PROXIED)]
+        found = [place for query in PLACES for (place,) in rows(connection, query) if (place or "").startswith(PROXIED)]
     return {Path(place.removeprefix(PROXIED).lstrip("/")) for place in found}
 
 

@@ -284,6 +284,11 @@ def test_an_older_schema_is_upgraded_on_a_copy(tmp_path: Path) -> None:
     with closing(sqlite3.connect(database)) as rows, rows:
         rows.execute("INSERT INTO experiments (experiment_id, name, lifecycle_stage) VALUES (7, 'old', 'active')")
     assert state.settle(tmp_path) == "older"
+    archive = io.BytesIO()
+    state.backup(tmp_path, archive)
+    schema.upgrade(database)
+    state.restore(tmp_path, io.BytesIO(archive.getvalue()))
+    assert state.settle(tmp_path) == "older"
     schema.upgrade(database)
     assert state.settle(tmp_path) == "current"
     assert Store(f"sqlite:///{database}", ROOT_URI).get_experiment("7").name == "old"
