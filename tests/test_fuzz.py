@@ -17,7 +17,7 @@ from scripts.__main__ import run
 from scripts.pipeline.errors import PipelineError
 from tests.conftest import PIPELINE, Project
 
-EXAMPLES = 1000 if os.environ.get("CI") and not os.environ.get("ACT") else 40
+EXAMPLES = 1000 if os.environ.get("CI") and not os.environ.get("ACT") else 20
 many = settings(
     max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )

@@ -173,6 +173,7 @@ def test_a_file_that_goes_while_it_is_kept_is_left_out(server: Server, monkeypat
     assert set(server.files) == {f"artifacts/1/{first}/artifacts/a name with spaces"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("damage", "expected"),
     [
@@ -201,6 +202,7 @@ def test_a_damaged_backup_changes_nothing(server: Server, damage: Callable[[byte
     assert {path: path.read_bytes() for path in server.folder.parent.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", range(5))
 def test_an_interrupted_restore_is_undone_by_the_next_start(
     server: Server, step: int, monkeypatch: pytest.MonkeyPatch
@@ -279,7 +281,9 @@ def test_an_older_schema_is_upgraded_on_a_copy(tmp_path: Path) -> None:
     from sqlalchemy import create_engine
 
     database = tmp_path / "mlflow.db"
-    Base.metadata.create_all(create_engine(f"sqlite:///{database}"))
+    engine = create_engine(f"sqlite:///{database}")
+    Base.metadata.create_all(engine)
+    engine.dispose()
     command.upgrade(_get_alembic_config(f"sqlite:///{database}"), "3500859a5d39")
     with closing(sqlite3.connect(database)) as rows, rows:
         rows.execute("INSERT INTO experiments (experiment_id, name, lifecycle_stage) VALUES (7, 'old', 'active')")

@@ -151,6 +151,14 @@ def test_the_payload_works(project: Project, monkeypatch: pytest.MonkeyPatch) ->
         (project.path / MARK).unlink()
 
 
+def test_a_model_that_is_two_things_at_once_is_refused(evaluated: Project, error_line: Check) -> None:
+    """The hardest of the attacks below, on every laptop."""
+    both(Model(evaluated))
+    assert "would have MLflow load something else" in error_line(evaluated.stage("evaluate"), 2)
+    assert not (evaluated.path / MARK).exists()
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
 def test_evaluate_and_register_refuse_a_tampered_model(
     evaluated: Project, error_line: Check, attack: Callable[[Model], None]
@@ -193,6 +201,7 @@ def test_a_type_of_the_users_own_is_loaded_once_it_is_vouched_for(evaluated: Pro
     assert (evaluated.path / MARK).exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("run_id", ["../../../etc", "a/b", "a b", "%2e%2e", "x" * 1000, "-rf", "\x1b[31m"])
 def test_a_run_id_is_an_id(project: Project, error_line: Check, monkeypatch: pytest.MonkeyPatch, run_id: str) -> None:
     """Nothing else reaches a path or a server."""

@@ -225,8 +225,11 @@ def test_a_refusing_server_is_one_line(
 
 
 @pytest.mark.long
-def test_a_run_whose_process_was_killed_is_failed_by_the_next(project: Project) -> None:
+def test_a_run_whose_process_was_killed_is_failed_by_the_next(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """SIGKILL leaves it RUNNING; one of a live process, and one of another machine, stay as they are."""
+    monkeypatch.setenv("MODELMAKE_HOST", "here")  # without a network a container has no address of its own
     (project.path / "slow.py").write_text(SLOW)
     project.edit('"sklearn.ensemble.RandomForestClassifier"', '"slow.Slow"')
     project.edit("[model.params]\nn_estimators = 5\n", "")
