@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 export MODELMAKE_IMAGE=${MODELMAKE_IMAGE:-$(docker/image.sh name)} MODELMAKE_DOORS="" COMPOSE_FILE=compose.yaml
 die() { echo "error: $1: $2 ($3)" >&2; exit 2; }
 server="$COMPOSE_PROJECT_NAME-mlflow-1" proxy="$COMPOSE_PROJECT_NAME-tls-1"
-port=$(docker inspect -f '{{range .HostConfig.PortBindings}}{{(index . 0).HostPort}}{{end}}' "$server" "$proxy" 2>/dev/null | grep . || true)
+port=$(docker inspect -f '{{range .HostConfig.PortBindings}}{{(index . 0).HostPort}}{{end}}' "$server" "$proxy" 2>/dev/null | grep -m1 . || true)
 export MLFLOW_PORT=${MLFLOW_PORT:-${port:-5000}}
 MODELMAKE_USER="$(id -u):$(id -g)" && export MODELMAKE_USER
 

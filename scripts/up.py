@@ -2,6 +2,7 @@
 
 import os
 import re
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -21,7 +22,9 @@ def refusal(address: str) -> str:
 
     """
     try:
-        urllib.request.urlopen(f"{address}/version", timeout=10).close()  # noqa: S310  # main has seen to http
+        trusted = ssl.create_default_context(cafile=os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or None)
+        page = f"{address}/version"  # main has seen to http
+        urllib.request.urlopen(page, timeout=10, context=trusted).close()  # noqa: S310
     except urllib.error.HTTPError as error:
         if error.code == 403:
             raise TrackingError(

@@ -45,6 +45,9 @@ def translated(what: str) -> Iterator[None]:
         if found := re.search(r"too many (5\d\d) error responses", text):
             what = f"answered HTTP {found[1]} again and again, asked to {what}"
             raise TrackingError(uri(), what, "make logs says why; is there room on its disk?") from None
+        if "CERTIFICATE_VERIFY_FAILED" in text:
+            fix = "MLFLOW_TRACKING_SERVER_CERT_PATH names the file with it, or with its CA"
+            raise TrackingError(uri(), "shows a certificate that is not known here", fix) from None
         if "Connection refused" in text or "Max retries exceeded" in text or "timed out" in text:
             reason = "no answer: connection refused" if "refused" in text else "no answer"
             fix = "is it up? `make up` starts one here; MLFLOW_TRACKING_URI names another"
