@@ -19,6 +19,7 @@ down() {
   rm -f .mlflow/server.pid .mlflow/server.url
 }
 up() {
+  [ "${AUTH:-0}${TLS:-0}" = 00 ] || die "AUTH, TLS" "are for the server in a container" "start Docker, or: make engine"
   if running && answers "$(cat .mlflow/server.url)"; then
     [ -z "${MLFLOW_PORT:-}" ] || [ "$(cat .mlflow/server.url)" = "$url" ] || { down && up; return; }
     cat .mlflow/server.url && return

@@ -1,5 +1,7 @@
 """up: wait for a server that somebody else starts."""
 
+import os
+import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -8,7 +10,7 @@ import pytest
 
 from scripts import up
 from tests.checkout import free_port
-from tests.conftest import Outcome, Project
+from tests.conftest import ROOT, Outcome, Project
 
 
 def serve(port: int, status: int, after: float = 0) -> None:
@@ -66,3 +68,11 @@ def test_patience_ends(project: Project, port: int, monkeypatch: pytest.MonkeyPa
 def test_an_embedded_store_needs_no_server(project: Project) -> None:
     """It says that there is nothing to start."""
     assert project.stage("up").out.startswith("nothing to start: sqlite:///")
+
+
+def test_the_embedded_server_has_no_login_and_says_so() -> None:
+    """Asked for one, it does not start open instead."""
+    words = [str(ROOT / "docker/embedded.sh"), "up"]
+    done = subprocess.run(words, env=os.environ | {"AUTH": "1"}, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: AUTH, TLS: are for the server in a container")
