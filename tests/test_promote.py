@@ -181,6 +181,17 @@ def test_the_loser_is_told_and_a_dead_ones_lock_can_be_taken(
 
 
 @pytest.mark.long
+def test_a_lock_that_was_taken_over_is_not_given_back(versions: Project) -> None:
+    """Who comes back late from the dead leaves the lock to the one that has it now."""
+    tracking = Tracking()
+    with lock.held(tracking, f"{NAME}.promotion", "promoted"):
+        with lock.held(tracking, f"{NAME}.promotion", "promoted", force=True):
+            pass
+        tracking.client.create_registered_model(f"{NAME}.promotion", description="ada")
+    assert tracking.client.get_registered_model(f"{NAME}.promotion").description == "ada"
+
+
+@pytest.mark.long
 def test_the_lock_of_a_process_that_is_surely_gone_holds_nobody(versions: Project) -> None:
     """It was killed on this machine: the next one takes over, and need not be told to."""
     with subprocess.Popen(["true"]) as ended:

@@ -1,7 +1,7 @@
 """A lock on the server, which MLflow does not have: of all who ask for it, one holds it."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from mlflow.exceptions import MlflowException
@@ -40,8 +40,8 @@ def held(tracking: Tracking, name: str, doing: str, *, patience: float = 0, forc
         Another one holds it, and is not surely gone.
 
     """
-    started, told = time.monotonic(), False
-    while (holder := _take(tracking, name, force=force)) is not None:
+    started, told, mine = time.monotonic(), False, provenance.process()
+    while (holder := _take(tracking, name, mine, force=force)) is not None:
         waited = time.monotonic() - started
         if not patience:
             raise Busy(
@@ -58,11 +58,11 @@ def held(tracking: Tracking, name: str, doing: str, *, patience: float = 0, forc
         yield
     finally:
         with translated(f"unlock {name}"):
-            _drop(tracking, name)
+            _drop(tracking, name, mine)
 
 
-def _take(tracking: Tracking, name: str, *, force: bool) -> str | None:
-    """Take the lock and return None, or return who holds it."""
+def _take(tracking: Tracking, name: str, mine: Mapping[str, str], *, force: bool) -> str | None:
+    """Take the lock with the tags `mine` and return None, or return who holds it."""
     client = tracking.client
     with translated(f"lock {name}"):
         for _ in range(2):
@@ -70,7 +70,7 @@ def _take(tracking: Tracking, name: str, *, force: bool) -> str | None:
                 _drop(tracking, name)
             holder = f"{provenance.user()} since {time.strftime('%H:%M:%S %Z')}"
             try:
-                client.create_registered_model(name, tags=provenance.process(), description=holder)
+                client.create_registered_model(name, tags=mine, description=holder)
             except MlflowException as error:
                 # MLflow looks for the one that was in its way, and may find it gone by then.
                 if error.error_code != "RESOURCE_ALREADY_EXISTS" and not missing(error):
@@ -86,9 +86,11 @@ def _take(tracking: Tracking, name: str, *, force: bool) -> str | None:
     return by
 
 
-def _drop(tracking: Tracking, name: str) -> None:
+def _drop(tracking: Tracking, name: str, mine: Mapping[str, str] | None = None) -> None:
+    """Give the lock back, whoever holds it or, with `mine`, unless somebody has taken it over by now."""
     try:
-        tracking.client.delete_registered_model(name)
-    except MlflowException as error:  # somebody took it by force
+        if mine is None or tracking.client.get_registered_model(name).tags == mine:
+            tracking.client.delete_registered_model(name)
+    except MlflowException as error:
         if not missing(error):
             raise
