@@ -50,7 +50,8 @@ case $access in
     [ ! -f "$ca" ] || options+=(-v "$ca:/etc/ssl/certs/ca-certificates.crt:ro" -e SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt)
     ;;
   mlflow)
-    case ${MLFLOW_TRACKING_URI:-} in
+    address=${MLFLOW_TRACKING_URI:-}
+    case ${address/\/\/*@/\/\/} in # without credentials that stand in it
       "")
         url=$("$root/docker/compose.sh" ensure)
         options+=(--network "${COMPOSE_PROJECT_NAME}_stages" -e MLFLOW_TRACKING_URI=http://mlflow:5000 -e MODELMAKE_UI="$url")
@@ -64,7 +65,7 @@ case $access in
       http://localhost* | http://127.0.0.1* | https://localhost* | https://127.0.0.1*) options+=(--network host) ;;
       http*) ;;
       *)
-        echo "error: MLFLOW_TRACKING_URI: '$MLFLOW_TRACKING_URI' is no address that a container can reach (http://…, or RUNNER=host)" >&2
+        echo "error: MLFLOW_TRACKING_URI: '${address/\/\/*@/\/\/}' is no address that a container can reach (http://…, or RUNNER=host)" >&2
         exit 2
         ;;
     esac
