@@ -25,9 +25,12 @@ label="modelmake.act=$COMPOSE_PROJECT_NAME"
 toolcache=$(docker volume ls -q --filter name=^act-toolcache$)
 
 # shellcheck disable=SC2329  # called by the trap
+discard() { [ "$ACT_TRACKING" = local ] || "$server_of/docker/compose.sh" discard; }
+# shellcheck disable=SC2329
 sweep() {
   local left volumes
-  [ -z "${server:-}" ] || ! kill "$server" 2>/dev/null || wait "$server" || true
+  # Without its container a start that still waits for a healthy server ends at once.
+  [ -z "${server:-}" ] || ! kill "$server" 2>/dev/null || { discard; wait "$server" || true; }
   left=$(docker ps -aq --filter "label=$label")
   if [ -n "$left" ]; then
     # shellcheck disable=SC2086  # ids
@@ -36,7 +39,7 @@ sweep() {
     docker rm -f $left >/dev/null && docker volume rm ${volumes//act-toolcache/} >/dev/null 2>&1 || true
   fi
   [ -n "$toolcache" ] || docker volume rm act-toolcache >/dev/null 2>&1 || true
-  [ "$ACT_TRACKING" = local ] || "$server_of/docker/compose.sh" discard
+  discard
 }
 trap sweep EXIT
 # act names its containers after the workflow, so an engine can hold one replay at a time.

@@ -3,6 +3,7 @@
 # prepare makes its networks alone, discard removes a scratch server at once. MLFLOW_PORT=0 is any free port; SCRATCH
 # servers have no login. Needs docker with compose, and from the Makefile COMPOSE_PROJECT_NAME.
 set -euo pipefail
+trap 'exit 143' TERM # between two commands: what the engine was asked for is done before this has ended
 cd "$(dirname "$0")/.."
 export MODELMAKE_IMAGE=${MODELMAKE_IMAGE:-$(docker/image.sh name)} MODELMAKE_DOORS="" COMPOSE_FILE=compose.yaml
 die() { echo "error: $1: $2 ($3)" >&2; exit 2; }

@@ -103,8 +103,9 @@ def test_a_broken_commit_fails_where_it_would_on_github(
 
 
 @pytest.mark.long
-def test_a_workflow_that_cannot_be_read_runs_no_job(repository: Repository) -> None:
-    """As on GitHub; act names the line, and lint finds it too."""
+def test_a_workflow_that_cannot_be_read_runs_no_job(repository: Repository, engine: "docker.DockerClient") -> None:
+    """As on GitHub; act names the line, lint finds it too, and of the server that was just starting nothing is left."""
+    before = left(engine)
     repository.edit(".github/workflows/mlops-pipeline.yml", "  train:\n    needs: ci", "  train:\n    needz: ci")
     repository.commit("Break it")
     done = repository.act()
@@ -112,6 +113,7 @@ def test_a_workflow_that_cannot_be_read_runs_no_job(repository: Repository) -> N
     assert jobs(done) == {}
     assert "needz" in done.stdout
     assert "the workflow did not run to its end" in done.stderr
+    assert left(engine) == before
     lint = repository.make("lint")
     assert lint.returncode != 0
     assert "fail workflow schema" in lint.stdout
