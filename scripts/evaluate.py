@@ -119,6 +119,21 @@ def measure(subject: Subject) -> list[gate.Measured]:
     return found
 
 
+def other_classes(model: metrics.Predictions, champion: metrics.Predictions, metric: str) -> str:
+    """Return why a champion's classes can't be asked beside the model's, or "".
+
+    One that does not know a class is wrong about its rows, which is an answer. One that knows none of them, as after
+    a change of labels, has not been asked the same thing, nor has the ROC AUC of other classes the same meaning.
+    """
+    if model.classes is None:
+        return ""
+    ours, theirs = model.classes.tolist(), champion.classes.tolist()
+    if set(ours) & set(theirs) and (metric != "roc_auc_ovr" or set(ours) == set(theirs)):
+        return ""
+    known, asked = (", ".join(map(repr, each[:3])) + ", …" * (len(each) > 3) for each in (theirs, ours))
+    return f"its classes are {known}, the model's {asked}"
+
+
 def challenge(tracking: Tracking, subject: Subject) -> tuple[gate.Champion | None, dict[str, float], Run | None]:
     """Score the champion on the same rows; return what the gate has to know, its metrics, and its run."""
     config, split = subject.config, subject.split
@@ -131,6 +146,8 @@ def challenge(tracking: Tracking, subject: Subject) -> tuple[gate.Champion | Non
         if is_classifier(pipeline) != is_classifier(subject.pipeline):
             raise UserError(f"version {champion.number}", "a classifier beside a regressor", "not comparable")
         theirs = predict(pipeline, split)
+        if other := other_classes(subject.predictions, theirs, config.gate.metric):
+            raise UserError(f"version {champion.number}", other, "not comparable")
         scores = metrics.scores(theirs)
         difference = intervals.compare(
             subject.predictions, theirs, config.gate.metric, seed=config.seed, resamples=config.gate.resamples

@@ -5,10 +5,13 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
+from scripts import evaluate
+from scripts.pipeline import metrics
 from tests.conftest import Outcome, Project
 
 Check = Callable[[Outcome, int], str]
@@ -269,6 +272,36 @@ def test_a_champion_that_cannot_be_scored_refuses(evaluated: Project, error_line
         if path.parent.parent.name != evaluated.receipt("train")["model_id"]:
             path.unlink()
     assert "model.skops: cannot be read" in error_line(evaluated.stage("evaluate"), 3)
+
+
+@pytest.mark.long
+def test_a_champion_of_other_classes_refuses(evaluated: Project, error_line: Check) -> None:
+    """All labels are new: it would be wrong everywhere, and anything better. One new class is no obstacle."""
+    promoted(evaluated)
+    frame = pd.read_csv("data/iris.csv")
+    half = frame.index % 2 == 1
+    frame.assign(species=frame.species.mask(half & (frame.species == "setosa"), "sibirica")).to_csv(
+        "data/iris.csv", index=False
+    )
+    evaluated.edit("accuracy > 0.8", "accuracy > 0.3")
+    assert evaluated.stage("train").code == 0
+    done = evaluated.stage("evaluate")
+    assert done.code == 0, done
+    assert "than champion version 1 in accuracy" in done.out
+    frame.assign(species=frame.species.str.upper()).to_csv("data/iris.csv", index=False)
+    assert evaluated.stage("train").code == 0
+    line = error_line(evaluated.stage("evaluate"), 3)
+    assert "champion version 1 can't be compared: " in line
+    assert "its classes are 'setosa', 'versicolor', 'virginica', the model's 'SETOSA', " in line
+
+
+def test_the_area_under_the_curve_of_other_classes_is_not_compared() -> None:
+    """It is a mean over the classes, so one class more is another metric."""
+    truth, proba = np.array(["a", "b", "c"]), np.eye(3)
+    model = metrics.Predictions(truth, truth, proba, truth)
+    less = metrics.Predictions(truth, truth, proba[:, :2], truth[:2])
+    assert not evaluate.other_classes(model, less, "neg_log_loss")
+    assert "its classes are 'a', 'b', the model's 'a', 'b', 'c'" in evaluate.other_classes(model, less, "roc_auc_ovr")
 
 
 @pytest.mark.long
