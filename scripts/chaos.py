@@ -38,6 +38,8 @@ def beside(server: Server, few: int, many: int, runs: int) -> list[Row]:
     """Compare with MLflow's default server: few clients in turns, then many on that one alone."""
     with default(server.network) as theirs:
         turns = []
+        for one in (server, theirs):
+            Load(one, few, runs=2).end()  # its workers are all there then, and have imported what they need
         for one in (server, theirs, theirs, server):
             turns.append(Load(one, few, runs=runs))
             turns[-1].end()

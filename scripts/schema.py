@@ -1,8 +1,9 @@
-"""Schema: how old an MLflow database's tables are, and MLflow's own upgrade of them, made on a copy."""
+"""Schema: an MLflow database's file, how old its tables are, and MLflow's own upgrade of them, made on a copy."""
 
 import importlib.util
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -56,6 +57,12 @@ def copy(source: Path, target: Path) -> None:
         live.backup(still)
 
 
+def write_ahead(database: Path) -> None:
+    """Let SQLite write ahead into a log, for which clients wait less; the file itself keeps that setting."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+
+
 def check(database: Path) -> None:
     """Raise ValueError unless SQLite finds nothing wrong with the database."""
     try:
@@ -76,10 +83,14 @@ def upgrade(database: Path) -> None:
         The upgrade failed; the database is as it was.
 
     """
-    trial = database.with_name(".upgrade.db")
+    scratch = database.with_name(".upgrade")
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    trial = scratch / database.name
     try:
-        trial.unlink(missing_ok=True)
         copy(database, trial)
+        if any(database.with_name(f"{database.name}-{each}").exists() for each in ("journal", "wal")):
+            raise ValueError("the database is in use")  # its log would be applied to the new one
         words = [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{trial}"]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -88,6 +99,7 @@ def upgrade(database: Path) -> None:
         check(trial)
         if relation(of(trial)) != "current":
             raise ValueError("mlflow db upgrade left the tables as old as they were")
+        write_ahead(trial)
         os.replace(trial, database)
     finally:
-        trial.unlink(missing_ok=True)
+        shutil.rmtree(scratch)

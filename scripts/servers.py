@@ -191,6 +191,7 @@ def default(network: str) -> Iterator[Server]:
     )
     words = ("mlflow", "server", "--host=0.0.0.0", "--backend-store-uri=sqlite:////state/mlflow.db")
     artifacts = "--artifacts-destination=/state/artifacts"
+    plain = "--uvicorn-opts=--loop=asyncio --http=h11"  # as where MLflow alone was installed
     try:
         docker(
             "run",
@@ -201,6 +202,7 @@ def default(network: str) -> Iterator[Server]:
             os.environ["MODELMAKE_IMAGE"],
             *words,
             artifacts,
+            plain,
         )
         address = docker("inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", name)
         server = Server(name, network, f"http://{address}:5000")

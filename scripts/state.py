@@ -189,7 +189,7 @@ def recover(folder: Path) -> None:
             if (old / name).exists():
                 _remove(folder / name)
                 (old / name).rename(folder / name)
-    for leftover in (old, folder / ".restore", folder / ".gone"):
+    for leftover in (old, folder / ".restore", folder / ".gone", folder / ".upgrade"):
         _remove(leftover)
 
 
@@ -222,7 +222,12 @@ def settle(folder: Path) -> str:
     scratch = folder / "tmp"  # where uploads are kept until they are whole: memory is no place for them
     _remove(scratch)
     scratch.mkdir()
-    return schema.relation(schema.of(folder / DATABASE)) if (folder / DATABASE).exists() else "current"
+    if not (folder / DATABASE).exists():
+        return "current"
+    how_old = schema.relation(schema.of(folder / DATABASE))
+    if how_old == "current":
+        schema.write_ahead(folder / DATABASE)
+    return how_old
 
 
 def _remove(path: Path) -> None:

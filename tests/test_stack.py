@@ -76,6 +76,16 @@ def test_the_server_is_closed_by_default(stack: Stack, engine: docker.DockerClie
     assert server.exec_run("id -u").output.strip() == b"10001"
 
 
+def test_the_database_writes_ahead(stack: Stack, engine: docker.DockerClient) -> None:
+    """From the first start on, and an answer still waits for the disk."""
+    ask = """import sqlite3
+database = sqlite3.connect("/mlflow/mlflow.db")
+for setting in ("journal_mode", "synchronous"):
+    print(*database.execute(f"PRAGMA {setting}").fetchone())"""
+    server = engine.containers.get(f"{stack.project}-mlflow-1")
+    assert server.exec_run(["python", "-c", ask]).output.split() == [b"wal", b"2"]  # 2 is FULL
+
+
 def test_the_pipeline_runs_in_the_image(registered: Stack, engine: docker.DockerClient) -> None:
     """The run names the image that it ran in, and its artifacts go through the server."""
     receipt = registered.receipt("register")

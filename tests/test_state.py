@@ -202,16 +202,28 @@ def test_a_damaged_backup_changes_nothing(server: Server, damage: Callable[[byte
     assert {path: path.read_bytes() for path in server.folder.parent.rglob("*") if path.is_file()} == before
 
 
+def killed(server: Server) -> str:
+    """Leave the database as a server that was killed does, and return the run that is in its log alone."""
+    database, log = server.folder / "mlflow.db", server.folder / "mlflow.db-wal"
+    schema.write_ahead(database)
+    run = server.run()
+    as_they_lie = {path: path.read_bytes() for path in (database, log)}
+    server.store.engine.dispose()  # SQLite's last connection empties the log
+    assert not log.exists()
+    for path, content in as_they_lie.items():
+        path.write_bytes(content)
+    assert run.encode() not in database.read_bytes()
+    return run
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("step", range(5))
 def test_an_interrupted_restore_is_undone_by_the_next_start(
     server: Server, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Cut at any of its moves, the old state comes back whole, with its journal; or the new one is there already."""
+    """Cut at any of its moves, the old state comes back whole, with its log; or the new one is there already."""
     archive = backup(server)
-    kept = server.run()
-    journal = server.folder / "mlflow.db-wal"
-    journal.touch()
+    kept = killed(server)
     moves = 0
     real = Path.rename
 
@@ -228,9 +240,9 @@ def test_an_interrupted_restore_is_undone_by_the_next_start(
         with pytest.raises(KeyboardInterrupt):
             restore(server, archive)
     assert state.settle(server.folder) == "current"
-    assert (server.runs, len(server.files), journal.exists()) == ([kept], 1, True)
+    assert (server.runs, len(server.files)) == ([kept], 1)
     restore(server, archive)
-    assert (server.runs, server.files, journal.exists()) == ([], {}, False)
+    assert (server.runs, server.files) == ([], {})
 
 
 def test_an_encrypted_backup_opens_with_its_key_alone(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,6 +284,31 @@ def test_a_newer_schema_is_refused(server: Server) -> None:
         restore(server, backup(server))
 
 
+def test_a_start_lets_the_database_write_ahead(server: Server) -> None:
+    """One from a time before, and what a killed server had in its log is kept."""
+    assert mode(server) == "delete"
+    assert state.settle(server.folder) == "current"
+    assert mode(server) == "wal"
+    kept = killed(server)
+    assert state.settle(server.folder) == "current"
+    assert server.runs == [kept]
+
+
+def mode(server: Server) -> str:
+    with closing(sqlite3.connect(server.folder / "mlflow.db")) as database:
+        [found] = database.execute("PRAGMA journal_mode").fetchone()
+    return found
+
+
+def test_a_database_in_use_is_not_upgraded(server: Server) -> None:
+    """Its log would be applied to the new one."""
+    schema.write_ahead(server.folder / "mlflow.db")
+    kept = server.run()
+    with pytest.raises(ValueError, match="in use"):
+        schema.upgrade(server.folder / "mlflow.db")
+    assert server.runs == [kept]
+
+
 @pytest.mark.long
 def test_an_older_schema_is_upgraded_on_a_copy(tmp_path: Path) -> None:
     """MLflow's own upgrade, from the tables of its first release with a registry's aliases; rows are kept."""
@@ -295,8 +332,8 @@ def test_an_older_schema_is_upgraded_on_a_copy(tmp_path: Path) -> None:
     assert state.settle(tmp_path) == "older"
     schema.upgrade(database)
     assert state.settle(tmp_path) == "current"
-    assert Store(f"sqlite:///{database}", ROOT_URI).get_experiment("7").name == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mlflow.db", "tmp"]
+    assert Store(f"sqlite:///{database}", ROOT_URI).get_experiment("7").name == "old"
 
 
 @pytest.mark.long
