@@ -5,13 +5,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
-from scripts import evaluate
-from scripts.pipeline import metrics
 from tests.conftest import Outcome, Project
 
 Check = Callable[[Outcome, int], str]
@@ -293,15 +290,6 @@ def test_a_champion_of_other_classes_refuses(evaluated: Project, error_line: Che
     line = error_line(evaluated.stage("evaluate"), 3)
     assert "champion version 1 can't be compared: " in line
     assert "its classes are 'setosa', 'versicolor', 'virginica', the model's 'SETOSA', " in line
-
-
-def test_the_area_under_the_curve_of_other_classes_is_not_compared() -> None:
-    """It is a mean over the classes, so one class more is another metric."""
-    truth, proba = np.array(["a", "b", "c"]), np.eye(3)
-    model = metrics.Predictions(truth, truth, proba, truth)
-    less = metrics.Predictions(truth, truth, proba[:, :2], truth[:2])
-    assert not evaluate.other_classes(model, less, "neg_log_loss")
-    assert "its classes are 'a', 'b', the model's 'a', 'b', 'c'" in evaluate.other_classes(model, less, "roc_auc_ovr")
 
 
 @pytest.mark.long

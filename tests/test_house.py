@@ -26,6 +26,7 @@ ORDER = (
     "lock",
     "logged_model",
     "registry",
+    "evidence",
     "promotion",
     "receipt",
 )

@@ -1,0 +1,136 @@
+"""What the gate looks at: the model, the champion and a Dummy estimator, asked about the same held-out rows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.pipeline import Pipeline
+
+from scripts.pipeline import data, gate, intervals, logged_model, metrics, model, registry
+from scripts.pipeline.config import Config
+from scripts.pipeline.errors import UserError, first_line
+from scripts.pipeline.tracking import Run, Tracking
+
+SERVED = 1_000  # rows sent down the scoring server's road
+SLICES = 100  # of one column, at most
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The model that is looked at, the rows that it is asked about, and its answers."""
+
+    config: Config
+    run: Run
+    model_id: str
+    pipeline: Pipeline
+    split: data.Split
+    predictions: metrics.Predictions
+
+    @property
+    def trusted(self) -> tuple[str, ...]:
+        """The types that a model may hold."""
+        return (*model.TRUSTED_TYPES, *self.config.model.trusted_types)
+
+
+def predict(estimator: BaseEstimator, split: data.Split) -> metrics.Predictions:
+    """Predict the held-out rows, with probabilities where the estimator gives them."""
+    y_true, y_pred = split.y_test.to_numpy(), np.asarray(estimator.predict(split.X_test))
+    if not is_classifier(estimator):
+        return metrics.Predictions(y_true, y_pred)
+    y_proba = estimator.predict_proba(split.X_test) if hasattr(estimator, "predict_proba") else None
+    return metrics.Predictions(y_true, y_pred, y_proba, np.asarray(estimator.classes_))
+
+
+def load(tracking: Tracking, run: Run, config: Config) -> Subject:
+    """Load the run's model, and let it predict the held-out rows."""
+    frame = data.read(config.data)
+    model_id = logged_model.find(tracking, run)
+    pipeline, _ = logged_model.load(model_id, (*model.TRUSTED_TYPES, *config.model.trusted_types))
+    classifier = is_classifier(pipeline)
+    config.gate.check(list(frame.columns), classifier=classifier)
+    split = data.split(frame, config.data, seed=config.seed, classifier=classifier)
+    predictions = predict(pipeline, split)
+    for rule in config.gate.rules:
+        if rule.metric not in metrics.names(classifier=classifier, probabilities=predictions.y_proba is not None):
+            what = f"'{rule.metric}' needs probabilities, which {type(pipeline[-1]).__name__} does not give"
+            raise UserError(f"pipeline.toml: gate.rules: {rule}", what, "accuracy does not, nor do some estimators")
+    return Subject(config, run, model_id, pipeline, split, predictions)
+
+
+def measure(subject: Subject) -> list[gate.Measured]:
+    """Return the first rule's metric, then what the rules ask for, slice by slice where they name a column."""
+    test = pd.concat([subject.split.X_test, subject.split.y_test], axis=1)
+    found = []
+    gated = subject.config.gate
+    for metric, by in dict.fromkeys([(gated.metric, None), *((rule.metric, rule.by) for rule in gated.rules)]):
+        parts = {None: np.ones(len(test), dtype=bool)} if by is None else data.slices(test[by])
+        if len(parts) > SLICES:
+            what = f"'{by}' has {len(parts)} values on the held-out rows, too many to ask each"
+            raise UserError("pipeline.toml: gate.rules", what, f"name a column with at most {SLICES}")
+        for name, rows in parts.items():
+            p = subject.predictions.take(rows)
+            estimate = intervals.bootstrap(p, metric, seed=subject.config.seed, resamples=gated.resamples)
+            found.append(gate.Measured(metric=metric, by=by, slice=name, rows=len(p), estimate=estimate))
+    return found
+
+
+def other_classes(model: metrics.Predictions, champion: metrics.Predictions, metric: str) -> str:
+    """Return why a champion's classes can't be asked beside the model's, or "".
+
+    One that does not know a class is wrong about its rows, which is an answer. One that knows none of them, as after
+    a change of labels, has not been asked the same thing, nor has the ROC AUC of other classes the same meaning.
+    """
+    if model.classes is None:
+        return ""
+    ours, theirs = model.classes.tolist(), champion.classes.tolist()
+    if set(ours) & set(theirs) and (metric != "roc_auc_ovr" or set(ours) == set(theirs)):
+        return ""
+    known, asked = (", ".join(map(repr, each[:3])) + ", …" * (len(each) > 3) for each in (theirs, ours))
+    return f"its classes are {known}, the model's {asked}"
+
+
+def challenge(tracking: Tracking, subject: Subject) -> tuple[gate.Champion | None, dict[str, float], Run | None]:
+    """Score the champion on the same rows; return what the gate has to know, its metrics, and its run."""
+    config, split = subject.config, subject.split
+    champion = registry.at(tracking, config.registry.name, registry.CHAMPION)
+    if champion is None or config.gate.champion == "off":
+        return None, {}, None
+    try:
+        run = tracking.run(champion.run_id)
+        pipeline, _ = logged_model.load(champion.model_id, subject.trusted)
+        if is_classifier(pipeline) != is_classifier(subject.pipeline):
+            raise UserError(f"version {champion.number}", "a classifier beside a regressor", "not comparable")
+        theirs = predict(pipeline, split)
+        if other := other_classes(subject.predictions, theirs, config.gate.metric):
+            raise UserError(f"version {champion.number}", other, "not comparable")
+        scores = metrics.scores(theirs)
+        difference = intervals.compare(
+            subject.predictions, theirs, config.gate.metric, seed=config.seed, resamples=config.gate.resamples
+        )
+    except (UserError, ValueError, TypeError, KeyError, AttributeError) as error:  # scikit-learn's, on other columns
+        return gate.Champion(version=champion.number, problem=first_line(error)), {}, None
+    value = scores[config.gate.metric]
+    return gate.Champion(version=champion.number, value=value, difference=difference), scores, run
+
+
+def gather(subject: Subject, champion: gate.Champion | None) -> gate.Evidence:
+    """Collect all that the gate looks at."""
+    config, split, p = subject.config, subject.split, subject.predictions
+    floor = model.dummy(split.X_train, split.y_train, classifier=p.classes is not None)
+    dummy = intervals.compare(
+        p, predict(floor, split), config.gate.metric, seed=config.seed, resamples=config.gate.resamples
+    )
+    copies = data.duplicates(split)
+    some = split.X_test.head(SERVED)
+    return gate.Evidence(
+        model_id=subject.model_id,
+        rows=len(p),
+        measured=tuple(measure(subject)),
+        dummy=dummy,
+        champion=champion,
+        duplicates=len(copies),
+        duplicate_rows=tuple(int(each) + 1 for each in copies[:5]),
+        dirty=subject.run.tags.get("modelmake.git.dirty", "true") == "true",
+        served=logged_model.served(subject.model_id, subject.trusted, some, p.y_pred[: len(some)]),
+    )
