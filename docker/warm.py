@@ -1,9 +1,13 @@
-"""Import all that a run imports, so that its bytecode is in the image and a start takes 2 s, not 10."""
+"""Import all that a run imports, so that its bytecode is in the image and a start takes 2 s, not 10; make empty tables."""
 
 import importlib
+import sqlite3
 from multiprocessing import Pool
+from pathlib import Path
 
 import pytest
+
+DATABASE = Path("/mlflow/mlflow.db")
 
 # Two lists of about equal weight, for two processes.
 LISTS = (
@@ -30,7 +34,16 @@ def warm(names: str) -> None:
         importlib.import_module(name)
 
 
+def tables() -> None:
+    """Make the store that a server begins with."""
+    DATABASE.parent.mkdir()
+    importlib.import_module("mlflow.cli").cli(["db", "upgrade", f"sqlite:///{DATABASE}"], standalone_mode=False)
+    sqlite3.connect(DATABASE).execute("PRAGMA journal_mode=WAL")
+
+
 if __name__ == "__main__":
-    with Pool(len(LISTS)) as pool:
-        pool.map(warm, LISTS)
-    pytest.main(["--help"])  # which loads every plugin, rewritten as pytest does
+    with Pool(2) as pool:
+        done = [pool.apply_async(warm, (names,)) for names in LISTS] + [pool.apply_async(tables)]
+        pytest.main(["--help"])  # which loads every plugin, rewritten as pytest does
+        for each in done:
+            each.get()

@@ -1,12 +1,15 @@
 """Bench: what modelmake costs, as ratios of two things run side by side in one run."""
 
 import os
+import re
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,12 +71,31 @@ def idle() -> Figure:
     return Figure("train evaluate register, nothing changed", took, 1.0, "seconds")
 
 
+@contextmanager
+def forgetting() -> Iterator[None]:
+    """Remove afterwards what builds leave in the engine's cache, a layer after those that stand on it."""
+    before = cached()
+    yield
+    while new := cached() - before:
+        for each in new:
+            subprocess.run(
+                ["docker", "buildx", "prune", "-af", "--filter", f"id={each}"], capture_output=True, check=True
+            )
+        if cached() - before == new:  # somebody else's, in use
+            break
+
+
+def cached() -> set[str]:
+    """Return the ids of what the engine keeps of its builds."""
+    return set(re.findall(r"^(\w{25})\b", said("docker", "buildx", "du"), re.M))
+
+
 def cold() -> Figure:
     """Compare the image's build, without any cache but its base, with pip's install of the same lock."""
     image = said("docker/image.sh", "name")
     base = said("docker", "image", "inspect", "-f", '{{index .Config.Labels "modelmake.base"}}', image)
     ca = os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, forgetting():
         text = Path("docker/Dockerfile").read_text(encoding="utf-8")
         dockerfile = Path(scratch, "Dockerfile")
         dockerfile.write_text(text.replace("type=cache,", f"type=cache,id=bench-{os.getpid()},"), encoding="utf-8")
