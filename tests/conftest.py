@@ -174,26 +174,37 @@ def project(
     return Project(path, capsys)
 
 
+def copy(template: Path, path: Path) -> None:
+    """Copy a project, with all that knows where it lies."""
+    shutil.copytree(template, path, dirs_exist_ok=True)
+    for receipt in (path / "build").glob("*.json"):
+        receipt.write_text(receipt.read_text().replace(str(template), str(path)))
+    with closing(sqlite3.connect(path / ".mlflow/mlflow.db")) as database, database:
+        for place in ("experiments.artifact_location", "runs.artifact_uri", "logged_models.artifact_location"):
+            table, column = place.split(".")
+            move = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608  # names from above
+            database.execute(move, (str(template), str(path)))
+
+
 @pytest.fixture
 def after(project: Project, empty_store: Path, once: Once) -> Callable[..., Project]:
     """A way to get the project after some stages, which are run once for all tests that ask for them."""
 
-    def done(*stages: str) -> Project:
+    def template(*stages: str) -> Path:
         def make(path: Path) -> None:
-            scratch(path, empty_store)
+            *before, last = stages
+            if before:
+                copy(template(*before), path)
+            else:
+                scratch(path, empty_store)
             with pytest.MonkeyPatch.context() as patch:
                 enter(path, patch)
-                assert [run(stage) for stage in stages] == [0] * len(stages)
+                assert run(last) == 0
 
-        template = once("-".join(stages), make)
-        shutil.copytree(template, project.path, dirs_exist_ok=True)
-        for receipt in (project.path / "build").glob("*.json"):
-            receipt.write_text(receipt.read_text().replace(str(template), str(project.path)))
-        with closing(sqlite3.connect(project.path / ".mlflow/mlflow.db")) as database, database:
-            for place in ("experiments.artifact_location", "runs.artifact_uri", "logged_models.artifact_location"):
-                table, column = place.split(".")
-                move = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608  # names from above
-                database.execute(move, (str(template), str(project.path)))
+        return once("-".join(stages), make)
+
+    def done(*stages: str) -> Project:
+        copy(template(*stages), project.path)
         return project
 
     return done

@@ -16,6 +16,12 @@ def started(done: subprocess.CompletedProcess[str]) -> list[str]:
 
 
 @pytest.fixture
+def fresh(empty_store: Path, tmp_path: Path) -> Checkout:
+    """Return a checkout in which nothing was done yet."""
+    return Checkout(tmp_path / "a check out").fill(empty_store)
+
+
+@pytest.fixture
 def checkout(once: Once, empty_store: Path, tmp_path: Path) -> Checkout:
     """Return a copy of a checkout in which `make register` has done all that comes before it."""
 
@@ -28,6 +34,7 @@ def checkout(once: Once, empty_store: Path, tmp_path: Path) -> Checkout:
     return Checkout(tmp_path / "a check out")
 
 
+@pytest.mark.long
 def test_nothing_changed_nothing_runs(checkout: Checkout) -> None:
     """The second time each stage says that it is up to date."""
     done = checkout.make("train", "evaluate", "register")
@@ -65,6 +72,7 @@ def test_a_change_runs_what_is_downstream_of_it(
         assert "changed" in why[first]
 
 
+@pytest.mark.long
 def test_another_server_makes_the_receipts_stale(checkout: Checkout) -> None:
     """Half of a stage's result lives in MLflow; a new password is no new server."""
     why = checkout.why(MLFLOW_TRACKING_URI="http://elsewhere:5000")
@@ -72,14 +80,14 @@ def test_another_server_makes_the_receipts_stale(checkout: Checkout) -> None:
     assert why["register"].startswith("would run")
 
 
-def test_a_run_id_stands_in_for_build(checkout: Checkout) -> None:
+def test_a_run_id_stands_in_for_build(fresh: Checkout) -> None:
     """`make register RUN_ID=…` with an empty build/ runs that one stage, and trains nothing."""
-    assert checkout.make("clean").returncode == 0
+    assert fresh.make("clean").returncode == 0
     for name in ("RUN_ID", "MLFLOW_RUN_ID"):
-        planned = checkout.make("--dry-run", "register", **{name: "0" * 32}).stdout
+        planned = fresh.make("--dry-run", "register", **{name: "0" * 32}).stdout
         assert 'echo "▸ register"' in planned
         assert 'echo "▸ train"' not in planned
-    assert 'echo "▸ train"' in checkout.make("--dry-run", "register").stdout
+    assert 'echo "▸ train"' in fresh.make("--dry-run", "register").stdout
 
 
 @pytest.mark.long
@@ -98,23 +106,23 @@ def test_a_failing_stage_fails_make_and_is_not_skipped_next_time(checkout: Check
     assert why["register"].startswith("would run")
 
 
-def test_force_runs_what_is_up_to_date(checkout: Checkout) -> None:
+def test_force_runs_what_is_up_to_date(fresh: Checkout) -> None:
     """FORCE=1 is for the targets that were named."""
-    checkout.make("build/lint.inputs")
-    (checkout.path / "build/lint.json").write_text("{}")
-    assert started(checkout.make("lint")) == []
-    assert started(checkout.make("lint", "FORCE=1")) == ["lint"]
+    fresh.make("build/lint.inputs")
+    (fresh.path / "build/lint.json").write_text("{}")
+    assert started(fresh.make("lint")) == []
+    assert started(fresh.make("lint", "FORCE=1")) == ["lint"]
 
 
-def test_help_shows_every_target_and_variable(checkout: Checkout) -> None:
+def test_help_shows_every_target_and_variable(fresh: Checkout) -> None:
     """`make` alone explains itself from the Makefile's own comments."""
-    shown = checkout.make().stdout
+    shown = fresh.make().stdout
     for word in ("all", "register", "doctor", "RUNNER", "MLFLOW_PORT", "RUN_ID", "FORCE"):
         assert f"\n  {word} " in shown
 
 
-def test_an_unknown_runner_is_one_line(checkout: Checkout) -> None:
+def test_an_unknown_runner_is_one_line(fresh: Checkout) -> None:
     """The line names the value and the choice."""
-    done = checkout.make("train", "RUNNER=dcoker", IN_IMAGE="")
+    done = fresh.make("train", "RUNNER=dcoker", IN_IMAGE="")
     assert done.returncode == 2
     assert "RUNNER=dcoker: unknown (docker or host)" in done.stderr
