@@ -75,14 +75,15 @@ def idle() -> Figure:
 def forgetting() -> Iterator[None]:
     """Remove afterwards what builds leave in the engine's cache, a layer after those that stand on it."""
     before = cached()
-    yield
-    while new := cached() - before:
-        for each in new:
-            subprocess.run(
-                ["docker", "buildx", "prune", "-af", "--filter", f"id={each}"], capture_output=True, check=True
-            )
-        if cached() - before == new:  # somebody else's, in use
-            break
+    try:
+        yield
+    finally:
+        new = cached() - before
+        while new:
+            for each in new:
+                said("docker", "buildx", "prune", "-af", "--filter", f"id={each}")
+            left = cached() - before
+            new = left if left != new else set()  # somebody else's, in use
 
 
 def cached() -> set[str]:
@@ -138,12 +139,24 @@ def article(scratch: Path, url: str) -> list[str]:
     ]
 
 
+@contextmanager
+def tidied() -> Iterator[None]:
+    """Remove afterwards the volume that act makes, unless it was there before."""
+    find = ("docker", "volume", "ls", "-q", "--filter", "name=^act-toolcache$")
+    before = said(*find)
+    try:
+        yield
+    finally:
+        if not before and said(*find):
+            said("docker", "volume", "rm", "act-toolcache")
+
+
 def replay() -> list[Figure]:
     """Compare `make act` with the article's workflow, and with `make all` less the tests that no job can run."""
     url = said("make", "--no-print-directory", "up").splitlines()[-1]
     # Without Python on the host, the tests that drive the engine are left out, as they are in a job.
     straight = ["make", "-C", "build/bench", "all", "RUNNER=docker", "PYTHON=none", f"MLFLOW_TRACKING_URI={url}"]
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, tidied():
         theirs = article(Path(scratch), url)
         act, direct = [], []
         for between in (None, theirs):
