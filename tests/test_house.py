@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 from functools import cache
 from pathlib import Path
 
@@ -130,6 +131,12 @@ def test_the_readmes_five_lines_are_a_pipeline(tmp_path: Path) -> None:
     [snippet] = re.findall(r"^```toml\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
     (tmp_path / "pipeline.toml").write_text(snippet)
     assert config.load(tmp_path / "pipeline.toml").data.target
+
+
+def test_nothing_that_a_run_leaves_is_committed() -> None:
+    """MLflow makes a database wherever nobody tells it of a server; it has no place in the history."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
+    assert [name for name in listed if name.endswith((".db", ".skops", ".pkl")) or "mlruns" in name] == []
 
 
 def test_the_build_context_is_small() -> None:
