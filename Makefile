@@ -65,7 +65,8 @@ export RUNNING_IN := $(runner)
 export WHY_RUNNER := $(why_runner)
 export TRACKING := $(or $(strip $(MLFLOW_TRACKING_URI)),$(local_tracking))
 
-# What each stage reads, beside pipeline.toml, the data and the lock (tests/test_house.py keeps these lists true).
+# What each stage reads, beside pipeline.toml, the data, the lock and the user's own Python (scripts/inputs.sh).
+# tests/test_house.py keeps these lists true.
 parts = $(patsubst %,scripts/pipeline/%.py,$(1)) scripts/__main__.py
 export train_inputs := scripts/train.py $(call parts,errors config provenance data model tracking logged_model receipt)
 export evaluate_inputs := scripts/evaluate.py scripts/pipeline/report.html scripts/pipeline/report.md $(call parts,errors config provenance data model metrics intervals gate profile plots report tracking lock logged_model registry evidence receipt)

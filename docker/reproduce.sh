@@ -22,7 +22,7 @@ git -C "$root" cat-file -e "$commit^{commit}" 2>/dev/null || die "commit $commit
 "$root/docker/checkout.sh" "$commit" "$again"
 trap sweep EXIT
 
-data=$(sed -n '/^ *\[data\]/,/^ *\[[a-z]/s/^ *path *= *["'\'']\([^"'\'']*\).*/\1/p' "$again/pipeline.toml")
+data=$(awk -v table=data -v key=path -f "$root/scripts/toml.awk" "$again/pipeline.toml")
 case $data in
   /*) [ -f "$data" ] || die "$data" "is gone" "put the data back" ;;
   ?*)

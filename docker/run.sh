@@ -28,8 +28,8 @@ done
 # A linked worktree keeps its history elsewhere, and data may lie outside of the checkout.
 history=$(git -C "$root" rev-parse --path-format=absolute --git-common-dir 2>/dev/null || true)
 case $history in "" | "$root"/*) ;; *) options+=(-v "$history:$history:ro") ;; esac
-data=$(sed -n 's/^ *path *= *["'\'']\(\/[^"'\'']*\).*/\1/p' "$root/pipeline.toml" 2>/dev/null | head -1)
-[ -z "$data" ] || [ ! -f "$data" ] || options+=(-v "$data:$data:ro")
+data=$(awk -v table=data -v key=path -f "$root/scripts/toml.awk" "$root/pipeline.toml" 2>/dev/null || true)
+[[ $data != /* ]] || [ ! -f "$data" ] || options+=(-v "$data:$data:ro")
 certificate=${MLFLOW_TRACKING_SERVER_CERT_PATH:-} # of a server whose CA nobody else knows
 [ ! -f "$certificate" ] || options+=(-v "$(realpath "$certificate"):$certificate:ro" -e MLFLOW_TRACKING_SERVER_CERT_PATH)
 

@@ -109,6 +109,7 @@ def main() -> None:
     """Leave metrics, verdict and report in the run, build/report.html, build/report.md and build/evaluate.json."""
     started = time.monotonic()
     config = configuration.load()
+    receipt.check_inputs("evaluate", config.data.path)
     run_id = receipt.chosen_run_id() or receipt.Train.read().run_id
     tracking = Tracking()
     run = tracking.run(run_id)

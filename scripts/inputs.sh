@@ -9,16 +9,26 @@ hash() { git hash-object --stdin; }
 files() { # names on standard input
   local names
   names=$(while IFS= read -r name; do [ -f "$name" ] && printf '%s\n' "$name" || true; done)
-  paste -d ' ' <(git hash-object --no-filters --stdin-paths <<<"$names") - <<<"$names"
+  [ -z "$names" ] || paste -d ' ' <(git hash-object --no-filters --stdin-paths <<<"$names") - <<<"$names"
 }
 # The tables of pipeline.toml that shape a stage, without comments: [gate] and [registry] do not shape a model.
 settings() {
   awk -v leave="$1" '/^[ \t]*(#|$)/ { next }
+    name == "" && /^[ \t]*[a-z]+[ \t]*[.=]/ { key = $0; gsub(/^[ \t]*|[ \t]*[.=].*/, "", key); if (key ~ leave) next }
     /^[ \t]*\[[ \t]*[a-z]/ { name = $0; gsub(/[][ \t]|#.*/, "", name); sub(/\..*/, "", name); skip = name ~ leave }
     !skip' pipeline.toml 2>/dev/null | hash
 }
-data() { sed -n '/^ *\[data\]/,/^ *\[[a-z]/s/^ *path *= *["'\'']\([^"'\'']*\).*/\1/p' pipeline.toml 2>/dev/null; }
-everything() { git ls-files --cached --others --exclude-standard 2>/dev/null || find . -type f -not -path './.*' -not -path './build/*'; }
+text() { awk -v table="$1" -v key="$2" -f scripts/toml.awk pipeline.toml 2>/dev/null || true; }
+everything() {
+  git -c core.quotepath=off ls-files --cached --others --exclude-standard 2>/dev/null ||
+    find . -type f -not -path './.*' -not -path './build/*' | sed 's,^\./,,'
+}
+# The user's Python, of which the estimator may be: all outside of the house's folders, and the file that it names.
+own() {
+  local module
+  module=$(text model estimator | sed 's/\.[^.]*$//; s,\.,/,g')
+  { everything | grep '\.py$' | grep -vE '^(scripts|tests|docker)/' && true; printf '%s\n' "$module.py" "$module/__init__.py"; } | sort -u
+}
 
 list() {
   case $stage in
@@ -30,12 +40,12 @@ list() {
   esac
   case $stage in
     train | evaluate | register)
-      data | files
+      text data path | files
       list=${stage}_inputs
       tr ' ' '\n' <<<"${!list}" | files
       echo docker/requirements.txt | files
       echo "$(hash <<<"${TRACKING/\/\/*@/\/\/}") tracking server" # a new password is no new server
-      [ "$stage" = train ] || echo "$(hash <<<"${RUN_ID:-${MLFLOW_RUN_ID:-}}") RUN_ID"
+      case $stage in train) own | files ;; *) echo "$(hash <<<"${RUN_ID:-${MLFLOW_RUN_ID:-}}") RUN_ID" ;; esac
       ;;
   esac
   [ "$RUNNING_IN" != docker ] || RUNNING_IN=$(docker/image.sh name)

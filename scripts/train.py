@@ -16,6 +16,7 @@ def main() -> None:
     started = time.monotonic()
     config = configuration.load()
     data_sha256 = data.fingerprint(config.data)
+    receipt.check_inputs("train", config.data.path)
     frame = data.read(config.data)
     random.seed(config.seed)
     np.random.seed(config.seed)

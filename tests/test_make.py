@@ -72,6 +72,43 @@ def test_a_change_runs_what_is_downstream_of_it(
         assert "changed" in why[first]
 
 
+INLINE = """\
+experiment = "churn"
+%s
+model = { estimator = "mine.forest", params = { n_estimators = 5 } }
+gate = { rules = ["accuracy > 0.8"] }
+registry = { name = "churn_classifier" }
+"""
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        'data = { path = "data/iris.csv", target = "species" }',
+        "data={target='species',path='data/iris.csv'}",
+        'data.target = "species"\ndata . path = "data/iris.csv" # here',
+    ],
+)
+def test_data_and_estimator_are_inputs_however_toml_says_them(fresh: Checkout, data: str) -> None:
+    """Also in inline tables, as the README has them; a gate that is changed there trains nothing anew."""
+    (fresh.path / "mine.py").touch()
+    (fresh.path / "pipeline.toml").write_text(INLINE % data)
+    assert fresh.make("build/train.inputs").returncode == 0
+    before = (fresh.path / "build/train.inputs").read_text()
+    assert {"data/iris.csv", "mine.py"} <= {line.split(" ", 1)[1] for line in before.splitlines()}
+    fresh.edit("pipeline.toml", "accuracy > 0.8", "accuracy > 0.9")
+    fresh.make("build/train.inputs")
+    assert (fresh.path / "build/train.inputs").read_text() == before
+
+
+def test_data_that_make_does_not_see_is_no_silent_gap(fresh: Checkout) -> None:
+    """A path in a way of TOML's that Make does not read is one line, not a model that stays as it is."""
+    fresh.edit("pipeline.toml", 'path = "data/iris.csv"', 'path = """data/iris.csv"""')
+    done = fresh.make("train")
+    assert done.returncode != 0
+    assert "pipeline.toml: data.path: Make can't read it as it is written (on a line of its own" in done.stderr
+
+
 @pytest.mark.long
 def test_another_server_makes_the_receipts_stale(checkout: Checkout) -> None:
     """Half of a stage's result lives in MLflow; a new password is no new server."""

@@ -21,6 +21,13 @@ def inputs(stage: str) -> dict[str, str]:
     return {name: digest for digest, name in (line.split(" ", 1) for line in lines)}
 
 
+def check_inputs(stage: str, path: str) -> None:
+    """Raise UserError where Make took no notice of the data at `path`: a change of it would train nothing anew."""
+    if (known := inputs(stage)) and path not in known and Path(path).is_file():
+        fix = f'on a line of its own under [data]: path = "{path}"'
+        raise UserError("pipeline.toml: data.path", "Make can't read it as it is written", fix)
+
+
 def replace(name: str, text: str) -> None:
     """Write build/<name> whole or not at all.
 
