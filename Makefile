@@ -19,7 +19,7 @@ ARGS ?= ## options of pytest or act themselves: make test ARGS='-k gate -x'
 REASON ?= ## why this run, promotion or rollback; kept with it
 FOLLOW ?= ## 1 lets `make logs` go on until Ctrl-C
 UPGRADE ?= ## 1 lets `make lock` take the newest versions
-IMAGE_REPO ?= ## the image's name before its tag; unset: modelmake
+IMAGE_REPO ?= ## the image's name before its tag; unset: ghcr.io/<owner>/<repository> where GitHub is the origin, else modelmake
 PYTHON ?= ## the Python (3.11 to 3.13) that .venv is made from; unset: the newest on the PATH
 export AUTH TLS KEY EVENT JOB ACT_REF ACT_TRACKING RUN_ID VERSION MLFLOW_PORT FORCE ARGS REASON FOLLOW UPGRADE IMAGE_REPO PYTHON
 

@@ -3,7 +3,10 @@
 # Needs docker with buildx; where the pinned base can't be pulled, builds on docker/base.sh's and says so in the tag.
 set -euo pipefail
 cd "$(dirname "$0")"
-repository=$(tr '[:upper:]' '[:lower:]' <<<"${IMAGE_REPO:-modelmake}")
+# Where GitHub has this repository, its registry has the image, by the same name.
+origin=$(git remote get-url origin 2>/dev/null | sed -E 's,(\.git)?/?$,,' |
+  sed -nE 's,^(ssh://|https?://)?([^@/]*@)?github\.com[:/]([^/:]+/[^/]+)$,ghcr.io/\3,p' || true)
+repository=$(tr '[:upper:]' '[:lower:]' <<<"${IMAGE_REPO:-${origin:-modelmake}}")
 inputs=$(git hash-object --no-filters Dockerfile requirements.txt venv.sh warm.py && uname -m)
 pinned="$repository:$(git hash-object --stdin <<<"$inputs" | cut -c1-12)"
 debian="$pinned-debian"

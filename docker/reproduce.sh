@@ -5,9 +5,7 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd -P)
 again="$root/build/reproduce"
 die() { echo "error: $1: $2 ($3)" >&2; exit 2; }
-# The commit's own Makefile, with nothing of this one's but the runner.
-there=(env -u MAKEFLAGS -u MAKELEVEL -u ARGS -u FORCE -u RUN_ID -u VERSION -u MLFLOW_RUN_ID -u MLFLOW_TRACKING_URI
-  -u COMPOSE_PROJECT_NAME -u MODELMAKE_UI MLFLOW_PORT=0 make -C "$again" "RUNNER=$RUNNING_IN")
+of_run() { sed -n "s/.*\"modelmake.$1\": \"\([^\"]*\)\".*/\1/p" "$root/build/origin.json"; }
 
 # shellcheck disable=SC2329  # called by the trap
 sweep() { # distclean removes the receipts too
@@ -17,9 +15,23 @@ sweep() { # distclean removes the receipts too
 }
 
 "$@" python -m scripts origin
-commit=$(sed -n 's/.*"modelmake.git.commit": "\([0-9a-f]*\)".*/\1/p' "$root/build/origin.json")
+commit=$(of_run git.commit)
 git -C "$root" cat-file -e "$commit^{commit}" 2>/dev/null || die "commit $commit" "is not in this checkout" "git fetch origin $commit"
 "$root/docker/checkout.sh" "$commit" "$again"
+
+# A run's tags are anybody's words, so they name no registry to take an image from but the one that is known here.
+repository=$(of_run image) ours=$("$root/docker/image.sh" name)
+repository=${repository%:*} ours=${ours%:*}
+case $RUNNING_IN/$repository in
+  image/* | host/host | "docker/$ours" | docker/modelmake) ;;
+  host/*) echo "note: the run was made in an image of $repository, this is the host" ;;
+  docker/host) echo "note: the run was made on a host, this is the image (RUNNER=host is the other way)" && repository=$ours ;;
+  *) echo "note: the run's image is from $repository, and this one from $ours (IMAGE_REPO=$repository if you trust that)" && repository=$ours ;;
+esac
+
+# The commit's own Makefile, with nothing of this one's but runner and image.
+there=(env -u MAKEFLAGS -u MAKELEVEL -u ARGS -u FORCE -u RUN_ID -u VERSION -u MLFLOW_RUN_ID -u MLFLOW_TRACKING_URI
+  -u COMPOSE_PROJECT_NAME -u MODELMAKE_UI MLFLOW_PORT=0 "IMAGE_REPO=$repository" make -C "$again" "RUNNER=$RUNNING_IN")
 trap sweep EXIT
 
 data=$(awk -v table=data -v key=path -f "$root/scripts/toml.awk" "$again/pipeline.toml")

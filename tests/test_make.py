@@ -143,6 +143,27 @@ def test_a_failing_stage_fails_make_and_is_not_skipped_next_time(checkout: Check
     assert why["register"].startswith("would run")
 
 
+@pytest.mark.parametrize(
+    ("origin", "name"),
+    [
+        ("git@github.com:Ada/Model.git", "ghcr.io/ada/model"),
+        ("https://github.com/Ada/Model", "ghcr.io/ada/model"),
+        ("https://t0ken@github.com/Ada/Model.git/", "ghcr.io/ada/model"),
+        ("ssh://git@github.com/Ada/Model.git", "ghcr.io/ada/model"),
+        ("git@notgithub.com:Ada/Model.git", "modelmake"),
+        ("https://example.com/github.com/Ada/Model", "modelmake"),
+    ],
+)
+def test_the_image_has_the_name_that_ci_gives_it(fresh: Checkout, origin: str, name: str) -> None:
+    """A laptop pulls what CI has pushed, from the registry of the repository's own GitHub; IMAGE_REPO is another."""
+    subprocess.run(["git", "remote", "add", "origin", origin], cwd=fresh.path, check=True)
+    for given, expected in (("", name), ("example.com/Team/model", "example.com/team/model")):
+        settings = fresh.environment() | {"IMAGE_REPO": given}
+        words = ["docker/image.sh", "name"]
+        done = subprocess.run(words, cwd=fresh.path, env=settings, capture_output=True, text=True, check=True)
+        assert done.stdout.strip().partition(":")[0] == expected
+
+
 def test_force_runs_what_is_up_to_date(fresh: Checkout) -> None:
     """FORCE=1 is for the targets that were named."""
     fresh.make("build/lint.inputs")
