@@ -69,8 +69,8 @@ export TRACKING := $(or $(strip $(MLFLOW_TRACKING_URI)),$(local_tracking))
 # tests/test_house.py keeps these lists true.
 parts = $(patsubst %,scripts/pipeline/%.py,$(1)) scripts/__main__.py
 export train_inputs := scripts/train.py $(call parts,errors config provenance data model tracking logged_model receipt)
-export evaluate_inputs := scripts/evaluate.py scripts/pipeline/report.html scripts/pipeline/report.md $(call parts,errors config provenance data model metrics intervals gate profile plots report tracking lock logged_model registry evidence receipt)
-export register_inputs := scripts/register.py $(call parts,errors config provenance model metrics intervals gate tracking lock logged_model registry receipt)
+export evaluate_inputs := scripts/evaluate.py scripts/pipeline/report.html scripts/pipeline/report.md $(call parts,errors config provenance data model ranking metrics intervals gate profile plots report tracking lock logged_model registry evidence receipt)
+export register_inputs := scripts/register.py $(call parts,errors config provenance model ranking metrics intervals gate tracking lock logged_model registry receipt)
 
 # A stage's predecessor, unless the caller names a run in its place.
 before = $(if $(RUN_ID)$(MLFLOW_RUN_ID),$(filter $(patsubst %,build/%.json,$(goals)),$(1)),$(1))

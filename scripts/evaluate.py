@@ -71,7 +71,7 @@ def look(tracking: Tracking, run: Run, config: configuration.Config) -> tuple[re
         url=run.url,
         verdict=gate.judge(config.gate, evidence),
         evidence=evidence,
-        metrics=metrics.scores(p),
+        metrics=metrics.scores(p, [rule.metric for rule in config.gate.rules]),
         champion=theirs,
         plots=drawn,
         profile=profile.describe(test),

@@ -22,8 +22,8 @@ def main() -> None:
     np.random.seed(config.seed)
     estimator = model.estimator(config.model, seed=config.seed)
     classifier = is_classifier(estimator)
-    config.gate.check(list(frame.columns), classifier=classifier)
     split = data.split(frame, config.data, seed=config.seed, classifier=classifier)
+    config.gate.check(list(frame.columns), split.y_train.unique().tolist() if classifier else None)
     unfitted = model.pipeline(estimator, split.X_train)
 
     tracking = Tracking()

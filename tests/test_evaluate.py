@@ -272,6 +272,36 @@ def test_a_champion_that_cannot_be_scored_refuses(evaluated: Project, error_line
 
 
 @pytest.mark.long
+def test_a_champion_without_probabilities_refuses_where_they_are_asked_for(
+    evaluated: Project, error_line: Check
+) -> None:
+    """The line says what it lacks."""
+    evaluated.edit("sklearn.ensemble.RandomForestClassifier", "sklearn.svm.LinearSVC")
+    evaluated.edit("n_estimators = 5", "")
+    assert evaluated.stage("train").code == evaluated.stage("evaluate").code == 0
+    promoted(evaluated)
+    evaluated.edit("sklearn.svm.LinearSVC", "sklearn.linear_model.LogisticRegression")
+    evaluated.edit("accuracy > 0.8", "neg_brier_score > -1")
+    assert evaluated.stage("train").code == 0
+    line = error_line(evaluated.stage("evaluate"), 3)
+    assert "can't be compared: version 1: it gives no probabilities" in line
+
+
+@pytest.mark.long
+def test_a_target_of_zeros_and_ones_is_judged_by_metrics_of_class_1(project: Project) -> None:
+    """As of churn or fraud: f1, precision, recall and the areas, by scikit-learn's names."""
+    frame = pd.read_csv("data/iris.csv")
+    frame.assign(species=(frame.species == "virginica").astype(int)).to_csv("data/iris.csv", index=False)
+    names = ("average_precision", "roc_auc", "f1", "recall", "lower(precision)", "matthews_corrcoef")
+    project.edit('["accuracy > 0.8"]', str([f"{name} > 0.5" for name in names]))
+    assert project.stage("train").code == 0
+    done = project.stage("evaluate")
+    assert done.code == 0, done
+    assert {"average_precision", "f1", "precision"} <= set(project.receipt("evaluate")["metrics"])
+    assert {"average_precision_lower", "f1_upper"} <= set(project.receipt("evaluate")["bounds"])
+
+
+@pytest.mark.long
 def test_a_champion_of_other_classes_refuses(evaluated: Project, error_line: Check) -> None:
     """All labels are new: it would be wrong everywhere, and anything better. One new class is no obstacle."""
     promoted(evaluated)

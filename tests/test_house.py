@@ -17,6 +17,7 @@ ORDER = (
     "provenance",
     "data",
     "model",
+    "ranking",
     "metrics",
     "intervals",
     "gate",

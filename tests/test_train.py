@@ -93,6 +93,8 @@ def test_a_regressor_is_trained_and_scored(project: Project) -> None:
         ("RandomForestClassifier", "RandomForest", "no 'RandomForest' in sklearn.ensemble"),
         ("n_estimators", "estimators", "unexpected keyword argument 'estimators'"),
         ("accuracy >", "r2 >", "'r2' does not score a classifier"),
+        ("accuracy >", "f1 >", "'f1' is of class 1 of two, and the classes are 'setosa', 'versicolor', 'virginica'"),
+        ("accuracy >", "roc_auc >", "'roc_auc' is of two classes, and there are 3 (roc_auc_ovr)"),
         ('> 0.8"', '> 0.8 by specis"', "no column 'specis' in the data (did you mean 'species'?)"),
     ],
 )

@@ -5,24 +5,32 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
 
-from scripts.pipeline.errors import UserError, suggestion
+from scripts.pipeline.errors import UserError, few, suggestion
 
-CLASSIFICATION_METRICS = (
-    "accuracy",
-    "balanced_accuracy",
-    "precision_macro",
-    "recall_macro",
-    "f1_macro",
-    "neg_log_loss",
-    "roc_auc_ovr",
+# scikit-learn's scorer names. What is measured of every model, then what is if a rule asks for it.
+REPORTED = (
+    *("accuracy", "balanced_accuracy", "precision_macro", "recall_macro", "f1_macro", "neg_log_loss", "roc_auc_ovr"),
+    *("r2", "neg_mean_absolute_error", "neg_root_mean_squared_error"),
 )
-REGRESSION_METRICS = ("r2", "neg_mean_absolute_error", "neg_root_mean_squared_error")
+OF_CLASS_1 = ("precision", "recall", "f1", "jaccard")  # of class 1, as scikit-learn has it
+OF_ALL_CLASSES = ("roc_auc", "roc_auc_ovr", "average_precision")  # areas under curves
+OF_PROBABILITIES = ("neg_log_loss", "neg_brier_score", *OF_ALL_CLASSES)
+CLASSIFICATION_METRICS = (
+    *("accuracy", "balanced_accuracy", "matthews_corrcoef"),
+    *(f"{name}_{average}" for name in OF_CLASS_1 for average in ("macro", "micro", "weighted")),
+    *OF_CLASS_1,
+    *OF_PROBABILITIES,
+)
+REGRESSION_METRICS = (
+    *("r2", "explained_variance", "neg_mean_absolute_error", "neg_mean_squared_error", "neg_root_mean_squared_error"),
+    *("neg_mean_absolute_percentage_error", "neg_mean_squared_log_error", "neg_root_mean_squared_log_error"),
+)
 METRICS = CLASSIFICATION_METRICS + REGRESSION_METRICS
 
 Text = Annotated[str, Field(min_length=1, max_length=250, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -108,14 +116,22 @@ class Gate(Section):
         """The first rule's metric."""
         return self.rules[0].metric
 
-    def check(self, columns: Iterable[str], *, classifier: bool) -> None:
-        """Raise UserError for a rule that a classifier, or a regressor, or data with these columns can't be asked."""
-        fitting = CLASSIFICATION_METRICS if classifier else REGRESSION_METRICS
+    def check(self, columns: Iterable[str], classes: Collection[object] | None) -> None:
+        """Raise UserError for a rule that a model of these classes can't be asked, or data with these columns.
+
+        `classes` is None for a regressor.
+        """
+        fitting = REGRESSION_METRICS if classes is None else CLASSIFICATION_METRICS
         for rule in self.rules:
             where = f"pipeline.toml: gate.rules: {rule}"
             if rule.metric not in fitting:
-                what = f"'{rule.metric}' does not score a {'classifier' if classifier else 'regressor'}"
+                what = f"'{rule.metric}' does not score a {'regressor' if classes is None else 'classifier'}"
                 raise UserError(where, what, f"one of: {', '.join(fitting)}")
+            if rule.metric in OF_CLASS_1 and not (len(classes) == 2 and 1 in classes):
+                what = f"'{rule.metric}' is of class 1 of two, and the classes are {few(classes)}"
+                raise UserError(where, what, f"{rule.metric}_macro is of all classes, whatever their names")
+            if rule.metric == "roc_auc" and len(classes) != 2:
+                raise UserError(where, f"'roc_auc' is of two classes, and there are {len(classes)}", "roc_auc_ovr")
             if rule.by is not None and rule.by not in columns:
                 raise UserError(where, f"no column '{rule.by}' in the data", suggestion(rule.by, columns))
 

@@ -2,7 +2,7 @@
 
 import difflib
 import signal
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 
 class PipelineError(Exception):
@@ -71,3 +71,8 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     if near:
         return f"did you mean '{near[0]}'?"
     return f"one of: {', '.join(known[:12])}{', …' if len(known) > 12 else ''}"
+
+
+def few(values: Collection[object], most: int = 3) -> str:
+    """Return the first of `values` as a person reads them."""
+    return ", ".join(map(repr, list(values)[:most])) + ", …" * (len(values) > most)

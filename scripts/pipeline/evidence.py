@@ -8,8 +8,8 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.pipeline import Pipeline
 
 from scripts.pipeline import data, gate, intervals, logged_model, metrics, model, registry
-from scripts.pipeline.config import Config
-from scripts.pipeline.errors import UserError, first_line
+from scripts.pipeline.config import OF_ALL_CLASSES, OF_PROBABILITIES, Config
+from scripts.pipeline.errors import UserError, few, first_line
 from scripts.pipeline.tracking import Run, Tracking
 
 SERVED = 1_000  # rows sent down the scoring server's road
@@ -48,11 +48,11 @@ def load(tracking: Tracking, run: Run, config: Config) -> Subject:
     model_id = logged_model.find(tracking, run)
     pipeline, _ = logged_model.load(model_id, (*model.TRUSTED_TYPES, *config.model.trusted_types))
     classifier = is_classifier(pipeline)
-    config.gate.check(list(frame.columns), classifier=classifier)
+    config.gate.check(list(frame.columns), pipeline.classes_.tolist() if classifier else None)
     split = data.split(frame, config.data, seed=config.seed, classifier=classifier)
     predictions = predict(pipeline, split)
     for rule in config.gate.rules:
-        if rule.metric not in metrics.names(classifier=classifier, probabilities=predictions.y_proba is not None):
+        if rule.metric in OF_PROBABILITIES and predictions.y_proba is None:
             what = f"'{rule.metric}' needs probabilities, which {type(pipeline[-1]).__name__} does not give"
             raise UserError(f"pipeline.toml: gate.rules: {rule}", what, "accuracy does not, nor do some estimators")
     return Subject(config, run, model_id, pipeline, split, predictions)
@@ -79,15 +79,14 @@ def other_classes(model: metrics.Predictions, champion: metrics.Predictions, met
     """Return why a champion's classes can't be asked beside the model's, or "".
 
     One that does not know a class is wrong about its rows, which is an answer. One that knows none of them, as after
-    a change of labels, has not been asked the same thing, nor has the ROC AUC of other classes the same meaning.
+    a change of labels, has not been asked the same thing, nor has an area under curves of other classes that meaning.
     """
     if model.classes is None:
         return ""
     ours, theirs = model.classes.tolist(), champion.classes.tolist()
-    if set(ours) & set(theirs) and (metric != "roc_auc_ovr" or set(ours) == set(theirs)):
+    if set(ours) & set(theirs) and (metric not in OF_ALL_CLASSES or set(ours) == set(theirs)):
         return ""
-    known, asked = (", ".join(map(repr, each[:3])) + ", …" * (len(each) > 3) for each in (theirs, ours))
-    return f"its classes are {known}, the model's {asked}"
+    return f"its classes are {few(theirs)}, the model's {few(ours)}"
 
 
 def challenge(tracking: Tracking, subject: Subject) -> tuple[gate.Champion | None, dict[str, float], Run | None]:
@@ -104,7 +103,9 @@ def challenge(tracking: Tracking, subject: Subject) -> tuple[gate.Champion | Non
         theirs = predict(pipeline, split)
         if other := other_classes(subject.predictions, theirs, config.gate.metric):
             raise UserError(f"version {champion.number}", other, "not comparable")
-        scores = metrics.scores(theirs)
+        if config.gate.metric in OF_PROBABILITIES and theirs.y_proba is None:
+            raise UserError(f"version {champion.number}", "it gives no probabilities", "not comparable")
+        scores = metrics.scores(theirs, [config.gate.metric])
         difference = intervals.compare(
             subject.predictions, theirs, config.gate.metric, seed=config.seed, resamples=config.gate.resamples
         )

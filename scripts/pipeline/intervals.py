@@ -8,12 +8,18 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from scripts.pipeline.metrics import FROM_CONFUSION, FROM_ROWS, Predictions, against_rest, confusion, score
+from scripts.pipeline import ranking
+from scripts.pipeline.metrics import FROM_CONFUSION, FROM_ROWS, Predictions, against_rest, asked_of, confusion, score
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
 CHUNK = 4_000_000  # numbers held at once, 32 MB
 GROUPS = 10_000  # more rows than this are first summed up in as many groups
+AREAS = {
+    "roc_auc": ranking.roc_area,
+    "roc_auc_ovr": ranking.roc_area,
+    "average_precision": ranking.average_precision,
+}
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ def bootstrap(p: Predictions, metric: str, *, seed: int, resamples: int = RESAMP
     p : Predictions
         Of n_rows rows, whose order does not matter.
     metric : str
-        One of `names(...)`.
+        One of those that such predictions can be scored by.
     seed : int
         The same seed and predictions give the same interval.
     resamples : int
@@ -78,7 +84,7 @@ def bootstrap(p: Predictions, metric: str, *, seed: int, resamples: int = RESAMP
     rng = np.random.default_rng(seed)
     value = score(p, metric)
     if metric in FROM_CONFUSION:
-        statistics = _jeffreys(confusion(p), metric, resamples, rng)
+        statistics = _jeffreys(confusion(p, metric), metric, resamples, rng)
     else:
         [statistics] = resampled([p], metric, resamples, rng)
     lower, upper = bounds(statistics)
@@ -95,7 +101,7 @@ def compare(
     model, other : Predictions
         Of the same rows in the same order.
     metric : str
-        One of `metrics.names(...)`.
+        One of those that such predictions can be scored by.
     seed : int
         The same seed and predictions give the same interval.
     resamples : int
@@ -139,7 +145,7 @@ def resampled(models: Sequence[Predictions], metric: str, resamples: int, rng: n
     models : sequence of Predictions
         Of the same rows in the same order.
     metric : str
-        One of `metrics.names(...)`.
+        One of those that such predictions can be scored by.
     resamples : int
         Number of resamples.
     rng : numpy.random.Generator
@@ -151,12 +157,12 @@ def resampled(models: Sequence[Predictions], metric: str, resamples: int, rng: n
 
     """
     if metric in FROM_CONFUSION:
-        return _tables(models, metric, resamples, rng)
+        return _tables([asked_of(each, metric) for each in models], metric, resamples, rng)
     n = len(models[0])
     order = np.lexsort([key for each in models for key in each.keys])
     models = [each.take(order) for each in models]
-    if metric == "roc_auc_ovr" and n <= GROUPS:
-        drawn = [[_roc_auc(each, weights) for each in models] for weights in _weights(n, resamples, rng)]
+    if metric in AREAS and n <= GROUPS:
+        drawn = [[_area(each, metric, weights) for each in models] for weights in _weights(n, resamples, rng)]
         return [np.concatenate(parts) for parts in zip(*drawn, strict=True)]
     rows, finish = FROM_ROWS[metric]
     columns = [rows(each) for each in models]
@@ -216,17 +222,7 @@ def _collected(drawn: np.ndarray, cell: np.ndarray, k: int) -> np.ndarray:
     return matrices.reshape(-1, k, k)
 
 
-def _roc_auc(p: Predictions, weights: np.ndarray) -> np.ndarray:
-    """Average one-against-rest areas over classes (for two classes: the area of the second)."""
-    return np.mean([_area(p.y_true == p.classes[k], p.y_proba[:, k], weights) for k in against_rest(p)], axis=0)
-
-
-def _area(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the area under the ROC curve: the share of (positive, negative) pairs in order, ties a half."""
-    order = np.argsort(score, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(score[order]) > 0])
-    up = np.add.reduceat(weights[:, order] * positive[order], starts, axis=1)
-    down = np.add.reduceat(weights[:, order] * ~positive[order], starts, axis=1)
-    pairs = up.sum(1) * down.sum(1)
-    below = np.cumsum(down, axis=1) - down / 2
-    return np.divide((up * below).sum(1), pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+def _area(p: Predictions, metric: str, weights: np.ndarray) -> np.ndarray:
+    """Average the areas of one class against the rest over classes (for two classes: that of the second)."""
+    area = AREAS[metric]
+    return np.mean([area(p.y_true == p.classes[k], p.y_proba[:, k], weights) for k in against_rest(p)], axis=0)

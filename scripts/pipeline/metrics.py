@@ -4,7 +4,7 @@ Every metric goes by its scikit-learn scorer name, so higher is always better.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -12,7 +12,8 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from scripts.pipeline.config import CLASSIFICATION_METRICS, REGRESSION_METRICS
+from scripts.pipeline import ranking
+from scripts.pipeline.config import CLASSIFICATION_METRICS, OF_CLASS_1, OF_PROBABILITIES, REGRESSION_METRICS, REPORTED
 
 
 @dataclass(frozen=True)
@@ -75,29 +76,31 @@ class Predictions:
         return digest.hexdigest()
 
 
-def names(*, classifier: bool, probabilities: bool) -> tuple[str, ...]:
-    """Return the metrics that such an estimator can be scored by."""
-    if not classifier:
-        return REGRESSION_METRICS
-    return CLASSIFICATION_METRICS if probabilities else CLASSIFICATION_METRICS[:-2]
-
-
-def scores(p: Predictions) -> dict[str, float]:
-    """Return each metric's value."""
-    known = names(classifier=p.classes is not None, probabilities=p.y_proba is not None)
-    return {name: score(p, name) for name in known}
+def scores(p: Predictions, asked: Iterable[str] = ()) -> dict[str, float]:
+    """Return the value of each metric that is reported of such predictions, and of those that are `asked` for."""
+    fitting = REGRESSION_METRICS if p.classes is None else CLASSIFICATION_METRICS
+    known = [name for name in REPORTED if name in fitting and (p.y_proba is not None or name not in OF_PROBABILITIES)]
+    return {name: score(p, name) for name in dict.fromkeys((*known, *asked))}
 
 
 def score(p: Predictions, metric: str) -> float:
     """Return one metric's value; NaN where it is not defined, as ROC AUC is without a row of each class."""
     if metric in FROM_CONFUSION:
-        return float(FROM_CONFUSION[metric](confusion(p)[None])[0])
+        return float(FROM_CONFUSION[metric](confusion(p, metric)[None])[0])
     rows, finish = FROM_ROWS[metric]
     return float(finish(rows(p).mean(0, keepdims=True))[0])
 
 
-def confusion(p: Predictions) -> np.ndarray:
+def asked_of(p: Predictions, metric: str) -> Predictions:
+    """Return what a metric of the confusion matrix looks at: one of class 1 sees that class and the rest."""
+    if metric not in OF_CLASS_1:
+        return p
+    return Predictions(p.y_true == 1, p.y_pred == 1, None, np.array([False, True]))
+
+
+def confusion(p: Predictions, metric: str = "accuracy") -> np.ndarray:
     """Return the confusion matrix: row, the true class; column, the predicted one, in the order of `p.labels`."""
+    p = asked_of(p, metric)
     k = len(p.labels)
     return np.bincount(p.true_codes * k + p.pred_codes, minlength=k * k).reshape(k, k).astype(float)
 
@@ -110,14 +113,12 @@ def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)
 
 
-def _macro(per_class: np.ndarray, counted: np.ndarray) -> np.ndarray:
-    return _ratio((per_class * counted).sum(-1), counted.sum(-1).astype(float))
+def _mean(per_class: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return _ratio((per_class * weights).sum(-1), weights.sum(-1).astype(float))
 
 
-def _parts(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    hits = np.diagonal(cells, axis1=-2, axis2=-1).copy()
-    true, predicted = cells.sum(-1), cells.sum(-2)
-    return hits, true, predicted, (true + predicted) > 0
+def _parts(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return np.diagonal(cells, axis1=-2, axis2=-1).copy(), cells.sum(-1), cells.sum(-2)
 
 
 def _accuracy(cells: np.ndarray) -> np.ndarray:
@@ -125,99 +126,117 @@ def _accuracy(cells: np.ndarray) -> np.ndarray:
 
 
 def _balanced_accuracy(cells: np.ndarray) -> np.ndarray:
-    hits, true, _, _ = _parts(cells)
-    return _macro(_ratio(hits, true), true > 0)
+    hits, true, _ = _parts(cells)
+    return _mean(_ratio(hits, true), true > 0)
 
 
-def _precision(cells: np.ndarray) -> np.ndarray:
-    hits, _, predicted, counted = _parts(cells)
-    return _macro(_ratio(hits, predicted), counted)
+def _matthews(cells: np.ndarray) -> np.ndarray:
+    hits, true, predicted = _parts(cells)
+    n = true.sum(-1)
+    spread = (n**2 - (true**2).sum(-1)) * (n**2 - (predicted**2).sum(-1))
+    return _ratio(n * hits.sum(-1) - (true * predicted).sum(-1), np.sqrt(spread))
 
 
-def _recall(cells: np.ndarray) -> np.ndarray:
-    hits, true, _, counted = _parts(cells)
-    return _macro(_ratio(hits, true), counted)
+# Each class's metric is a ratio: from hits, true and predicted rows its numerator and its denominator.
+RATIOS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]] = {
+    "precision": lambda hits, true, predicted: (hits, predicted),  # noqa: ARG005
+    "recall": lambda hits, true, predicted: (hits, true),  # noqa: ARG005
+    "f1": lambda hits, true, predicted: (2 * hits, true + predicted),
+    "jaccard": lambda hits, true, predicted: (hits, true + predicted - hits),
+}
 
 
-def _f1(cells: np.ndarray) -> np.ndarray:
-    hits, true, predicted, counted = _parts(cells)
-    return _macro(_ratio(2 * hits, true + predicted), counted)
+def _averaged(name: str, average: str) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the metric that averages a ratio over classes as scikit-learn does, or takes that of the last class."""
+
+    def metric(cells: np.ndarray) -> np.ndarray:
+        hits, true, predicted = _parts(cells)
+        numerator, denominator = RATIOS[name](hits, true, predicted)
+        if average == "micro":
+            return _ratio(numerator.sum(-1), denominator.sum(-1))
+        per_class = _ratio(numerator, denominator)
+        if average == "of class 1":
+            return per_class[..., -1]
+        return _mean(per_class, true if average == "weighted" else (true + predicted) > 0)
+
+    return metric
 
 
 def against_rest(p: Predictions) -> range:
-    """Return the classes that ROC AUC is averaged over, as columns of `y_proba`."""
+    """Return the classes that areas under curves are averaged over, as columns of `y_proba`."""
     return range(1, 2) if len(p.classes) == 2 else range(len(p.classes))
 
 
 # Each gives columns of shape (n_rows, n_columns); a metric is a function of their means.
 
 
-def _log_likelihoods(p: Predictions) -> np.ndarray:
+def _of_truth(p: Predictions) -> np.ndarray:
+    """Give the probability of each row's true class, 0 where the model does not know that class."""
     known = p.true_codes < len(p.classes)
-    of_truth = np.where(known, p.y_proba[np.arange(len(p)), np.where(known, p.true_codes, 0)], 0.0)
-    return np.log(np.clip(of_truth, np.finfo(p.y_proba.dtype).eps, 1.0))[:, None]
+    return np.where(known, p.y_proba[np.arange(len(p)), np.where(known, p.true_codes, 0)], 0.0)
 
 
-def _areas(p: Predictions) -> np.ndarray:
-    """Give each row's part in the area under the ROC curve: their mean is the area, their spread its error.
-
-    These are the placement values of DeLong, DeLong and Clarke-Pearson (1988), centred so that resampling rows
-    resamples the number of positives too.
-    """
-    found = np.zeros(len(p))
-    for k in against_rest(p):
-        positive, score = p.y_true == p.classes[k], p.y_proba[:, k]
-        found += _placements(positive, score) / len(against_rest(p))
-    return found[:, None]
+def _log_likelihoods(p: Predictions) -> np.ndarray:
+    return np.log(np.clip(_of_truth(p), np.finfo(p.y_proba.dtype).eps, 1.0))[:, None]
 
 
-def _placements(positive: np.ndarray, score: np.ndarray) -> np.ndarray:
-    n_up = int(positive.sum())
-    n_down = len(positive) - n_up
-    if not n_up or not n_down:
-        return np.full(len(score), np.nan)
-    order = np.argsort(score, kind="stable")
-    up = positive[order]
-    first = np.r_[True, np.diff(score[order]) > 0]
-    starts = np.flatnonzero(first)
-    ups = np.add.reduceat(up.astype(float), starts)
-    downs = np.diff(np.r_[starts, len(up)]) - ups
-    beaten = (np.cumsum(downs) - downs / 2) / n_down  # ties count a half
-    beating = 1 - (np.cumsum(ups) - ups / 2) / n_up
-    tie = np.cumsum(first) - 1
-    area = float(beaten @ ups) / n_up
-    share = n_up / len(up)
-    found = np.empty(len(score))
-    found[order] = area + np.where(up, (beaten[tie] - area) / share, (beating[tie] - area) / (1 - share))
-    return found
+def _brier(p: Predictions) -> np.ndarray:
+    found = (p.y_proba**2).sum(1) - 2 * _of_truth(p) + 1
+    return -(found / 2 if len(p.classes) == 2 else found)[:, None]
+
+
+def _areas(placements: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[[Predictions], np.ndarray]:
+    """Give each row's part in the area under a curve, averaged over classes."""
+
+    def rows(p: Predictions) -> np.ndarray:
+        each = [placements(p.y_true == p.classes[k], p.y_proba[:, k]) for k in against_rest(p)]
+        return np.mean(each, axis=0)[:, None]
+
+    return rows
 
 
 def _squares(p: Predictions) -> np.ndarray:
     centred = p.y_true - p.y_true.mean()
-    return np.column_stack([centred, centred**2, (p.y_true - p.y_pred) ** 2])
+    return np.column_stack([centred, centred**2, (p.y_true - p.y_pred) ** 2, p.y_true - p.y_pred])
 
 
-def _r2(means: np.ndarray) -> np.ndarray:
+def _share(rest: np.ndarray, means: np.ndarray) -> np.ndarray:
+    """Give the share of the target's variance that is not `rest`."""
     total = means[:, 1] - means[:, 0] ** 2
-    return 1 - np.divide(means[:, 2], total, out=np.full(len(means), np.nan), where=total > 0)
+    return 1 - np.divide(rest, total, out=np.full(len(means), np.nan), where=total > 0)
 
 
-def _first(means: np.ndarray) -> np.ndarray:
-    return means[:, 0]
+def _relative(p: Predictions) -> np.ndarray:
+    return np.abs(p.y_true - p.y_pred) / np.maximum(np.abs(p.y_true), np.finfo(float).eps)
+
+
+def _squared_logs(p: Predictions) -> np.ndarray:
+    """Give the squared difference of logarithms; not known where a value is not above -1."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = (np.log1p(p.y_true) - np.log1p(p.y_pred)) ** 2
+    return np.where(np.isfinite(found), found, np.nan)[:, None]
 
 
 # What a metric is computed from: the confusion matrix, or means over rows.
 FROM_CONFUSION: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "accuracy": _accuracy,
     "balanced_accuracy": _balanced_accuracy,
-    "precision_macro": _precision,
-    "recall_macro": _recall,
-    "f1_macro": _f1,
+    "matthews_corrcoef": _matthews,
+    **{f"{name}_{average}": _averaged(name, average) for name in RATIOS for average in ("macro", "micro", "weighted")},
+    **{name: _averaged(name, "of class 1") for name in OF_CLASS_1},
 }
 FROM_ROWS: dict[str, tuple[Callable[[Predictions], np.ndarray], Callable[[np.ndarray], np.ndarray]]] = {
-    "neg_log_loss": (_log_likelihoods, _first),
-    "roc_auc_ovr": (_areas, _first),
-    "r2": (_squares, _r2),
-    "neg_mean_absolute_error": (lambda p: -np.abs(p.y_true - p.y_pred)[:, None], _first),
+    "neg_log_loss": (_log_likelihoods, lambda m: m[:, 0]),
+    "neg_brier_score": (_brier, lambda m: m[:, 0]),
+    "roc_auc": (_areas(ranking.roc_placements), lambda m: m[:, 0]),
+    "roc_auc_ovr": (_areas(ranking.roc_placements), lambda m: m[:, 0]),
+    "average_precision": (_areas(ranking.precision_placements), lambda m: m[:, 0]),
+    "r2": (_squares, lambda m: _share(m[:, 2], m)),
+    "explained_variance": (_squares, lambda m: _share(m[:, 2] - m[:, 3] ** 2, m)),
+    "neg_mean_absolute_error": (lambda p: np.abs(p.y_true - p.y_pred)[:, None], lambda m: -m[:, 0]),
+    "neg_mean_squared_error": (lambda p: ((p.y_true - p.y_pred) ** 2)[:, None], lambda m: -m[:, 0]),
     "neg_root_mean_squared_error": (lambda p: ((p.y_true - p.y_pred) ** 2)[:, None], lambda m: -np.sqrt(m[:, 0])),
+    "neg_mean_absolute_percentage_error": (lambda p: _relative(p)[:, None], lambda m: -m[:, 0]),
+    "neg_mean_squared_log_error": (_squared_logs, lambda m: -m[:, 0]),
+    "neg_root_mean_squared_log_error": (_squared_logs, lambda m: -np.sqrt(m[:, 0])),
 }

@@ -1,0 +1,88 @@
+"""Areas under the ROC and the precision-recall curve: of weighted rows, and as means over rows."""
+
+import numpy as np
+
+
+def roc_area(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the area under the ROC curve: the share of (positive, negative) pairs in order, ties a half.
+
+    Parameters
+    ----------
+    positive : ndarray of bool of shape (n_rows,)
+        Which rows are of the class.
+    score : ndarray of shape (n_rows,)
+        Higher where the class is more likely.
+    weights : ndarray of shape (n_resamples, n_rows)
+        How often each row counts.
+
+    Returns
+    -------
+    ndarray of shape (n_resamples,)
+        NaN where there is no pair.
+
+    """
+    up, down = _by_score(positive, score, weights)
+    pairs = up.sum(1) * down.sum(1)
+    below = np.cumsum(down, axis=1) - down / 2
+    return np.divide((up * below).sum(1), pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+
+
+def average_precision(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the average precision, with the parameters of `roc_area`: the precision at each positive, averaged."""
+    up, down = _by_score(positive, -score, weights)
+    hits, found = np.cumsum(up, axis=1), np.cumsum(up + down, axis=1)
+    precision = np.divide(hits, found, out=np.zeros_like(hits), where=found > 0)
+    total = hits[:, -1]
+    return np.divide((up * precision).sum(1), total, out=np.full(len(total), np.nan), where=total > 0)
+
+
+def roc_placements(positive: np.ndarray, score: np.ndarray) -> np.ndarray:
+    """Return each row's part in the area under the ROC curve: their mean is the area, their spread its error.
+
+    These are the placement values of DeLong, DeLong and Clarke-Pearson (1988), centred so that resampling rows
+    resamples the number of positives too. NaN where there is no pair.
+    """
+    n_up = int(positive.sum())
+    n_down = len(positive) - n_up
+    if not n_up or not n_down:
+        return np.full(len(score), np.nan)
+    ups, downs, tie = _ties(positive, score)
+    beaten = (np.cumsum(downs) - downs / 2) / n_down  # ties count a half
+    beating = 1 - (np.cumsum(ups) - ups / 2) / n_up
+    area = float(beaten @ ups) / n_up
+    share = n_up / len(positive)
+    return area + np.where(positive, (beaten[tie] - area) / share, (beating[tie] - area) / (1 - share))
+
+
+def precision_placements(positive: np.ndarray, score: np.ndarray) -> np.ndarray:
+    """Return each row's part in the average precision: their mean is that, their spread its error.
+
+    A row's part is the influence function (Hampel 1974): as a positive it brings the precision at its own score,
+    and as whatever it is it changes the precision at every score that is not above its own. NaN without a positive.
+    """
+    n_up = int(positive.sum())
+    if not n_up:
+        return np.full(len(score), np.nan)
+    ups, downs, tie = _ties(positive, -score)
+    found = np.cumsum(ups + downs)
+    precision = np.cumsum(ups) / found
+    average = float(precision @ ups) / n_up
+    as_hit = np.cumsum((ups / found)[::-1])[::-1]
+    as_any = np.cumsum((ups * precision / found)[::-1])[::-1]
+    parts = np.where(positive, precision[tie] - average + as_hit[tie], 0.0) - as_any[tie]
+    return average + parts * (len(positive) / n_up)
+
+
+def _by_score(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights of positives and of others at each score, the lowest first, by resample."""
+    order = np.argsort(score, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(score[order]) > 0])
+    up = np.add.reduceat(weights[:, order] * positive[order], starts, axis=1)
+    return up, np.add.reduceat(weights[:, order] * ~positive[order], starts, axis=1)
+
+
+def _ties(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return how many positives and others have each score, the lowest first, and each row's place among these."""
+    _, tie = np.unique(score, return_inverse=True)
+    ups = np.bincount(tie, positive.astype(float))
+    return ups, np.bincount(tie).astype(float) - ups, tie
