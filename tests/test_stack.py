@@ -388,8 +388,13 @@ def test_of_two_promotions_at_once_one_is_told(registered: Stack) -> None:
 
 @pytest.mark.long
 def test_a_run_is_reproduced_in_its_image(registered: Stack, engine: docker.DockerClient) -> None:
-    """On a scratch server, which is gone afterwards; the user's server has no run more than before."""
+    """On a scratch server, which is gone afterwards; the user's server has no run more than before.
+
+    Whoever may write to the server may write tags: an image of elsewhere is named, and not fetched.
+    """
     client = mlflow.MlflowClient(registered.url)
+    run_id = client.get_model_version("iris_classifier_rf", "1").run_id
+    image = client.get_run(run_id).data.tags["modelmake.image"]
     experiments = [each.experiment_id for each in client.search_experiments()]
     before = len(client.search_runs(experiments))
     names = {each.name for each in [*engine.containers.list(all=True), *engine.volumes.list()]}
@@ -399,3 +404,10 @@ def test_a_run_is_reproduced_in_its_image(registered: Stack, engine: docker.Dock
     assert "DIFF" not in done.stdout
     assert len(client.search_runs(experiments)) == before
     assert {each.name for each in [*engine.containers.list(all=True), *engine.volumes.list()]} == names
+    client.set_tag(run_id, "modelmake.image", f"127.0.0.1:9/{image}")
+    elsewhere = registered.make("reproduce", "VERSION=1")
+    client.set_tag(run_id, "modelmake.image", image)
+    assert elsewhere.returncode == 0, elsewhere.stdout + elsewhere.stderr
+    assert "the run's image is from 127.0.0.1:9/modelmake, and this one from modelmake" in elsewhere.stdout
+    assert "pulling" not in elsewhere.stderr
+    assert "DIFF  image " in elsewhere.stdout
