@@ -164,6 +164,22 @@ def test_the_image_has_the_name_that_ci_gives_it(fresh: Checkout, origin: str, n
         assert done.stdout.strip().partition(":")[0] == expected
 
 
+def test_a_receipt_of_the_tests_holds_in_another_checkout_of_the_same_files(fresh: Checkout, tmp_path: Path) -> None:
+    """As GitHub's cache brings it: whatever the dates of the files, and only as long as they are the same."""
+    other = tmp_path / "another check out"
+    shutil.copytree(fresh.path, other, copy_function=shutil.copy)  # which keeps no dates
+    fresh.make("build/test.inputs")
+    (fresh.path / "build/test.json").write_text("{}")
+    (other / "build").mkdir()
+    for name in ("test.inputs", "test.json"):
+        shutil.copy2(fresh.path / "build" / name, other / "build")
+    assert Checkout(other).make("test").stdout == fresh.make("test").stdout
+    assert "test: up to date" in fresh.make("test").stdout
+    with (other / "scripts/train.py").open("a") as file:
+        file.write("# changed")
+    assert 'echo "▸ test"' in Checkout(other).make("--dry-run", "test").stdout
+
+
 def test_force_runs_what_is_up_to_date(fresh: Checkout) -> None:
     """FORCE=1 is for the targets that were named."""
     fresh.make("build/lint.inputs")
