@@ -64,7 +64,7 @@ fi
 jobs=(--network "${COMPOSE_PROJECT_NAME}_stages" -P "ubuntu-24.04=$image" --bind
   --container-options "--user $(id -u):$(id -g) --cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE --tmpfs /tmp:exec --label $label")
 # shellcheck disable=SC2086  # ARGS are words
-docker run --rm --init --name modelmake-act "${login[@]}" --network none --read-only --tmpfs /tmp --cap-drop ALL \
+docker run --rm --init --name modelmake-act ${login[@]+"${login[@]}"} --network none --read-only --tmpfs /tmp --cap-drop ALL \
   --security-opt no-new-privileges --user "$(id -u):$(id -g)" --group-add "$(stat -c %g "$socket" 2>/dev/null || echo 0)" \
   -v "$socket:/var/run/docker.sock" -v "$replay:$replay" -w "$replay" "$image" \
   act "$EVENT" --workflows .github/workflows/mlops-pipeline.yml ${JOB:+--job "$JOB"} "${jobs[@]}" "${tracking[@]}" ${ARGS:-} 2>&1 | tee -i "$replay.log" && code=0 || code=$?

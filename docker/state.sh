@@ -45,8 +45,10 @@ case $verb in
   restore)
     given
     docker/compose.sh prepare
+    refused() { die "$archive" "not restored, the state is as it was; why stands above" "another backup?"; }
+    on "$COMPOSE_PROJECT_NAME" state stage <"$archive" >/dev/null || refused # while the server goes on
     docker/compose.sh stop
-    on "$COMPOSE_PROJECT_NAME" state restore <"$archive" >/dev/null || die "$archive" "not restored, the state is as it was; why stands above" "another backup?"
+    on "$COMPOSE_PROJECT_NAME" state swap || refused
     docker/compose.sh ensure
     ;;
   verify-backup)
@@ -54,7 +56,8 @@ case $verb in
     export SCRATCH=1 MLFLOW_PORT=0 MLFLOW_WORKERS=1 COMPOSE_PROJECT_NAME="$COMPOSE_PROJECT_NAME-verify"
     trap 'docker/compose.sh discard; rm -f build/verify.json' EXIT
     mkdir -p build
-    on "$COMPOSE_PROJECT_NAME" state restore <"$archive" >build/verify.json || die "$archive" "is no backup to rely on; why stands above" "make backup"
+    on "$COMPOSE_PROJECT_NAME" state stage <"$archive" >build/verify.json || die "$archive" "is no backup to rely on; why stands above" "make backup"
+    on "$COMPOSE_PROJECT_NAME" state swap
     env -u MLFLOW_TRACKING_URI docker/run.sh mlflow python -m scripts verify
     ;;
   gc)

@@ -1,8 +1,8 @@
 """State: the MLflow server's database and artifacts as one checked archive, and back.
 
 Run where the server's volume is, as `python -m scripts.state VERB FOLDER` (docker/state.sh): backup (to standard
-output), restore (from standard input; the manifest to standard output), settle and upgrade. BACKUP_KEY, the text of
-an age identity, encrypts and decrypts.
+output), stage (from standard input; the manifest to standard output) and swap, which restore, settle and upgrade.
+BACKUP_KEY, the text of an age identity, encrypts and decrypts.
 """
 
 import gzip
@@ -28,6 +28,7 @@ from scripts.sealing import SealedError, decrypted, encrypted
 DATABASE, ARTIFACTS, MANIFEST = "mlflow.db", "artifacts", "manifest.json"
 STATE = (DATABASE, *(f"{DATABASE}-{each}" for each in ("journal", "wal", "shm")), ARTIFACTS)
 PROXIED = "mlflow-artifacts:/"
+FRESH = ".restore"  # what a restore brings, until it is checked
 FACTS = {
     "runs": "SELECT run_uuid, status, lifecycle_stage FROM runs",
     "params": "SELECT run_uuid, key, value FROM params",
@@ -189,20 +190,36 @@ def recover(folder: Path) -> None:
             if (old / name).exists():
                 _remove(folder / name)
                 (old / name).rename(folder / name)
-    for leftover in (old, folder / ".restore", folder / ".gone", folder / ".upgrade"):
+    for leftover in (old, folder / FRESH, folder / ".gone", folder / ".upgrade"):
         _remove(leftover)
 
 
-def restore(folder: Path, archive: BinaryIO) -> dict[str, dict[str, str]]:
-    """Put the archive's state in the place of what is in `folder`, which stays as it is until all is checked.
+def stage(folder: Path, archive: BinaryIO) -> dict[str, dict[str, str]]:
+    """Unpack and check the archive beside what is in `folder`, where a server may run; return its manifest."""
+    recover(folder)
+    try:
+        return unpack(archive, folder / FRESH)
+    except BaseException:
+        recover(folder)
+        raise
+
+
+def swap(folder: Path) -> None:
+    """Put what was staged in the place of what is in `folder`; no server may be running.
 
     Interrupted anywhere, `recover` makes it the old state again. A journal belongs to the database that it
     stands beside, so it goes with it.
+
+    Raises
+    ------
+    ValueError
+        Nothing was staged, or somebody else's restore came in between.
+
     """
-    recover(folder)
-    fresh, old, gone = folder / ".restore", folder / ".old", folder / ".gone"
+    fresh, old, gone = folder / FRESH, folder / ".old", folder / ".gone"
+    if not (fresh / DATABASE).exists():
+        raise ValueError("what was to be restored is gone: another restore at the same time?")
     try:
-        manifest = unpack(archive, fresh)
         old.mkdir()
         for name in STATE:
             if (folder / name).exists():
@@ -213,7 +230,6 @@ def restore(folder: Path, archive: BinaryIO) -> dict[str, dict[str, str]]:
         old.rename(gone)  # from here on the new state is the state
     finally:
         recover(folder)
-    return manifest
 
 
 def settle(folder: Path) -> str:
@@ -244,8 +260,10 @@ def main(verb: str, folder: str) -> int:
     try:
         if verb == "backup":
             print(backup(state, sys.stdout.buffer), file=sys.stderr)
-        elif verb == "restore":
-            print(json.dumps(restore(state, sys.stdin.buffer)))
+        elif verb == "stage":
+            print(json.dumps(stage(state, sys.stdin.buffer)))
+        elif verb == "swap":
+            swap(state)
         elif verb == "settle":
             print(settle(state))
         else:

@@ -158,8 +158,7 @@ def test_a_backup_comes_back_on_another_machine(registered: Stack, tmp_path: Pat
         assert done.returncode != 0
         assert "not a whole backup" in done.stderr
         assert "the state is as it was" in done.stderr
-        assert other.make("up").returncode == 0
-        assert client.get_run(run_id).info.status == "FINISHED"
+        assert client.get_run(run_id).info.status == "FINISHED"  # it was not even stopped for that
     finally:
         other.make("distclean")
 

@@ -76,7 +76,8 @@ def backup(server: Server) -> bytes:
 
 
 def restore(server: Server, archive: bytes) -> None:
-    state.restore(server.folder, io.BytesIO(archive))
+    state.stage(server.folder, io.BytesIO(archive))
+    state.swap(server.folder)
 
 
 def repacked(archive: bytes, change: Callable[[tarfile.TarInfo, bytes], tuple[tarfile.TarInfo, bytes] | None]) -> bytes:
@@ -200,6 +201,18 @@ def test_a_damaged_backup_changes_nothing(server: Server, damage: Callable[[byte
     with pytest.raises(ValueError, match=expected):
         restore(server, archive)
     assert {path: path.read_bytes() for path in server.folder.parent.rglob("*") if path.is_file()} == before
+
+
+def test_what_was_not_staged_replaces_nothing(server: Server) -> None:
+    """Another restore may have taken it away in between."""
+    kept = server.run()
+    archive = backup(server)
+    state.stage(server.folder, io.BytesIO(archive))
+    with pytest.raises(ValueError, match="not a whole backup"):
+        state.stage(server.folder, io.BytesIO(b""))
+    with pytest.raises(ValueError, match="another restore at the same time"):
+        state.swap(server.folder)
+    assert server.runs == [kept]
 
 
 def killed(server: Server) -> str:
@@ -328,7 +341,8 @@ def test_an_older_schema_is_upgraded_on_a_copy(tmp_path: Path) -> None:
     archive = io.BytesIO()
     state.backup(tmp_path, archive)
     schema.upgrade(database)
-    state.restore(tmp_path, io.BytesIO(archive.getvalue()))
+    state.stage(tmp_path, io.BytesIO(archive.getvalue()))
+    state.swap(tmp_path)
     assert state.settle(tmp_path) == "older"
     schema.upgrade(database)
     assert state.settle(tmp_path) == "current"
