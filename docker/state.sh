@@ -11,7 +11,7 @@ image=$(docker/image.sh name)
 export BACKUP_KEY=""
 on() { # a module of scripts/, where this project's volume is, and nothing else
   docker run --rm --interactive --network none --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges \
-    -e BACKUP_KEY -e FORCE -v "$1_mlflow:/mlflow" -v "$PWD/scripts:/src/scripts:ro" "$image" python -m "scripts.$2" "${@:3}" /mlflow
+    -e BACKUP_KEY -e FORCE -v "${COMPOSE_PROJECT_NAME}_mlflow:/mlflow" -v "$PWD/scripts:/src/scripts:ro" "$image" python -m "scripts.$1" "${@:2}" /mlflow
 }
 key() { # a new one only for a backup; whoever reads one has it
   [ -n "${KEY:-}" ] || return 0
@@ -31,7 +31,7 @@ keep() { # the state, in $archive
   echo "▸ backup · $archive" >&2
   umask 077 && mkdir -p "$(dirname "$archive")"
   trap 'rm -f "$archive.part"' EXIT
-  on "$COMPOSE_PROJECT_NAME" state backup >"$archive.part" || die backup "failed, see above" "is there room? make logs"
+  on state backup >"$archive.part" || die backup "failed, see above" "is there room? make logs"
   mv "$archive.part" "$archive"
 }
 
@@ -45,10 +45,9 @@ case $verb in
   restore)
     given
     docker/compose.sh prepare
-    refused() { die "$archive" "not restored, the state is as it was; why stands above" "another backup?"; }
-    on "$COMPOSE_PROJECT_NAME" state stage <"$archive" >/dev/null || refused # while the server goes on
-    docker/compose.sh stop
-    on "$COMPOSE_PROJECT_NAME" state swap || refused
+    # The server goes on until the archive has been checked.
+    { on state stage <"$archive" >/dev/null && docker/compose.sh stop && on state swap; } ||
+      die "$archive" "not restored, the state is as it was; why stands above" "another backup?"
     docker/compose.sh ensure
     ;;
   verify-backup)
@@ -56,25 +55,24 @@ case $verb in
     export SCRATCH=1 MLFLOW_PORT=0 MLFLOW_WORKERS=1 COMPOSE_PROJECT_NAME="$COMPOSE_PROJECT_NAME-verify"
     trap 'docker/compose.sh discard; rm -f build/verify.json' EXIT
     mkdir -p build
-    on "$COMPOSE_PROJECT_NAME" state stage <"$archive" >build/verify.json || die "$archive" "is no backup to rely on; why stands above" "make backup"
-    on "$COMPOSE_PROJECT_NAME" state swap
+    { on state stage <"$archive" >build/verify.json && on state swap; } || die "$archive" "is no backup to rely on; why stands above" "make backup"
     env -u MLFLOW_TRACKING_URI docker/run.sh mlflow python -m scripts verify
     ;;
   gc)
     docker/compose.sh ensure >/dev/null
-    on "$COMPOSE_PROJECT_NAME" gc
+    on gc
     ;;
   settle)
     docker volume inspect "${COMPOSE_PROJECT_NAME}_mlflow" >/dev/null 2>&1 || exit 0
     docker/compose.sh stop
-    case $(on "$COMPOSE_PROJECT_NAME" state settle) in
+    case $(on state settle) in
       current) ;;
       newer) die "the server's database" "was made by a newer MLflow than this image holds, and is left as it is" "take the newer modelmake again, or make restore" ;;
       older)
         archive=backups/before-upgrade-$(date -u +%Y%m%d-%H%M%S).tar.gz
         echo "▸ up · the server's tables are of an older MLflow: backup, then mlflow db upgrade" >&2
         keep
-        on "$COMPOSE_PROJECT_NAME" state upgrade || die "mlflow db upgrade" "failed, the database is as it was; why stands above" "take the older modelmake again; $archive holds the state too"
+        on state upgrade || die "mlflow db upgrade" "failed, the database is as it was; why stands above" "take the older modelmake again; $archive holds the state too"
         ;;
       *) die "the server's volume" "cannot be made ready, why stands above" "make restore, or make distclean" ;;
     esac
