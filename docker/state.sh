@@ -45,8 +45,7 @@ case $verb in
   restore)
     given
     docker/compose.sh prepare
-    # The server goes on until the archive has been checked.
-    { on state stage <"$archive" >/dev/null && docker/compose.sh stop && on state swap; } ||
+    { on state stage <"$archive" >/dev/null && docker/compose.sh stop && on state swap; } || # the server goes on until it is checked
       die "$archive" "not restored, the state is as it was; why stands above" "another backup?"
     docker/compose.sh ensure
     ;;

@@ -101,14 +101,6 @@ def test_data_and_estimator_are_inputs_however_toml_says_them(fresh: Checkout, d
     assert (fresh.path / "build/train.inputs").read_text() == before
 
 
-def test_data_that_make_does_not_see_is_no_silent_gap(fresh: Checkout) -> None:
-    """A path in a way of TOML's that Make does not read is one line, not a model that stays as it is."""
-    fresh.edit("pipeline.toml", 'path = "data/iris.csv"', 'path = """data/iris.csv"""')
-    done = fresh.make("train")
-    assert done.returncode != 0
-    assert "pipeline.toml: data.path: Make can't read it as it is written (on a line of its own" in done.stderr
-
-
 @pytest.mark.long
 def test_another_server_makes_the_receipts_stale(checkout: Checkout) -> None:
     """Half of a stage's result lives in MLflow; a new password is no new server."""

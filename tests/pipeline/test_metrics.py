@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
@@ -64,6 +64,7 @@ def test_scores_are_scikit_learns(n: int, k: int, seed: int) -> None:
 
 
 @given(st.integers(20, 60), st.integers(0, 1000))
+@settings(max_examples=10)
 def test_metrics_of_class_1_are_scikit_learns(n: int, seed: int) -> None:
     """As of its scorers `f1`, `precision`, `recall`, `jaccard` and `roc_auc`."""
     p = classified(n, 2, seed, numbered=True)
