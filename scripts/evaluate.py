@@ -120,8 +120,8 @@ def main() -> None:
         with tracking.open(run):
             page, sha256 = look(tracking, run, config)
     verdict, evidence = page.verdict, page.evidence
-    for name, value in page.metrics.items():
-        print(f"{name:<30}{value:.4f}")
+    if page.metrics:
+        print(receipt.aligned([(name, f"{value:.4f}") for name, value in page.metrics.items()]))
     print(report.table(verdict))
     print(f"verdict {verdict.verdict}: " + "\n  ".join(verdict.reasons) + "\nreport  build/report.html")
     estimate = evidence.measured[0].estimate if evidence else intervals.Estimate(math.nan, math.nan, math.nan)
