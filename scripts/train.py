@@ -39,12 +39,13 @@ def main() -> None:
         fit_started = time.monotonic()
         fitted = model.fit(unfitted, split.X_train, split.y_train)
         seconds = time.monotonic() - fit_started
-        params = estimator.get_params() | {
-            "estimator": config.model.estimator,
-            "seed": config.seed,
-            "test_size": config.data.test_size,
-            "stratify": config.data.stratify,
-        }
+        params = model.parameters(
+            estimator,
+            estimator=config.model.estimator,
+            seed=config.seed,
+            test_size=config.data.test_size,
+            stratify=config.data.stratify,
+        )
         metrics = {"fit_seconds": seconds, "train_rows": rows, "test_rows": len(split.X_test)}
         tracking.log(run, params=params, metrics=metrics)
         tracking.log_data(run, frame, path=config.data.path, target=config.data.target, sha256=data_sha256)
@@ -58,7 +59,7 @@ def main() -> None:
         model_id=model_id,
         url=url,
         data_sha256=data_sha256,
-        params={name: str(value) for name, value in params.items()},
+        params=params,
         metrics=metrics,
         provenance={name: value for name, value in tags.items() if name.startswith("modelmake.")},
     ).write()

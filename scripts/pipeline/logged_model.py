@@ -37,7 +37,7 @@ def log(
     fitted: Pipeline,
     X: pd.DataFrame,
     *,
-    params: Mapping[str, object],
+    params: Mapping[str, str],
     trusted: Sequence[str],
 ) -> str:
     """Log the fitted pipeline as skops with signature, input example, the lock's pins, and the lock.
@@ -55,8 +55,7 @@ def log(
     """
     client = tracking.client
     with translated(f"log the model of run {run.run_id}"), tempfile.TemporaryDirectory() as scratch:
-        shown = {name: str(value)[:6000] for name, value in params.items()}
-        logged = client.create_logged_model(run.experiment_id, NAME, run.run_id, params=shown)
+        logged = client.create_logged_model(run.experiment_id, NAME, run.run_id, params=dict(params))
         try:
             skops.io.dump(fitted, Path(scratch, "probe.skops"))
             checked_types(Path(scratch, "probe.skops"), trusted)

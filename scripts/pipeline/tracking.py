@@ -187,14 +187,14 @@ class Tracking:
         self,
         run: Run,
         *,
-        params: Mapping[str, object] | None = None,
+        params: Mapping[str, str] | None = None,
         metrics: Mapping[str, float] | None = None,
         tags: Mapping[str, str] | None = None,
         model_id: str | None = None,
     ) -> None:
         """Log everything at once; `metrics` are tied to the logged model `model_id` as well."""
         now = int(time.time() * 1000)
-        all_params = [Param(name, str(value)[:6000]) for name, value in (params or {}).items()]
+        all_params = [Param(name, value) for name, value in (params or {}).items()]
         with translated(f"log to run {run.run_id}"):
             self.client.log_batch(
                 run.run_id,

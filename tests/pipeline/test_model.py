@@ -3,7 +3,9 @@
 import pandas as pd
 import pytest
 import skops.io
-from sklearn.ensemble import BaggingClassifier
+from sklearn.ensemble import BaggingClassifier, RandomForestClassifier
+from sklearn.feature_selection import SelectKBest, f_classif
+from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
 from scripts.pipeline import model
@@ -79,3 +81,12 @@ def test_an_unseen_text_value_is_no_error() -> None:
     """A colour that training never saw still gets a prediction."""
     fitted = model.fit(model.pipeline(DecisionTreeClassifier(random_state=1), X), X, y)
     assert len(fitted.predict(pd.DataFrame({"size": [1.0], "colour": ["violet"]}))) == 1
+
+
+def test_parameters_are_the_same_text_in_each_process() -> None:
+    """A function stands without its address, which parity and reproduce would take for a difference."""
+    chain = make_pipeline(SelectKBest(f_classif), RandomForestClassifier(3))
+    found = model.parameters(chain, seed=7, long="x" * 9000)
+    assert found["selectkbest__score_func"] == "<function f_classif>"
+    assert (found["seed"], found["randomforestclassifier__n_estimators"], len(found["long"])) == ("7", "3", 6000)
+    assert "0x" not in "".join(found.values())
