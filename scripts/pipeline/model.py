@@ -14,8 +14,8 @@ from sklearn.preprocessing import OneHotEncoder
 from scripts.pipeline.config import Model
 from scripts.pipeline.errors import UserError, first_line, suggestion
 
-# What skops finds in fitted scikit-learn estimators and does not trust by itself: none of them runs code on
-# load. `[model] trusted_types` adds the user's own.
+# What skops finds in fitted scikit-learn estimators and does not trust by itself: classes and scores that run no code
+# on load, and could run none but their own after it. `[model] trusted_types` adds the user's own.
 TRUSTED_TYPES = (
     "numpy.dtype",
     "scipy.interpolate._bsplines.BSpline",
@@ -29,10 +29,37 @@ TRUSTED_TYPES = (
     "sklearn.gaussian_process.kernels.Product",
     "sklearn.gaussian_process.kernels.RBF",
     "sklearn.metrics._dist_metrics.EuclideanDistance64",
+    "sklearn.metrics._scorer._CurveScorer",
+    "sklearn.metrics._scorer._PassthroughScorer",
+    "sklearn.metrics._scorer._Scorer",
+    "sklearn.model_selection._split.KFold",
+    "sklearn.model_selection._split.StratifiedKFold",
     "sklearn.multiclass._ConstantPredictor",
     "sklearn.neighbors._kd_tree.KDTree",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.tree._tree.Tree",
+    "sklearn.utils._bunch.Bunch",
+    "sklearn.utils._metadata_requests.MetadataRequest",
+    "sklearn.utils._metadata_requests.MethodMetadataRequest",
+    # What a search or a selection of columns is scored by.
+    *(f"sklearn.feature_selection._univariate_selection.{name}" for name in ("chi2", "f_classif", "f_regression")),
+    *(f"sklearn.feature_selection._mutual_info.mutual_info_{name}" for name in ("classif", "regression")),
+    *(
+        f"sklearn.metrics._classification.{name}"
+        for name in """
+        accuracy_score balanced_accuracy_score brier_score_loss f1_score jaccard_score log_loss matthews_corrcoef
+        precision_score recall_score
+        """.split()
+    ),
+    *(f"sklearn.metrics._ranking.{name}_score" for name in ("average_precision", "roc_auc", "top_k_accuracy")),
+    *(
+        f"sklearn.metrics._regression.{name}"
+        for name in """
+        explained_variance_score max_error mean_absolute_error mean_absolute_percentage_error mean_gamma_deviance
+        mean_poisson_deviance mean_squared_error mean_squared_log_error median_absolute_error r2_score
+        root_mean_squared_error root_mean_squared_log_error
+        """.split()
+    ),
 )
 
 

@@ -3,8 +3,10 @@
 import pandas as pd
 import pytest
 import skops.io
-from sklearn.ensemble import BaggingClassifier, RandomForestClassifier
+from sklearn.ensemble import BaggingClassifier, RandomForestClassifier, VotingClassifier
 from sklearn.feature_selection import SelectKBest, f_classif
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
@@ -58,6 +60,30 @@ def test_every_open_random_state_is_seeded() -> None:
     assert {nested.random_state, nested.estimator.random_state} == {7}
     chosen = Model(estimator="sklearn.tree.DecisionTreeClassifier", params={"random_state": 3})
     assert model.estimator(chosen, seed=7).random_state == 3
+
+
+def searched() -> GridSearchCV:
+    """Return a search by a scorer of scikit-learn's."""
+    return GridSearchCV(DecisionTreeClassifier(), {"max_depth": [1, 2]}, scoring="f1_macro", cv=2)
+
+
+def voting() -> VotingClassifier:
+    """Return two estimators that vote."""
+    return VotingClassifier([("a", LogisticRegression()), ("b", DecisionTreeClassifier())])
+
+
+def tuned() -> TunedThresholdClassifierCV:
+    """Return an estimator whose threshold is found by a scorer."""
+    return TunedThresholdClassifierCV(LogisticRegression(), scoring="accuracy", cv=2)
+
+
+@pytest.mark.parametrize("name", ["searched", "voting", "tuned"])
+def test_what_holds_estimators_survives_too(name: str) -> None:
+    """A search, an ensemble of several, a threshold: nobody has to vouch for scikit-learn's own."""
+    estimator = model.estimator(Model(estimator=f"{__name__}.{name}"), seed=1)
+    fitted = model.fit(model.pipeline(estimator, X), X, y)
+    loaded = skops.io.loads(skops.io.dumps(fitted), trusted=list(model.TRUSTED_TYPES))
+    assert (loaded.predict(X) == fitted.predict(X)).all()
 
 
 @pytest.mark.parametrize(
