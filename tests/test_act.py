@@ -229,7 +229,8 @@ def test_parity_holds_until_something_differs(repository: Repository, engine: "d
     there = repository.commit("Another lock")
     subprocess.run(["git", "reset", "-q", "--hard", here], cwd=repository.path, check=True)
     other = repository.make("parity", ACT_REF=there, ARGS="--env SEED=2")
-    engine.images.remove(repository.replayed_by_parity.receipt("train")["provenance"]["modelmake.image"])
+    theirs = repository.replayed_by_parity.receipt("train")["provenance"]["modelmake.image.id"]
+    engine.images.remove(theirs, force=True)  # by all of its names
     assert other.returncode != 0
     differing = set(re.findall(r"^DIFF +([a-z._]+(?: random_state)?)", other.stdout, re.M))
     assert differing >= {"git.commit", "image.id", "lock", "param random_state"}
