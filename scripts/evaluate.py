@@ -1,12 +1,10 @@
 """Evaluate: load the model back from MLflow, score it on the held-out rows, ask the gate, and write the report."""
 
 import math
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pandas as pd
 
@@ -58,11 +56,11 @@ def look(tracking: Tracking, run: Run, config: configuration.Config) -> tuple[re
         subject = load(tracking, run, config)
     p, X_test = subject.predictions, subject.split.X_test
     with telling(f"scoring the champion on the same {len(p)} rows"):
-        champion, theirs, champions_run = challenge(tracking, subject)
+        champion, rival = challenge(tracking, subject)
     with telling(f"measuring what the gate asks for, by {config.gate.resamples} resamples"):
         evidence = gather(subject, champion)
     test = pd.concat([X_test, subject.split.y_test], axis=1)
-    then = tracking.read_file(champions_run, f"{FOLDER}/profile.json") if champions_run else None
+    then = tracking.read_file(rival.run, f"{FOLDER}/profile.json") if rival else None
     with telling("drawing the report"):
         drawn = plots.draw(p, subject.pipeline, X_test, metric=config.gate.metric, seed=config.seed)
     page = report.Report(
@@ -72,7 +70,8 @@ def look(tracking: Tracking, run: Run, config: configuration.Config) -> tuple[re
         verdict=gate.judge(config.gate, evidence),
         evidence=evidence,
         metrics=metrics.scores(p, [rule.metric for rule in config.gate.rules]),
-        champion=theirs,
+        champion=rival.scores if rival else {},
+        differences=rival.differences if rival else {},
         plots=drawn,
         profile=profile.describe(test),
         drift=profile.drift(profile.Profile.model_validate_json(then), test) if then else None,
@@ -93,11 +92,7 @@ def keep(tracking: Tracking, run: Run, page: report.Report) -> None:
         "profile.json": page.profile.model_dump_json(),
         **{f"plots/{plot.name}.svg": plot.svg for plot in page.plots},
     }
-    with tempfile.TemporaryDirectory() as scratch:
-        Path(scratch, "plots").mkdir()
-        for name, text in texts.items():
-            Path(scratch, name).write_text(text, encoding="utf-8")
-        tracking.log_files(run, Path(scratch), FOLDER)
+    tracking.log_files(run, FOLDER, {name: text.encode() for name, text in texts.items()})
 
 
 def origin(run: Run) -> dict[str, str]:

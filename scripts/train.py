@@ -23,7 +23,7 @@ def main() -> None:
     estimator = model.estimator(config.model, seed=config.seed)
     classifier = is_classifier(estimator)
     split = data.split(frame, config.data, seed=config.seed, classifier=classifier)
-    config.gate.check(list(frame.columns), split.y_train.unique().tolist() if classifier else None)
+    config.gate.check(list(frame.columns), sorted(split.y_train.unique().tolist(), key=str) if classifier else None)
     unfitted = model.pipeline(estimator, split.X_train)
 
     tracking = Tracking()
@@ -34,8 +34,8 @@ def main() -> None:
     url = run.url
     print(f"run     {run.run_id}\nurl     {url}", flush=True)
     with tracking.open(run):
-        rows, features = split.X_train.shape
-        print(f"fit     {type(estimator).__name__} on {rows} rows, {features} features", flush=True)
+        count, features = split.X_train.shape
+        print(f"fit     {type(estimator).__name__} on {count} rows, {features} features", flush=True)
         fit_started = time.monotonic()
         fitted = model.fit(unfitted, split.X_train, split.y_train)
         seconds = time.monotonic() - fit_started
@@ -46,8 +46,10 @@ def main() -> None:
             test_size=config.data.test_size,
             stratify=config.data.stratify,
         )
-        metrics = {"fit_seconds": seconds, "train_rows": rows, "test_rows": len(split.X_test)}
+        metrics = {"fit_seconds": seconds, "train_rows": count, "test_rows": len(split.X_test)}
         tracking.log(run, params=params, metrics=metrics)
+        rows = data.hashes(split.X_train, split.y_train)
+        tracking.log_files(run, data.TRAINED, {data.ROWS: rows.astype(data.HASH).tobytes()})
         tracking.log_data(run, frame, path=config.data.path, target=config.data.target, sha256=data_sha256)
         trusted = (*model.TRUSTED_TYPES, *config.model.trusted_types)
         model_id = logged_model.log(tracking, run, fitted, split.X_train, params=params, trusted=trusted)

@@ -143,11 +143,16 @@ def scratch(path: Path, store: Path) -> None:
     (path / "pipeline.toml").write_text(PIPELINE)
 
 
-def enter(path: Path, patch: pytest.MonkeyPatch) -> None:
-    """Work in `path`, on its store, and with nothing of the outer environment."""
+def forget() -> None:
+    """Let MLflow forget where runs keep their artifacts: copies of one template share their runs' ids."""
     from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
 
-    _artifact_repos_cache.clear()  # copies of one template share their runs' ids, and MLflow keeps places by id
+    _artifact_repos_cache.clear()
+
+
+def enter(path: Path, patch: pytest.MonkeyPatch) -> None:
+    """Work in `path`, on its store, and with nothing of the outer environment."""
+    forget()
     for name in list(os.environ):
         if name.startswith(("MLFLOW_", "GITHUB_", "MODELMAKE_")) or name in (
             "RUN_ID",
@@ -205,6 +210,7 @@ def after(project: Project, empty_store: Path, once: Once) -> Callable[..., Proj
 
     def done(*stages: str) -> Project:
         copy(template(*stages), project.path)
+        forget()
         return project
 
     return done

@@ -257,6 +257,47 @@ def test_a_champion_like_this_one_is_no_obstacle_unless_better_is_asked(evaluate
 
 
 @pytest.mark.long
+def test_a_champion_is_not_asked_about_rows_that_it_was_trained_on(evaluated: Project, error_line: Check) -> None:
+    """With another seed it was trained on most of what is held out now, and would look better than it is."""
+    promoted(evaluated)
+    evaluated.edit("seed = 42", "seed = 43")
+    assert evaluated.stage("train").code == evaluated.stage("evaluate").code == 0
+    found = evaluated.receipt("evaluate")
+    assert found["verdict"] == "keep"
+    assert "not enough data: champion version 1 was trained on " in found["reasons"][0]
+    evaluated.edit("[registry]", "min_test_rows = 1\n[registry]")
+    assert evaluated.stage("evaluate").code == 0
+    assert "of 30 test rows that it was trained on" in evaluated.receipt("evaluate")["reasons"][-1]
+    rows = json.loads(artifact(evaluated, "evidence.json"))["champion"]["rows"]
+    assert 0 < rows < 30
+    text = artifact(evaluated, "report.html")
+    assert f"Champion and difference are of the {rows} rows that the champion was not trained on." in text
+
+
+@pytest.mark.long
+def test_a_champion_of_last_week_is_compared_on_this_weeks_rows(evaluated: Project) -> None:
+    """The data has grown, and what was held out is so still: all but a few rows are new to both."""
+    promoted(evaluated)
+    frame = pd.read_csv("data/iris.csv")
+    more = frame.sample(60, random_state=1).assign(sepal_length=lambda rows: rows.sepal_length + 0.05)
+    pd.concat([more, frame]).to_csv("data/iris.csv", index=False)
+    evaluated.edit("[registry]", "max_duplicates = 1.0\n[registry]")
+    assert evaluated.stage("train").code == evaluated.stage("evaluate").code == 0
+    assert evaluated.receipt("evaluate")["verdict"] == "pass"
+    assert json.loads(artifact(evaluated, "evidence.json"))["champion"]["rows"] >= 38
+
+
+@pytest.mark.long
+def test_a_champion_whose_rows_nobody_knows_refuses(evaluated: Project, error_line: Check) -> None:
+    """Its run has lost that file."""
+    promoted(evaluated)
+    [path] = (evaluated.path / ".mlflow/artifacts").rglob("train/rows")
+    path.unlink()
+    assert evaluated.stage("train").code == 0
+    assert "does not say which rows it was trained on" in error_line(evaluated.stage("evaluate"), 3)
+
+
+@pytest.mark.long
 def test_a_champion_that_cannot_be_scored_refuses(evaluated: Project, error_line: Check) -> None:
     """Lost files, then other columns: never a silent pass, and the line says the way out."""
     promoted(evaluated)
@@ -312,6 +353,7 @@ def test_a_champion_of_other_classes_refuses(evaluated: Project, error_line: Che
         "data/iris.csv", index=False
     )
     evaluated.edit("accuracy > 0.8", "accuracy > 0.3")
+    evaluated.edit("[registry]", "min_test_rows = 20\n[registry]")  # rows with another label may change sides
     assert evaluated.stage("train").code == 0
     done = evaluated.stage("evaluate")
     assert done.code == 0, done

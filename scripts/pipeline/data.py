@@ -1,16 +1,17 @@
 """Read the data, check it, split it."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import train_test_split
 
 from scripts.pipeline.config import Data
 from scripts.pipeline.errors import UserError, first_line, suggestion
 from scripts.pipeline.provenance import sha256
 
+TRAINED, ROWS, HASH = "train", "rows", "<u8"  # the run's artifact with the hash of each row that it was trained on
 READERS = {".csv": pd.read_csv, ".parquet": pd.read_parquet}
 
 
@@ -59,7 +60,10 @@ def read(config: Data) -> pd.DataFrame:
 
 
 def split(frame: pd.DataFrame, config: Data, *, seed: int, classifier: bool) -> Split:
-    """Hold out `test_size` of the rows, chosen by `seed`.
+    """Hold out `test_size` of the rows, chosen by `seed` and by what stands in each row.
+
+    Where a row stands in the file does not matter, and as the data grows, rows that were held out stay held out
+    (but for a few, as the share's bound moves): a model of last week has not been trained on this week's test.
 
     Parameters
     ----------
@@ -68,38 +72,62 @@ def split(frame: pd.DataFrame, config: Data, *, seed: int, classifier: bool) -> 
     config : Data
         Names the target, the held-out share and whether to stratify by class.
     seed : int
-        The split's random state: the same rows and seed give the same split.
+        The same rows and seed give the same split.
     classifier : bool
         Whether the target holds classes.
 
     Raises
     ------
     UserError
-        A target with one class, a class too small to stratify, or too few rows.
+        A target with one class, a class too small to stratify, too few rows, or values that are no numbers or text.
 
     """
     X, y = frame.drop(columns=config.target), frame[config.target]
+    stratify = classifier and config.stratify
     if classifier:
         _check_classes(y, config)
-    stratify = y if classifier and config.stratify else None
-    try:
-        parts = train_test_split(X, y, test_size=config.test_size, random_state=seed, stratify=stratify)
-    except ValueError as error:
+    n_test = math.ceil(config.test_size * len(frame))
+    if min(n_test, len(frame) - n_test) < (y.nunique() if stratify else 1):
         where = f"{config.path}: {len(frame)} rows, data.test_size = {config.test_size}"
-        raise UserError(where, first_line(error), "more rows, or another test_size") from None
-    X_train, X_test, y_train, y_test = parts
-    if classifier and y_train.nunique() < 2:
+        raise UserError(where, "one part would have too few", "more rows, or another test_size")
+    order = _shuffled(frame, config, seed)
+    first = np.arange(len(order))
+    if stratify:  # each class's rows are spread over the whole, so that a share of all is a share of each
+        of_class = y.iloc[order].groupby(y.iloc[order].to_numpy())
+        first = np.argsort(((of_class.cumcount() + 0.5) / of_class.transform("size")).to_numpy(), kind="stable")
+    test, train = order[np.sort(first[:n_test])], order[np.sort(first[n_test:])]
+    if classifier and y.iloc[train].nunique() < 2:
         raise UserError(config.path, "the training rows hold one class only", "set data.stratify = true, or more rows")
-    return Split(X_train, X_test, y_train, y_test)
+    return Split(X.iloc[train], X.iloc[test], y.iloc[train], y.iloc[test])
+
+
+def hashes(X: pd.DataFrame, y: pd.Series | None = None) -> np.ndarray:
+    """Return a hash of each row, with its target where that is given: ndarray of uint64 of shape (n_rows,).
+
+    The same row has the same hash in each file, in whatever order its columns stand, and also where a gap elsewhere
+    has made whole numbers floating-point ones.
+    """
+    frame = X if y is None else pd.concat([X, y], axis=1)
+    numbers = {name: float for name, dtype in frame.dtypes.items() if dtype.kind in "biuf"}
+    return pd.util.hash_pandas_object(frame[sorted(frame.columns)].astype(numbers), index=False).to_numpy()
+
+
+def _shuffled(frame: pd.DataFrame, config: Data, seed: int) -> np.ndarray:
+    """Return the rows' positions in an order that `seed` and the rows themselves give; copies are rows of their own."""
+    try:
+        rows = hashes(frame)
+    except (TypeError, ValueError) as error:
+        where = f"{config.path}: values that are neither numbers nor text"
+        raise UserError(where, first_line(error), "drop that column, or turn it into several") from None
+    copy = pd.Series(rows).groupby(rows).cumcount()
+    drawn = pd.util.hash_pandas_object(pd.DataFrame({"row": rows, "copy": copy, "seed": seed}), index=False)
+    return np.argsort(drawn.to_numpy(), kind="stable")
 
 
 def duplicates(split: Split) -> pd.Index:
     """Return the index of the held-out rows that stand among the training rows too, target and all."""
-    train, test = (
-        pd.util.hash_pandas_object(pd.concat([X, y], axis=1), index=False)
-        for X, y in ((split.X_train, split.y_train), (split.X_test, split.y_test))
-    )
-    return split.X_test.index[test.isin(train.unique())]
+    known = np.isin(hashes(split.X_test, split.y_test), hashes(split.X_train, split.y_train))
+    return split.X_test.index[known]
 
 
 def slices(column: pd.Series) -> dict[str, np.ndarray]:

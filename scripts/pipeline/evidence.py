@@ -89,30 +89,60 @@ def other_classes(model: metrics.Predictions, champion: metrics.Predictions, met
     return f"its classes are {few(theirs)}, the model's {few(ours)}"
 
 
-def challenge(tracking: Tracking, subject: Subject) -> tuple[gate.Champion | None, dict[str, float], Run | None]:
-    """Score the champion on the same rows; return what the gate has to know, its metrics, and its run."""
-    config, split = subject.config, subject.split
+@dataclass(frozen=True)
+class Rival:
+    """The champion's metrics, by how much the model's are higher on the same rows, and its run."""
+
+    scores: dict[str, float]
+    differences: dict[str, float]
+    run: Run
+
+
+def fair(tracking: Tracking, subject: Subject, run: Run) -> np.ndarray:
+    """Return a mask of the held-out rows without those that the champion, unlike the model, was trained on.
+
+    Raises
+    ------
+    UserError
+        Its run does not say.
+
+    """
+    split, known = subject.split, tracking.read_file(run, f"{data.TRAINED}/{data.ROWS}")
+    if known is None:
+        raise UserError(f"run {run.run_id}", "does not say which rows it was trained on", "not comparable")
+    rows = data.hashes(split.X_test, split.y_test)
+    ours = data.hashes(split.X_train, split.y_train)
+    return ~np.isin(rows, np.frombuffer(known, data.HASH)) | np.isin(rows, ours)
+
+
+def challenge(tracking: Tracking, subject: Subject) -> tuple[gate.Champion | None, Rival | None]:
+    """Score the champion on the same rows; return what the gate has to know, and what the report shows."""
+    config, split, metric = subject.config, subject.split, subject.config.gate.metric
     champion = registry.at(tracking, config.registry.name, registry.CHAMPION)
     if champion is None or config.gate.champion == "off":
-        return None, {}, None
+        return None, None
+    where = f"version {champion.number}"
     try:
         run = tracking.run(champion.run_id)
+        rows = fair(tracking, subject, run)
         pipeline, _ = logged_model.load(champion.model_id, subject.trusted)
         if is_classifier(pipeline) != is_classifier(subject.pipeline):
-            raise UserError(f"version {champion.number}", "a classifier beside a regressor", "not comparable")
-        theirs = predict(pipeline, split)
-        if other := other_classes(subject.predictions, theirs, config.gate.metric):
-            raise UserError(f"version {champion.number}", other, "not comparable")
-        if config.gate.metric in OF_PROBABILITIES and theirs.y_proba is None:
-            raise UserError(f"version {champion.number}", "it gives no probabilities", "not comparable")
-        scores = metrics.scores(theirs, [config.gate.metric])
-        difference = intervals.compare(
-            subject.predictions, theirs, config.gate.metric, seed=config.seed, resamples=config.gate.resamples
-        )
+            raise UserError(where, "a classifier beside a regressor", "not comparable")
+        theirs, ours = (each.take(rows) for each in (predict(pipeline, split), subject.predictions))
+        if other := other_classes(ours, theirs, metric):
+            raise UserError(where, other, "not comparable")
+        if metric in OF_PROBABILITIES and theirs.y_proba is None:
+            raise UserError(where, "it gives no probabilities", "not comparable")
+        if not rows.any():
+            return gate.Champion(version=champion.number), Rival({}, {}, run)
+        scores, beside = (metrics.scores(each, [metric]) for each in (theirs, ours))
+        resamples = config.gate.resamples
+        difference = intervals.compare(ours, theirs, metric, seed=config.seed, resamples=resamples)
     except (UserError, ValueError, TypeError, KeyError, AttributeError) as error:  # scikit-learn's, on other columns
-        return gate.Champion(version=champion.number, problem=first_line(error)), {}, None
-    value = scores[config.gate.metric]
-    return gate.Champion(version=champion.number, value=value, difference=difference), scores, run
+        return gate.Champion(version=champion.number, problem=first_line(error)), None
+    differences = {name: beside[name] - value for name, value in scores.items() if name in beside}
+    known = gate.Champion(version=champion.number, rows=len(ours), value=scores[metric], difference=difference)
+    return known, Rival(scores, differences, run)
 
 
 def gather(subject: Subject, champion: gate.Champion | None) -> gate.Evidence:

@@ -30,9 +30,14 @@ class Measured(Fact):
 
 
 class Champion(Fact):
-    """The version at `@champion` and, unless there is a problem, how much better the model is than that one."""
+    """The version at `@champion` and, unless there is a problem, how much better the model is than that one.
+
+    `rows` are those that both were compared on: the held-out rows without those that the champion, unlike the model,
+    was trained on.
+    """
 
     version: str
+    rows: int = 0
     value: float = math.nan
     difference: Difference | None = None
     problem: str = ""
@@ -109,7 +114,7 @@ def judge(gate: Gate, evidence: Evidence) -> Verdict:
 
     With too few rows a broken rule proves nothing either: then it is not a refusal, but nothing is registered.
     """
-    checks = (*_ask(gate, evidence), *_guard(gate, evidence), _challenge(gate, evidence.champion))
+    checks = (*_ask(gate, evidence), *_guard(gate, evidence), _challenge(gate, evidence))
     outcomes = [each.outcome for each in checks]
     verdict: Outcome = "refuse" if "refuse" in outcomes else "keep" if "keep" in outcomes else "pass"
     deciding = [each for each in checks if each.outcome == verdict]
@@ -185,13 +190,18 @@ def _guard(gate: Gate, evidence: Evidence) -> Iterator[Check]:
         yield Check("clean", "refuse" if evidence.dirty else "pass", state, f"what the run was made from {state}")
 
 
-def _challenge(gate: Gate, champion: Champion | None) -> Check:
+def _challenge(gate: Gate, evidence: Evidence) -> Check:
     """Compare with the champion, by the policy."""
-    name = f"champion: {gate.champion}"
+    name, champion = f"champion: {gate.champion}", evidence.champion
     if gate.champion == "off":
         return Check(name, "pass", "not asked", "no champion is asked")
     if champion is None:
         return Check(name, "pass", "none", "there is no champion yet, so the rules decide alone")
+    known = f"{evidence.rows - champion.rows} of {evidence.rows} test rows"
+    if not champion.problem and champion.rows < min(gate.min_test_rows, evidence.rows):
+        reason = f"not enough data: champion version {champion.version} was trained on {known}"
+        would = f"{gate.min_test_rows} that it does not know would do (gate.min_test_rows)"
+        return Check(name, "keep", f"knows {known}", f"{reason}, {would}")
     difference = champion.difference
     if difference is None or math.isnan(difference.lower):
         way_out = 'make promote another version, or champion = "off" in [gate]'
@@ -204,5 +214,6 @@ def _challenge(gate: Gate, champion: Champion | None) -> Check:
         stays, sign = difference.upper < -gate.margin, "worse"
     judged = f"{'' if stays is (sign == 'worse') else 'not '}significantly {sign}"
     margin = f" by more than {gate.margin:g}" if gate.margin else ""
-    reason = f"{judged}{margin} than champion version {champion.version} in {gate.metric}: {difference}"
+    rest = f", without the {known} that it was trained on" if champion.rows < evidence.rows else ""
+    reason = f"{judged}{margin} than champion version {champion.version} in {gate.metric}: {difference}{rest}"
     return Check(name, "keep" if stays else "pass", str(difference), reason)

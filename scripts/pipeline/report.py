@@ -38,7 +38,9 @@ class Report:
     metrics : Mapping
         Each metric's value.
     champion : Mapping
-        The champion's metrics on the same rows; empty where there is none.
+        The champion's metrics on the rows that both were compared on; empty where there is none.
+    differences : Mapping
+        By how much the model's are higher on these.
     plots : sequence of Plot
         What there is to see.
     profile : Profile or None
@@ -57,6 +59,7 @@ class Report:
     evidence: Evidence | None
     metrics: Mapping[str, float]
     champion: Mapping[str, float]
+    differences: Mapping[str, float]
     plots: Sequence[Plot]
     profile: Profile | None
     drift: Sequence[Drift] | None
@@ -80,7 +83,7 @@ class Report:
 
 def refused(title: str, run: str, url: str, reason: str, provenance: Mapping[str, str]) -> Report:
     """Return the report on a run that the gate could not look at."""
-    return Report(title, run, url, refusal(reason), None, {}, {}, (), None, None, provenance)
+    return Report(title, run, url, refusal(reason), None, {}, {}, {}, (), None, None, provenance)
 
 
 def table(verdict: Verdict) -> str:

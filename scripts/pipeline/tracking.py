@@ -214,16 +214,20 @@ class Tracking:
             )
             self.client.log_inputs(run.run_id, [DatasetInput(dataset._to_mlflow_entity())])
 
-    def log_files(self, run: Run, folder: Path, path: str) -> None:
-        """Log every file in `folder` as an artifact of the run, under `path`."""
-        with translated(f"log the artifacts of run {run.run_id}"):
-            self.client.log_artifacts(run.run_id, str(folder), path)
+    def log_files(self, run: Run, folder: str, files: Mapping[str, bytes]) -> None:
+        """Log files, content by name, as artifacts of the run in `folder`."""
+        with translated(f"log the artifacts of run {run.run_id}"), tempfile.TemporaryDirectory() as scratch:
+            for name, content in files.items():
+                path = Path(scratch, name)
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(content)
+            self.client.log_artifacts(run.run_id, scratch, folder)
 
-    def read_file(self, run: Run, path: str) -> str | None:
-        """Return the text of an artifact of the run, None where it has none of that name."""
+    def read_file(self, run: Run, path: str) -> bytes | None:
+        """Return an artifact of the run, None where it has none of that name."""
         with translated(f"read {path} of run {run.run_id}"), tempfile.TemporaryDirectory() as scratch:
             try:
-                return Path(self.client.download_artifacts(run.run_id, path, scratch)).read_text(encoding="utf-8")
+                return Path(self.client.download_artifacts(run.run_id, path, scratch)).read_bytes()
             except (MlflowException, OSError) as error:
                 if isinstance(error, MlflowException) and not missing(error):
                     raise

@@ -104,6 +104,48 @@ def test_a_split_loses_and_doubles_no_row(n: int, test_size: float, seed: int, s
     pd.testing.assert_frame_equal(first.X_test, second.X_test)
 
 
+def held_out(frame: pd.DataFrame, **changes: object) -> set[int]:
+    """Return what column `a` holds in the held-out rows."""
+    return set(data.split(frame, config("data.csv", **changes), seed=7, classifier=True).X_test["a"])
+
+
+@pytest.mark.parametrize("stratify", [False, True])
+def test_what_was_held_out_stays_so_as_the_data_grows(stratify: bool) -> None:
+    """Wherever the new rows stand; the few that move do so since a fifth of more rows has another bound."""
+    frame = pd.DataFrame({"a": range(1100), "b": "text", "label": ["x", "y", "x"] * 366 + ["x", "y"]})
+    before = held_out(frame[:1000], stratify=stratify)
+    grown = held_out(frame.sample(frac=1, random_state=1).reset_index(drop=True), stratify=stratify)
+    assert len(before - grown) + len({row for row in grown - before if row < 1000}) < 20
+
+
+def test_neither_order_nor_a_gap_elsewhere_chooses_other_rows() -> None:
+    """Rows and columns may stand anywhere, and a gap makes floating-point numbers of all whole ones."""
+    frame = pd.DataFrame({"a": range(200), "b": [0, 1] * 100, "c": [True, False] * 100, "label": ["x", "y"] * 100})
+    expected = held_out(frame)
+    shuffled = frame.sample(frac=1, random_state=3).reset_index(drop=True)[["label", "c", "b", "a"]]
+    assert held_out(shuffled) == expected
+    gap = frame.astype({"b": float})
+    row = min(set(range(200)) - expected)
+    gap.loc[row, "b"] = None
+    assert len(held_out(gap) ^ expected) <= 2
+
+
+def test_copies_of_a_row_are_rows_of_their_own() -> None:
+    """A data set of few different rows is split like any other."""
+    frame = pd.DataFrame({"a": [1, 2] * 100, "label": ["x", "y"] * 100})
+    parts = data.split(frame, config("data.csv"), seed=1, classifier=True)
+    assert len(parts.X_test) == 40
+    assert 10 < (parts.X_test["a"] == 1).sum() < 30
+
+
+def test_values_that_are_neither_numbers_nor_text_are_named(tmp_path: Path) -> None:
+    """Parquet can hold lists."""
+    pd.DataFrame({"a": [[1], [2]] * 5, "label": ["x", "y"] * 5}).to_parquet(tmp_path / "lists.parquet")
+    read = data.read(config(tmp_path / "lists.parquet"))
+    with pytest.raises(UserError, match="values that are neither numbers nor text"):
+        data.split(read, config("lists.parquet"), seed=1, classifier=True)
+
+
 def test_stratify_keeps_the_shares_of_classes() -> None:
     """A tenth of the rows stays a tenth in the held-out part."""
     frame = pd.DataFrame({"a": range(100), "label": ["rare"] * 10 + ["common"] * 90})

@@ -28,7 +28,7 @@ def found(*each: Measured, **other: object) -> Evidence:
 
 
 def champion(value: float, lower: float, upper: float) -> Champion:
-    return Champion(version="3", value=0.9, difference=Difference(value, lower, upper, 0.2, None))
+    return Champion(version="3", rows=100, value=0.9, difference=Difference(value, lower, upper, 0.2, None))
 
 
 @given(finite, finite)
@@ -150,6 +150,20 @@ def test_the_policy_decides_about_the_champion(
     assert judged.verdict == verdict
     if verdict == "keep":
         assert "than champion version 3 in accuracy" in judged.reason
+
+
+def test_a_champion_is_compared_on_rows_that_it_does_not_know() -> None:
+    """Of those that it was trained on it says so; where too few are left nothing is registered, and nothing is red."""
+    known = champion(0.1, 0.01, 0.2).model_copy(update={"rows": 40})
+    verdict = gate.judge(rules("accuracy > 0.5"), found(measured(0.9), champion=known))
+    assert verdict.passed
+    assert "without the 60 of 100 test rows that it was trained on" in verdict.reasons[-1]
+    for left in (0, 29):
+        few = Champion(version="3", rows=left)
+        verdict = gate.judge(rules("accuracy > 0.5"), found(measured(0.9), champion=few))
+        assert verdict.verdict == "keep"
+        assert f"not enough data: champion version 3 was trained on {100 - left} of 100 test rows, 30" in verdict.reason
+        assert gate.judge(rules("accuracy > 0.95"), found(measured(0.9), champion=few)).verdict == "refuse"
 
 
 def test_a_broken_rule_outweighs_a_champion_that_stays() -> None:
