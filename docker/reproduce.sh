@@ -16,6 +16,7 @@ sweep() { # distclean removes the receipts too
 
 "$@" python -m scripts origin
 commit=$(of_run git.commit)
+[[ $commit =~ ^[0-9a-f]+$ ]] || die "run's commit" "'$commit' is none" "it is the run's tag modelmake.git.commit"
 git -C "$root" cat-file -e "$commit^{commit}" 2>/dev/null || die "commit $commit" "is not in this checkout" "git fetch origin $commit"
 "$root/docker/checkout.sh" "$commit" "$again"
 

@@ -15,7 +15,7 @@ from scripts.pipeline.evidence import challenge, gather, load
 from scripts.pipeline.tracking import Run, Tracking, uri
 
 FOLDER = "evaluate"  # of the run's artifacts
-ORIGIN = ("git.commit", "git.branch", "git.dirty", "image", "lock", "data", "config", "python", "platform", "runner")
+ORIGIN = tuple("git.commit git.branch git.dirty image lock data config python platform cpu runner".split())
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from pathlib import Path
 from scripts.pipeline import receipt
 from scripts.pipeline.errors import PipelineError
 
-SAME = ("git.commit", "git.dirty", "image.id", "image.base", "lock", "data", "config", "python", "platform")
+SAME = ("git.commit", "git.dirty", "image.id", "image.base", "lock", "data", "config", "python", "platform", "cpu")
 
 
 class NotTheSame(PipelineError):

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from scripts.pipeline import receipt
 from scripts.pipeline.errors import PipelineError
 
-ORIGIN = ("data", "lock", "image", "image.id", "python", "platform", "config", "git.commit", "git.dirty")
+ORIGIN = ("data", "lock", "image", "image.id", "python", "platform", "cpu", "config", "git.commit", "git.dirty")
 CAUSES = {
     "data": "the data is another one now",
     "lock": "another lock",
     "image": "another image",
     "python": "another Python",
     "platform": "another kind of machine",
+    "cpu": "another processor, whose sums may differ in their last bit",
     "git.dirty": "the run had uncommitted changes, which the commit does not hold",
     "config": "another config",
     "image.id": "the image was built anew, and is not the same",

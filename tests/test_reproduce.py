@@ -58,6 +58,7 @@ def test_the_same_bits_are_reproduced(again: Project) -> None:
         ({"modelmake.image": "other"}, "another image"),
         ({"modelmake.config": "1"}, "another config"),
         ({"modelmake.platform": "Darwin arm64"}, "another kind of machine"),
+        ({"modelmake.cpu": "Z80"}, "another processor, whose sums may differ in their last bit"),
         ({"modelmake.data": "1", "modelmake.image.id": "1"}, "the data is another one now"),
     ],
 )
@@ -192,15 +193,23 @@ def test_data_outside_of_git_is_named_when_it_changed_or_went(checkout: Checkout
     assert "error: data/iris.csv: is gone: neither in commit" in done.stderr
 
 
-def test_a_commit_that_is_not_here_is_named(checkout: Checkout) -> None:
-    """A run from another clone, whose commit was never fetched."""
+@pytest.mark.parametrize(
+    ("tag", "expected"),
+    [
+        ("c0ffee", "error: commit c0ffee: is not in this checkout (git fetch origin c0ffee)"),
+        ("HEAD", "error: run's commit: 'HEAD' is none"),
+        ("--help", "error: run's commit: '--help' is none"),
+    ],
+)
+def test_a_commit_that_is_not_here_is_named(checkout: Checkout, tag: str, expected: str) -> None:
+    """A run from another clone, whose commit was never fetched; or a tag that somebody has written over."""
     run_id = checkout.receipt("train")["run_id"]
     environment = {"MLFLOW_TRACKING_URI": f"sqlite:///{checkout.path}/.mlflow/mlflow.db"}
     subprocess.run(
-        ["python", "-c", f"import mlflow; mlflow.MlflowClient().set_tag('{run_id}', 'modelmake.git.commit', 'c0ffee')"],
+        ["python", "-c", f"import mlflow; mlflow.MlflowClient().set_tag('{run_id}', 'modelmake.git.commit', '{tag}')"],
         env=checkout.environment() | environment,
         check=True,
     )
     done = checkout.make("reproduce", f"RUN_ID={run_id}")
     assert done.returncode != 0
-    assert "error: commit c0ffee: is not in this checkout (git fetch origin c0ffee)" in done.stderr
+    assert expected in done.stderr

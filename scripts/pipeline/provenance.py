@@ -82,6 +82,14 @@ def gone(tags: Mapping[str, str]) -> bool:
     return False
 
 
+def cpu() -> str:
+    """Return which instructions numpy finds in the processor: with others, sums may differ in their last bit."""
+    import numpy as np  # noqa: PLC0415  # the linters need none of it
+
+    found = np.show_config(mode="dicts").get("SIMD Extensions", {})
+    return " ".join([*found.get("baseline", ()), *found.get("found", ())])
+
+
 def run_url() -> str:
     """Return the address of the GitHub Actions run, or "" elsewhere."""
     if runner() != "github":
@@ -113,6 +121,7 @@ def tags(stage: str, data_sha256: str, training_sha256: str) -> dict[str, str]:
         "modelmake.reason": os.environ.get("REASON", ""),
         "modelmake.python": platform.python_version(),
         "modelmake.platform": f"{platform.system()} {platform.machine()}",
+        "modelmake.cpu": cpu(),
     }
     return {name: value for name, value in found.items() if value}
 
