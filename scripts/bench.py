@@ -217,7 +217,7 @@ def sizes() -> list[Figure]:
 
 
 def main() -> None:
-    """Measure, print the table, and fail if a limit is missed."""
+    """Measure, print each figure once it is there, and fail if a limit is missed."""
     if "COMPOSE_PROJECT_NAME" not in os.environ:
         raise UserError("bench", "compares the image with the host", "an engine has to answer: make doctor")
     figures, chosen = [], os.environ.pop("ARGS", "").split()
@@ -227,9 +227,10 @@ def main() -> None:
             continue
         print(f"measuring: {measure.__doc__.splitlines()[0]}", flush=True)
         found = measure()
-        figures += found if isinstance(found, list) else [found]
-    for each in figures:
-        verdict = "ok" if each.value <= each.limit else "MISSED"
-        print(f"{each.name:<46}{each.value:8.2f}  limit {each.limit:<6g} {verdict:<7}{each.how}")
+        found = found if isinstance(found, list) else [found]
+        figures += found
+        for each in found:
+            verdict = "ok" if each.value <= each.limit else "MISSED"
+            print(f"{each.name:<46}{each.value:8.2f}  limit {each.limit:<6g} {verdict:<7}{each.how}", flush=True)
     if missed := [each.name for each in figures if each.value > each.limit]:
         raise UserError("bench", f"over the limit: {', '.join(missed)}", "docs/benchmarks.md has the method")
