@@ -21,61 +21,76 @@ FOLLOW ?= ## 1 lets `make logs` go on until Ctrl-C
 UPGRADE ?= ## 1 lets `make lock` take the newest versions
 IMAGE_REPO ?= ## the image's name before its tag; unset: ghcr.io/<owner>/<repository> where GitHub is the origin, else modelmake
 PYTHON ?= ## the Python (3.11 to 3.13) that .venv is made from; unset: the newest on the PATH
-export AUTH TLS KEY EVENT JOB ACT_REF ACT_TRACKING RUN_ID VERSION MLFLOW_PORT FORCE ARGS REASON FOLLOW UPGRADE IMAGE_REPO PYTHON
 
+# The caller's environment is not our configuration. What stands above without MLFLOW_ before it counts on make's command
+# line, and in the environment as MODELMAKE_<NAME>, by which it is handed on; docker/environment.sh has all that is read.
+SHELL := docker/shell
+letters := $(filter-out -%,$(firstword $(MAKEFLAGS)))
+$(if $(findstring =,$(letters)),,$(if $(findstring e,$(letters)),$(error make -e: the environment would override the Makefile (leave -e out))))
 MAKEFLAGS += --no-builtin-rules --no-print-directory
-SHELL := bash
 .SUFFIXES:
 .DEFAULT_GOAL := help
 goals := $(or $(MAKECMDGOALS),help)
+settings := $(shell sed -n 's/^settings="\(.*\)"/\1/p' docker/environment.sh)
+given = $(if $(filter command,$(firstword $(origin $1))),$($1),$(value MODELMAKE_$1))
+ignored := $(strip $(foreach name,$(settings),$(if $(filter environment,$(firstword $(origin $(name)))),$(name))))
+$(foreach name,$(settings),$(if $(filter command,$(firstword $(origin $(name)))),$(eval MODELMAKE_$(name) = $$($(name)))))
+
+# The one reader of switches: 1 for a yes, 0 or nothing for a no.
+yes := 1 true True TRUE yes Yes YES
+no := 0 false False FALSE no No NO
+switch = $(if $(filter $(yes),$2),1,$(if $(filter-out $(no),$2),$(error $1=$2: neither a yes nor a no (1, true or yes; 0, false, no or empty))))
+$(foreach name,FORCE FOLLOW UPGRADE,$(eval MODELMAKE_$(name) := $(call switch,$(name),$(call given,$(name)))))
+$(foreach name,AUTH TLS,$(eval MODELMAKE_$(name) := $(or $(call switch,$(name),$(call given,$(name))),$(if $(call given,$(name)),0))))
+override CI := $(call switch,CI,$(value CI))
+export CI $(settings:%=MODELMAKE_%)
 
 # One choice of runner; after it every recipe is the same line with $(RUN) in front.
+engine :=
+environment :=
+server :=
+inside := $(wildcard /etc/modelmake)
+runner := $(if $(inside),image,$(strip $(call given,RUNNER)))
 ifneq ($(filter-out help clean doctor engine base,$(goals)),)
-  engine := $(if $(IN_IMAGE)$(filter host,$(RUNNER)),,$(shell docker version -f '{{.Server.Version}}' 2>/dev/null))
+  engine := $(if $(filter image host,$(runner)),,$(shell docker version -f '{{.Server.Version}}' 2>/dev/null))
 endif
-runner := $(if $(IN_IMAGE),image,$(or $(strip $(RUNNER)),$(if $(engine),docker,host)))
+why_runner := $(if $(inside),in the image already,$(if $(runner),as RUNNER says))
+runner := $(or $(runner),$(if $(engine),docker,host))
+MODELMAKE_RUNNER := $(runner)
 ifeq ($(runner),image)
   RUN :=
-  why_runner := in the image already
 else ifeq ($(runner),docker)
-  export COMPOSE_PROJECT_NAME := modelmake-$(shell pwd -P | git hash-object --stdin | cut -c1-8)
   RUN = docker/run.sh $(access)
   environment := image
   server := docker/compose.sh
-  why_runner := engine $(engine) answers; image $(shell docker/image.sh name)
+  why_runner := engine $(engine) answers; image $(shell docker/image.sh describe)
 else ifeq ($(runner),host)
   RUN = env PATH="$(CURDIR)/.venv/bin:$$PATH"
-  export MLFLOW_DISABLE_TELEMETRY := true
-  export MLFLOW_HTTP_REQUEST_MAX_RETRIES ?= 5
-  export MODELMAKE_UI := $(shell cat .mlflow/server.url 2>/dev/null)
   environment := .venv/lock.txt
   server := docker/embedded.sh
-  why_runner := $(if $(RUNNER),as RUNNER says,no Docker engine answers), .venv from the same lock
+  why_runner := $(or $(why_runner),no Docker engine answers), .venv from the same lock
 else
-  $(error RUNNER=$(RUNNER): unknown (docker or host))
+  $(error RUNNER=$(runner): unknown (docker or host))
 endif
 ifneq ($(filter-out help clean distclean doctor engine base up down logs why,$(goals)),)
   $(if $(filter docker,$(runner)),$(if $(engine),,$(error RUNNER=docker: no Docker engine answers (start it, or install one: make engine))))
   $(info runner: $(runner) ($(why_runner)))
+  $(if $(ignored),$(info note: not read from the environment: $(ignored) (write it behind make, or set MODELMAKE_…)))
 endif
-given := $(if $(filter image,$(runner)),image,$(strip $(MLFLOW_TRACKING_URI)))
+tracking := $(if $(filter image,$(runner)),given,$(strip $(value MLFLOW_TRACKING_URI)))
 with_engine = $(if $(filter docker,$(runner)),,$(error $@: needs a Docker engine, outside of the image (make doctor)))
-local_tracking := $(if $(filter docker,$(runner)),compose $(COMPOSE_PROJECT_NAME),embedded .mlflow)
-export RUNNING_IN := $(runner)
-export WHY_RUNNER := $(why_runner)
-export TRACKING := $(or $(strip $(MLFLOW_TRACKING_URI)),$(local_tracking))
 
 # What each stage reads, beside pipeline.toml, the data, the lock and the user's own Python (scripts/inputs.sh).
 # tests/test_house.py keeps these lists true.
 parts = $(patsubst %,scripts/pipeline/%.py,$(1)) scripts/__main__.py
-export train_inputs := scripts/train.py $(call parts,errors config provenance data model tracking logged_model receipt)
-export evaluate_inputs := scripts/evaluate.py scripts/pipeline/report.html scripts/pipeline/report.md $(call parts,errors config provenance data model ranking metrics intervals gate profile plots report tracking lock logged_model registry evidence receipt)
-export register_inputs := scripts/register.py $(call parts,errors config provenance model ranking metrics intervals gate tracking lock logged_model registry receipt)
+train_inputs := scripts/train.py $(call parts,errors config provenance data model tracking logged_model receipt)
+evaluate_inputs := scripts/evaluate.py scripts/pipeline/report.html scripts/pipeline/report.md $(call parts,errors config provenance data model ranking metrics intervals gate profile plots report tracking lock logged_model registry evidence receipt)
+register_inputs := scripts/register.py $(call parts,errors config provenance model ranking metrics intervals gate tracking lock logged_model registry receipt)
 
 # A stage's predecessor, unless the caller names a run in its place.
-before = $(if $(RUN_ID)$(MLFLOW_RUN_ID),$(filter $(patsubst %,build/%.json,$(goals)),$(1)),$(1))
+before = $(if $(call given,RUN_ID)$(value MLFLOW_RUN_ID),$(filter $(patsubst %,build/%.json,$(goals)),$(1)),$(1))
 # FORCE=1 is for the targets that were named; ARGS asks for a run too.
-forced := $(if $(FORCE)$(ARGS),$(if $(filter all,$(goals)),lint test train evaluate register,$(goals)))
+forced := $(if $(MODELMAKE_FORCE)$(call given,ARGS),$(if $(filter all,$(goals)),lint test train evaluate register,$(goals)))
 $(patsubst %,build/%.json,$(forced)): FORCE
 
 stage = $(foreach name,$(1),$(eval $(name).ran := 1))echo "▸ $(firstword $(1))"; $(RUN) python -m scripts $(1)
@@ -94,8 +109,9 @@ all: build/summary.txt ## lint, test, train, evaluate, register, and say what ca
 ifneq ($(filter all,$(goals)),)
 build/train.json: | build/lint.json build/test.json
 override RUN_ID :=
-unexport MLFLOW_RUN_ID
+override MODELMAKE_RUN_ID :=
 override MLFLOW_RUN_ID :=
+unexport MLFLOW_RUN_ID
 endif
 
 .PHONY: lint
@@ -107,8 +123,12 @@ format: $(environment) ## let ruff put the code in order
 	@$(RUN) scripts/format.sh
 
 .PHONY: test
-test: build/test.json ## all tests; those that need an engine say so where there is none
+test: build/test.json ## all tests but those that drive an engine
 	@$(up_to_date)
+
+.PHONY: test-stack
+test-stack: $(environment) .venv/lock.txt ## the tests that drive make, docker, compose and act as a user does
+	@$(with_engine) docker/stack.sh
 
 .PHONY: train
 train: build/train.json ## fit the estimator, log it to MLflow
@@ -147,10 +167,9 @@ build/lint.json: build/lint.inputs | $(environment)
 
 build/test.json: build/test.inputs | $(environment)
 	@$(call stage,test)
-	@$(if $(filter docker,$(runner)),docker/stack.sh)
 
 # What a container may reach and write (docker/run.sh); sealed: no network, nothing but build/.
-build/lint.json build/test.json build/summary.txt sbom: access = sealed
+access = sealed
 build/train.json build/evaluate.json build/register.json shell up promote rollback history registry reproduce: access = mlflow
 format: access = writable
 lock comment audit: access = outside
@@ -173,15 +192,15 @@ build/summary.txt: build/lint.json build/test.json build/register.json | $(envir
 
 # Hashes of a stage's inputs; its date changes only when one of them did, so it is what Make compares.
 build/%.inputs: FORCE | $(environment)
-	@scripts/inputs.sh $*
+	@scripts/inputs.sh $* $($*_inputs)
 
 .PHONY: why
-why: ## would each stage run, and because of which input?
+why: $(patsubst %,build/%.inputs,lint test train evaluate register) ## would each stage run, and because of which input?
 	@scripts/why.sh lint test train evaluate register
 
 .PHONY: up
 up: $(environment) ## start the MLflow server on localhost; one of yours has to answer
-	@$(if $(given),$(RUN) python -m scripts up,$(server) up)
+	@$(if $(tracking),$(RUN) python -m scripts up,$(server) up)
 
 .PHONY: down
 down: ## stop it; runs and models stay
@@ -193,15 +212,15 @@ logs: ## what it says
 
 .PHONY: backup
 backup: ## keep its runs, models and artifacts in one archive
-	@docker/state.sh backup "$(TO)"
+	@docker/state.sh backup "$$MODELMAKE_TO"
 
 .PHONY: restore
 restore: ## put them back from there
-	@docker/state.sh restore "$(FROM)"
+	@docker/state.sh restore "$$MODELMAKE_FROM"
 
 .PHONY: verify-backup
 verify-backup: ## start a scratch server on a backup, and see that it shows all that was kept
-	@$(with_engine) docker/state.sh verify-backup "$(FROM)"
+	@$(with_engine) docker/state.sh verify-backup "$$MODELMAKE_FROM"
 
 .PHONY: gc
 gc: ## list what is deleted and orphaned; FORCE=1 removes it, but nothing that a version needs
@@ -266,12 +285,12 @@ doctor: ## what is here, what is missing, how to mend it
 
 .PHONY: clean
 clean: ## remove build/; the next `make all` starts afresh
-	@rm -rf build
+	@echo "▸ clean · removing build/" && rm -rf build
 
 .PHONY: distclean
 distclean: clean ## remove .venv, and the server with all of its runs and models, as well
 	@$(if $(server),$(server) purge)
-	@rm -rf .venv .mlflow
+	@echo "▸ distclean · removing .venv and .mlflow" && rm -rf .venv .mlflow
 
 .venv/lock.txt: docker/requirements.txt
 	@echo "▸ .venv · installing the lock (some seconds, once)"

@@ -2,9 +2,9 @@
 # Leaves the image modelmake-base:trixie, a stand-in for the pinned Python image made of the same Debian's
 # packages. Needs root or user namespaces, and mmdebstrap (which it installs when it may).
 set -euo pipefail
+. "$(dirname "$0")/lib.sh"
 name=modelmake-base:trixie
-docker image inspect "$name" >/dev/null 2>&1 && [ -z "${FORCE:-}" ] && exit
-die() { echo "error: $1: $2 ($3)" >&2; exit 2; }
+docker image inspect "$name" >/dev/null 2>&1 && ! on MODELMAKE_FORCE && exit
 
 command -v mmdebstrap >/dev/null || { [ "$(id -u)" = 0 ] && apt-get install -qqy --no-install-recommends mmdebstrap >/dev/null 2>&1; } ||
   die base "no mmdebstrap here" "on Debian and Ubuntu: apt-get install mmdebstrap; elsewhere let docker pull the pinned image"

@@ -2,7 +2,8 @@
 # Leaves build/modelmake-bundle.run, a script with the image and the sources at HEAD (lock and all) in it, and its checksum.
 # Needs an engine and git.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+. "$(dirname "$0")/lib.sh"
+cd "$root"
 target=build/modelmake-bundle.run
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch" "$target.part"' EXIT

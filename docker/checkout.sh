@@ -3,16 +3,21 @@
 # Needs git, and a checkout with a commit.
 set -euo pipefail
 ref=$1 target=$2
-cd "$(dirname "$0")/.."
-die() { echo "error: $1: $2 ($3)" >&2; exit 2; }
+. "$(dirname "$0")/lib.sh"
+[[ $target == /* ]] || target=$PWD/$target
+cd "$root"
 commit=$([ "$ref" = worktree ] && echo HEAD || echo "$ref")
 git rev-parse -q --verify "$commit^{commit}" >/dev/null 2>&1 || die "$ref" "no such commit here" "git log --oneline; a replay is of a commit"
 
+# What is below build/ is ours to replace; anything else is somebody's.
+[[ $target == "$root"/build/?* && $target != *..* ]] || [ -z "$(ls -A "$target" 2>/dev/null)" ] || die "$target" "is not empty" "name a new folder"
 rm -rf "$target"
 mkdir -p "$target"
 target=$(cd "$target" && pwd -P)
 branch=$(git symbolic-ref -q --short HEAD || echo detached)
 git -C "$target" init -q -b "$branch"
+[ "$(git -C "$target" rev-parse --absolute-git-dir)" = "$target/.git" ] ||
+  die "$target" "git works on another repository than the one just made there" "git -C '$target' rev-parse --absolute-git-dir"
 git -C "$target" fetch -q --depth 1 "$PWD" "$(git rev-parse "$commit^{commit}")"
 git -C "$target" reset -q --hard FETCH_HEAD
 origin=$(git remote get-url origin 2>/dev/null | sed 's,//[^/@]*@,//,' || true) # a token may stand in it

@@ -2,7 +2,8 @@
 # Says what is here, what is missing and how to mend it. Changes nothing; exit code 0 if either runner can work.
 # Needs nothing.
 set -uo pipefail
-cd "$(dirname "$0")/.." || exit 1
+. "$(dirname "$0")/lib.sh"
+cd "$root" || exit 1
 line() { printf '%-5s%-10s%s\n' "$1" "$2" "$3"; }
 check() { # name, how to mend it, command whose first line is the detail
   local name=$1 fix=$2 said
@@ -10,7 +11,7 @@ check() { # name, how to mend it, command whose first line is the detail
   if said=$("$@" 2>/dev/null) && [ -n "$said" ]; then line ok "$name" "${said%%$'\n'*}"; else line miss "$name" "$fix" && return 1; fi
 }
 python() {
-  for each in ${PYTHON:-python3.13 python3.12 python3.11 python3}; do
+  for each in ${MODELMAKE_PYTHON:-python3.13 python3.12 python3.11 python3}; do
     "$each" -c 'import sys, venv, ensurepip; assert (3, 11) <= sys.version_info < (3, 14); print(sys.executable, sys.version.split()[0])' && return
   done
   return 1

@@ -2,7 +2,7 @@
 # Leaves a Docker engine that answers, with compose and buildx, on a bare Debian or Ubuntu. Can be run again.
 # Needs root and the distribution's packages; starts dockerd itself where no service manager runs.
 set -euo pipefail
-die() { echo "error: $1: $2 ($3)" >&2; exit 2; }
+. "$(dirname "$0")/lib.sh"
 plugins() { docker compose version && docker buildx version; } >/dev/null 2>&1
 answers() { docker info >/dev/null 2>&1; }
 answers && plugins && echo "engine: there already ($(docker version -f '{{.Server.Version}}'))" && exit

@@ -1,21 +1,23 @@
 #!/usr/bin/env bash
-# `name` prints the image's name, whose tag is a hash of what it is built from; `build` pulls it, or builds (and in CI pushes) it.
+# `name` prints the image's name, whose tag is a hash of what it is built from, `describe` only once it is here; `build`
+# pulls it, or builds (and in CI pushes) it.
 # Needs docker with buildx; where the pinned base can't be pulled, builds on docker/base.sh's and says so in the tag.
 set -euo pipefail
-cd "$(dirname "$0")"
+. "$(dirname "$0")/lib.sh"
+cd "$root/docker"
 # Where GitHub has this repository, its registry has the image, by the same name.
 origin=$(git remote get-url origin 2>/dev/null | sed -E 's,(\.git)?/?$,,' |
   sed -nE 's,^(ssh://|https?://)?([^@/]*@)?github\.com[:/]([^/:]+/[^/]+)$,ghcr.io/\3,p' || true)
-repository=$(tr '[:upper:]' '[:lower:]' <<<"${IMAGE_REPO:-${origin:-modelmake}}")
+repository=$(tr '[:upper:]' '[:lower:]' <<<"${MODELMAKE_IMAGE_REPO:-${origin:-modelmake}}")
 inputs=$(git hash-object --no-filters Dockerfile requirements.txt venv.sh warm.py && uname -m)
 pinned="$repository:$(git hash-object --stdin <<<"$inputs" | cut -c1-12)"
 debian="$pinned-debian"
-die() { echo "error: $1: $2 ($3)" >&2; exit 2; }
 here() { docker image inspect "$1" >/dev/null 2>&1; }
 name() { here "$pinned" || ! here "$debian" && echo "$pinned" || echo "$debian"; }
 done_with() { docker tag "$1" modelmake:latest && exit; } # the name that .actrc knows it by
 
 [ "$1" = name ] && name && exit
+[ "$1" = describe ] && { here "$(name)" && name || echo "is not built yet"; } && exit
 here "$pinned" && done_with "$pinned"
 here "$debian" && done_with "$debian"
 
@@ -27,7 +29,7 @@ registry=
 hub=(docker)
 login() {
   local user=${REGISTRY_USERNAME:-} password=${REGISTRY_PASSWORD:-}
-  [ "$registry" != ghcr.io ] || { user=${user:-${GITHUB_ACTOR:-}} && password=${password:-${GITHUB_TOKEN:-}}; }
+  [ "$registry" != ghcr.io ] || [ "${GITHUB_ACTIONS:-}" != true ] || { user=${user:-${GITHUB_ACTOR:-}} && password=${password:-${GITHUB_TOKEN:-}}; }
   [ -n "$password" ] || return 0
   hub=(docker --config "$scratch")
   "${hub[@]}" login "$registry" --username "$user" --password-stdin <<<"$password" >/dev/null 2>"$scratch/log" ||
@@ -57,9 +59,11 @@ if ! here "$base" && ! docker pull -q "$base" >/dev/null 2>&1; then
 fi
 
 options=(--build-arg "BASE=$base" --build-arg "NAME=$name" --label "modelmake.base=$base")
-for proxy in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
-  [ -z "${!proxy:-}" ] || options+=(--build-arg "$proxy")
-done
+if [ -n "${HTTP_PROXY:-}${HTTPS_PROXY:-}${http_proxy:-}${https_proxy:-}" ]; then
+  for proxy in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
+    [ -z "${!proxy:-}" ] || options+=(--build-arg "$proxy")
+  done
+fi
 for ca in "${SSL_CERT_FILE:-}" /etc/ssl/certs/ca-certificates.crt; do
   [ -f "$ca" ] && options+=(--secret "id=ca,src=$ca") && break
 done
@@ -72,5 +76,5 @@ if [ $progress = auto ]; then
 else
   docker buildx build --load --progress=plain "${options[@]}" -f Dockerfile -t "$name" .. >"$log" 2>&1
 fi || { grep -vE '^(#[0-9]+ )?(DONE|CACHED)' "$log" | tail -20 >&2; die image "the build failed" "see above; behind a proxy or a company CA, set HTTPS_PROXY and SSL_CERT_FILE"; }
-[ -z "$registry" ] || [ -z "${CI:-}" ] || push "$name"
+[ -z "$registry" ] || ! on CI || push "$name"
 done_with "$name"

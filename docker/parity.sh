@@ -2,10 +2,11 @@
 # Runs HEAD directly and by `make act`, each into a scratch server; leaves what both left under build/parity/, and compares it.
 # Needs what docker/act.sh needs.
 set -euo pipefail
-root=$(cd "$(dirname "$0")/.." && pwd -P)
+. "$(dirname "$0")/lib.sh"
 direct="$root/build/parity/direct"
 replay="$root/build/parity/act"
-here=(env -u MAKEFLAGS -u MAKELEVEL -u ARGS -u FORCE -u RUN_ID -u MLFLOW_RUN_ID -u MLFLOW_TRACKING_URI MLFLOW_PORT=0 make -C "$direct" RUNNER=docker)
+here=(env -u MLFLOW_RUN_ID -u MLFLOW_TRACKING_URI make -C "$direct" RUNNER=docker MLFLOW_PORT=0)
+for name in ARGS FORCE RUN_ID REASON; do here+=("$name="); done # this make's own
 
 "$root/docker/checkout.sh" HEAD "$direct"
 # shellcheck disable=SC2329  # called by the trap
@@ -19,6 +20,6 @@ echo "▸ parity · HEAD, directly"
 "${here[@]}" train
 "${here[@]}" evaluate register || true # a gate that refuses has to refuse on both sides
 echo "▸ parity · HEAD, by act"
-REPLAY=$replay ACT_TRACKING=scratch "$root/docker/act.sh" || true
+MODELMAKE_ACT_TRACKING=scratch "$root/docker/act.sh" "$replay" || true
 echo "▸ parity"
 "$root/docker/run.sh" sealed python -m scripts parity

@@ -2,9 +2,9 @@
 # Trains and evaluates a run's commit once more, in its image and on a scratch server, and compares it with the run.
 # Needs the commit in this checkout's history, RUN_ID or VERSION, and as its words what a stage is run by ($(RUN)).
 set -euo pipefail
-root=$(cd "$(dirname "$0")/.." && pwd -P)
+. "$(dirname "$0")/lib.sh"
+cd "$root"
 again="$root/build/reproduce"
-die() { echo "error: $1: $2 ($3)" >&2; exit 2; }
 of_run() { sed -n "s/.*\"modelmake.$1\": \"\([^\"]*\)\".*/\1/p" "$root/build/origin.json"; }
 
 # shellcheck disable=SC2329  # called by the trap
@@ -23,7 +23,7 @@ git -C "$root" cat-file -e "$commit^{commit}" 2>/dev/null || die "commit $commit
 # A run's tags are anybody's words, so they name no registry to take an image from but the one that is known here.
 repository=$(of_run image) ours=$("$root/docker/image.sh" name)
 repository=${repository%:*} ours=${ours%:*}
-case $RUNNING_IN/$repository in
+case $MODELMAKE_RUNNER/$repository in
   image/* | host/host | "docker/$ours" | docker/modelmake) ;;
   host/*) echo "note: the run was made in an image of $repository, this is the host" ;;
   docker/host) echo "note: the run was made on a host, this is the image (RUNNER=host is the other way)" && repository=$ours ;;
@@ -31,8 +31,8 @@ case $RUNNING_IN/$repository in
 esac
 
 # The commit's own Makefile, with nothing of this one's but runner and image.
-there=(env -u MAKEFLAGS -u MAKELEVEL -u ARGS -u FORCE -u RUN_ID -u VERSION -u MLFLOW_RUN_ID -u MLFLOW_TRACKING_URI
-  -u COMPOSE_PROJECT_NAME -u MODELMAKE_UI MLFLOW_PORT=0 "IMAGE_REPO=$repository" make -C "$again" "RUNNER=$RUNNING_IN")
+there=(env -u MLFLOW_RUN_ID -u MLFLOW_TRACKING_URI make -C "$again" "RUNNER=$MODELMAKE_RUNNER" MLFLOW_PORT=0 "IMAGE_REPO=$repository")
+for name in ARGS FORCE RUN_ID REASON VERSION; do there+=("$name="); done # this make's own
 trap sweep EXIT
 
 data=$(awk -v table=data -v key=path -f "$root/scripts/toml.awk" "$again/pipeline.toml")

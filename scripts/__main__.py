@@ -12,6 +12,7 @@ import sys
 from contextlib import suppress
 from types import FrameType
 
+from scripts.pipeline import settings
 from scripts.pipeline.errors import Interrupted, PipelineError
 
 STAGES = tuple(
@@ -31,7 +32,7 @@ def interrupt(number: int, _frame: FrameType | None) -> None:
 
 def explain(stage: str, error: PipelineError) -> None:
     """Put what went wrong into the job's summary, where this is a workflow step."""
-    if os.environ.get("GITHUB_STEP_SUMMARY"):
+    if settings.github("STEP_SUMMARY"):
         from scripts.pipeline import receipt  # noqa: PLC0415  # slow to import, and seldom needed
 
         with suppress(PipelineError, OSError):

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from scripts.pipeline import provenance, receipt
+from scripts.pipeline import provenance, receipt, settings
 from scripts.pipeline.errors import PipelineError
 
 
@@ -34,16 +34,16 @@ def report() -> list[dict[str, object]]:
         It could not ask.
 
     """
-    settings = dict(os.environ)
-    if bundle := settings.get("SSL_CERT_FILE"):  # a company's CA, which requests looks for elsewhere
-        settings["REQUESTS_CA_BUNDLE"] = bundle
+    environment = dict(os.environ)
+    if bundle := environment.get("SSL_CERT_FILE"):  # a company's CA, which requests looks for elsewhere
+        environment["REQUESTS_CA_BUNDLE"] = bundle
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch, "audit.json")
         words = ["--requirement", str(provenance.LOCK), "--disable-pip", "--progress-spinner=off", "--timeout=15"]
         words += ["--format=json", f"--output={path}", f"--cache-dir={scratch}"]
-        words += shlex.split(os.environ.get("ARGS", ""))
+        words += shlex.split(settings.text("ARGS"))
         command = [sys.executable, "-m", "pip_audit", *words]
-        done = subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if path.exists() and path.stat().st_size:
             return json.loads(path.read_bytes())["dependencies"]
     said = [line for line in done.stderr.splitlines() if "rror" in line][-1:] or ["it says nothing"]

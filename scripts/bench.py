@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts import servers
+from scripts.pipeline import settings
 from scripts.pipeline.errors import UserError
 
 ROUNDS = 3
@@ -133,7 +135,7 @@ def article(scratch: Path, url: str) -> list[str]:
     image, ca = said("docker/image.sh", "name"), "/etc/ssl/certs/ca-certificates.crt"
     base = said("docker", "image", "inspect", "-f", '{{index .Config.Labels "modelmake.base"}}', image)
     proxies = [f"--env={name}" for name in os.environ if name.lower() in ("http_proxy", "https_proxy", "no_proxy")]
-    options = f"--user 0 -e IN_IMAGE= -v {os.environ.get('SSL_CERT_FILE', ca)}:{ca}:ro"
+    options = f"--user 0 -v {os.environ.get('SSL_CERT_FILE', ca)}:{ca}:ro"
     return [
         *("docker", "run", "--rm", "--network=none", "--tmpfs=/tmp", "--user=0", f"--volume={scratch}:{scratch}"),
         *("--volume=/var/run/docker.sock:/var/run/docker.sock", f"--workdir={scratch}", *proxies, image),
@@ -162,10 +164,9 @@ def tidied() -> Iterator[None]:
 
 
 def replay() -> list[Figure]:
-    """Compare `make act` with the article's workflow, and with `make all` less the tests that no job can run."""
+    """Compare `make act` with the article's workflow, and with `make all`."""
     url = said("make", "--no-print-directory", "up").splitlines()[-1]
-    # Without Python on the host, the tests that drive the engine are left out, as they are in a job.
-    straight = ["make", "-C", "build/bench", "all", "RUNNER=docker", "PYTHON=none", f"MLFLOW_TRACKING_URI={url}"]
+    straight = ["make", "-C", "build/bench", "all", "RUNNER=docker", f"MLFLOW_TRACKING_URI={url}"]
     with tempfile.TemporaryDirectory() as scratch, tidied():
         theirs = article(Path(scratch), url)
         act, direct = [], []
@@ -217,7 +218,7 @@ def large() -> list[Figure]:
 def sizes() -> list[Figure]:
     """Read the image's size and the running server's memory."""
     image = int(said("docker", "image", "inspect", "-f", "{{.Size}}", said("docker/image.sh", "name"))) / 1e6
-    server = f"{os.environ['COMPOSE_PROJECT_NAME']}-mlflow-1"
+    server = f"{servers.project()}-mlflow-1"
     processes = said("docker", "top", server, "-o", "pid,rss").splitlines()[1:]
     resident = sum(int(line.split()[1]) for line in processes) * 1.024e-3
     return [
@@ -228,10 +229,11 @@ def sizes() -> list[Figure]:
 
 def main() -> None:
     """Measure, print each figure once it is there, and fail if a limit is missed."""
-    if "COMPOSE_PROJECT_NAME" not in os.environ:
+    if settings.text("RUNNER") != "docker":
         raise UserError("bench", "compares the image with the host", "an engine has to answer: make doctor")
-    figures, chosen = [], os.environ.pop("ARGS", "").split()
-    os.environ.pop("MAKEFLAGS", None)  # which would hand ARGS on to each make that is measured
+    figures, chosen = [], settings.text("ARGS").split()
+    for name in ("MODELMAKE_ARGS", "MAKEFLAGS"):  # which would hand ARGS on to each make that is measured
+        os.environ.pop(name, None)
     for measure in (warm, idle, sizes, large, cold, replay):
         if chosen and measure.__name__ not in chosen:
             continue

@@ -1,16 +1,15 @@
 """Chaos: what becomes of the MLflow server's state under load and faults, on scratch servers."""
 
-import os
 import random
-import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
 
+from scripts.pipeline import settings
 from scripts.pipeline.errors import PipelineError, UserError
-from scripts.servers import HERE, INTEGRITY, SEALED, Load, Server, default, docker, modelmake, ours
+from scripts.servers import INTEGRITY, SCRATCH, SEALED, Load, Server, default, docker, image, modelmake, ours, project
 
-SHORT = "short" in os.environ.get("ARGS", "").split()
+SHORT = "short" in settings.text("ARGS").split()
 
 
 class PromiseBroken(PipelineError):
@@ -69,10 +68,10 @@ def load() -> list[Row]:
             time.sleep(0.1)
         with tempfile.TemporaryDirectory() as scratch:
             archive = f"{scratch}/during.tar.gz"
-            ours("state.sh", "backup", archive, project=HERE)
+            ours("state.sh", "backup", archive)
             memory = server.watch(crowd)
             crowd.end()
-            verdict = ours("state.sh", "verify-backup", archive, project=HERE)
+            verdict = ours("state.sh", "verify-backup", archive)
         found = server.check(crowd)
         gone = lost(crowd, found, many * runs)
         whole = not (gone or found["missing"] or found["twice"] or crowd.errors)
@@ -104,7 +103,7 @@ def kill() -> list[Row]:
                     "--rm",
                     "--pid=host",
                     "--user=10001",
-                    os.environ["MODELMAKE_IMAGE"],
+                    image(),
                     "bash",
                     "-c",
                     f"kill -9 {pid}",
@@ -138,8 +137,8 @@ def power() -> list[Row]:
             docker("pause", server.container)
             acknowledged = {each["run"] for each in list(crowd.told) if "ended" in each}
             copy = 'cp -a /mlflow/mlflow.db* /tmp/ && exec python -c "$0" /tmp/mlflow.db'
-            words = (*SEALED, os.environ["MODELMAKE_IMAGE"], "bash", "-c", copy, INTEGRITY)
-            said = docker("run", "--rm", "-v", f"{HERE}_mlflow:/mlflow:ro", *words, check=False)
+            words = (*SEALED, image(), "bash", "-c", copy, INTEGRITY)
+            said = docker("run", "--rm", "-v", f"{project(SCRATCH)}_mlflow:/mlflow:ro", *words, check=False)
             docker("unpause", server.container)
             first, *ended = said.splitlines() or [""]
             sound += first == "ok"
@@ -152,12 +151,18 @@ def power() -> list[Row]:
 
 def full() -> list[Row]:
     """Fill the volume's disk, see what clients are told, and make room again."""
-    project = f"{HERE}-full"
-    labels = (f"com.docker.compose.project={project}", "com.docker.compose.volume=mlflow")
+    scratch = f"{SCRATCH}-full"
+    labels = (f"com.docker.compose.project={project(scratch)}", "com.docker.compose.volume=mlflow")
     options = [word for each in labels for word in ("--label", each)]
     tmpfs = ("type=tmpfs", "device=tmpfs", "o=size=24m,uid=10001,gid=10001")
-    docker("volume", "create", *options, *(word for each in tmpfs for word in ("--opt", each)), f"{project}_mlflow")
-    with modelmake(project) as server:
+    docker(
+        "volume",
+        "create",
+        *options,
+        *(word for each in tmpfs for word in ("--opt", each)),
+        f"{project(scratch)}_mlflow",
+    )
+    with modelmake(scratch) as server:
         crowd = Load(server, 4, runs=12, retries=0)
         crowd.end()
         sound = server.integrity()
@@ -177,12 +182,9 @@ def full() -> list[Row]:
 
 def main() -> None:
     """Run all of it, print the table, and fail where a promise was not kept."""
-    if "COMPOSE_PROJECT_NAME" not in os.environ:
+    if settings.text("RUNNER") != "docker":
         raise UserError("chaos", "starts and kills servers in containers", "an engine has to answer: make doctor")
-    os.environ["MODELMAKE_IMAGE"] = subprocess.run(
-        ["docker/image.sh", "name"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    chosen = [name for name in os.environ.get("ARGS", "").split() if name != "short"]
+    chosen = [name for name in settings.text("ARGS").split() if name != "short"]
     rows: list[Row] = []
     for part in (load, kill, power, full):
         if not chosen or part.__name__ in chosen:

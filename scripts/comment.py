@@ -1,10 +1,10 @@
 """Comment: post the report on the pull request, as one comment that later pushes update."""
 
-import os
 import re
 
 import requests
 
+from scripts.pipeline import settings
 from scripts.pipeline.receipt import BUILD
 
 MARK = "<!-- modelmake -->"
@@ -14,9 +14,7 @@ PARTS = ("lint", "test", "train", "report", "evaluate", "register")
 def report() -> str:
     """Return the stages' summaries under build/ as one text."""
     parts = [path.read_text(encoding="utf-8") for name in PARTS if (path := BUILD / f"{name}.md").exists()]
-    commit, server, repository, run = (
-        os.environ.get(f"GITHUB_{name}", "") for name in ("SHA", "SERVER_URL", "REPOSITORY", "RUN_ID")
-    )
+    commit, server, repository, run = (settings.github(name) for name in ("SHA", "SERVER_URL", "REPOSITORY", "RUN_ID"))
     return "\n".join([MARK, f"**modelmake** on {commit} · [log]({server}/{repository}/actions/runs/{run})", "", *parts])
 
 
@@ -46,14 +44,14 @@ def post(session: requests.Session, repository: str, number: str, body: str) -> 
 
 def main() -> None:
     """Post it where this is a pull request and the token may; nothing depends on it."""
-    pull = re.fullmatch(r"refs/pull/(\d+)/\w+", os.environ.get("GITHUB_REF", ""))
-    token = os.environ.get("GITHUB_TOKEN")
+    pull = re.fullmatch(r"refs/pull/(\d+)/\w+", settings.github("REF"))
+    token = settings.github("TOKEN")
     if not pull or not token:
         print("not posted: " + ("no GITHUB_TOKEN" if pull else "this is no pull request"))
         return
     session = requests.Session()
     session.headers.update({"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"})
-    repository = "{GITHUB_API_URL}/repos/{GITHUB_REPOSITORY}".format_map(os.environ)
+    repository = f"{settings.github('API_URL')}/repos/{settings.github('REPOSITORY')}"
     try:
         print(post(session, repository, pull[1], report()))
     except requests.HTTPError as error:

@@ -4,7 +4,6 @@ MLflow's own gc asks nobody whether a version still needs a run's files. Run whe
 `python -m scripts.gc FOLDER`; FORCE=1 removes what it would otherwise list.
 """
 
-import os
 import shutil
 import sqlite3
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
+from scripts.pipeline import settings
 from scripts.state import ARTIFACTS, DATABASE, referred
 
 VERSIONS = "FROM model_versions WHERE current_stage != 'Deleted_Internal'"
@@ -89,7 +89,8 @@ def size(folder: Path) -> int:
 
 def main(folder: str) -> int:
     """List what can go, and remove it where FORCE is set."""
-    state, forced = Path(folder), bool(os.environ.get("FORCE"))
+    state, forced = Path(folder), settings.switch("FORCE")
+    print(f"▸ gc · {'removing, as FORCE says' if forced else 'only listing'}", flush=True)
     garbage = find(state)
     before = size(state / ARTIFACTS)
     for kind, names in (("run", garbage.runs), ("model", garbage.models), ("experiment", garbage.experiments)):

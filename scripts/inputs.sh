@@ -1,9 +1,14 @@
 #!/usr/bin/env bash
 # Leaves build/$1.inputs: "hash name" for all that stage $1 reads, written only when something changed.
-# Needs git, and from the Makefile the lists of files (train_inputs …), TRACKING and RUNNING_IN.
+# Needs git, from the Makefile MODELMAKE_RUNNER, and as further words the files of ours that the stage reads.
 set -euo pipefail
-stage=$1
-cd "$(dirname "$0")/.."
+. "$(dirname "$0")/../docker/lib.sh"
+stage=$1 runner=${MODELMAKE_RUNNER:-docker}
+shift
+reads=("$@")
+cd "$root"
+tracking=${MLFLOW_TRACKING_URI:-embedded .mlflow}
+[ "$runner" != docker ] || tracking=${MLFLOW_TRACKING_URI:-compose $(project "")}
 
 hash() { git hash-object --stdin; }
 files() { # names on standard input
@@ -41,15 +46,14 @@ list() {
   case $stage in
     train | evaluate | register)
       text data path | files
-      list=${stage}_inputs
-      tr ' ' '\n' <<<"${!list}" | files
+      printf '%s\n' "${reads[@]}" | files
       echo docker/requirements.txt | files
-      echo "$(hash <<<"${TRACKING/\/\/*@/\/\/}") tracking server" # a new password is no new server
-      case $stage in train) own | files ;; *) echo "$(hash <<<"${RUN_ID:-${MLFLOW_RUN_ID:-}}") RUN_ID" ;; esac
+      echo "$(hash <<<"${tracking/\/\/*@/\/\/}") tracking server" # a new password is no new server
+      case $stage in train) own | files ;; *) echo "$(hash <<<"${MODELMAKE_RUN_ID:-${MLFLOW_RUN_ID:-}}") RUN_ID" ;; esac
       ;;
   esac
-  [ "$RUNNING_IN" != docker ] || RUNNING_IN=$(docker/image.sh name)
-  echo "$(hash <<<"$RUNNING_IN") image"
+  [ "$runner" != docker ] || runner=$(docker/image.sh name)
+  echo "$(hash <<<"$runner") image"
 }
 
 mkdir -p build

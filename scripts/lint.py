@@ -18,14 +18,14 @@ from scripts.pipeline.provenance import LOCK
 
 def commands() -> dict[str, list[str]]:
     """Return each linter's command line."""
-    shell = sorted(str(path) for path in (*Path("docker").glob("*.sh"), *Path("scripts").glob("*.sh"), Path(".ci/run")))
+    shell = sorted(str(path) for path in (*Path("docker").glob("*.sh"), Path("docker/shell"), *Path("scripts").glob("*.sh"), Path(".ci/run")))
     workflows = sorted(str(path) for path in Path(".github/workflows").glob("*.yml"))
     actions = sorted(str(path) for path in Path(".github/actions").glob("*/action.yml"))
     schema = [sys.executable, "-m", "check_jsonschema", "--builtin-schema"]
     found = {
         "ruff check": ["ruff", "check", "--no-cache", "--quiet", "."],
         "ruff format": ["ruff", "format", "--no-cache", "--quiet", "--diff", "."],
-        "shellcheck": ["shellcheck", *shell],
+        "shellcheck": ["shellcheck", "--external-sources", "--source-path=SCRIPTDIR", *shell],
         "hadolint": ["hadolint", "docker/Dockerfile"],
         "yamllint": ["yamllint", "--strict", "compose.yaml", ".yamllint", *workflows, *actions],
         "compose schema": [*schema, "vendor.compose-spec", "compose.yaml"],

@@ -1,10 +1,9 @@
 """Origin: what a run was made from and what came of it, as far as another try can be compared with it."""
 
 import json
-import os
 
 from scripts.pipeline import config as configuration
-from scripts.pipeline import receipt, registry
+from scripts.pipeline import receipt, registry, settings
 from scripts.pipeline.errors import UserError
 from scripts.pipeline.promotion import known
 from scripts.pipeline.tracking import Run, Tracking, uri
@@ -12,7 +11,7 @@ from scripts.pipeline.tracking import Run, Tracking, uri
 
 def chosen(tracking: Tracking) -> Run:
     """Return the run that RUN_ID names, or the one behind VERSION, or the last one that was trained here."""
-    if not (number := os.environ.get("VERSION")):
+    if not (number := settings.text("VERSION")):
         return tracking.run(receipt.chosen_run_id() or receipt.Train.read().run_id)
     name = configuration.load().registry.name
     found = (each for each in registry.versions(tracking, name) if each.number == number)

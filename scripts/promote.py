@@ -1,9 +1,7 @@
 """Promote: move @champion to the version at @staging, or to VERSION, if the gate let that one pass."""
 
-import os
-
 from scripts.pipeline import config as configuration
-from scripts.pipeline import promotion, registry
+from scripts.pipeline import promotion, registry, settings
 from scripts.pipeline.errors import GateRefused
 from scripts.pipeline.registry import Version
 from scripts.pipeline.tracking import Tracking
@@ -18,9 +16,11 @@ def chosen(tracking: Tracking, config: configuration.Registry) -> Version:
         There is none.
 
     """
-    if number := os.environ.get("VERSION"):
+    if number := settings.text("VERSION"):
+        print(f"▸ promote · version {number:.40}, as VERSION says", flush=True)
         found = (each for each in registry.versions(tracking, config.name) if each.number == number)
         return promotion.known(next(found, None), config.name, f"version {number:.40}")
+    print(f"▸ promote · the version at @{config.alias}", flush=True)
     return promotion.known(registry.at(tracking, config.name, config.alias), config.name, f"version at @{config.alias}")
 
 
@@ -28,9 +28,9 @@ def main() -> None:
     """Move the alias, or say why not."""
     config = configuration.load().registry
     tracking = Tracking()
-    with promotion.alone(tracking, config.name, force=bool(os.environ.get("FORCE"))):
+    with promotion.alone(tracking, config.name, force=settings.switch("FORCE")):
         version = chosen(tracking, config)
         if version.verdict != "pass":
             what = f"its verdict is '{version.verdict}', not 'pass'"
             raise GateRefused(f"version {version.number} of {config.name}", what, "make registry lists the verdicts")
-        print(promotion.move(tracking, config.name, "promote", version, os.environ.get("REASON", "")))
+        print(promotion.move(tracking, config.name, "promote", version, settings.text("REASON")))

@@ -1,17 +1,16 @@
 """Rollback: give @champion back to the version that had it before the last promotion."""
 
-import os
-
 from scripts.pipeline import config as configuration
-from scripts.pipeline import promotion, registry
+from scripts.pipeline import promotion, registry, settings
 from scripts.pipeline.tracking import Tracking
 
 
 def main() -> None:
     """Swap @champion and @previous, once for each promotion."""
     name = configuration.load().registry.name
+    print(f"▸ rollback · @champion of {name}", flush=True)
     tracking = Tracking()
-    with promotion.alone(tracking, name, force=bool(os.environ.get("FORCE"))):
+    with promotion.alone(tracking, name, force=settings.switch("FORCE")):
         print(rollback(tracking, name))
 
 
@@ -30,5 +29,5 @@ def rollback(tracking: Tracking, name: str) -> str:
     asked = "version to go back to, before the champion"
     found = (each for each in registry.versions(tracking, name) if each.number == number)
     return promotion.move(
-        tracking, name, "rollback", promotion.known(next(found, None), name, asked), os.environ.get("REASON", "")
+        tracking, name, "rollback", promotion.known(next(found, None), name, asked), settings.text("REASON")
     )

@@ -1,7 +1,6 @@
 """Sbom: what the image holds, as CycloneDX: every package of the lock with its hashes, and Debian's beside them."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -35,7 +34,7 @@ def locked(text: str) -> Iterator[Component]:
 
 def debian() -> Iterator[Component]:
     """Yield every Debian package of the image; none on a host, whose packages are no part of it."""
-    if not provenance.IN_IMAGE or not shutil.which("dpkg-query"):
+    if not provenance.image() or not shutil.which("dpkg-query"):
         return
     words = ["dpkg-query", "-W", "-f", "${Package} ${Version} ${Architecture}\n"]
     for line in subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines():
@@ -53,7 +52,7 @@ def bom(text: str) -> Bom:
     """Return the bill of materials; the same lock in the same image gives the same one, to the byte."""
     components = [*locked(text), *debian()]
     commit = provenance.git("log", "-1", "--format=%ct", "--", str(provenance.LOCK))
-    name, _, tag = os.environ.get("MODELMAKE_IMAGE", "modelmake:host").rpartition(":")
+    name, _, tag = (provenance.image() or "modelmake:host").rpartition(":")
     image = Component(type=ComponentType.CONTAINER, name=name, version=tag, bom_ref="image")
     found = Bom(components=components, serial_number=uuid.uuid5(uuid.NAMESPACE_OID, f"{image.version} {text}"))
     found.metadata.timestamp = datetime.fromtimestamp(int(commit or 0), UTC)

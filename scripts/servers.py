@@ -1,21 +1,21 @@
 """Servers: scratch MLflow servers in containers, and clients in containers that log to them."""
 
 import json
-import os
 import re
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from scripts.pipeline.errors import UserError
 
+SCRATCH = "chaos"  # the scratch server's name
 SEALED = ("--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges")
-HERE = f"{os.environ.get('COMPOSE_PROJECT_NAME')}-chaos"
 INTEGRITY = """
 import sqlite3, sys
 database = sqlite3.connect(sys.argv[1])
@@ -30,6 +30,18 @@ for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
     kind = "worker" if any("spawn_main" in word for word in words) else "server" if "server" in words else "other"
     print(path.parent.name, "init" if path.parent.name == "1" else kind)
 """
+
+
+@cache
+def image() -> str:
+    """Return the name of the image."""
+    return ours("image.sh", "name", scratch="")
+
+
+@cache
+def project(scratch: str = "") -> str:
+    """Return the compose project of this checkout's server, or of a scratch server."""
+    return ours("compose.sh", "name", scratch=scratch)
 
 
 def docker(*words: str, told: str | None = None, check: bool = True) -> str:
@@ -47,11 +59,10 @@ def docker(*words: str, told: str | None = None, check: bool = True) -> str:
     return done.stdout.strip()
 
 
-def ours(script: str, *words: str, project: str) -> str:
-    """Run one of docker/*.sh for a scratch project, and return the last line that it prints."""
-    alone = {"COMPOSE_PROJECT_NAME": project, "SCRATCH": "1", "MLFLOW_PORT": "0", "KEY": "", "AUTH": "", "TLS": ""}
-    settings = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"} | alone
-    done = subprocess.run([f"docker/{script}", *words], env=settings, capture_output=True, text=True, check=False)
+def ours(script: str, *words: str, scratch: str = SCRATCH) -> str:
+    """Run one of docker/*.sh for a scratch server, and return the last line that it prints."""
+    command = [f"docker/{script}", *(("--scratch", scratch) if scratch else ()), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise UserError(f"docker/{script} {words[0]}", done.stderr.strip()[-400:], "make doctor")
     return (done.stdout.strip().splitlines() or [""])[-1]
@@ -113,7 +124,7 @@ class Server:
             f"-eMLFLOW_TRACKING_URI={self.url}",
             f"-v{Path.cwd()}/scripts:/src/scripts:ro",
         )
-        return (f"--label={HERE}", *SEALED, *options, *where, os.environ["MODELMAKE_IMAGE"], "python")
+        return (f"--label={project(SCRATCH)}", *SEALED, *options, *where, image(), "python")
 
     def check(self, load: Load) -> dict[str, list[str]]:
         """Ask the server for all that it acknowledged: what is missing, and what is there twice."""
@@ -167,21 +178,21 @@ class Server:
 
 
 @contextmanager
-def modelmake(project: str = HERE) -> Iterator[Server]:
+def modelmake(scratch: str = SCRATCH) -> Iterator[Server]:
     """Give a scratch server as `make up` starts it."""
     try:
-        ours("compose.sh", "ensure", project=project)
-        yield Server(f"{project}-mlflow-1", f"{project}_stages", "http://mlflow:5000")
+        ours("compose.sh", "--workers", "2", "ensure", scratch=scratch)
+        yield Server(f"{project(scratch)}-mlflow-1", f"{project(scratch)}_stages", "http://mlflow:5000")
     finally:
-        for client in docker("ps", "-aq", f"--filter=label={HERE}").split():  # of a run that was stopped
+        for client in docker("ps", "-aq", f"--filter=label={project(SCRATCH)}").split():  # of a run that was stopped
             docker("rm", "--force", client, check=False)
-        ours("compose.sh", "discard", project=project)
+        ours("compose.sh", "discard", scratch=scratch)
 
 
 @contextmanager
 def default(network: str) -> Iterator[Server]:
     """Give MLflow's own server with all of its defaults, in the same image, on a volume of its own."""
-    name = f"{HERE}-default"
+    name = f"{project(SCRATCH)}-default"
     options = (
         "--volume=/state",
         "--workdir=/tmp",
@@ -199,7 +210,7 @@ def default(network: str) -> Iterator[Server]:
             f"--name={name}",
             f"--network={network}",
             *options,
-            os.environ["MODELMAKE_IMAGE"],
+            image(),
             *words,
             artifacts,
             plain,

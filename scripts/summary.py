@@ -1,7 +1,5 @@
 """Summary: what `make all` did, from the receipts."""
 
-import os
-
 from scripts.pipeline import receipt
 
 
@@ -13,7 +11,7 @@ def main() -> None:
     bounds = f"[{evaluate.lower:.4f}, {evaluate.upper:.4f}]"
     version = f"version {register.version} of {register.name}, alias {register.alias}"
     rows = {
-        "ran in": f"{'the host' if train.runner == 'host' else 'docker'} ({os.environ.get('WHY_RUNNER', 'by hand')})",
+        "ran in": f"{'the host' if train.runner == 'host' else 'docker'}",
         "run": evaluate.run_id,
         evaluate.metric: f"{evaluate.value:.4f} {bounds} (95 % interval)",
         "verdict": f"{evaluate.verdict}: {'; '.join(evaluate.reasons)}",

@@ -33,6 +33,8 @@ def main() -> None:
     run = tracking.create_run(config.experiment, tags)
     url = run.url
     print(f"run     {run.run_id}\nurl     {url}", flush=True)
+    if reason := provenance.without_commit():
+        print(f"note: the run has no commit as its origin: git says '{reason:.200}'")
     with tracking.open(run):
         count, features = split.X_train.shape
         print(f"fit     {type(estimator).__name__} on {count} rows, {features} features", flush=True)

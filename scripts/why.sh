@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Says for each stage named whether `make all` would run it, and because of which input.
-# Needs what scripts/inputs.sh needs; compares with the inputs that each receipt holds.
+# Needs build/<stage>.inputs; compares with the inputs that each receipt holds.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+. "$(dirname "$0")/../docker/lib.sh"
+cd "$root"
 
 reason() { # why stage $1 would run; nothing if it would not
   local receipt="build/$1.json" hash name
   [ -f "$receipt" ] || { echo "it has not been done yet"; return; }
-  scripts/inputs.sh "$1"
   while read -r hash name; do
     grep -qF "\"$name\": \"$hash\"" "$receipt" && continue
     grep -qF "\"$name\": " "$receipt" && echo "$name changed" || echo "$name is new"

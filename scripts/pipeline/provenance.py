@@ -9,10 +9,13 @@ import time
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
+from scripts.pipeline import settings
+
 LOCK = Path("docker/requirements.txt")
-IN_IMAGE = bool(os.environ.get("IN_IMAGE"))
+IMAGE = Path("/etc/modelmake")  # in the image, its name and that of its base; no variable of anybody's says so
 
 
 def sha256(path: Path) -> str:
@@ -21,26 +24,52 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@cache
+def image() -> str:
+    """Return the name of the image that this runs in, "" on the host."""
+    return IMAGE.read_text(encoding="utf-8").split()[0] if IMAGE.exists() else ""
+
+
+def base() -> str:
+    """Return the name of that image's base, "" on the host."""
+    return IMAGE.read_text(encoding="utf-8").split()[1] if IMAGE.exists() else ""
+
+
 def git(*words: str) -> str:
-    """Return what git says, or "" where this is no checkout."""
+    """Return what git says of this checkout, or "" where it is none."""
+    return _git(*words).stdout.strip()
+
+
+def without_commit() -> str:
+    """Return why git knows no commit here, "" where it does."""
+    done = _git("rev-parse", "HEAD")
+    return "" if done.stdout else (done.stderr.strip().splitlines() or ["git does not answer"])[0]
+
+
+def _git(*words: str) -> subprocess.CompletedProcess[str]:
+    """Ask git, which never waits for the index; docker/run.sh names the history of a worktree or a submodule."""
+    where = (
+        (f"--git-dir={folder}", "--work-tree=.") if (folder := os.environ.get("MODELMAKE_GIT_DIR")) and image() else ()
+    )
+    command = ("git", "--no-optional-locks", *where, *words)
     try:
-        done = subprocess.run(("git", *words), capture_output=True, text=True, timeout=30, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return subprocess.CompletedProcess(command, 1, "", str(error))
+    return done if done.returncode == 0 else subprocess.CompletedProcess(command, done.returncode, "", done.stderr)
 
 
 def runner() -> str:
     """Return who runs this: github, act, or local."""
-    if os.environ.get("ACT"):
+    if settings.in_act():
         return "act"
-    return "github" if os.environ.get("GITHUB_ACTIONS") else "local"
+    return "github" if settings.in_github() else "local"
 
 
 def user() -> str:
     """Return who asked for this, as GitHub or the machine knows them."""
     try:
-        return os.environ.get("GITHUB_ACTOR") or os.environ.get("USER") or pwd.getpwuid(os.getuid()).pw_name
+        return settings.github("ACTOR") or os.environ.get("USER") or pwd.getpwuid(os.getuid()).pw_name
     except KeyError:  # a container knows no names
         return f"uid {os.getuid()}"
 
@@ -94,13 +123,15 @@ def run_url() -> str:
     """Return the address of the GitHub Actions run, or "" elsewhere."""
     if runner() != "github":
         return ""
-    return "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}".format_map(os.environ)
+    return "/".join(
+        (settings.github("SERVER_URL"), settings.github("REPOSITORY"), "actions/runs", settings.github("RUN_ID"))
+    )
 
 
 def tags(stage: str, data_sha256: str, training_sha256: str) -> dict[str, str]:
     """Return every tag of a run; what MLflow would otherwise guess (source, user, git) is set here too."""
     commit = git("rev-parse", "HEAD")
-    branch = os.environ.get("GITHUB_HEAD_REF") or git("rev-parse", "--abbrev-ref", "HEAD")
+    branch = settings.github("HEAD_REF") or git("rev-parse", "--abbrev-ref", "HEAD")
     found = {
         "mlflow.user": user(),
         "mlflow.source.name": f"scripts/{stage}.py",
@@ -110,15 +141,15 @@ def tags(stage: str, data_sha256: str, training_sha256: str) -> dict[str, str]:
         "modelmake.git.commit": commit,
         "modelmake.git.branch": branch,
         "modelmake.git.dirty": str(bool(git("status", "--porcelain"))).lower() if commit else "",
-        "modelmake.image": os.environ.get("MODELMAKE_IMAGE", "host"),
-        "modelmake.image.id": os.environ.get("MODELMAKE_IMAGE_ID") or ("unknown" if IN_IMAGE else "host"),
-        "modelmake.image.base": os.environ.get("MODELMAKE_IMAGE_BASE", "host"),
+        "modelmake.image": image() or "host",
+        "modelmake.image.id": (os.environ.get("MODELMAKE_IMAGE_ID") or "unknown") if image() else "host",
+        "modelmake.image.base": base() or "host",
         "modelmake.lock": sha256(LOCK),
         "modelmake.data": data_sha256,
         "modelmake.config": training_sha256,
         "modelmake.runner": runner(),
         "modelmake.run_url": run_url(),
-        "modelmake.reason": os.environ.get("REASON", ""),
+        "modelmake.reason": settings.text("REASON"),
         "modelmake.python": platform.python_version(),
         "modelmake.platform": f"{platform.system()} {platform.machine()}",
         "modelmake.cpu": cpu(),

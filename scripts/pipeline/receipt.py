@@ -9,6 +9,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from scripts.pipeline import provenance, settings
 from scripts.pipeline.errors import UserError
 
 BUILD = Path("build")
@@ -51,7 +52,7 @@ def replace(name: str, text: str) -> None:
 
 def hand_on(**outputs: str) -> None:
     """Make `outputs` the outputs of this workflow step, where this is one."""
-    if path := os.environ.get("GITHUB_OUTPUT"):
+    if path := settings.github("OUTPUT"):
         with Path(path).open("a", encoding="utf-8") as file:
             file.writelines(f"{name}={value}\n" for name, value in outputs.items())
 
@@ -70,7 +71,7 @@ def publish(name: str, text: str) -> None:
     act wipes the job's summary between steps (nektos/act#2273), so the file is what stays.
     """
     replace(name, text)
-    if path := os.environ.get("GITHUB_STEP_SUMMARY"):
+    if path := settings.github("STEP_SUMMARY"):
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(f"{text}\n")
 
@@ -220,14 +221,14 @@ class Register(Receipt):
 
 def chosen_run_id() -> str | None:
     """Return the run that the caller named by RUN_ID or MLFLOW_RUN_ID, which stands in for a receipt."""
-    return os.environ.get("RUN_ID") or os.environ.get("MLFLOW_RUN_ID") or None
+    return settings.text("RUN_ID") or os.environ.get("MLFLOW_RUN_ID") or None
 
 
 def common(stage: str, started: float) -> dict[str, object]:
     """Return the fields that all receipts share; `started` is the stage's `time.monotonic()` at its start."""
     return {
         "command": f"make {stage}",
-        "runner": os.environ.get("MODELMAKE_IMAGE", "host"),
+        "runner": provenance.image() or "host",
         "seconds": round(time.monotonic() - started, 2),
         "inputs": inputs(stage),
     }

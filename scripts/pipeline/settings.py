@@ -1,11 +1,6 @@
-"""Settings: what the caller chose. make hands its variables on as MODELMAKE_<NAME>; docker/environment.sh lists the rest."""
+"""Settings: what the caller chose, as make hands it on by MODELMAKE_<NAME> (docker/environment.sh)."""
 
 import os
-
-from scripts.pipeline.errors import UserError
-
-ON = ("1", "true", "yes")
-OFF = ("", "0", "false", "no")
 
 
 def text(name: str) -> str:
@@ -14,20 +9,13 @@ def text(name: str) -> str:
 
 
 def switch(name: str) -> bool:
-    """Return whether make's variable `name` is on.
-
-    Raises
-    ------
-    UserError
-        It is neither a yes nor a no.
-
-    """
-    return _on(name, text(name))
+    """Return whether make's variable `name` is on; make reads yes and no, and hands 1 on."""
+    return text(name) == "1"
 
 
 def in_ci() -> bool:
-    """Return whether CI is set to a yes, as GitHub and most others do, and this is no replay on a laptop."""
-    return _on("CI", os.environ.get("CI", "")) and not in_act()
+    """Return whether CI is on, as GitHub and most others have it, and this is no replay on a laptop."""
+    return os.environ.get("CI") == "1" and not in_act()
 
 
 def in_act() -> bool:
@@ -43,10 +31,3 @@ def in_github() -> bool:
 def github(name: str) -> str:
     """Return GITHUB_<name>, "" outside of GitHub Actions."""
     return os.environ.get(f"GITHUB_{name}", "") if in_github() else ""
-
-
-def _on(name: str, value: str) -> bool:
-    word = value.strip().lower()
-    if word not in ON + OFF:
-        raise UserError(f"{name}={value:.40}", "is neither a yes nor a no", "1, true or yes; 0, false, no or empty")
-    return word in ON
