@@ -18,7 +18,10 @@ from scripts.pipeline.provenance import LOCK
 
 def commands() -> dict[str, list[str]]:
     """Return each linter's command line."""
-    shell = sorted(str(path) for path in (*Path("docker").glob("*.sh"), Path("docker/shell"), *Path("scripts").glob("*.sh"), Path(".ci/run")))
+    shell = sorted(
+        str(path)
+        for path in (*Path("docker").glob("*.sh"), Path("docker/shell"), *Path("scripts").glob("*.sh"), Path(".ci/run"))
+    )
     workflows = sorted(str(path) for path in Path(".github/workflows").glob("*.yml"))
     actions = sorted(str(path) for path in Path(".github/actions").glob("*/action.yml"))
     schema = [sys.executable, "-m", "check_jsonschema", "--builtin-schema"]
