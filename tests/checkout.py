@@ -7,9 +7,12 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from tests.conftest import EXAMPLE, ROOT
+
+if TYPE_CHECKING:
+    import docker
 
 
 class Checkout:
@@ -36,13 +39,14 @@ class Checkout:
             subprocess.run(["git", *words], cwd=path, check=True)
         return self
 
+    runner: ClassVar[str] = "image"  # bare, as in the image: with the Python that runs the tests
+
     def environment(self) -> dict[str, str]:
-        """Return the environment of a make that runs in the image, without what an outer make left in it."""
-        outer = ("MLFLOW_", "MODELMAKE_", "MAKE", "MFLAGS", "GITHUB_", "RUN", "FORCE", "ARGS", "COMPOSE_", "TRACKING")
-        outer += ("AUTH", "TLS", "KEY", "SCRATCH")
+        """Return a user's environment, without what an outer make left in it."""
+        outer = ("MLFLOW_", "MODELMAKE_", "MAKE", "MFLAGS", "GITHUB_", "CI", "ACT")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(outer)}
-        kept |= {"IN_IMAGE": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONDONTWRITEBYTECODE": "1"}
-        return kept | {"PATH": f"{Path(sys.executable).parent}:{kept['PATH']}"}
+        path = f"{Path(sys.executable).parent}:{kept['PATH']}"
+        return kept | {"PATH": path, "MODELMAKE_RUNNER": self.runner, "PYTHONDONTWRITEBYTECODE": "1"}
 
     def make(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run make and return what it printed."""
@@ -76,9 +80,10 @@ def free_port() -> int:
 
 
 class Stack(Checkout):
-    """A checkout with a server of its own."""
+    """A checkout with a server of its own, on an engine."""
 
     tree = (*Checkout.tree, "compose.yaml")
+    runner = "docker"
 
     def __init__(self, path: Path, port: int) -> None:
         """Keep path and port; the server is started by `make up`."""
@@ -87,13 +92,12 @@ class Stack(Checkout):
 
     def environment(self) -> dict[str, str]:
         """Return a user's environment: with the engine, on this stack's port."""
-        return super().environment() | {"IN_IMAGE": "", "RUNNER": "docker", "MLFLOW_PORT": str(self.port)}
+        return super().environment() | {"MLFLOW_PORT": str(self.port)}
 
     def run(self, access: str, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command in the image as the Makefile does."""
-        environment = self.environment() | {"COMPOSE_PROJECT_NAME": self.project}
         words = [str(self.path / "docker/run.sh"), access, *command]
-        return subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+        return subprocess.run(words, env=self.environment(), capture_output=True, text=True, check=False)
 
     @property
     def project(self) -> str:
@@ -101,6 +105,16 @@ class Stack(Checkout):
         path = f"{self.path.resolve()}\n".encode()
         done = subprocess.run(["git", "hash-object", "--stdin"], input=path, capture_output=True, check=True)
         return f"modelmake-{done.stdout.decode()[:8]}"
+
+    def left(self, engine: "docker.DockerClient") -> set[str]:
+        """Return the names of the containers, networks and volumes on the engine that are this checkout's."""
+        checkouts = (self, *(Stack(self.path / "build" / each, 0) for each in ("reproduce", "parity/direct")))
+        projects = [each.project for each in checkouts]
+        found = [*engine.containers.list(all=True), *engine.networks.list(), *engine.volumes.list()]
+        labelled = engine.containers.list(all=True, filters={"label": f"modelmake.act={self.project}-act"})
+        return {each.name for each in found if any(name in each.name for name in projects)} | {
+            each.name for each in labelled
+        }
 
     @property
     def url(self) -> str:
@@ -145,9 +159,9 @@ class Repository(Stack):
         done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=self.path, capture_output=True, text=True, check=True)
         return done.stdout.strip()
 
-    def act(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Replay the workflow; the outer machine's server plays no part in it."""
-        return self.make("act", *words, **environment)
+    def act(self, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Replay the workflow, with make's `variables`."""
+        return self.make("act", *(f"{name}={value}" for name, value in variables.items()))
 
     @property
     def replayed(self) -> "Repository":

@@ -50,8 +50,7 @@ def closed(
     found.shown, found.first = done.stderr, found.password
     yield found
     found.make("distclean")
-    left = [*engine.containers.list(all=True), *engine.volumes.list(), *engine.networks.list()]
-    assert not [each.name for each in left if found.project in each.name]
+    assert found.left(engine) == set()
     assert not (found.path / ".mlflow").exists()
 
 
@@ -268,7 +267,7 @@ def test_the_login_and_tls_stay_until_they_are_taken_away(closed: Closed) -> Non
 
 
 def test_a_wrong_choice_is_one_line(closed: Closed) -> None:
-    """Neither 0 nor 1."""
-    done = closed.make("up", "AUTH=yes")
-    assert "error: AUTH=yes: unknown (1 or 0)" in done.stderr
+    """Neither a yes nor a no."""
+    done = closed.make("up", "AUTH=maybe")
+    assert "AUTH=maybe: neither a yes nor a no" in done.stderr
     assert done.returncode != 0

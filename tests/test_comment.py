@@ -57,6 +57,7 @@ def github(evaluated: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[type
     GitHub.refuse = None
     with ThreadingHTTPServer(("127.0.0.1", 0), GitHub) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        monkeypatch.setenv("GITHUB_ACTIONS", "true")
         monkeypatch.setenv("GITHUB_API_URL", f"http://127.0.0.1:{server.server_port}")
         monkeypatch.setenv("GITHUB_REPOSITORY", "a/b")
         monkeypatch.setenv("GITHUB_REF", "refs/pull/7/merge")

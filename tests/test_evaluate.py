@@ -48,7 +48,7 @@ def test_a_run_id_stands_in_for_the_receipt(trained: Project, monkeypatch: pytes
     """With an empty build/ RUN_ID, or MLFLOW_RUN_ID, is enough."""
     path = trained.path / "build/train.json"
     run_id = trained.receipt("train")["run_id"]
-    for name in ("RUN_ID", "MLFLOW_RUN_ID"):
+    for name in ("MODELMAKE_RUN_ID", "MLFLOW_RUN_ID"):
         path.unlink(missing_ok=True)
         monkeypatch.setenv(name, run_id)
         assert trained.stage("evaluate").code == 0
@@ -81,7 +81,7 @@ def test_an_unknown_run_is_named(
     trained: Project, error_line: Check, monkeypatch: pytest.MonkeyPatch, run_id: str
 ) -> None:
     """The line says which server does not know it, and how to start afresh."""
-    monkeypatch.setenv("RUN_ID", run_id)
+    monkeypatch.setenv("MODELMAKE_RUN_ID", run_id)
     line = error_line(trained.stage("evaluate"), 2)
     assert "not on sqlite:///" in line
     assert "make clean all" in line
@@ -92,7 +92,7 @@ def test_a_run_without_a_model_is_named(project: Project, error_line: Check, mon
     project.edit("n_estimators = 5", "n_estimators = 0")
     project.stage("train")
     [run] = project.client.search_runs([project.client.get_experiment_by_name("flowers").experiment_id])
-    monkeypatch.setenv("RUN_ID", run.info.run_id)
+    monkeypatch.setenv("MODELMAKE_RUN_ID", run.info.run_id)
     for stage in ("evaluate", "register"):
         assert "has no model that is READY" in error_line(project.stage(stage), 2)
 

@@ -1,6 +1,5 @@
 """Fuzz: whatever stands in pipeline.toml or in the data file, a stage is done or says one line, and never hangs."""
 
-import os
 import signal
 import warnings
 from collections.abc import Iterator
@@ -14,10 +13,11 @@ from hypothesis import strategies as st
 
 from scripts import train
 from scripts.__main__ import run
+from scripts.pipeline import settings as chosen
 from scripts.pipeline.errors import PipelineError
 from tests.conftest import PIPELINE, Project
 
-EXAMPLES = 1000 if os.environ.get("CI") and not os.environ.get("ACT") else 20
+EXAMPLES = 1000 if chosen.in_ci() else 20
 many = settings(
     max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )

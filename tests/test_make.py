@@ -112,7 +112,7 @@ def test_another_server_makes_the_receipts_stale(checkout: Checkout) -> None:
 def test_a_run_id_stands_in_for_build(fresh: Checkout) -> None:
     """`make register RUN_ID=…` with an empty build/ runs that one stage, and trains nothing."""
     assert fresh.make("clean").returncode == 0
-    for name in ("RUN_ID", "MLFLOW_RUN_ID"):
+    for name in ("MODELMAKE_RUN_ID", "MLFLOW_RUN_ID"):
         planned = fresh.make("--dry-run", "register", **{name: "0" * 32}).stdout
         assert 'echo "▸ register"' in planned
         assert 'echo "▸ train"' not in planned
@@ -150,7 +150,7 @@ def test_the_image_has_the_name_that_ci_gives_it(fresh: Checkout, origin: str, n
     """A laptop pulls what CI has pushed, from the registry of the repository's own GitHub; IMAGE_REPO is another."""
     subprocess.run(["git", "remote", "add", "origin", origin], cwd=fresh.path, check=True)
     for given, expected in (("", name), ("example.com/Team/model", "example.com/team/model")):
-        settings = fresh.environment() | {"IMAGE_REPO": given}
+        settings = fresh.environment() | {"MODELMAKE_IMAGE_REPO": given}
         words = ["docker/image.sh", "name"]
         done = subprocess.run(words, cwd=fresh.path, env=settings, capture_output=True, text=True, check=True)
         assert done.stdout.strip().partition(":")[0] == expected
@@ -189,6 +189,6 @@ def test_help_shows_every_target_and_variable(fresh: Checkout) -> None:
 
 def test_an_unknown_runner_is_one_line(fresh: Checkout) -> None:
     """The line names the value and the choice."""
-    done = fresh.make("train", "RUNNER=dcoker", IN_IMAGE="")
+    done = fresh.make("train", "RUNNER=dcoker")
     assert done.returncode == 2
     assert "RUNNER=dcoker: unknown (docker or host)" in done.stderr

@@ -17,6 +17,7 @@ from tests.conftest import Outcome, Project
 
 Check = Callable[[Outcome, int], str]
 NAME = "flower_classifier"
+STAGED, BACK = "▸ promote · the version at @staging\n", f"▸ rollback · @champion of {NAME}\n"  # what each was given
 
 
 def another(project: Project) -> str:
@@ -43,9 +44,9 @@ def versions(after: Callable[..., Project]) -> Project:
 
 def test_the_version_at_staging_becomes_the_champion(versions: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """The old champion is kept as @previous, and the history has who, when, from, to, run, verdict and reason."""
-    monkeypatch.setenv("REASON", "it is spring")
+    monkeypatch.setenv("MODELMAKE_REASON", "it is spring")
     done = versions.stage("promote")
-    assert (done.code, done.out) == (0, f"version 2 of {NAME} is the champion, version 1 was\n")
+    assert (done.code, done.out) == (0, f"{STAGED}version 2 of {NAME} is the champion, version 1 was\n")
     assert aliases(versions) == {"staging": "2", "champion": "2", "previous": "1"}
     last = promotion.history(Tracking(), NAME)[0]
     assert (last.action, last.source, last.target, last.verdict, last.reason, last.done) == (
@@ -64,7 +65,7 @@ def test_promoting_again_changes_nothing(versions: Project) -> None:
     """@previous is not lost to the champion itself, and the history has no new line."""
     versions.stage("promote")
     done = versions.stage("promote")
-    assert (done.code, done.out) == (0, f"version 2 of {NAME} is the champion already\n")
+    assert (done.code, done.out) == (0, f"{STAGED}version 2 of {NAME} is the champion already\n")
     assert aliases(versions)["previous"] == "1"
     assert len(moves(versions)) == 2
 
@@ -72,10 +73,13 @@ def test_promoting_again_changes_nothing(versions: Project) -> None:
 def test_a_rollback_swaps_back_once(versions: Project) -> None:
     """Typed twice it is no swap forth; promoting goes forward again."""
     versions.stage("promote")
-    assert versions.stage("rollback").out == f"version 1 of {NAME} is the champion, version 2 was\n"
+    assert versions.stage("rollback").out == f"{BACK}version 1 of {NAME} is the champion, version 2 was\n"
     assert aliases(versions) == {"staging": "2", "champion": "1", "previous": "2"}
     again = versions.stage("rollback")
-    assert (again.code, again.out) == (0, "rolled back to version 1 already; make promote VERSION=2 goes forward\n")
+    assert (again.code, again.out) == (
+        0,
+        f"{BACK}rolled back to version 1 already; make promote VERSION=2 goes forward\n",
+    )
     assert versions.stage("promote").code == 0
     assert aliases(versions) == {"staging": "2", "champion": "2", "previous": "1"}
     assert moves(versions) == [
@@ -89,10 +93,10 @@ def test_a_rollback_swaps_back_once(versions: Project) -> None:
 @pytest.mark.long
 def test_a_version_can_be_named(versions: Project, monkeypatch: pytest.MonkeyPatch, error_line: Check) -> None:
     """VERSION=1 is in production already; there is no 9."""
-    monkeypatch.setenv("VERSION", "1")
+    monkeypatch.setenv("MODELMAKE_VERSION", "1")
     assert "is the champion already" in versions.stage("promote").out
     for number in ("9", "x", "1 or 1=1"):
-        monkeypatch.setenv("VERSION", number)
+        monkeypatch.setenv("MODELMAKE_VERSION", number)
         assert f"has no version {number}" in error_line(versions.stage("promote"), 2)
 
 
@@ -175,7 +179,7 @@ def test_the_loser_is_told_and_a_dead_ones_lock_can_be_taken(
         "is being promoted or rolled back by ada since 12:00:00 UTC (try again; if that one has died: FORCE=1)" in line
     )
     assert aliases(versions)["champion"] == "1"
-    monkeypatch.setenv("FORCE", "1")
+    monkeypatch.setenv("MODELMAKE_FORCE", "1")
     assert versions.stage("promote").code == 0
     assert aliases(versions)["champion"] == "2"
 

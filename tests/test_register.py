@@ -73,7 +73,7 @@ def test_a_refusal_can_be_no_failure(evaluated: Project) -> None:
 def test_an_unevaluated_run_is_named(trained: Project, error_line: Check, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody goes round the gate by leaving evaluate out."""
     run_id = trained.receipt("train")["run_id"]
-    monkeypatch.setenv("RUN_ID", run_id)
+    monkeypatch.setenv("MODELMAKE_RUN_ID", run_id)
     line = error_line(trained.stage("register"), 2)
     assert "has no evidence from held-out rows" in line
     assert f"make evaluate RUN_ID={run_id}" in line

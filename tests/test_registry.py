@@ -76,7 +76,7 @@ def forget(engine: "docker.DockerClient") -> list[str]:
 
 def image(checkout: Stack, repository: str, password: str = "s3cret", **environment: str) -> str:  # noqa: S107
     """Run `make image` with credentials, and return what it says."""
-    known = {"IMAGE_REPO": repository, "REGISTRY_USERNAME": "ci", "REGISTRY_PASSWORD": password, "CI": ""}
+    known = {"MODELMAKE_IMAGE_REPO": repository, "REGISTRY_USERNAME": "ci", "REGISTRY_PASSWORD": password, "CI": ""}
     done = checkout.make("image", **(known | environment))
     assert done.returncode == 0, done.stderr
     assert password not in done.stdout + done.stderr

@@ -98,10 +98,10 @@ def test_a_version_names_its_run(again: Project, monkeypatch: pytest.MonkeyPatch
     """VERSION=1 works as well as RUN_ID; a version that is not there is named."""
     assert again.stage("register").code == 0
     (again.path / "build/origin.json").unlink()
-    monkeypatch.setenv("VERSION", "1")
+    monkeypatch.setenv("MODELMAKE_VERSION", "1")
     assert again.stage("origin").code == 0
     assert json.loads((again.path / "build/origin.json").read_text())["run_id"] == again.receipt("train")["run_id"]
-    monkeypatch.setenv("VERSION", "7")
+    monkeypatch.setenv("MODELMAKE_VERSION", "7")
     assert "has no version 7" in error_line(again.stage("origin"), 2)
 
 

@@ -37,8 +37,7 @@ def stack(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory,
     assert done.stdout.splitlines()[-1] == found.url
     yield found
     found.make("distclean")
-    left = [*engine.containers.list(all=True), *engine.volumes.list(), *engine.networks.list()]
-    assert not [each.name for each in left if found.project in each.name]
+    assert found.left(engine) == set()
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +122,7 @@ def test_a_workflow_step_hands_on_from_the_container(registered: Stack, tmp_path
 def test_host_and_image_agree_to_the_last_bit(registered: Stack) -> None:
     """The same commit, lock and data give the same metrics on the host's Python and in the image."""
     in_image = registered.receipt("evaluate")["metrics"]
-    host = registered.make("evaluate", IN_IMAGE="1", MLFLOW_TRACKING_URI=registered.url)
+    host = registered.make("evaluate", "RUNNER=image", MLFLOW_TRACKING_URI=registered.url)
     assert host.returncode == 0, host.stderr
     assert registered.receipt("evaluate")["metrics"] == in_image
 
@@ -151,7 +150,7 @@ def test_a_backup_comes_back_on_another_machine(registered: Stack, tmp_path: Pat
         assert done.stdout.splitlines()[-1] == other.url
         client = mlflow.MlflowClient(other.url)
         assert client.get_model_version_by_alias("iris_classifier_rf", "staging").run_id == run_id
-        done = other.make("evaluate", "register", "FORCE=1", RUN_ID=run_id)
+        done = other.make("evaluate", "register", "FORCE=1", f"RUN_ID={run_id}")
         assert done.returncode == 0, done.stderr
         archive.write_bytes(archive.read_bytes()[:-1000])
         done = other.make("restore", f"FROM={archive}")
@@ -300,8 +299,7 @@ def test_a_linked_worktree_has_its_commit(stack: Stack, tmp_path: Path) -> None:
     head = ["git", "rev-parse", "HEAD"]
     commit = subprocess.run(head, cwd=worktree, capture_output=True, text=True, check=True).stdout
     words = [str(worktree / "docker/run.sh"), "sealed", *head]
-    settings = stack.environment() | {"COMPOSE_PROJECT_NAME": stack.project}
-    done = subprocess.run(words, env=settings, capture_output=True, text=True, check=False)
+    done = subprocess.run(words, env=stack.environment(), capture_output=True, text=True, check=False)
     subprocess.run(["git", "worktree", "remove", "--force", str(worktree)], cwd=stack.path, check=True)
     assert done.stdout == commit, done.stderr
 
@@ -323,11 +321,11 @@ def test_the_small_commands_run(stack: Stack) -> None:
     assert {path: path.read_bytes() for path in before} == before
     assert "/api/2.0/mlflow/experiments/search" in stack.make("logs").stdout
     words = ["make", "shell"]
-    typed = "echo in image: $IN_IMAGE at $MLFLOW_TRACKING_URI\n"
+    typed = "echo in $(head -1 /etc/modelmake) at $MLFLOW_TRACKING_URI\n"
     done = subprocess.run(
         words, cwd=stack.path, env=stack.environment(), input=typed, capture_output=True, text=True, check=False
     )
-    assert "in image: 1 at http://mlflow:5000" in done.stdout, done.stderr
+    assert " at http://mlflow:5000" in done.stdout, done.stderr
 
 
 @pytest.mark.long
@@ -396,13 +394,13 @@ def test_a_run_is_reproduced_in_its_image(registered: Stack, engine: docker.Dock
     image = client.get_run(run_id).data.tags["modelmake.image"]
     experiments = [each.experiment_id for each in client.search_experiments()]
     before = len(client.search_runs(experiments))
-    names = {each.name for each in [*engine.containers.list(all=True), *engine.volumes.list()]}
+    names = registered.left(engine)
     done = registered.make("reproduce", "VERSION=1")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "reproduced: all " in done.stdout
     assert "DIFF" not in done.stdout
     assert len(client.search_runs(experiments)) == before
-    assert {each.name for each in [*engine.containers.list(all=True), *engine.volumes.list()]} == names
+    assert registered.left(engine) == names
     client.set_tag(run_id, "modelmake.image", f"127.0.0.1:9/{image}")
     elsewhere = registered.make("reproduce", "VERSION=1")
     client.set_tag(run_id, "modelmake.image", image)

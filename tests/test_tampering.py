@@ -206,7 +206,7 @@ def test_a_type_of_the_users_own_is_loaded_once_it_is_vouched_for(evaluated: Pro
 @pytest.mark.parametrize("run_id", ["../../../etc", "a/b", "a b", "%2e%2e", "x" * 1000, "-rf", "\x1b[31m"])
 def test_a_run_id_is_an_id(project: Project, error_line: Check, monkeypatch: pytest.MonkeyPatch, run_id: str) -> None:
     """Nothing else reaches a path or a server."""
-    monkeypatch.setenv("RUN_ID", run_id)
+    monkeypatch.setenv("MODELMAKE_RUN_ID", run_id)
     for stage in ("evaluate", "register"):
         assert "not on sqlite:///" in error_line(project.stage(stage), 2)
 

@@ -73,6 +73,6 @@ def test_an_embedded_store_needs_no_server(project: Project) -> None:
 def test_the_embedded_server_has_no_login_and_says_so() -> None:
     """Asked for one, it does not start open instead."""
     words = [str(ROOT / "docker/embedded.sh"), "up"]
-    done = subprocess.run(words, env=os.environ | {"AUTH": "1"}, capture_output=True, text=True, check=False)
+    done = subprocess.run(words, env=os.environ | {"MODELMAKE_AUTH": "1"}, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("error: AUTH, TLS: are for the server in a container")

@@ -19,7 +19,7 @@ def test_the_jobs_are_a_chain_that_hands_the_run_on() -> None:
     """ci, train, cd, and the run's id goes from one to the next as a job output."""
     assert {name: job.get("needs") for name, job in JOBS.items()} == {"ci": None, "train": "ci", "cd": "train"}
     assert JOBS["train"]["outputs"] == {"run_id": "${{ steps.train.outputs.run_id }}"}
-    assert JOBS["cd"]["env"]["RUN_ID"] == "${{ needs.train.outputs.run_id }}"
+    assert JOBS["cd"]["env"]["MODELMAKE_RUN_ID"] == "${{ needs.train.outputs.run_id }}"
     ran = {name: [step["run"].split()[1] for step in job["steps"] if "run" in step] for name, job in JOBS.items()}
     assert ran["ci"] == ["lint", "test"]
     assert ran["train"] == ["up", "train", "backup"]

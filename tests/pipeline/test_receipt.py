@@ -14,6 +14,7 @@ def step(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
         path = project.path / name
         path.write_text("before\n")
         monkeypatch.setenv(f"GITHUB_{name}", str(path))
+        monkeypatch.setenv("GITHUB_ACTIONS", "true")
     return project
 
 
