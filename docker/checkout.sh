@@ -5,12 +5,13 @@ set -euo pipefail
 ref=$1 target=$2
 . "$(dirname "$0")/lib.sh"
 [[ $target == /* ]] || target=$PWD/$target
+[[ $target/ != */../* ]] || die "$target" "has .. in it" "name the folder itself"
 cd "$root"
 commit=$([ "$ref" = worktree ] && echo HEAD || echo "$ref")
 git rev-parse -q --verify "$commit^{commit}" >/dev/null 2>&1 || die "$ref" "no such commit here" "git log --oneline; a replay is of a commit"
 
 # What is below build/ is ours to replace; anything else is somebody's.
-[[ $target == "$root"/build/?* && $target != *..* ]] || [ -z "$(ls -A "$target" 2>/dev/null)" ] || die "$target" "is not empty" "name a new folder"
+[[ $target == "$root"/build/?* ]] || [ -z "$(ls -A "$target" 2>/dev/null)" ] || die "$target" "is not empty" "name a new folder"
 rm -rf "$target"
 mkdir -p "$target"
 target=$(cd "$target" && pwd -P)

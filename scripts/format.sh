@@ -2,5 +2,7 @@
 # Leaves the code formatted and the fixable lint errors fixed.
 # Needs ruff, from the lock.
 set -euo pipefail
+. "$(dirname "$0")/../docker/lib.sh"
+cd "$root"
 ruff check --fix --exit-zero --quiet --no-cache . # what is left, make lint shows
 ruff format --no-cache .

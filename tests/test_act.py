@@ -69,7 +69,7 @@ def left(repository: Repository, engine: docker.DockerClient) -> set[str]:
     """Return the names of what is the repository's own on the engine, and of volumes that act has left behind."""
     with turn(engine):
         volumes = {each.name for each in engine.volumes.list() if re.match("act-(mlops|promote)", each.name)}
-    return repository.left(repository, engine) | volumes
+    return repository.left(engine) | volumes
 
 
 def test_a_push_is_replayed(repository: Repository, engine: docker.DockerClient) -> None:
