@@ -1,0 +1,245 @@
+"""Claims: say which receipts name a run, a model, a version or an alias that MLflow no longer holds.
+
+    cat build/*.json | python -I claims.py FILE_OR_ADDRESS
+
+FILE_OR_ADDRESS is MLflow's SQLite database, or the http(s) address of its server. Each line of output is one stage
+whose receipt is stale. Where MLflow can't be asked, the output is empty, and a note on standard error gives the reason.
+Make asks before every run, also with the Python of the server's container: so this is one file, it needs the standard
+library alone, and it imports late what is slow to import.
+"""
+
+import json
+import os
+import re
+import sqlite3
+import sys
+import threading
+import time
+from base64 import b64encode
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
+
+TYPE_CHECKING = False  # typing's own costs 5 ms
+if TYPE_CHECKING:
+    import ssl
+
+PATIENCE = 3  # seconds, for all answers of a server
+BUSY = 1  # seconds, for another process that writes to the database
+
+Claim = tuple[str, ...]  # its kind, and the names by which MLflow finds it
+
+CLAIMS = {"train": ("run", "model"), "evaluate": ("run",), "register": ("run", "version", "alias")}
+FIELDS = {"run": ("run_id",), "model": ("model_id",), "version": ("name", "version"), "alias": ("name", "alias")}
+# An alias on another version still counts: somebody moved it on purpose.
+ROWS = {
+    "run": "SELECT 1 FROM runs WHERE run_uuid = ? AND lifecycle_stage IS NOT 'deleted'",
+    "model": "SELECT 1 FROM logged_models WHERE model_id = ? AND lifecycle_stage IS NOT 'deleted'",
+    "version": "SELECT 1 FROM model_versions WHERE name = ? AND version = ? "
+    "AND current_stage IS NOT 'Deleted_Internal'",  # its row stays
+    "alias": "SELECT 1 FROM registered_model_aliases WHERE name = ? AND alias = ?",
+}
+PAGES = {
+    "run": "runs/get?run_id={}",
+    "model": "logged-models/{}",
+    "version": "model-versions/get?name={}&version={}",
+    "alias": "registered-models/get?name={}",
+}
+
+
+class Unanswered(Exception):
+    """MLflow can't be asked; the text says why, without credentials."""
+
+
+def read(text: str) -> dict[str, set[Claim]]:
+    """Return the claims of each stage from receipts that follow one another; what comes after garbage is not read."""
+    found: dict[str, set[Claim]] = {}
+    decoder, text = json.JSONDecoder(), text.lstrip()
+    while text:
+        try:
+            receipt, end = decoder.raw_decode(text)
+        except (ValueError, RecursionError):
+            break
+        text = text[end:].lstrip()
+        stage = str(receipt.get("command")).removeprefix("make ") if isinstance(receipt, dict) else ""
+        if stage in CLAIMS:
+            found[stage] = claims(stage, receipt)
+    return found
+
+
+def claims(stage: str, receipt: dict[str, object]) -> set[Claim]:
+    """Return what a stage's receipt claims; one of `register` without a version claims nothing."""
+    if stage == "register" and receipt.get("version") is None:
+        return set()
+    named = {kind: [receipt.get(field) for field in FIELDS[kind]] for kind in CLAIMS[stage]}
+    return {(kind, *map(str, names)) for kind, names in named.items() if all(names)}
+
+
+def ask(address: str, asked: set[Claim]) -> set[Claim]:
+    """Return the claims that MLflow at `address` does not back."""
+    if address.startswith(("http://", "https://")):
+        return ask_server(address, asked)
+    if "://" in address:
+        raise Unanswered("neither a database file nor an http address")
+    return ask_database(address, asked)
+
+
+def ask_database(path: str, asked: set[Claim]) -> set[Claim]:
+    """Return the claims that the SQLite database at `path` does not back; of one that is not there, all."""
+    file = Path(path).absolute()
+    try:
+        file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return asked
+    with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=BUSY)) as database:
+        database.execute("BEGIN")  # one view of the database, and one wait for it
+        return {claim for claim in asked if not database.execute(ROWS[claim[0]], claim[1:]).fetchone()}
+
+
+def ask_server(address: str, asked: set[Claim]) -> set[Claim]:
+    """Return the claims that the server at `address` does not back, all asked at once.
+
+    A clear no counts, also where another question has no answer: a server with a login says 403 about a version whose
+    registered model is deleted. The threads end with the process, since a look-up in the DNS can't be interrupted.
+    """
+    server = Server(address)
+    answers: dict[Claim, bool | Exception] = {}
+
+    def answer(claim: Claim) -> None:
+        try:
+            answers[claim] = server.holds(claim)
+        except Exception as error:  # whatever it is, the main thread turns it into the note
+            answers[claim] = error
+
+    deadline = time.monotonic() + PATIENCE
+    threads = [threading.Thread(target=answer, args=[claim], daemon=True) for claim in asked]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0, deadline - time.monotonic()))
+    settled = dict(answers)  # the threads that still wait may write on
+    gone = {claim for claim in asked if settled.get(claim) is False}
+    failed = [each for each in settled.values() if isinstance(each, Exception)]
+    if not gone and len(settled) < len(asked):
+        raise Unanswered(f"no answer in {PATIENCE} s")
+    if not gone and failed:
+        raise failed[0]
+    return gone
+
+
+class Server:
+    """An MLflow server, with the credentials that MLflow's own client would use."""
+
+    def __init__(self, address: str) -> None:
+        """Prepare requests to `address`; nothing is sent yet."""
+        import urllib.request  # noqa: PLC0415  # a database does not need it, and it takes 40 ms
+
+        parts = urlsplit(address)
+        local = parts.hostname in ("localhost", "::1") or str(parts.hostname).startswith("127.")
+        handlers = [urllib.request.ProxyHandler({} if local else None)]
+        if parts.scheme == "https":
+            handlers.append(urllib.request.HTTPSHandler(context=tls()))
+        self.request, self.opener = urllib.request.Request, urllib.request.build_opener(*handlers)
+        self.api = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}/api/2.0/mlflow"
+        self.headers = {"User-Agent": "modelmake", "Authorization": authorization(address)}
+        self.headers["X-MLFLOW-WORKSPACE"] = os.environ.get("MLFLOW_WORKSPACE", "").strip()
+
+    def holds(self, claim: Claim) -> bool:
+        """Return whether the server backs `claim`.
+
+        Raises
+        ------
+        Unanswered
+            It answers neither yes nor no: it refuses the login, it fails, or it is no MLflow server.
+
+        """
+        import urllib.error  # noqa: PLC0415  # as above
+
+        kind, *names = claim
+        request = self.request(f"{self.api}/{PAGES[kind].format(*(quote(name, safe='') for name in names))}")
+        for name, value in self.headers.items():
+            if value:
+                request.add_unredirected_header(name, value)  # another host gets no password
+        try:
+            with self.opener.open(request, timeout=PATIENCE) as response:
+                return backed(claim, response.read())
+        except urllib.error.HTTPError as error:
+            if missing(error.read()):
+                return False
+            raise Unanswered(f"HTTP {error.code}") from None
+
+
+def tls() -> "ssl.SSLContext":
+    """Return which certificates to trust, as MLflow's variables say."""
+    import ssl  # noqa: PLC0415  # slow, and only https needs it
+
+    try:
+        context = ssl.create_default_context(cafile=os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or None)
+    except OSError as error:
+        raise Unanswered(f"MLFLOW_TRACKING_SERVER_CERT_PATH: {error.strerror}") from None
+    if os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1"):
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def authorization(address: str) -> str:
+    """Return the Authorization header, "" for none: from the address, else by name and password, else by token."""
+    parts, known = urlsplit(address), os.environ.get
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    if not user + password:
+        user, password = known("MLFLOW_TRACKING_USERNAME", ""), known("MLFLOW_TRACKING_PASSWORD", "")
+        if not (user and password):
+            token = known("MLFLOW_TRACKING_TOKEN", "")
+            return f"Bearer {token}" if token else ""
+    return f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
+
+
+def backed(claim: Claim, body: bytes) -> bool:
+    """Return whether MLflow's answer backs `claim`."""
+    answer = json.loads(body)
+    match claim[0]:
+        case "run":
+            return answer["run"]["info"]["lifecycle_stage"] != "deleted"
+        case "model":
+            return answer["model"]["info"]["model_id"] == claim[1]
+        case "version":
+            return answer["model_version"].get("current_stage") != "Deleted_Internal"
+    return any(each["alias"] == claim[2] for each in answer["registered_model"].get("aliases", []))
+
+
+def missing(body: bytes) -> bool:
+    """Return whether an error is MLflow's for what it does not hold: a proxy answers 404 too."""
+    try:
+        return json.loads(body)["error_code"] == "RESOURCE_DOES_NOT_EXIST"
+    except (ValueError, LookupError, TypeError):
+        return False
+
+
+def reason(error: Exception) -> str:
+    """Return on one line why MLflow can't be asked; of errors whose text may quote a password, none of it."""
+    cause = getattr(error, "reason", error)  # of an URLError
+    if isinstance(error, OSError):
+        text = getattr(cause, "strerror", None) or str(cause)
+    else:
+        text = str(error) if isinstance(error, sqlite3.Error | Unanswered) else "no answer that MLflow would give"
+    return " ".join(text.split())
+
+
+def main(address: str, receipts: bytes) -> None:
+    """Print the stages whose claims are gone."""
+    found = read(receipts.decode(errors="replace"))
+    asked = set().union(*found.values())
+    try:
+        gone = ask(address, asked) if asked else set()
+    except Exception as error:  # a check that fails never keeps anybody from working
+        where = re.sub("://.*@", "://", address)
+        note = f"note: {where} can't be asked, so the receipts are taken as they are: {reason(error)}"
+        print(note, file=sys.stderr)
+        return
+    for stage in CLAIMS:
+        if found.get(stage, set()) & gone:
+            print(stage)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.stdin.buffer.read())
