@@ -194,6 +194,12 @@ build/summary.txt: build/lint.json build/test.json build/register.json | $(envir
 build/%.inputs: FORCE | $(environment)
 	@scripts/inputs.sh $* $($*_inputs)
 
+# What a receipt names may be gone from the server.
+$(patsubst %,build/%.inputs,train evaluate register): | claims
+.PHONY: claims
+claims: | $(environment)
+	@docker/claims.sh
+
 .PHONY: why
 why: $(patsubst %,build/%.inputs,lint test train evaluate register) ## would each stage run, and because of which input?
 	@scripts/why.sh lint test train evaluate register

@@ -5,7 +5,7 @@ unset -v CDPATH POSIXLY_CORRECT IFS
 set +o posix +o noclobber +o noglob
 root=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd -P)
 . "$root/docker/environment.sh"
-junk=$(for name in $(compgen -e); do [[ " ${allowed//$'\n'/ } " == *" $name "* ]] || echo "$name"; done)
+junk=$(for name in $(compgen -e); do [[ " PWD OLDPWD SHLVL ${allowed//$'\n'/ } " == *" $name "* ]] || echo "$name"; done)
 for name in $junk; do unset -v "$name" 2>/dev/null || export -n "${name?}"; done # bash lets nobody unset SHELLOPTS
 for name in $(compgen -A function); do unset -f "$name"; done
 . "$root/docker/environment.sh" # once more: a variable of the caller's may have had one of its names

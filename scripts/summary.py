@@ -11,7 +11,7 @@ def main() -> None:
     bounds = f"[{evaluate.lower:.4f}, {evaluate.upper:.4f}]"
     version = f"version {register.version} of {register.name}, alias {register.alias}"
     rows = {
-        "ran in": f"{'the host' if train.runner == 'host' else 'docker'}",
+        "ran in": "the host" if train.runner == "host" else f"docker (image {train.runner})",
         "run": evaluate.run_id,
         evaluate.metric: f"{evaluate.value:.4f} {bounds} (95 % interval)",
         "verdict": f"{evaluate.verdict}: {'; '.join(evaluate.reasons)}",

@@ -51,7 +51,7 @@ def differing(files: dict[str, str]) -> Iterator[str]:
     """Yield every artifact that the server gives out with another SHA-256 than the manifest's, or not at all."""
     for name, digest in track(files.items(), "artifacts", transient=True):
         path = quote(name.removeprefix(f"{ARTIFACTS}/"))
-        address = f"{uri()}/api/2.0/mlflow-artifacts/artifacts/{path}"
+        address = f"{tracking_uri()}/api/2.0/mlflow-artifacts/artifacts/{path}"
         try:
             with urllib.request.urlopen(address, timeout=60) as answer:  # noqa: S310  # our own server
                 same = hashlib.file_digest(answer, "sha256").hexdigest() == digest

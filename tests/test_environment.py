@@ -1,15 +1,23 @@
 """The caller's shell: whatever stands in it, make does the same and touches nothing of theirs."""
 
+import json
+import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+import requests
 
 from tests import poison
-from tests.checkout import Checkout, free_port
+from tests.checkout import Checkout, Repository, Stack, free_port
 from tests.conftest import ROOT
+
+if TYPE_CHECKING:
+    import docker
 
 SOURCED = ("lib.sh", "environment.sh", "unbundle.sh")  # the last one leaves the house
 SCRIPTS = sorted(p for f in ("docker", "scripts") for p in (ROOT / f).glob("*.sh") if p.name not in SOURCED)
@@ -213,3 +221,193 @@ def test_an_embedded_server_comes_up_in_a_poisoned_shell(empty_store: Path, tmp_
     finally:
         checkout.make("distclean")
     assert not (checkout.path / ".mlflow").exists()
+
+
+def hooked(path: Path, command: str) -> None:
+    """Let git run a command before each commit and each push, and fail unless it ends well."""
+    asked = ["git", "rev-parse", "--path-format=absolute", "--git-path", "hooks"]
+    hooks = Path(subprocess.run(asked, cwd=path, capture_output=True, text=True, check=True).stdout.strip())
+    for name in ("pre-commit", "pre-push"):
+        (hooks / name).write_text(f"#!/bin/sh\n{command}\n")
+        (hooks / name).chmod(0o755)
+
+
+def commit_and_push(path: Path) -> None:
+    """Change a file, `git commit -a`, and push; the commit holds that change alone, and nothing else has moved."""
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", *words], cwd=path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    identity = ("-c", "user.name=Ada", "-c", "user.email=ada@localhost")
+    start = git("rev-parse", "HEAD").strip()
+    (path / "pipeline.toml").write_text((path / "pipeline.toml").read_text() + "# mine\n")
+    (path / "untracked.txt").write_text("mine\n")
+    git(*identity, "commit", "-qam", "Mine")
+    assert git("log", "-1", "--format=%an %s %P").split() == ["Ada", "Mine", start]
+    assert git("diff", "--name-only", "HEAD~1").split() == ["pipeline.toml"]
+    assert git("status", "--porcelain").split() == ["??", "untracked.txt"]
+    assert git("rev-parse", "--is-shallow-repository").strip() == "false"
+    git("push", "-q", "origin", "HEAD:refs/heads/theirs")
+    assert git("ls-remote", "origin", "theirs").split()[0] == git("rev-parse", "HEAD").strip()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("linked", [False, True], ids=["clone", "worktree"])
+def test_a_hook_of_git_may_run_make(linked: bool, empty_store: Path, tmp_path: Path) -> None:
+    """Git tells hooks of its repository and of a locked index: none of that reaches ours, whose runs go on as ever."""
+    checkout = Checkout(tmp_path / "a check out").fill(empty_store)
+    subprocess.run(["git", "init", "-q", "--bare", str(tmp_path / "remote")], check=True)
+    subprocess.run(["git", "remote", "add", "origin", str(tmp_path / "remote")], cwd=checkout.path, check=True)
+    before = history(checkout.path)
+    if linked:
+        other = Checkout(tmp_path / "a work tree")
+        subprocess.run(["git", "worktree", "add", "-qb", "mine", str(other.path)], cwd=checkout.path, check=True)
+        (other.path / ".mlflow").mkdir()
+        shutil.copy(empty_store, other.path / ".mlflow")
+    path = other.path if linked else checkout.path
+    settings = checkout.environment()
+    words = f'PATH="{settings["PATH"]}" make train FORCE=1 RUNNER=image && docker/checkout.sh HEAD build/hooked'
+    hooked(path, words)
+    commit_and_push(path)
+    assert Checkout(path).receipt("train")["provenance"]["modelmake.git.commit"]
+    assert (path / "build/hooked/.git/shallow").exists()
+    if linked:
+        assert history(checkout.path)[2:] == before[2:]
+
+
+@pytest.fixture
+def stack(engine: "docker.DockerClient", empty_store: Path, tmp_path: Path) -> Iterator[Repository]:
+    """A repository with an engine, a server's port, and changes of the user's; nothing of it is left on the engine."""
+    found = Repository(tmp_path / "a repo sitory", free_port()).fill(empty_store)
+    staged(found.path)
+    yield found
+    found.make("distclean")
+    assert found.left(engine) == set()
+
+
+def poisoned(stack: Stack, folder: Path) -> dict[str, str]:
+    """Return a poisoned shell, with a broken .env in the checkout and proxies for every container of the engine."""
+    (stack.path / ".env").write_text('TOKEN="s3cret\nCOMPOSE_PROJECT_NAME=mallory\nMLFLOW_PORT=1\n')
+    (folder / "docker").mkdir(parents=True)
+    proxies = {"httpProxy": poison.PROXY, "httpsProxy": poison.PROXY}
+    (folder / "docker/config.json").write_text(json.dumps({"proxies": {"default": proxies}}))
+    return poison.environment(folder, stack.path) | {"DOCKER_CONFIG": str(folder / "docker")}
+
+
+@pytest.mark.stack
+def test_a_poisoned_shell_changes_nothing_on_an_engine(stack: Repository, tmp_path: Path) -> None:
+    """The same receipts, a server that stays closed, a backup that opens; commits, index and files as they were."""
+    clean = stack.make("train", "evaluate", "register")
+    assert clean.returncode == 0, clean.stdout + clean.stderr
+    junk = poisoned(stack, tmp_path / "junk")
+    expected, before, archive = results(stack), history(stack.path), tmp_path / "archive.tar.gz"
+    for words in (
+        ["up", "AUTH=1"],
+        ["train", "evaluate", "register", "FORCE=1"],
+        ["backup", f"TO={archive}"],
+        ["promote"],
+        ["gc"],
+        ["logs"],
+    ):
+        done = stack.make(*words, **junk)
+        assert done.returncode == 0, done.stdout + done.stderr
+        shown = done.stdout + done.stderr
+        assert "s3cret" not in shown
+        assert "mallory" not in shown
+        assert "http://mlflow:5000" not in shown or words == ["logs"]
+    assert results(stack) == expected
+    query = f"{stack.url}/api/2.0/mlflow/experiments/search?max_results=1"
+    assert requests.get(query, timeout=10).status_code == 401
+    for words in (["down"], ["up"], ["verify-backup", f"FROM={archive}"]):
+        done = stack.make(*words, **(junk | {"MLFLOW_PORT": ""}))
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert requests.get(query, timeout=10).status_code == 401  # on the port that it had
+    assert history(stack.path) == before
+    assert not list(stack.path.glob("sk-*"))
+
+
+@pytest.mark.stack
+@pytest.mark.long
+def test_a_replay_leaves_the_repository_of_a_poisoned_shell_alone(stack: Repository, tmp_path: Path) -> None:
+    """`make act` of another commit, and `make reproduce`, in a shell in which git means the user's repository."""
+    first = stack.commit("Here")
+    stack.commit("There")
+    staged(stack.path)
+    junk = poisoned(stack, tmp_path / "junk")
+    before = history(stack.path)
+    for words in (["act", f"ACT_REF={first}"], ["train", "evaluate"], ["reproduce"]):
+        done = stack.make(*words, **junk)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "s3cret" not in done.stdout + done.stderr
+    assert stack.replayed.receipt("train")["provenance"]["modelmake.git.commit"] == first
+    assert history(stack.path) == before
+
+
+@pytest.mark.stack
+@pytest.mark.long
+@pytest.mark.parametrize("linked", [False, True], ids=["clone", "worktree"])
+def test_a_hook_of_git_may_run_make_on_an_engine(stack: Repository, tmp_path: Path, linked: bool) -> None:
+    """From a linked worktree too, whose history lies elsewhere and has its commit in the container all the same."""
+    stack.commit("All")
+    subprocess.run(["git", "init", "-q", "--bare", str(tmp_path / "remote")], check=True)
+    subprocess.run(["git", "remote", "add", "origin", str(tmp_path / "remote")], cwd=stack.path, check=True)
+    other = Repository(tmp_path / "a work tree", stack.port) if linked else stack
+    if linked:
+        subprocess.run(["git", "worktree", "add", "-qb", "mine", str(other.path)], cwd=stack.path, check=True)
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=stack.path, capture_output=True, text=True, check=True)
+    hooked(other.path, f"MLFLOW_PORT={stack.port} make train act FORCE=1 RUNNER=docker JOB=ci")
+    try:
+        commit_and_push(other.path)
+        assert other.receipt("train")["provenance"]["modelmake.git.commit"] != head.stdout.strip()
+    finally:
+        other.make("distclean")
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("relative", [False, True], ids=["submodule", "relative worktree"])
+def test_a_history_that_lies_elsewhere_is_found(stack: Repository, tmp_path: Path, relative: bool) -> None:
+    """A submodule, and a worktree with a relative path, have their commit in the container as on the host."""
+    stack.commit("All")
+    if relative:
+        path = tmp_path / "beside"
+        subprocess.run(["git", "worktree", "add", "-q", "--detach", str(path)], cwd=stack.path, check=True)
+        target = (path / ".git").read_text().removeprefix("gitdir: ").strip()
+        (path / ".git").write_text(f"gitdir: {os.path.relpath(target, path)}\n")
+    else:
+        subprocess.run(["git", "init", "-q", str(tmp_path / "whole")], check=True)
+        words = ["git", "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(stack.path), "part"]
+        subprocess.run(words, cwd=tmp_path / "whole", check=True)
+        path = tmp_path / "whole/part"
+    part = Repository(path, stack.port)
+    try:
+        done = part.make("train")
+        assert done.returncode == 0, done.stdout + done.stderr
+        asked = ["git", "rev-parse", "HEAD"]
+        commit = subprocess.run(asked, cwd=path, capture_output=True, text=True, check=True).stdout.strip()
+        assert part.receipt("train")["provenance"]["modelmake.git.commit"] == commit
+        assert part.receipt("train")["provenance"]["modelmake.git.dirty"] == "false"
+    finally:
+        part.make("distclean")
+
+
+@pytest.mark.stack
+def test_a_backups_key_is_never_left_where_git_would_add_it(stack: Repository) -> None:
+    """Under .mlflow/ and by the name *.key git ignores it; elsewhere in a checkout no key is made."""
+    done = stack.make("backup", "KEY=sk-abc123")
+    assert done.returncode != 0
+    assert "error: KEY=sk-abc123: git would add a key at that place to the repository" in done.stderr
+    assert not (stack.path / "sk-abc123").exists()
+    for name in (".mlflow/backup.key", "mine.key"):
+        done = stack.make("backup", f"KEY={name}", "TO=backups/one")
+        assert done.returncode == 0, done.stderr
+        assert f"note: {name} is inside the checkout, where git ignores it" in done.stderr
+        assert stack.make("verify-backup", f"KEY={name}", "FROM=backups/one").returncode == 0
+    listed = subprocess.run(
+        ["git", "status", "--porcelain"], cwd=stack.path, capture_output=True, text=True, check=True
+    )
+    assert "key" not in listed.stdout
+    (stack.path / "mine.key").rename(stack.path / "mine.txt")
+    done = stack.make("backup", "KEY=mine.txt", "TO=backups/two")
+    assert "warning: git would add the key mine.txt to the repository" in done.stderr

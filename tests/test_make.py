@@ -109,6 +109,27 @@ def test_another_server_makes_the_receipts_stale(checkout: Checkout) -> None:
     assert why["register"].startswith("would run")
 
 
+@pytest.mark.parametrize(
+    ("lost", "runs"),
+    [
+        ("delete_registered_model('iris_classifier_rf')", ["register"]),
+        ("delete_registered_model_alias('iris_classifier_rf', 'staging')", ["register"]),
+        ("delete_run('RUN')", ["train", "evaluate", "register"]),
+    ],
+    ids=["model", "alias", "run"],
+)
+def test_what_the_server_has_lost_is_made_again(checkout: Checkout, lost: str, runs: list[str]) -> None:
+    """Somebody has deleted it in MLflow's pages: the receipt that names it counts for nothing, and is made anew once."""
+    call = lost.replace("RUN", str(checkout.receipt("train")["run_id"]))
+    store = f"sqlite:///{checkout.path}/.mlflow/mlflow.db"
+    asked = ["python", "-c", f"import mlflow; mlflow.MlflowClient('{store}', '{store}').{call}"]
+    subprocess.run(asked, env=checkout.environment(), check=True)
+    done = checkout.make("train", "evaluate", "register")
+    assert started(done) == runs
+    assert done.stdout.count("the tracking server no longer has what") == len(runs)
+    assert started(checkout.make("register")) == []
+
+
 def test_a_run_id_stands_in_for_build(fresh: Checkout) -> None:
     """`make register RUN_ID=…` with an empty build/ runs that one stage, and trains nothing."""
     assert fresh.make("clean").returncode == 0

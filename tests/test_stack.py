@@ -194,7 +194,7 @@ def test_a_taken_port_is_one_line_and_harms_no_other_clone(stack: Stack, tmp_pat
     second.make("distclean")
     assert done.returncode == 2
     holder = f"the container {stack.project}-mlflow-1"
-    assert errors == [f"error: port {stack.port}: taken by {holder} (MLFLOW_PORT={stack.port + 1} make up)"]
+    assert errors == [f"error: port {stack.port}: taken by {holder} (make up MLFLOW_PORT={stack.port + 1})"]
     assert status(stack.url) == 200
 
 
