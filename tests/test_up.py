@@ -70,6 +70,13 @@ def test_an_embedded_store_needs_no_server(project: Project) -> None:
     assert project.stage("up").out.startswith("nothing to start: sqlite:///")
 
 
+@pytest.mark.parametrize("nothing", ["", " \n"])
+def test_no_address_is_the_embedded_store(project: Project, monkeypatch: pytest.MonkeyPatch, nothing: str) -> None:
+    """Nothing to start either; any other address than SQLite's is a mistake (tests/test_addresses.py)."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", nothing)
+    assert project.stage("up").out == "nothing to start: the embedded store is no server\n"
+
+
 def test_the_embedded_server_has_no_login_and_says_so() -> None:
     """Asked for one, it does not start open instead."""
     words = [str(ROOT / "docker/embedded.sh"), "up"]

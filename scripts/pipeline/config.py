@@ -43,12 +43,17 @@ class Section(BaseModel):
 
 
 class Data(Section):
-    """`[data]`: the file, the column to predict and the held-out share."""
+    """`[data]`: the file, the column to predict and the held-out share.
+
+    `missing` lists the texts that stand for a missing value in a CSV, in place of pandas' own list (NA, None, null
+    and more); an empty field always does. Parquet has missing values of its own, so there it has no effect.
+    """
 
     path: Text
     target: Text
     test_size: float = Field(default=0.2, gt=0, lt=1)
     stratify: bool = False
+    missing: list[str] | None = None
 
 
 class Model(Section):
@@ -167,7 +172,8 @@ class Config(Section):
     @property
     def training_sha256(self) -> str:
         """SHA-256 of all that shapes the trained model; `[gate]` and `[registry]` do not."""
-        shaping = self.model_dump(mode="json", include={"seed", "data", "model"})
+        # Without what is not set, so that a new key leaves the hash of older configs as it is.
+        shaping = self.model_dump(mode="json", include={"seed", "data", "model"}, exclude_none=True)
         return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()
 
 
@@ -181,7 +187,7 @@ def load(path: Path = Path("pipeline.toml")) -> Config:
 
     """
     try:
-        return Config.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return Config.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except OSError as error:
         raise UserError(str(path), f"cannot be read: {error.strerror}", "it stands beside the Makefile") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:

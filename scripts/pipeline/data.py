@@ -11,8 +11,8 @@ from scripts.pipeline.config import Data
 from scripts.pipeline.errors import UserError, first_line, suggestion
 from scripts.pipeline.provenance import sha256
 
+MOST = 3  # texts that an error shows
 TRAINED, ROWS, HASH = "train", "rows", "<u8"  # the run's artifact with the hash of each row that it was trained on
-READERS = {".csv": pd.read_csv, ".parquet": pd.read_parquet}
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,10 @@ def read(config: Data) -> pd.DataFrame:
 
     """
     path = _existing(config)
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
+    if path.suffix.lower() not in (".csv", ".parquet"):
         raise UserError("pipeline.toml: data.path", f"cannot read '{path.suffix}' files", "use .csv or .parquet")
     try:
-        frame = reader(path)
+        frame = _parsed(path, config)
     except pd.errors.EmptyDataError:
         raise UserError(config.path, "the file is empty", "a header line and rows are expected") from None
     except Exception as error:  # parsers fail in a dozen ways, and each of them is the file's fault
@@ -159,6 +158,15 @@ def _existing(config: Data) -> Path:
     return path
 
 
+def _parsed(path: Path, config: Data) -> pd.DataFrame:
+    """Return what is in the file; a byte order mark at its start is no part of it."""
+    if path.suffix.lower() == ".parquet":
+        return pd.read_parquet(path)
+    if config.missing is None:
+        return pd.read_csv(path)
+    return pd.read_csv(path, keep_default_na=False, na_values=["", *config.missing])
+
+
 def _check(frame: pd.DataFrame, config: Data) -> None:
     columns = [str(column) for column in frame.columns]
     if config.target not in columns:
@@ -170,11 +178,30 @@ def _check(frame: pd.DataFrame, config: Data) -> None:
         raise UserError(config.path, "no column beside the target", "add features")
     if frame.empty:
         raise UserError(config.path, "a header but no rows", "add rows")
-    if gaps := int(frame[config.target].isna().sum()):
-        raise UserError(config.path, f"{gaps} rows have no '{config.target}'", "fill them or drop those rows")
+    if (gaps := frame[config.target].isna()).any():
+        raise _without_target(gaps, config)
     for column, dtype in frame.dtypes.items():
         if dtype.kind in "mM":
             raise UserError(config.path, f"column '{column}' holds dates", "turn it into numbers, such as days since")
+
+
+def _without_target(gaps: pd.Series, config: Data) -> UserError:
+    """Return the error for rows without a target, with the texts that were read as a missing value."""
+    what, fix = f"{gaps.sum()} rows have no '{config.target}'", "fill them or drop those rows"
+    path = Path(config.path)
+    if path.suffix.lower() == ".parquet":
+        return UserError(config.path, what, fix)
+    written = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[])[config.target].fillna("")
+    counts = written[gaps].value_counts()
+    if set(counts.index) == {""}:
+        return UserError(config.path, f"{what}: the field is empty", fix)
+    seen = [f"{count} × {repr(text) if text else 'empty'}" for text, count in counts.head(MOST).items()]  # noqa: RUF001
+    what += f": {', '.join(seen)}{', …' if len(counts) > MOST else ''}"
+    if config.missing is None:
+        fix += "; NA, None, null and the like count as empty: if such a text is a class, data.missing = []"
+    else:
+        fix += "; data.missing counts such a text as empty: if it is a class, take it out of that list"
+    return UserError(config.path, what, f"{fix} in pipeline.toml")
 
 
 def _check_classes(y: pd.Series, config: Data) -> None:

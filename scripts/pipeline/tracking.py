@@ -3,11 +3,12 @@
 import logging
 import os
 import re
+import sqlite3
 import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,53 +19,42 @@ from mlflow.entities import DatasetInput, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from scripts.pipeline import provenance
-from scripts.pipeline.errors import Interrupted, TrackingError, UserError, first_line
-
-STORE = Path(".mlflow")  # the embedded store, where no server is named
-
-
-def uri() -> str:
-    """Return the tracking server's address, without credentials that stand in it."""
-    return re.sub(r"//[^/@]*@", "//", os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{STORE}/mlflow.db")
-
-
-def page(path: str) -> str:
-    """Return the address at which a person sees `path` of MLflow's pages, or the store's where no server is up."""
-    address = os.environ.get("MODELMAKE_UI") or uri()
-    return f"{address.rstrip('/')}/#/{path}" if address.startswith("http") else f"{address} (make up shows it)"
+from scripts.pipeline.address import STORE, VARIABLE, page, tracking_uri, uri
+from scripts.pipeline.connection import failure
+from scripts.pipeline.errors import Interrupted, UserError, first_line
 
 
 @contextmanager
-def translated(what: str) -> Iterator[None]:
+def translated(asked: str) -> Iterator[None]:
     """Turn MLflow's exceptions into one line that says what was asked of which server."""
     try:
         yield
-    except MlflowException as error:
-        text = str(error)
-        # MLflow's retries report a dead server as a bare exception text, so the text has to be read.
-        if found := re.search(r"too many (5\d\d) error responses", text):
-            what = f"answered HTTP {found[1]} again and again, asked to {what}"
-            raise TrackingError(uri(), what, "make logs says why; is there room on its disk?") from None
-        if "CERTIFICATE_VERIFY_FAILED" in text:
-            fix = "MLFLOW_TRACKING_SERVER_CERT_PATH names the file with it, or with its CA"
-            raise TrackingError(uri(), "shows a certificate that is not known here", fix) from None
-        if "Connection refused" in text or "Max retries exceeded" in text or "timed out" in text:
-            reason = "no answer: connection refused" if "refused" in text else "no answer"
-            fix = "is it up? `make up` starts one here; MLFLOW_TRACKING_URI names another"
-            raise TrackingError(uri(), f"{reason}, asked to {what}", fix) from None
-        fix = (
-            "check MLFLOW_TRACKING_USERNAME and its PASSWORD or TOKEN"
-            if re.search(r"error code 40[13]", text)
-            else "make logs"
-        )
-        raise TrackingError(uri(), f"refused to {what}: {first_line(error)}", fix) from None
-    except OSError as error:
-        raise TrackingError(uri(), f"failed to {what}: {first_line(error)}", "make logs") from None
+    except (MlflowException, OSError) as error:
+        raise failure(asked, error) from None
 
 
 def missing(error: MlflowException) -> bool:
     """Whether `error` says that the thing asked for is not there."""
     return error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+
+
+def _prepare(database: Path) -> None:
+    """Make the folder of an SQLite file, and open the file: MLflow would try for an hour before it says that it can't.
+
+    Raises
+    ------
+    UserError
+        The folder can't be made, or the file can't be opened as a database.
+
+    """
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("PRAGMA schema_version")
+    except (OSError, sqlite3.Error) as error:
+        if "locked" not in str(error):  # another one is at work in it, and MLflow waits
+            what = f"cannot open '{database}': {getattr(error, 'strerror', None) or first_line(error)}"
+            raise UserError(VARIABLE, what, "name a file of yours, sqlite:///<file>, or an MLflow server") from None
 
 
 @dataclass(frozen=True)
@@ -92,13 +82,15 @@ class Tracking:
 
         Raises
         ------
+        UserError
+            MLFLOW_TRACKING_URI is not an address that can be used.
         TrackingError
             No answer, or a refusal.
 
         """
-        address = os.environ.get("MLFLOW_TRACKING_URI") or uri()
+        address = tracking_uri()
         if address.startswith("sqlite:///"):
-            Path(address.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+            _prepare(Path(address.removeprefix("sqlite:///").partition("?")[0]))
         logging.getLogger("mlflow").setLevel(logging.ERROR)
         os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # it prints the address in the container
         mlflow.set_tracking_uri(address)
@@ -235,7 +227,7 @@ class Tracking:
 
     def _create_experiment(self, name: str) -> str:
         """Create an experiment; an embedded store keeps the artifacts beside its database."""
-        local = uri().startswith("sqlite:///")
+        local = tracking_uri().startswith("sqlite:///")
         location = (STORE / "artifacts").resolve().as_uri() if local else None
         try:
             return self.client.create_experiment(name, artifact_location=location)

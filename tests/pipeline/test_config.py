@@ -56,6 +56,7 @@ def test_config_is_frozen(tmp_path: Path) -> None:
         ("accuracy > 0.8", "acuracy > 0.8", ("gate.rules.0", "no metric 'acuracy'", "did you mean 'accuracy'?")),
         ('stage = "Staging"', 'alias = "champion"', ("registry.alias", "@champion is moved by make promote")),
         ('target = "species"', 'target = "species"\ntest_size = 1.0', ("data.test_size", "less than 1", "1.0")),
+        ('target = "species"', 'target = "species"\nmissing = "NA"', ("data.missing", "valid list", "'NA'")),
         ('name = "flower_classifier"', 'name = "a/b"', ("registry.name", "pattern", "a/b")),
         ('stage = "Staging"', 'alias = "latest"', ("registry.alias", "reserves the alias 'latest'", "staging")),
         ('stage = "Staging"', 'alias = "v12"', ("registry.alias", "reserves the alias 'v12'", "staging")),
@@ -100,6 +101,25 @@ def test_gate_and_registry_do_not_shape_the_model(tmp_path: Path) -> None:
     gate_changed = load(tmp_path, PIPELINE.replace("0.8", "0.5").replace("flower_", "other_"))
     seed_changed = load(tmp_path, PIPELINE.replace("42", "43"))
     assert before.training_sha256 == gate_changed.training_sha256 != seed_changed.training_sha256
+
+
+def test_a_key_that_is_not_set_changes_no_hash(tmp_path: Path) -> None:
+    """Runs of before `data.missing` are of the same config as today's; one that sets it is another."""
+    set_to = {
+        value: load(tmp_path, PIPELINE.replace("[model]", f"missing = {value}\n[model]", 1)).training_sha256
+        for value in ("[]", '["NA"]')
+    }
+    unset = load(tmp_path, PIPELINE).training_sha256
+    assert unset == "1deb171fef6540efe08ccabbfd5f6173708c0f21480a9c599aee8c33ab8d04a7"
+    assert len({unset, *set_to.values()}) == 3
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+    """Editors on Windows put one at the start of a file."""
+    path = tmp_path / "pipeline.toml"
+    path.write_text(PIPELINE, encoding="utf-8-sig")
+    assert path.read_bytes().startswith(b"\xef\xbb\xbf")
+    assert config.load(path) == load(tmp_path, PIPELINE)
 
 
 @given(st.text(ANY) | st.binary().map(lambda raw: raw.decode("latin-1")))

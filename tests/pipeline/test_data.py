@@ -58,6 +58,80 @@ def test_bad_data_is_named(tmp_path: Path, text: str, name: str, expected: str) 
         data.read(config(written(tmp_path, text, name)))
 
 
+def test_a_byte_order_mark_is_no_part_of_a_column(tmp_path: Path) -> None:
+    """Editors and Excel put one at the start of a CSV."""
+    path = tmp_path / "data.csv"
+    path.write_text(GOOD, encoding="utf-8-sig")
+    assert list(data.read(config(path)).columns) == ["a", "b", "label"]
+
+
+@pytest.mark.parametrize("missing", [[], ["?"], ["", "?"]])
+def test_a_class_may_be_called_na(tmp_path: Path, missing: list[str]) -> None:
+    """With a list of its own, only the texts in it and an empty field are gaps; numbers with gaps stay numbers."""
+    gap = missing[-1] if missing else ""
+    path = written(tmp_path, f"a,b,c,label\n1,{gap},None,NA\n,2.5,text,null\n3,3,{gap},NA\n")
+    frame = data.read(config(path, missing=missing))
+    assert frame["label"].tolist() == ["NA", "null", "NA"]
+    assert frame["a"].fillna(-1).tolist() == [1, -1, 3]
+    assert frame["b"].fillna(-1).tolist() == [-1, 2.5, 3]
+    assert frame["c"].fillna("gap").tolist() == ["None", "text", "gap"]
+
+
+def test_features_have_the_gaps_that_they_always_had(tmp_path: Path) -> None:
+    """Without a list of its own, pandas' own counts."""
+    frame = data.read(config(written(tmp_path, "a,b,label\nNA,null,x\n,?,y\n")))
+    assert frame["a"].isna().tolist() == [True, True]
+    assert frame["b"].isna().tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("rows", "changes", "what", "fix"),
+    [
+        ("1,\n2,x\n3,\n", {}, "2 rows have no 'label': the field is empty", "fill them or drop those rows"),
+        ("1,x\n2\n", {}, "1 rows have no 'label': the field is empty", "fill them or drop those rows"),
+        ("1,\n2,x\n", {"missing": []}, "1 rows have no 'label': the field is empty", "fill them or drop those rows"),
+        (
+            "1,NA\n2,x\n3,\n4,NA\n",
+            {},
+            "3 rows have no 'label': 2 \N{MULTIPLICATION SIGN} 'NA', 1 \N{MULTIPLICATION SIGN} empty",
+            "fill them or drop those rows; NA, None, null and the like count as empty: "
+            "if such a text is a class, data.missing = [] in pipeline.toml",
+        ),
+        (
+            "1,?\n2,NA\n",
+            {"missing": ["?"]},
+            "1 rows have no 'label': 1 \N{MULTIPLICATION SIGN} '?'",
+            "fill them or drop those rows; data.missing counts such a text as empty: "
+            "if it is a class, take it out of that list in pipeline.toml",
+        ),
+        (
+            "1,NA\n2,null\n3,None\n4,nan\n5,NA\n",
+            {},
+            "5 rows have no 'label': 2 \N{MULTIPLICATION SIGN} 'NA', ",
+            "data.missing = [] in pipeline.toml",
+        ),
+    ],
+)
+def test_rows_without_a_target_are_named_with_what_they_hold(
+    tmp_path: Path, rows: str, changes: dict[str, object], what: str, fix: str
+) -> None:
+    """A text that was read as a gap is shown, and how to read it as a class; an empty field needs no such advice."""
+    path = written(tmp_path, f"a,label\n{rows}")
+    with pytest.raises(UserError) as raised:
+        data.read(config(path, **changes))
+    assert f"{path}: {what}" in str(raised.value)
+    assert str(raised.value).endswith(f"{fix})")
+
+
+def test_parquet_has_gaps_of_its_own(tmp_path: Path) -> None:
+    """The list is of texts in a CSV, so it has no effect there."""
+    pd.DataFrame({"a": [1, 2], "label": ["NA", "?"]}).to_parquet(tmp_path / "data.parquet")
+    assert data.read(config(tmp_path / "data.parquet", missing=["?"]))["label"].tolist() == ["NA", "?"]
+    pd.DataFrame({"a": [1, 2], "label": ["NA", None]}).to_parquet(tmp_path / "gap.parquet")
+    with pytest.raises(UserError, match=r"1 rows have no 'label' \(fill them or drop those rows\)"):
+        data.read(config(tmp_path / "gap.parquet"))
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """The line names the key and the path."""
     with pytest.raises(UserError, match=r"data\.path: no file .*absent\.csv"):
