@@ -83,9 +83,9 @@ with_engine = $(if $(filter docker,$(runner)),,$(error $@: needs a Docker engine
 # What each stage reads, beside pipeline.toml, the data, the lock and the user's own Python (scripts/inputs.sh).
 # tests/test_house.py keeps these lists true.
 parts = $(patsubst %,scripts/pipeline/%.py,$(1)) scripts/__main__.py
-train_inputs := scripts/train.py $(call parts,errors settings config provenance data model tracking logged_model receipt)
-evaluate_inputs := scripts/evaluate.py scripts/pipeline/report.html scripts/pipeline/report.md $(call parts,errors settings config provenance data model ranking metrics intervals gate profile plots report tracking lock logged_model registry evidence receipt)
-register_inputs := scripts/register.py $(call parts,errors settings config provenance model ranking metrics intervals gate tracking lock logged_model registry receipt)
+train_inputs := scripts/train.py $(call parts,errors settings address connection config provenance data model tracking logged_model receipt)
+evaluate_inputs := scripts/evaluate.py scripts/pipeline/report.html scripts/pipeline/report.md $(call parts,errors settings address connection config provenance data model ranking metrics intervals gate profile plots report tracking lock logged_model registry evidence receipt)
+register_inputs := scripts/register.py $(call parts,errors settings address connection config provenance model ranking metrics intervals gate tracking lock logged_model registry receipt)
 
 # A stage's predecessor, unless the caller names a run in its place.
 before = $(if $(call given,RUN_ID)$(value MLFLOW_RUN_ID),$(filter $(patsubst %,build/%.json,$(goals)),$(1)),$(1))

@@ -10,7 +10,7 @@ for stage in train evaluate register; do
 done
 [ ${#receipts[@]} != 0 ] || exit 0
 
-runner=${MODELMAKE_RUNNER:-docker} store=/mlflow/mlflow.db address=${MLFLOW_TRACKING_URI:-}
+runner=${MODELMAKE_RUNNER:-docker} store=/mlflow/mlflow.db address=$(tr -d '[:space:]' <<<"${MLFLOW_TRACKING_URI:-}")
 inside=(python -I -c "$(cat scripts/claims.py)" "$store")
 ask() {
   local project server

@@ -78,7 +78,7 @@ case $access in
         localhost | localhost[:/]* | 127.0.0.1* | "[::1]"*) options+=(--network host) ;;
         *) proxied ;;
       esac
-      [[ $address != sqlite:* ]] || die MLFLOW_TRACKING_URI "'$address' is on this machine, where no container reaches it" "http://…, or RUNNER=host"
+      [[ $address != sqlite:* ]] || die MLFLOW_TRACKING_URI "an SQLite file of this machine is out of a container's reach" "http://…, or RUNNER=host"
       certificate=${MLFLOW_TRACKING_SERVER_CERT_PATH:-} # of a server whose CA nobody else knows
       [ ! -f "$certificate" ] || options+=(-v "$(realpath "$certificate"):$certificate:ro" -e MLFLOW_TRACKING_SERVER_CERT_PATH)
     fi

@@ -18,7 +18,7 @@ files() { # names on standard input
 }
 # The tables of pipeline.toml that shape a stage, without comments: [gate] and [registry] do not shape a model.
 settings() {
-  awk -v leave="$1" '/^[ \t]*(#|$)/ { next }
+  awk -v leave="$1" 'NR == 1 { sub(/^\xef\xbb\xbf/, "") } /^[ \t]*(#|$)/ { next }
     name == "" && /^[ \t]*[a-z]+[ \t]*[.=]/ { key = $0; gsub(/^[ \t]*|[ \t]*[.=].*/, "", key); if (key ~ leave) next }
     /^[ \t]*\[[ \t]*[a-z]/ { name = $0; gsub(/[][ \t]|#.*/, "", name); sub(/\..*/, "", name); skip = name ~ leave }
     !skip' pipeline.toml 2>/dev/null | hash
@@ -48,7 +48,7 @@ list() {
       text data path | files
       printf '%s\n' "${reads[@]}" | files
       echo docker/requirements.txt | files
-      echo "$(hash <<<"${tracking/\/\/*@/\/\/}") tracking server" # a new password is no new server
+      echo "$(hash <<<"${tracking/*@/}") tracking server" # a new password is no new server
       case $stage in train) own | files ;; *) echo "$(hash <<<"${MODELMAKE_RUN_ID:-${MLFLOW_RUN_ID:-}}") RUN_ID" ;; esac
       ;;
   esac

@@ -1,4 +1,6 @@
 # Prints a text of pipeline.toml (-v table=data -v key=path), in each of the ways in which TOML lets one line say it.
+# Editors of some systems begin a file with a byte order mark.
+NR == 1 { sub(/^\xef\xbb\xbf/, "") }
 BEGIN {
   start = "^[ \t]*"; is = "[ \t]*=[ \t]*"; quote = "[\"']"
   of_table = start key is quote

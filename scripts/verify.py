@@ -13,7 +13,7 @@ from mlflow.entities import ViewType
 from rich.progress import track
 
 from scripts.pipeline.errors import UserError
-from scripts.pipeline.tracking import Tracking, uri
+from scripts.pipeline.tracking import Tracking, tracking_uri
 from scripts.state import ARTIFACTS, fact
 
 MANIFEST = Path("build/verify.json")

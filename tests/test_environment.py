@@ -88,6 +88,15 @@ def test_every_script_begins_with_a_clean_environment(script: Path) -> None:
     assert "lib.sh" in first
 
 
+def test_nothing_of_gits_own_is_let_in() -> None:
+    """Whatever git calls local to a repository, in this version of it."""
+    listed = subprocess.run(["git", "rev-parse", "--local-env-vars"], capture_output=True, text=True, check=True)
+    assert len(listed.stdout.split()) > 10
+    asked = ["sh", "-c", ". docker/environment.sh && echo $allowed"]
+    allowed = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert not set(listed.stdout.split()) & set(allowed)
+
+
 @pytest.mark.parametrize(("kind", "names"), [("settings", "settings"), ("MODELMAKE_", "allowed")])
 def test_a_variable_of_make_is_written_once(kind: str, names: str) -> None:
     """What `make help` shows is what docker/environment.sh lets in."""
@@ -214,8 +223,10 @@ def test_an_embedded_server_comes_up_in_a_poisoned_shell(empty_store: Path, tmp_
     try:
         up = checkout.make("up", MLFLOW_PORT=str(port), **junk)
         assert (up.returncode, up.stdout.splitlines(keepends=True)[-1]) == (0, url), up.stderr
-        done = checkout.make("train", MLFLOW_TRACKING_URI=url.strip(), **junk)
-        assert done.returncode == 0, done.stdout + done.stderr
+        for settings in ({}, {"MLFLOW_TRACKING_URI": f" {url}"}):
+            done = checkout.make("train", "FORCE=1", **(junk | settings))
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert f"url     {url.strip()}/#/experiments/" in done.stdout
         assert checkout.make("down", **junk).returncode == 0
         assert checkout.make("up", **junk).stdout.endswith(url)
     finally:

@@ -14,6 +14,8 @@ from tests.conftest import ROOT
 ORDER = (
     "errors",
     "settings",
+    "address",
+    "connection",
     "config",
     "provenance",
     "data",

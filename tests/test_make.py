@@ -119,7 +119,7 @@ def test_another_server_makes_the_receipts_stale(checkout: Checkout) -> None:
     ids=["model", "alias", "run"],
 )
 def test_what_the_server_has_lost_is_made_again(checkout: Checkout, lost: str, runs: list[str]) -> None:
-    """Somebody has deleted it in MLflow's pages: the receipt that names it counts for nothing, and is made anew once."""
+    """Somebody has deleted it in MLflow's pages: the receipt that names it counts for nothing, and is made anew."""
     call = lost.replace("RUN", str(checkout.receipt("train")["run_id"]))
     store = f"sqlite:///{checkout.path}/.mlflow/mlflow.db"
     asked = ["python", "-c", f"import mlflow; mlflow.MlflowClient('{store}', '{store}').{call}"]

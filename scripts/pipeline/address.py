@@ -15,6 +15,7 @@ from scripts.pipeline.errors import UserError, first_line, suggestion
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 STORE = Path(".mlflow")  # the embedded store, where no server is named
+EMBEDDED = f"sqlite:///{STORE}/mlflow.db"
 REPLAY = "the replay's own MLflow server"
 EXAMPLES = "such as http://localhost:5000, https://mlflow.example.com or sqlite:///runs.db"
 ENCODED = "in a password write %40 for @, %2F for /, %3F for ?, %23 for #; MLFLOW_TRACKING_PASSWORD takes it as it is"
@@ -40,7 +41,7 @@ def tracking_uri() -> str:
     """
     given = os.environ.get(VARIABLE, "").strip()
     if not given:
-        return f"sqlite:///{STORE}/mlflow.db"
+        return EMBEDDED
     scheme, separator, rest = given.partition("://")
     scheme = scheme.lower()
     if separator and scheme in ("http", "https"):
@@ -67,6 +68,9 @@ def page(path: str) -> str:
     shown = uri()
     if shown == REPLAY:
         return f"{path} (on {REPLAY})"
+    served = STORE / "server.url"  # docker/embedded.sh leaves it there while it serves the embedded store
+    if shown == EMBEDDED and served.exists():
+        shown = served.read_text(encoding="utf-8").strip()
     return f"{shown}/#/{path}" if shown.startswith("http") else f"{shown} (make up shows it)"
 
 
