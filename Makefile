@@ -22,125 +22,65 @@ UPGRADE ?= ## 1 lets `make lock` take the newest versions
 IMAGE_REPO ?= ## the image's name before its tag; unset: ghcr.io/<owner>/<repository> where GitHub is the origin, else modelmake
 PYTHON ?= ## the Python (3.11 to 3.13) that .venv is made from; unset: the newest on the PATH
 
-# The caller's environment is not our configuration. What stands above without MLFLOW_ before it counts on make's command
-# line, and in the environment as MODELMAKE_<NAME>, by which it is handed on; docker/environment.sh has all that is read.
-SHELL := docker/shell
-letters := $(filter-out -%,$(firstword $(MAKEFLAGS)))
-$(if $(findstring =,$(letters)),,$(if $(findstring e,$(letters)),$(error make -e: the environment would override the Makefile (leave -e out))))
-MAKEFLAGS += --no-builtin-rules --no-print-directory
-.SUFFIXES:
-.DEFAULT_GOAL := help
-goals := $(or $(MAKECMDGOALS),help)
-settings := $(shell sed -n 's/^settings="\(.*\)"/\1/p' docker/environment.sh)
-given = $(if $(filter command,$(firstword $(origin $1))),$($1),$(value MODELMAKE_$1))
-ignored := $(strip $(foreach name,$(settings),$(if $(filter environment,$(firstword $(origin $(name)))),$(name))))
-$(foreach name,$(settings),$(if $(filter command,$(firstword $(origin $(name)))),$(eval MODELMAKE_$(name) = $$($(name)))))
 
-# The one reader of switches: 1 for a yes, 0 or nothing for a no.
-yes := 1 true True TRUE yes Yes YES
-no := 0 false False FALSE no No NO
-switch = $(if $(filter $(yes),$2),1,$(if $(filter-out $(no),$2),$(error $1=$2: neither a yes nor a no (1, true or yes; 0, false, no or empty))))
-$(foreach name,FORCE FOLLOW UPGRADE,$(eval MODELMAKE_$(name) := $(call switch,$(name),$(call given,$(name)))))
-$(foreach name,AUTH TLS,$(eval MODELMAKE_$(name) := $(or $(call switch,$(name),$(call given,$(name))),$(if $(call given,$(name)),0))))
-override CI := $(call switch,CI,$(value CI))
-export CI $(settings:%=MODELMAKE_%)
+include docker/runner.mk
+include docker/stages.mk
 
-# One choice of runner; after it every recipe is the same line with $(RUN) in front.
-engine :=
-environment :=
-server :=
-inside := $(wildcard /etc/modelmake)
-runner := $(if $(inside),image,$(strip $(call given,RUNNER)))
-ifneq ($(filter-out help clean doctor engine base,$(goals)),)
-  engine := $(if $(filter image host,$(runner)),,$(shell docker version -f '{{.Server.Version}}' 2>/dev/null))
-endif
-why_runner := $(if $(inside),in the image already,$(if $(runner),as RUNNER says))
-runner := $(or $(runner),$(if $(engine),docker,host))
-MODELMAKE_RUNNER := $(runner)
-ifeq ($(runner),image)
-  RUN :=
-else ifeq ($(runner),docker)
-  RUN = docker/run.sh $(access)
-  environment := image
-  server := docker/compose.sh
-  why_runner := engine $(engine) answers; image $(shell docker/image.sh describe)
-else ifeq ($(runner),host)
-  RUN = env PATH="$(CURDIR)/.venv/bin:$$PATH"
-  environment := .venv/lock.txt
-  server := docker/embedded.sh
-  why_runner := $(or $(why_runner),no Docker engine answers), .venv from the same lock
-else
-  $(error RUNNER=$(runner): unknown (docker or host))
-endif
-ifneq ($(filter-out help clean distclean doctor engine base up down logs why,$(goals)),)
-  $(if $(filter docker,$(runner)),$(if $(engine),,$(error RUNNER=docker: no Docker engine answers (start it, or install one: make engine))))
-  $(info runner: $(runner) ($(why_runner)))
-  $(if $(ignored),$(info note: not read from the environment: $(ignored) (write it behind make, or set MODELMAKE_…)))
-endif
-tracking := $(if $(filter image,$(runner)),given,$(strip $(value MLFLOW_TRACKING_URI)))
-with_engine = $(if $(filter docker,$(runner)),,$(error $@: needs a Docker engine, outside of the image (make doctor)))
+## Everything
 
-# What each stage reads, beside pipeline.toml, the data, the lock and the user's own Python (scripts/inputs.sh).
-# tests/test_house.py keeps these lists true.
-parts = $(patsubst %,scripts/pipeline/%.py,$(1)) scripts/__main__.py
-train_inputs := scripts/train.py $(call parts,errors settings address connection config provenance data model tracking logged_model receipt)
-evaluate_inputs := scripts/evaluate.py scripts/pipeline/report.html scripts/pipeline/report.md $(call parts,errors settings address connection config provenance data model ranking metrics intervals gate profile plots report tracking lock logged_model registry evidence receipt)
-register_inputs := scripts/register.py $(call parts,errors settings address connection config provenance model ranking metrics intervals gate tracking lock logged_model registry receipt)
+.PHONY: all
+all: build/summary.txt ## lint, test, train, evaluate and register, with a summary
+	@$(call fresh,register)
+	@cat build/summary.txt
 
-# A stage's predecessor, unless the caller names a run in its place.
-before = $(if $(call given,RUN_ID)$(value MLFLOW_RUN_ID),$(filter $(patsubst %,build/%.json,$(goals)),$(1)),$(1))
-# FORCE=1 is for the targets that were named; ARGS asks for a run too.
-forced := $(if $(MODELMAKE_FORCE)$(call given,ARGS),$(if $(filter all,$(goals)),lint test train evaluate register,$(goals)))
-$(patsubst %,build/%.json,$(forced)): FORCE
+build/summary.txt: build/lint.done build/test.done build/register.done | $(environment)
+	@$(RUN) python -m scripts summary
 
-stage = $(foreach name,$(1),$(eval $(name).ran := 1))echo "▸ $(firstword $(1))"; $(RUN) python -m scripts $(1)
-up_to_date = $(if $($@.ran),:,echo "$@: up to date (FORCE=1 runs it anyway)")
+.PHONY: why
+why: build/lint.inputs build/test.inputs build/owntest.inputs $(CHAIN:%=build/%.inputs) ## which stage would run, and because of which input
+	@$(RUN) python -m scripts why
 
 .PHONY: help
 help: ## this page
-	@awk -f scripts/help.awk Makefile
+	@awk -f docker/host/help.awk Makefile
 
-.PHONY: all
-all: build/summary.txt ## lint, test, train, evaluate, register, and say what came of it
-	@$(if $(summary.ran),:,echo "all: up to date (FORCE=1 runs it anyway)")
-	@cat build/summary.txt
-
-# In `all` a model is trained only once the code has passed, also with -j.
-ifneq ($(filter all,$(goals)),)
-build/train.json: | build/lint.json build/test.json
-override RUN_ID :=
-override MODELMAKE_RUN_ID :=
-override MLFLOW_RUN_ID :=
-unexport MLFLOW_RUN_ID
-endif
+## Code
 
 .PHONY: lint
-lint: build/lint.json ## every linter, no network; writes nothing
-	@$(up_to_date)
+lint: build/lint.done ## every linter and the type checker, no network; writes nothing
+	@$(fresh)
 
 .PHONY: format
-format: $(environment) ## let ruff put the code in order
-	@$(RUN) scripts/format.sh
+format: $(environment) ## format the code, and fix what the linters can fix
+	@$(RUN) docker/host/format.sh
 
 .PHONY: test
-test: build/test.json ## all tests but those that drive an engine
-	@$(up_to_date)
+test: build/test.done build/owntest.done ## all tests but those that drive an engine; yours (tests/test_*.py) run alone if only your files changed
+	@$(fresh)
 
 .PHONY: test-stack
 test-stack: $(environment) .venv/lock.txt ## the tests that drive make, docker, compose and act as a user does
-	@$(with_engine) docker/stack.sh
+	@$(with_engine) docker/host/stack.sh
+
+## Model
 
 .PHONY: train
-train: build/train.json ## fit the estimator, log it to MLflow
-	@$(up_to_date)
+train: build/$(last).done ## fit the estimator, log it to MLflow
+	@$(call fresh,$(last))
 
 .PHONY: evaluate
-evaluate: build/evaluate.json ## score it on held-out rows, ask the gate
-	@$(up_to_date)
+evaluate: build/$(last).done ## score the model on held-out rows, and ask the gate
+	@$(call fresh,$(last))
 
 .PHONY: register
-register: build/register.json ## give it a version and an alias, if the gate lets it pass
-	@$(up_to_date)
+register: build/$(last).done ## give the model a version and an alias, if the gate passes it
+	@$(call fresh,$(last))
+
+.PHONY: reproduce
+reproduce: $(environment) ## train RUN_ID or VERSION again from its commit, and compare bit for bit
+	@docker/replay/reproduce.sh $(RUN)
+
+## Registry
 
 .PHONY: promote
 promote: $(environment) ## make the version at @staging, or VERSION, the champion
@@ -158,51 +98,7 @@ history: $(environment) ## who moved @champion, when and why
 registry: $(environment) ## every version with its aliases, verdict and metrics
 	@$(RUN) python -m scripts registry
 
-.PHONY: reproduce
-reproduce: $(environment) ## train RUN_ID or VERSION again from its commit, and compare bit for bit
-	@docker/reproduce.sh $(RUN)
-
-build/lint.json: build/lint.inputs | $(environment)
-	@$(call stage,lint)
-
-build/test.json: build/test.inputs | $(environment)
-	@$(call stage,test)
-
-# What a container may reach and write (docker/run.sh); sealed: no network, nothing but build/.
-access = sealed
-build/train.json build/evaluate.json build/register.json shell up promote rollback history registry reproduce: access = mlflow
-format: access = writable
-lock comment audit: access = outside
-
-# Stages that follow one another share a process, which imports once what takes longer to import than to run.
-# So a stage's recipe is empty where its predecessor's has just run.
-register_follows := $(if $(filter register all,$(goals)),register)
-evaluate_follows := $(if $(register_follows)$(filter evaluate,$(goals)),evaluate)
-build/train.json: build/train.inputs | $(patsubst %,build/%.inputs,$(evaluate_follows) $(register_follows)) $(environment)
-	@$(call stage,train $(evaluate_follows) $(register_follows))
-
-build/evaluate.json: build/evaluate.inputs $(call before,build/train.json) | $(environment)
-	@$(if $(evaluate.ran),:,$(call stage,evaluate $(register_follows)))
-
-build/register.json: build/register.inputs $(call before,build/evaluate.json) | $(environment)
-	@$(if $(register.ran),:,$(call stage,register))
-
-build/summary.txt: build/lint.json build/test.json build/register.json | $(environment)
-	@$(eval summary.ran := 1)$(RUN) python -m scripts summary
-
-# Hashes of a stage's inputs; its date changes only when one of them did, so it is what Make compares.
-build/%.inputs: FORCE | $(environment)
-	@scripts/inputs.sh $* $($*_inputs)
-
-# What a receipt names may be gone from the server.
-$(patsubst %,build/%.inputs,train evaluate register): | claims
-.PHONY: claims
-claims: | $(environment)
-	@docker/claims.sh
-
-.PHONY: why
-why: $(patsubst %,build/%.inputs,lint test train evaluate register) ## would each stage run, and because of which input?
-	@scripts/why.sh lint test train evaluate register
+## Server
 
 .PHONY: up
 up: $(environment) ## start the MLflow server on localhost; one of yours has to answer
@@ -218,51 +114,51 @@ logs: ## what it says
 
 .PHONY: backup
 backup: ## keep its runs, models and artifacts in one archive
-	@docker/state.sh backup "$$MODELMAKE_TO"
+	@docker/server/state.sh backup "$$MODELMAKE_TO"
 
 .PHONY: restore
 restore: ## put them back from there
-	@docker/state.sh restore "$$MODELMAKE_FROM"
+	@docker/server/state.sh restore "$$MODELMAKE_FROM"
 
 .PHONY: verify-backup
 verify-backup: ## start a scratch server on a backup, and see that it shows all that was kept
-	@$(with_engine) docker/state.sh verify-backup "$$MODELMAKE_FROM"
+	@$(with_engine) docker/server/state.sh verify-backup "$$MODELMAKE_FROM"
 
 .PHONY: gc
 gc: ## list what is deleted and orphaned; FORCE=1 removes it, but nothing that a version needs
-	@$(with_engine) docker/state.sh gc
+	@$(with_engine) docker/server/state.sh gc
+
+## GitHub
 
 .PHONY: act
 act: ## replay the GitHub workflow, offline
-	@$(with_engine) docker/act.sh
+	@$(with_engine) docker/replay/act.sh
 
 .PHONY: parity
 parity: ## prove that a direct run and a replay give the same bits
-	@$(with_engine) docker/parity.sh
-
-.PHONY: bundle
-bundle: ## image, sources and lock as one file, for a machine without a network
-	@$(with_engine) docker/bundle.sh
+	@$(with_engine) docker/replay/parity.sh
 
 .PHONY: comment
 comment: $(environment) ## post the report on the pull request, from its workflow
 	@$(RUN) python -m scripts comment
 
+## Environment
+
 .PHONY: image
 image: ## build the pinned image, where it is not there yet
-	@docker/image.sh build
+	@docker/image/image.sh build
 
 .PHONY: base
 base: ## build a stand-in for the pinned base image from Debian packages
-	@docker/base.sh
+	@docker/image/base.sh
 
 .PHONY: engine
 engine: ## give a bare Debian or Ubuntu a Docker engine with compose and buildx (root)
-	@docker/engine.sh
+	@docker/host/engine.sh
 
 .PHONY: lock
 lock: $(environment) ## bring docker/requirements.txt up to pyproject.toml
-	@$(RUN) docker/lock.sh
+	@$(RUN) docker/host/lock.sh
 	@mv build/requirements.txt docker/requirements.txt
 
 .PHONY: sbom
@@ -277,17 +173,13 @@ audit: $(environment) ## ask for known vulnerabilities of every package of the l
 shell: $(environment) ## a shell where the stages run
 	@$(RUN) bash
 
-.PHONY: bench
-bench: $(environment) .venv/lock.txt ## measure, as ratios from one run (docs/benchmarks.md has the method)
-	@.venv/bin/python -m scripts bench
-
-.PHONY: chaos
-chaos: $(environment) .venv/lock.txt ## load and faults: what becomes of the server's state (docs/reliability.md)
-	@$(with_engine) .venv/bin/python -m scripts chaos
+.PHONY: bundle
+bundle: ## image, sources and lock as one file, for a machine without a network
+	@$(with_engine) docker/replay/bundle.sh
 
 .PHONY: doctor
 doctor: ## what is here, what is missing, how to mend it
-	@docker/doctor.sh
+	@docker/host/doctor.sh
 
 .PHONY: clean
 clean: ## remove build/; the next `make all` starts afresh
@@ -298,9 +190,12 @@ distclean: clean ## remove .venv, and the server with all of its runs and models
 	@$(if $(server),$(server) purge)
 	@echo "▸ distclean · removing .venv and .mlflow" && rm -rf .venv .mlflow
 
-.venv/lock.txt: docker/requirements.txt
-	@echo "▸ .venv · installing the lock (some seconds, once)"
-	@docker/venv.sh .venv
+## Measures
 
-.PHONY: FORCE
-FORCE:
+.PHONY: bench
+bench: $(environment) .venv/lock.txt ## measure, as ratios from one run (docs/benchmarks.md has the method)
+	@.venv/bin/python -m scripts bench
+
+.PHONY: chaos
+chaos: $(environment) .venv/lock.txt ## load and faults: what becomes of the server's state (docs/reliability.md)
+	@$(with_engine) .venv/bin/python -m scripts chaos

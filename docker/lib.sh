@@ -39,7 +39,7 @@ on_volume() {
   cp -R "$root/scripts" "$copy" && chmod -R a+rX "$copy" # it runs as the volume's owner, whatever the caller's umask
   local code=0
   docker run "${sealed[@]}" -e BACKUP_KEY -e MODELMAKE_FORCE -v "$1_mlflow:/mlflow" -v "$copy/scripts:/src/scripts:ro" "$2" \
-    python -W ignore -m "scripts.$3" "${@:4}" /mlflow || code=$?
+    python -W ignore -m scripts "$3" "${@:4}" /mlflow || code=$?
   rm -rf "$copy"
   return $code
 }

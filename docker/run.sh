@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Runs a command in the pinned image: source read-only, build/ writable, the caller's uid, no privileges.
 # $1 says what it may reach: sealed (nothing), writable (nothing, but it writes the source), mlflow, outside.
-# With --scratch NAME before it, mlflow is the scratch server of that name (docker/compose.sh).
+# With --scratch NAME before it, mlflow is the scratch server of that name (docker/server/compose.sh).
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 scratch=
 [ "$1" != --scratch ] || { scratch=$2 && shift 2; }
 access=$1
 shift
-image=$("$root/docker/image.sh" name)
+image=$("$root/docker/image/image.sh" name)
 MODELMAKE_IMAGE_ID=$(docker image inspect -f '{{.Id}}' "$image")
 export MODELMAKE_IMAGE_ID
 mkdir -p "$root/build"
@@ -55,7 +55,7 @@ case $access in
     [ ! -f "$ca" ] || options+=(-v "$ca:/etc/ssl/certs/ca-certificates.crt:ro" -e SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt)
     ;;
   mlflow)
-    # By these the next run can tell which processes are gone (scripts/pipeline/provenance.py).
+    # By these the next run can tell which processes are gone (scripts/core/provenance.py).
     read -r MODELMAKE_HOST moment < <(docker info -f '{{.ID}} {{.SystemTime}}')
     MODELMAKE_CONTAINER="modelmake-run-$$-$RANDOM"
     MODELMAKE_CONTAINERS="$moment $(docker ps --filter name=^modelmake-run- --format '{{.Names}}' | tr '\n' ' ')"
@@ -65,7 +65,7 @@ case $access in
     address=$(tr -d '[:space:]' <<<"${MLFLOW_TRACKING_URI:-}")
     host=${address#*://} host=${host##*@}
     if [ -n "$scratch" ] || [ -z "$address" ]; then
-      MODELMAKE_UI=$("$root/docker/compose.sh" ${scratch:+--scratch "$scratch"} ensure)
+      MODELMAKE_UI=$("$root/docker/server/compose.sh" ${scratch:+--scratch "$scratch"} ensure)
       MLFLOW_TRACKING_URI=http://mlflow:5000
       export MODELMAKE_UI
       options+=(--network "$(project "$scratch")_stages" -e MODELMAKE_UI)

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import settings
 
 from scripts.__main__ import run
-from scripts.pipeline import settings as chosen
-from scripts.pipeline.provenance import IMAGE
+from scripts.core import settings as chosen
+from scripts.core.provenance import IMAGE
 
 if TYPE_CHECKING:
     import mlflow  # a second of imports that only the workers should spend
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import docker
 
 ROOT = Path(__file__).parent.parent
-EXAMPLE = ROOT / "tests/fixtures/example"  # the tests' own: data/ and pipeline.toml are the user's
+EXAMPLE = ROOT / "tests/support/fixtures/example"  # the tests' own: data/ and pipeline.toml are the user's
 collect_ignore = ["fixtures"]  # the benchmark's, run by themselves
 PIPELINE = """\
 experiment = "flowers"

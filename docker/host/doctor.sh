@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Says what is here, what is missing and how to mend it. Changes nothing; exit code 0 if either runner can work.
+# Needs nothing.
+set -uo pipefail
+. "$(dirname "$0")/../lib.sh"
+cd "$root" || exit 1
+line() { printf '%-5s%-10s%s\n' "$1" "$2" "$3"; }
+check() { # name, how to mend it, command whose first line is the detail
+  local name=$1 fix=$2 said
+  shift 2
+  if said=$("$@" 2>/dev/null) && [ -n "$said" ]; then line ok "$name" "${said%%$'\n'*}"; else line miss "$name" "$fix" && return 1; fi
+}
+python() {
+  for each in ${MODELMAKE_PYTHON:-python3.13 python3.12 python3.11 python3}; do
+    "$each" -c 'import sys, venv, ensurepip; assert (3, 11) <= sys.version_info < (3, 14); print(sys.executable, sys.version.split()[0])' && return
+  done
+  return 1
+}
+port() {
+  if (exec 3<>"/dev/tcp/127.0.0.1/${MLFLOW_PORT:-5000}") 2>/dev/null; then
+    docker ps --filter "publish=${MLFLOW_PORT:-5000}" --format "${MLFLOW_PORT:-5000} is {{.Names}}'s"
+  else
+    echo "${MLFLOW_PORT:-5000} is free"
+  fi
+}
+room() { df -Pk . | awk 'NR == 2 && $4 > 4e6 { printf "%.0f GB free\n", $4 / 1e6 }'; }
+
+check make "install GNU Make 3.81 or newer" make --version
+check git "install git: hashes and provenance come from it" git --version
+check checkout "not a git checkout: runs will have no commit" git rev-parse --short HEAD
+check disk "under 4 GB: the image and its build need that" room
+check port "${MLFLOW_PORT:-5000} is taken: MLFLOW_PORT=5001 make up" port
+line info network "proxy ${HTTPS_PROXY:-${https_proxy:-none}}, CA bundle ${SSL_CERT_FILE:-of the system}"
+docker=0
+if check engine "none answers: start Docker, or on Debian and Ubuntu: make engine" docker version -f '{{.Server.Version}}'; then
+  check compose "install docker-compose-plugin, or: make engine" docker compose version --short && docker=1
+  check buildx "install docker-buildx, or: make engine" docker buildx version || docker=0
+fi
+[ $docker = 0 ] || check image "not built yet: make image" docker image inspect -f '{{index .RepoTags 0}}' "$(docker/image/image.sh name)"
+host=0
+check python "no Python 3.11 to 3.13 with venv: RUNNER=host will not work" python && host=1
+case $docker$host in
+  1?) echo "make all will run in the image" ;;
+  01) echo "make all will run on the host" ;;
+  *) echo "neither runner can work: install Docker, or Python 3.11 to 3.13 with venv" && exit 2 ;;
+esac

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Leaves build/requirements.txt: the lock, compiled from pyproject.toml; UPGRADE=1 takes the newest versions.
+# Needs uv, or Python to get the uv that the present lock names; and the package index.
+set -euo pipefail
+. "$(dirname "$0")/../lib.sh"
+cd "$root"
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+uv=$(command -v uv || true)
+if [ -z "$uv" ]; then
+  # /opt/venv has no pip, the Python below it does.
+  "$(python -c 'import sys; print(sys._base_executable)')" -m venv "$scratch/uv"
+  sed -n '/^uv==/,/^ *#/p' docker/requirements.txt >"$scratch/uv.txt"
+  PIP_CERT=${SSL_CERT_FILE:-} "$scratch/uv/bin/pip" install -q --no-cache-dir --require-hashes -r "$scratch/uv.txt"
+  uv="$scratch/uv/bin/uv"
+fi
+upgrade=()
+! on MODELMAKE_UPGRADE || upgrade=(--upgrade)
+echo "▸ lock · resolving pyproject.toml"
+cp docker/requirements.txt build/requirements.txt
+"$uv" pip compile -q --no-cache pyproject.toml --group dev "${upgrade[@]}" -o build/requirements.txt >/dev/null

@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# Replays the workflow with act, which runs in the pinned image without a network; leaves checkout and receipts in $1 (build/act).
+# Needs an engine on a unix socket. EVENT, JOB, ACT_REF and ACT_TRACKING choose, ARGS are act's own; exits as the workflow does.
+set -euo pipefail
+. "$(dirname "$0")/../lib.sh"
+replay=${1:-$root/build/act}
+event=${MODELMAKE_EVENT:-push} tracking=${MODELMAKE_ACT_TRACKING:-scratch}
+case $event in push | pull_request | schedule | workflow_dispatch) ;; *) die "EVENT=$event" "no event of this workflow" "push, pull_request, schedule or workflow_dispatch" ;; esac
+case $tracking in scratch | local) ;; *) die "ACT_TRACKING=$tracking" "unknown" "scratch or local" ;; esac
+engine=${DOCKER_HOST:-$(docker context inspect -f '{{.Endpoints.docker.Host}}')}
+[[ $engine == unix://* ]] || die act "the engine is at $engine" "act needs an engine on this machine, on a unix socket"
+socket=${engine#unix://}
+[ "$(uname)" != Darwin ] || socket=/var/run/docker.sock # where Docker Desktop's own machine has it
+
+"$root/docker/replay/checkout.sh" "${MODELMAKE_ACT_REF:-HEAD}" "$replay"
+"$replay/docker/image/image.sh" build
+image=$("$replay/docker/image/image.sh" name)
+scratch=act
+[ "$tracking" = scratch ] || scratch=
+compose=("$root/docker/server/compose.sh")
+[ -z "$scratch" ] || compose+=(--scratch "$scratch" --image "$image")
+project=$(project "$scratch")
+label="modelmake.act=$project"
+toolcache=""
+
+# shellcheck disable=SC2329  # called by the trap
+discard() { [ -z "$scratch" ] || "${compose[@]}" discard; }
+# shellcheck disable=SC2329
+sweep() {
+  local left volumes
+  # Without its container a start that still waits for a healthy server ends at once.
+  [ -z "${server:-}" ] || ! kill "$server" 2>/dev/null || { discard; wait "$server" || true; }
+  left=$(docker ps -aq --filter "label=$label")
+  if [ -n "$left" ]; then
+    # shellcheck disable=SC2086  # ids
+    volumes=$(docker inspect -f '{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}} {{end}}{{end}}' $left)
+    # shellcheck disable=SC2086
+    docker rm -f $left >/dev/null && docker volume rm ${volumes//act-toolcache/} >/dev/null 2>&1 || true
+  fi
+  [ -n "$toolcache" ] || docker volume rm act-toolcache >/dev/null 2>&1 || true
+  [ -z "${turn:-}" ] || docker rm -f "$turn" >/dev/null 2>&1 || true
+  discard
+}
+trap sweep EXIT
+"${compose[@]}" prepare
+options=(--var MLFLOW_TRACKING_URI=http://mlflow:5000 --env "MODELMAKE_IMAGE_ID=$(docker image inspect -f '{{.Id}}' "$image")")
+login=()
+if [ "$tracking" = local ]; then
+  options+=(--env "MODELMAKE_UI=$("${compose[@]}" ensure)")
+  if [ -f "$root/.mlflow/password" ]; then
+    MLFLOW_TRACKING_USERNAME=admin MLFLOW_TRACKING_PASSWORD=$(cat "$root/.mlflow/password")
+    export MLFLOW_TRACKING_USERNAME MLFLOW_TRACKING_PASSWORD
+    login=(-e MLFLOW_TRACKING_USERNAME -e MLFLOW_TRACKING_PASSWORD)
+    options+=(--secret MLFLOW_TRACKING_USERNAME --secret MLFLOW_TRACKING_PASSWORD)
+  fi
+fi
+for file in env secret var input; do options+=("--$file-file" /dev/null); done # GitHub reads no such file of the repository
+job=${MODELMAKE_JOB:-}
+jobs=(--network "${project}_stages" -P "ubuntu-24.04=$image" --bind
+  --container-options "--user $(id -u):$(id -g) --cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE --tmpfs /tmp:exec --label $label")
+
+# act names its containers after the workflow, so an engine can hold one replay at a time: who has this container has the turn.
+# shellcheck disable=SC2086  # ARGS are words
+take_turn() {
+  docker create --rm --init --name modelmake-act ${login[@]+"${login[@]}"} --network none --tmpfs /tmp "${closed[@]}" "${no_proxies[@]}" \
+    --user "$(id -u):$(id -g)" --group-add "$(stat -c %g "$socket" 2>/dev/null || echo 0)" \
+    -v "$socket:/var/run/docker.sock" -v "$replay:$replay" -w "$replay" "$image" \
+    act "$event" --workflows .github/workflows/mlops-pipeline.yml ${job:+--job "$job"} "${jobs[@]}" "${options[@]}" ${MODELMAKE_ARGS:-}
+}
+until turn=$(take_turn 2>"$replay.log"); do
+  grep -q "is already in use" "$replay.log" || die act "$(tail -1 "$replay.log")" "make doctor"
+  [ -n "${waiting:-}" ] || echo "waiting for another replay on this engine (docker rm -f modelmake-act ends it)"
+  waiting=1 && sleep 1
+done
+toolcache=$(docker volume ls -q --filter name=^act-toolcache$)
+
+# Jobs wait for the server themselves (make up), so that it starts while lint and test run.
+"${compose[@]}" ensure >"$replay.server.log" 2>&1 &
+server=$!
+echo "▸ act · replaying $event of $(git -C "$replay" log -1 --format='%h %s') in ${replay#"$root/"}, MLflow: $tracking"
+docker start --attach modelmake-act 2>&1 | tee -i "$replay.log" && code=0 || code=$?
+
+[ "$code" != 0 ] || exit 0
+grep -h ^error: "$replay.server.log" >&2 || true
+failed=$(sed -n 's/.*\[[^/]*\/\([^] ]*\) *\].*Failure - Main \(make [a-z]*\).*/job \1 failed; to see that step alone: \2/p' "$replay.log")
+echo "act: ${failed:-the workflow did not run to its end; what act says stands above, and make lint checks the workflow}" >&2
+exit "$code"

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Runs HEAD directly and by `make act`, each into a scratch server; leaves what both left under build/parity/, and compares it.
+# Needs what docker/replay/act.sh needs.
+set -euo pipefail
+. "$(dirname "$0")/../lib.sh"
+direct="$root/build/parity/direct"
+replay="$root/build/parity/act"
+here=(env -u MLFLOW_RUN_ID -u MLFLOW_TRACKING_URI make -C "$direct" RUNNER=docker MLFLOW_PORT=0)
+for name in ARGS FORCE RUN_ID REASON; do here+=("$name="); done # this make's own
+
+"$root/docker/replay/checkout.sh" HEAD "$direct"
+# shellcheck disable=SC2329  # called by the trap
+sweep() { # distclean removes the receipts too
+  mv "$direct/build" "$direct.build" 2>/dev/null || true
+  "${here[@]}" -s distclean >/dev/null 2>&1 || true
+  mv "$direct.build" "$direct/build" 2>/dev/null || true
+}
+trap sweep EXIT
+echo "▸ parity · HEAD, directly"
+"${here[@]}" train
+"${here[@]}" evaluate register || true # a gate that refuses has to refuse on both sides
+echo "▸ parity · HEAD, by act"
+MODELMAKE_ACT_TRACKING=scratch "$root/docker/replay/act.sh" "$replay" || true
+echo "▸ parity"
+"$root/docker/run.sh" sealed python -m scripts parity

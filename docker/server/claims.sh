@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Removes the receipts of train, evaluate and register that name what the tracking server no longer has, so that make runs
+# those stages again. Where nobody can be asked they stay, with a note. Needs what a stage needs.
+set -euo pipefail
+. "$(dirname "$0")/../lib.sh"
+cd "$root"
+receipts=()
+for stage in train evaluate register; do
+  [ ! -f "build/$stage.json" ] || receipts+=("build/$stage.json")
+done
+[ ${#receipts[@]} != 0 ] || exit 0
+
+runner=${MODELMAKE_RUNNER:-docker} store=/mlflow/mlflow.db address=$(tr -d '[:space:]' <<<"${MLFLOW_TRACKING_URI:-}")
+inside=(python -I -c "$(cat scripts/tracking/claims.py)" "$store")
+ask() {
+  local project server
+  case $runner/$address in
+    docker/)
+      project=$(project "") server=$project-mlflow-1
+      if [ "$(docker inspect -f '{{.State.Running}}' "$server" 2>/dev/null)" = true ]; then
+        docker exec -i "$server" "${inside[@]}"
+      elif docker volume inspect "${project}_mlflow" >/dev/null 2>&1; then
+        docker run "${sealed[@]}" -v "${project}_mlflow:/mlflow" "$(docker/image/image.sh name)" "${inside[@]}"
+      else
+        printf '%s\n' train evaluate register
+      fi
+      ;;
+    docker/http*) docker/run.sh mlflow python -I scripts/tracking/claims.py "$address" ;;
+    */http*) PATH="$root/.venv/bin:$PATH" python -I scripts/tracking/claims.py "$address" ;;
+    */ | */sqlite:///*)
+      store=${address#sqlite:///}
+      PATH="$root/.venv/bin:$PATH" python -I scripts/tracking/claims.py "${store:-.mlflow/mlflow.db}"
+      ;;
+  esac
+}
+for stage in $(cat "${receipts[@]}" | ask); do
+  [ -f "build/$stage.json" ] || continue
+  echo "$stage: the tracking server no longer has what build/$stage.json names, so it runs again"
+  rm -f "build/$stage.json" "build/$stage.inputs"
+done

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# The embedded store, served from the host where there is no engine: up, down, logs, purge. State stays in .mlflow/.
+# Needs .venv.
+set -euo pipefail
+. "$(dirname "$0")/../lib.sh"
+cd "$root"
+chosen=.mlflow/port # what MLFLOW_PORT said last
+port=${MLFLOW_PORT:-$(cat "$chosen" 2>/dev/null || echo 5000)}
+check_port "$port"
+python=.venv/bin/python
+running() { [ -f .mlflow/server.pid ] && kill -0 "$(cat .mlflow/server.pid)" 2>/dev/null; }
+answers() { $python -c "import urllib.request as r; r.urlopen('$1/api/2.0/mlflow/experiments/search?max_results=1', timeout=4)" 2>/dev/null; }
+listening() { (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
+free() { $python -c "import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); print(s.getsockname()[1])"; }
+
+down() {
+  ! running || kill "$(cat .mlflow/server.pid)"
+  for _ in $(seq 50); do
+    running || break
+    sleep 0.1
+  done
+  rm -f .mlflow/server.pid .mlflow/server.url
+}
+up() {
+  [ "${MODELMAKE_AUTH:-0}${MODELMAKE_TLS:-0}" = 00 ] || die "AUTH, TLS" "are for the server in a container" "start Docker, or: make engine"
+  local url
+  if running && url=$(cat .mlflow/server.url 2>/dev/null) && answers "$url"; then
+    [ -n "${MLFLOW_PORT:-}" ] && [ "$port" != 0 ] && [ "$url" != "http://localhost:$port" ] || { echo "$url" && return; }
+  fi
+  down
+  mkdir -p .mlflow
+  local wanted=$port
+  [ "$port" != 0 ] || port=$(free)
+  url="http://localhost:$port"
+  ! listening || die "port $port" "taken by another program" "make up MLFLOW_PORT=$((port + 1))"
+  echo "▸ up · starting MLflow on $url" >&2
+  nohup $python -m mlflow server --backend-store-uri sqlite:///.mlflow/mlflow.db \
+    --artifacts-destination .mlflow/artifacts --host 127.0.0.1 --port "$port" --workers 1 \
+    --allowed-hosts 'localhost:*,127.0.0.1:*' >.mlflow/server.log 2>&1 </dev/null &
+  echo $! >.mlflow/server.pid
+  for _ in $(seq 120); do
+    running || break
+    answers "$url" && echo "$wanted" >"$chosen" && echo "$url" | tee .mlflow/server.url && return
+    sleep 0.5
+  done
+  tail -20 .mlflow/server.log >&2
+  down
+  die mlflow "the server did not come up" "its log stands above"
+}
+
+case $1 in
+  up) up ;;
+  down) echo "▸ down · stopping MLflow; runs and models stay" && down ;;
+  logs)
+    follow=$(on MODELMAKE_FOLLOW && echo -f || true)
+    tail -n 200 ${follow:+"$follow"} .mlflow/server.log 2>/dev/null || die mlflow "no server has run here" "make up"
+    ;;
+  purge) echo "▸ distclean · removing MLflow with its runs and models" && down ;;
+esac

@@ -1,0 +1,69 @@
+"""Inputs: what each stage reads, for Make, which compares hashes of it (docker/host/hash.sh), and for `make why`.
+
+Only Python reads TOML and imports. What changes without either, as the user's own modules do, is listed by hash.sh.
+"""
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from scripts.core import config as configuration
+from scripts.core.errors import UserError
+from scripts.core.files import BUILD, replace
+from scripts.core.provenance import LOCK
+
+CHAIN = {"train": "scripts/model/train.py", "evaluate": "scripts/gate/evaluate.py", "register": "scripts/registry/register.py"}
+ENTRY = "scripts/__main__.py"
+
+
+@cache
+def imported(path: Path) -> frozenset[Path]:
+    """Return every file of scripts/ that a file of it imports, at whatever depth, with itself and its templates."""
+    found = {path, *path.parent.glob(f"{path.stem}.[hm]*")}
+    for name in _modules(ast.parse(path.read_text(encoding="utf-8"))):
+        module = Path(*name.split(".")).with_suffix(".py")
+        if module.exists() and module != path:
+            found |= imported(module)
+    return frozenset(found)
+
+
+def _modules(tree: ast.Module) -> Iterator[str]:
+    """Yield the modules of scripts/ that a module's code names, and what may be one."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("scripts"):
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def settings(stage: str) -> str:
+    """Return "hash name" of the settings of pipeline.toml that shape what a stage does; of its text if it is wrong."""
+    path = Path("pipeline.toml")
+    try:
+        keys = configuration.READ_BY[stage]
+        shaping = configuration.load(path).model_dump(mode="json", include=set(keys), exclude_none=True)
+        text, name = json.dumps(shaping, sort_keys=True), f"{path}[{', '.join(keys)}]"
+    except UserError:
+        text, name = path.read_text(encoding="utf-8", errors="replace") if path.exists() else "", str(path)
+    return f"{hashlib.sha256(text.encode()).hexdigest()} {name}"
+
+
+def files(stage: str) -> set[str]:
+    """Return the files that a stage reads, as far as they are known beforehand: code, lock, data, own estimator."""
+    found = {ENTRY, str(LOCK), *map(str, imported(Path(CHAIN[stage])))}
+    try:
+        config = configuration.load()
+    except UserError:
+        return found
+    own = Path(*config.model.estimator.split(".")[:-1])
+    return found | {config.data.path, str(own.with_suffix(".py")), str(own / "__init__.py")}
+
+
+def main() -> None:
+    """Leave build/<stage>.reads for each stage of the chain: its settings' hash, and its files, one a line."""
+    for stage in CHAIN:
+        lines = [f"settings {settings(stage)}", *(f"file {name}" for name in sorted(files(stage)))]
+        replace(f"{stage}.reads", "\n".join(lines) + "\n")
+    (BUILD / "reads").touch()

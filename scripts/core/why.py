@@ -1,0 +1,17 @@
+"""Why: would each stage run, and because of which input?"""
+
+from scripts.core.inputs import CHAIN
+from scripts.core.stages import reason
+
+OTHERS = ("lint", "test", "owntest")
+
+
+def main() -> None:
+    """Print a line for each stage; a stage runs too when one before it does."""
+    before = ""
+    for stage in (*OTHERS, *CHAIN):
+        why = reason(stage)
+        if stage in CHAIN:
+            why = why or (f"{before} would run" if before else "")
+            before = stage if why else before
+        print(f"{stage:<9} {f'would run: {why}' if why else 'up to date'}")

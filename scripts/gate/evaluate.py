@@ -1,0 +1,146 @@
+"""Evaluate: load the model back from MLflow, score it on the held-out rows, ask the gate, and write the report."""
+
+import math
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pandas as pd
+
+from scripts.core import config as configuration
+from scripts.core import files, receipt, settings
+from scripts.core.errors import GateRefused
+from scripts.data import profile
+from scripts.data.read import fingerprint
+from scripts.gate import plots, report, rules
+from scripts.gate.evidence import challenge, gather, load
+from scripts.model import store
+from scripts.scores import intervals, metrics
+from scripts.tracking.runs import Run, Tracking, uri
+
+FOLDER = "evaluate"  # of the run's artifacts
+ORIGIN = tuple("git.commit git.branch git.dirty image lock data config python platform cpu runner".split())
+
+
+@contextmanager
+def telling(what: str) -> Iterator[None]:
+    """Say what is being done, if it takes longer than two seconds."""
+    timer = threading.Timer(2, print, (f"{what} …",), {"flush": True})
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def mismatch(run: Run, config: configuration.Config) -> str:
+    """Return why data and config are not those that the run was trained with, or ""."""
+    found = {"modelmake.data": fingerprint(config.data), "modelmake.config": config.training_sha256}
+    names = {"modelmake.data": config.data.path, "modelmake.config": "pipeline.toml"}
+    for tag, sha256 in found.items():
+        trained = run.tags.get(tag, "")
+        if trained != sha256:
+            then = trained[:12] or "none"
+            return f"{names[tag]}: not what run {run.run_id} was trained with (SHA-256 {sha256[:12]}, then {then})"
+    return ""
+
+
+def look(tracking: Tracking, run: Run, config: configuration.Config) -> tuple[report.Report, str]:
+    """Ask the gate about the run's model; leave metrics, verdict, evidence and report in the run.
+
+    Returns
+    -------
+    page : Report
+        What was found.
+    predictions_sha256 : str
+        The SHA-256 of what the model said.
+
+    """
+    with telling("predicting the held-out rows"):
+        subject = load(tracking, run, config)
+    p, X_test = subject.predictions, subject.split.X_test
+    with telling(f"scoring the champion on the same {len(p)} rows"):
+        champion, rival = challenge(tracking, subject)
+    with telling(f"measuring what the gate asks for, by {config.gate.resamples} resamples"):
+        evidence = gather(subject, champion)
+    test = pd.concat([X_test, subject.split.y_test], axis=1)
+    then = tracking.read_file(rival.run, f"{FOLDER}/profile.json") if rival else None
+    with telling("drawing the report"):
+        drawn = plots.draw(p, subject.pipeline, X_test, metric=config.gate.metric, seed=config.seed)
+    page = report.Report(
+        title=config.registry.name,
+        run=run.run_id,
+        url=run.url,
+        verdict=rules.judge(config.gate, evidence),
+        evidence=evidence,
+        metrics=metrics.scores(p, [rule.metric for rule in config.gate.rules]),
+        champion=rival.scores if rival else {},
+        differences=rival.differences if rival else {},
+        plots=drawn,
+        profile=profile.describe(test),
+        drift=profile.drift(profile.Profile.model_validate_json(then), test) if then else None,
+        provenance=origin(run),
+    )
+    tags = {"modelmake.verdict": page.verdict.verdict, "modelmake.predictions": p.sha256}
+    tracking.log(run, metrics=page.metrics | rules.bounds(evidence), tags=tags, model_id=subject.model_id)
+    keep(tracking, run, page)
+    return page, p.sha256
+
+
+def keep(tracking: Tracking, run: Run, page: report.Report) -> None:
+    """Leave report, plots, profile and evidence in the run."""
+    texts = {
+        "report.html": page.html,
+        "report.md": page.markdown,
+        "evidence.json": page.evidence.model_dump_json(indent=2),
+        "profile.json": page.profile.model_dump_json(),
+        **{f"plots/{plot.name}.svg": plot.svg for plot in page.plots},
+    }
+    tracking.log_files(run, FOLDER, {name: text.encode() for name, text in texts.items()})
+
+
+def origin(run: Run) -> dict[str, str]:
+    """Return where the run came from, as the report says it."""
+    return {name: run.tags[f"modelmake.{name}"] for name in ORIGIN if f"modelmake.{name}" in run.tags}
+
+
+def main() -> None:
+    """Leave metrics, verdict and report in the run, build/report.html, build/report.md and build/evaluate.json."""
+    started = time.monotonic()
+    config = configuration.load()
+    run_id = settings.run_id() or receipt.Train.read().run_id
+    tracking = Tracking()
+    run = tracking.run(run_id)
+    store.find(tracking, run)
+    if reason := mismatch(run, config):
+        page, sha256 = report.refused(config.registry.name, run.run_id, run.url, reason, origin(run)), ""
+    else:
+        with tracking.open(run):
+            page, sha256 = look(tracking, run, config)
+    verdict, evidence = page.verdict, page.evidence
+    refused = verdict.verdict == "refuse" and config.gate.on_refusal == "fail"
+    if page.metrics:
+        print(receipt.aligned([(name, f"{value:.4f}") for name, value in page.metrics.items()]))
+    print(report.table(verdict))
+    print(f"verdict {verdict.verdict}: " + "\n  ".join(verdict.reasons) + "\nreport  build/report.html")
+    estimate = evidence.measured[0].estimate if evidence else intervals.Estimate(math.nan, math.nan, math.nan)
+    files.replace("report.html", page.html)
+    receipt.Evaluate(
+        **receipt.common("evaluate", started),
+        tracking_uri=uri(),
+        run_id=run_id,
+        url=run.url,
+        metric=config.gate.metric,
+        value=estimate.value,
+        lower=estimate.lower,
+        upper=estimate.upper,
+        metrics=page.metrics,
+        predictions_sha256=sha256,
+        verdict=verdict.verdict,
+        reasons=list(verdict.reasons),
+        bounds=rules.bounds(evidence) if evidence else {},
+        refused=refused,
+    ).write(page.markdown)
+    if refused:
+        raise GateRefused(f"run {run_id}", verdict.reason, "[gate] in pipeline.toml; build/report.html shows why")

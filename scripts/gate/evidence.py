@@ -1,0 +1,173 @@
+"""What the gate looks at: the model, the champion and a Dummy estimator, asked about the same held-out rows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.pipeline import Pipeline
+
+from scripts.core.config import OF_ALL_CLASSES, OF_PROBABILITIES, Config
+from scripts.core.errors import UserError, few, first_line
+from scripts.data.read import read_table
+from scripts.data.split import HASH, ROWS, TRAINED, Split, duplicates, hold_out
+from scripts.gate import rules
+from scripts.model import store
+from scripts.model.estimator import TRUSTED_TYPES, dummy
+from scripts.scores import intervals, metrics
+from scripts.data.slices import slices
+from scripts.tracking import versions
+from scripts.tracking.runs import Run, Tracking
+
+SERVED = 1_000  # rows sent down the scoring server's road
+SLICES = 100  # of one column, at most
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The model that is looked at, the rows that it is asked about, and its answers."""
+
+    config: Config
+    run: Run
+    model_id: str
+    pipeline: Pipeline
+    split: Split
+    predictions: metrics.Predictions
+
+    @property
+    def trusted(self) -> tuple[str, ...]:
+        """The types that a model may hold."""
+        return (*TRUSTED_TYPES, *self.config.model.trusted_types)
+
+
+def predict(estimator: BaseEstimator, split: Split) -> metrics.Predictions:
+    """Predict the held-out rows, with probabilities where the estimator gives them."""
+    y_true, y_pred = split.y_test.to_numpy(), np.asarray(estimator.predict(split.X_test))
+    if not is_classifier(estimator):
+        return metrics.Predictions(y_true, y_pred)
+    y_proba = estimator.predict_proba(split.X_test) if hasattr(estimator, "predict_proba") else None
+    return metrics.Predictions(y_true, y_pred, y_proba, np.asarray(estimator.classes_))
+
+
+def load(tracking: Tracking, run: Run, config: Config) -> Subject:
+    """Load the run's model, and let it predict the held-out rows."""
+    frame = read_table(config.data)
+    model_id = store.find(tracking, run)
+    pipeline, _ = store.load(model_id, (*TRUSTED_TYPES, *config.model.trusted_types))
+    classifier = is_classifier(pipeline)
+    config.gate.check(list(frame.columns), pipeline.classes_.tolist() if classifier else None)
+    split = hold_out(frame, config.data, seed=config.seed, classifier=classifier)
+    predictions = predict(pipeline, split)
+    for rule in config.gate.rules:
+        if rule.metric in OF_PROBABILITIES and predictions.y_proba is None:
+            what = f"'{rule.metric}' needs probabilities, which {type(pipeline[-1]).__name__} does not give"
+            raise UserError(f"pipeline.toml: gate.rules: {rule}", what, "accuracy does not, nor do some estimators")
+    return Subject(config, run, model_id, pipeline, split, predictions)
+
+
+def measure(subject: Subject) -> list[rules.Measured]:
+    """Return the first rule's metric, then what the rules ask for, slice by slice where they name a column."""
+    test = pd.concat([subject.split.X_test, subject.split.y_test], axis=1)
+    found = []
+    gated = subject.config.gate
+    for metric, by in dict.fromkeys([(gated.metric, None), *((rule.metric, rule.by) for rule in gated.rules)]):
+        parts = {None: np.ones(len(test), dtype=bool)} if by is None else slices(test[by])
+        if len(parts) > SLICES:
+            what = f"'{by}' has {len(parts)} values on the held-out rows, too many to ask each"
+            raise UserError("pipeline.toml: gate.rules", what, f"name a column with at most {SLICES}")
+        for name, rows in parts.items():
+            p = subject.predictions.take(rows)
+            estimate = intervals.bootstrap(p, metric, seed=subject.config.seed, resamples=gated.resamples)
+            found.append(rules.Measured(metric=metric, by=by, slice=name, rows=len(p), estimate=estimate))
+    return found
+
+
+def other_classes(model: metrics.Predictions, champion: metrics.Predictions, metric: str) -> str:
+    """Return why a champion's classes can't be asked beside the model's, or "".
+
+    One that does not know a class is wrong about its rows, which is an answer. One that knows none of them, as after
+    a change of labels, has not been asked the same thing, nor has an area under curves of other classes that meaning.
+    """
+    if model.classes is None:
+        return ""
+    ours, theirs = model.classes.tolist(), champion.classes.tolist()
+    if set(ours) & set(theirs) and (metric not in OF_ALL_CLASSES or set(ours) == set(theirs)):
+        return ""
+    return f"its classes are {few(theirs)}, the model's {few(ours)}"
+
+
+@dataclass(frozen=True)
+class Rival:
+    """The champion's metrics, by how much the model's are higher on the same rows, and its run."""
+
+    scores: dict[str, float]
+    differences: dict[str, float]
+    run: Run
+
+
+def fair(tracking: Tracking, subject: Subject, run: Run) -> np.ndarray:
+    """Return a mask of the held-out rows without those that the champion, unlike the model, was trained on.
+
+    Raises
+    ------
+    UserError
+        Its run does not say.
+
+    """
+    split, known = subject.split, tracking.read_file(run, f"{TRAINED}/{ROWS}")
+    if known is None:
+        raise UserError(f"run {run.run_id}", "does not say which rows it was trained on", "not comparable")
+    rows = split.X_test.index
+    return ~np.isin(rows, np.frombuffer(known, HASH)) | np.isin(rows, split.X_train.index)
+
+
+def challenge(tracking: Tracking, subject: Subject) -> tuple[rules.Champion | None, Rival | None]:
+    """Score the champion on the same rows; return what the gate has to know, and what the report shows."""
+    config, split, metric = subject.config, subject.split, subject.config.gate.metric
+    champion = versions.at(tracking, config.registry.name, versions.CHAMPION)
+    if champion is None or config.gate.champion == "off":
+        return None, None
+    where = f"version {champion.number}"
+    try:
+        run = tracking.run(champion.run_id)
+        rows = fair(tracking, subject, run)
+        pipeline, _ = store.load(champion.model_id, subject.trusted)
+        if is_classifier(pipeline) != is_classifier(subject.pipeline):
+            raise UserError(where, "a classifier beside a regressor", "not comparable")
+        theirs, ours = (each.take(rows) for each in (predict(pipeline, split), subject.predictions))
+        if other := other_classes(ours, theirs, metric):
+            raise UserError(where, other, "not comparable")
+        if metric in OF_PROBABILITIES and theirs.y_proba is None:
+            raise UserError(where, "it gives no probabilities", "not comparable")
+        if not rows.any():
+            return rules.Champion(version=champion.number), Rival({}, {}, run)
+        scores, beside = (metrics.scores(each, [metric]) for each in (theirs, ours))
+        resamples = config.gate.resamples
+        difference = intervals.compare(ours, theirs, metric, seed=config.seed, resamples=resamples)
+    except (UserError, ValueError, TypeError, KeyError, AttributeError) as error:  # scikit-learn's, on other columns
+        return rules.Champion(version=champion.number, problem=first_line(error)), None
+    differences = {name: beside[name] - value for name, value in scores.items() if name in beside}
+    known = rules.Champion(version=champion.number, rows=len(ours), value=scores[metric], difference=difference)
+    return known, Rival(scores, differences, run)
+
+
+def gather(subject: Subject, champion: rules.Champion | None) -> rules.Evidence:
+    """Collect all that the gate looks at."""
+    config, split, p = subject.config, subject.split, subject.predictions
+    floor = dummy(split.X_train, split.y_train, classifier=p.classes is not None)
+    difference = intervals.compare(
+        p, predict(floor, split), config.gate.metric, seed=config.seed, resamples=config.gate.resamples
+    )
+    copies = duplicates(split)
+    some = split.X_test.head(SERVED)
+    return rules.Evidence(
+        model_id=subject.model_id,
+        rows=len(p),
+        measured=tuple(measure(subject)),
+        dummy=difference,
+        champion=champion,
+        duplicates=len(copies),
+        duplicate_rows=tuple(int(each) + 1 for each in copies[:5]),
+        dirty=subject.run.tags.get("modelmake.git.dirty", "true") == "true",
+        served=store.served(subject.model_id, subject.trusted, some, p.y_pred[: len(some)]),
+    )

@@ -1,0 +1,73 @@
+"""Train: read the data, split it, fit the estimator, and log all of it to MLflow."""
+
+import random
+import time
+
+import numpy as np
+from sklearn.base import is_classifier
+
+from scripts.core import config as configuration
+from scripts.core import provenance, receipt
+from scripts.data.read import fingerprint, read_table
+from scripts.data.split import HASH, ROWS, TRAINED, hold_out
+from scripts.model import store
+from scripts.model.estimator import TRUSTED_TYPES, build, fit, parameters, pipeline
+from scripts.tracking.runs import Tracking, uri
+
+
+def main() -> None:
+    """Leave a FINISHED run with a READY model, and build/train.json."""
+    started = time.monotonic()
+    config = configuration.load()
+    data_sha256 = fingerprint(config.data)
+    frame = read_table(config.data)
+    random.seed(config.seed)
+    np.random.seed(config.seed)
+    estimator = build(config.model, seed=config.seed)
+    classifier = is_classifier(estimator)
+    split = hold_out(frame, config.data, seed=config.seed, classifier=classifier)
+    config.gate.check(list(frame.columns), sorted(split.y_train.unique().tolist(), key=str) if classifier else None)
+    unfitted = pipeline(estimator, split.X_train)
+
+    tracking = Tracking()
+    for orphan in tracking.fail_orphans(config.experiment):
+        print(f"run {orphan} was left RUNNING by a process that is gone: it is FAILED now")
+    tags = provenance.tags("train", data_sha256, config.training_sha256)
+    run = tracking.create_run(config.experiment, tags)
+    url = run.url
+    print(f"run     {run.run_id}\nurl     {url}", flush=True)
+    if reason := provenance.without_commit():
+        print(f"note: the run has no commit as its origin: git says '{reason:.200}'")
+    with tracking.open(run):
+        count, features = split.X_train.shape
+        print(f"fit     {type(estimator).__name__} on {count} rows, {features} features", flush=True)
+        fit_started = time.monotonic()
+        fitted = fit(unfitted, split.X_train, split.y_train)
+        seconds = time.monotonic() - fit_started
+        params = parameters(
+            estimator,
+            estimator=config.model.estimator,
+            seed=config.seed,
+            test_size=config.data.test_size,
+            stratify=config.data.stratify,
+        )
+        metrics = {"fit_seconds": seconds, "train_rows": count, "test_rows": len(split.X_test)}
+        tracking.log(run, params=params, metrics=metrics)
+        rows = split.X_train.index.to_numpy()
+        tracking.log_files(run, TRAINED, {ROWS: rows.astype(HASH).tobytes()})
+        tracking.log_data(run, frame, path=config.data.path, target=config.data.target, sha256=data_sha256)
+        trusted = (*TRUSTED_TYPES, *config.model.trusted_types)
+        model_id = store.log(tracking, run, fitted, split.X_train, params=params, trusted=trusted)
+    print(f"model   {model_id}, fitted in {seconds:.2f} s")
+    receipt.Train(
+        **receipt.common("train", started),
+        tracking_uri=uri(),
+        run_id=run.run_id,
+        model_id=model_id,
+        url=url,
+        data_sha256=data_sha256,
+        params=params,
+        metrics=metrics,
+        provenance={name: value for name, value in tags.items() if name.startswith("modelmake.")},
+    ).write()
+    receipt.hand_on(run_id=run.run_id)

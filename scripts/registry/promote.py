@@ -1,0 +1,38 @@
+"""Promote: move @champion to the version at @staging, or to VERSION, if the gate let that one pass."""
+
+from scripts.core import config as configuration
+from scripts.core import settings
+from scripts.core.errors import GateRefused
+from scripts.registry import moves
+from scripts.tracking import versions
+from scripts.tracking.runs import Tracking
+from scripts.tracking.versions import Version
+
+
+def chosen(tracking: Tracking, config: configuration.Registry) -> Version:
+    """Return the version that is to be the champion.
+
+    Raises
+    ------
+    UserError
+        There is none.
+
+    """
+    if number := settings.text("VERSION"):
+        print(f"▸ promote · version {number:.40}, as VERSION says", flush=True)
+        found = (each for each in versions.versions(tracking, config.name) if each.number == number)
+        return moves.known(next(found, None), config.name, f"version {number:.40}")
+    print(f"▸ promote · the version at @{config.alias}", flush=True)
+    return moves.known(versions.at(tracking, config.name, config.alias), config.name, f"version at @{config.alias}")
+
+
+def main() -> None:
+    """Move the alias, or say why not."""
+    config = configuration.load().registry
+    tracking = Tracking()
+    with moves.alone(tracking, config.name, force=settings.switch("FORCE")):
+        version = chosen(tracking, config)
+        if version.verdict != "pass":
+            what = f"its verdict is '{version.verdict}', not 'pass'"
+            raise GateRefused(f"version {version.number} of {config.name}", what, "make registry lists the verdicts")
+        print(moves.move(tracking, config.name, "promote", version, settings.text("REASON")))

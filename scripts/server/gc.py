@@ -1,0 +1,114 @@
+"""Gc: what is deleted for good, and folders of artifacts that nothing refers to; never a registered version's.
+
+MLflow's own gc asks nobody whether a version still needs a run's files. Run where the server's volume is, as
+`python -m scripts.gc FOLDER`; FORCE=1 removes what it would otherwise list.
+"""
+
+import shutil
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+from scripts.core import settings
+from scripts.server.archive import ARTIFACTS, DATABASE, referred
+
+VERSIONS = "FROM model_versions WHERE current_stage != 'Deleted_Internal'"
+# A run is needed by a version that names it, or that was made from its model; a model by a version made from it.
+MODELS = f"SELECT model_id FROM logged_models WHERE 'models:/' || model_id IN (SELECT source {VERSIONS})"  # noqa: S608
+RUNS = (
+    f"SELECT run_id {VERSIONS} AND run_id IS NOT NULL "  # noqa: S608  # from above
+    f"UNION SELECT source_run_id FROM logged_models WHERE model_id IN ({MODELS}) AND source_run_id IS NOT NULL"
+)
+
+
+@dataclass(frozen=True)
+class Garbage:
+    """What can go, and what is deleted and stays since a version needs it."""
+
+    runs: list[str]
+    models: list[str]
+    experiments: list[str]
+    folders: list[Path]
+    needed: list[str]
+
+
+def column(database: Path, query: str) -> list[str]:
+    """Return the first column of a query's rows."""
+    with closing(sqlite3.connect(database)) as connection:
+        return [str(value) for (value, *_) in connection.execute(query)]
+
+
+def folders(artifacts: Path) -> Iterator[Path]:
+    """Yield the folder of every run, logged model and trace: <experiment>/<run> or <experiment>/models/<model>."""
+    for experiment in sorted(path for path in artifacts.glob("*") if path.is_dir()):
+        for path in sorted(each for each in experiment.glob("*") if each.is_dir()):
+            yield from sorted(path.glob("*")) if path.name in ("models", "traces") else [path]
+
+
+def find(state: Path) -> Garbage:
+    """Look for garbage. Folders are listed before the database is read: a run has its row before its folder."""
+    database, artifacts = state / DATABASE, state / ARTIFACTS
+    there = list(folders(artifacts))
+    places = referred(database)
+    prefixes = {each for place in places for each in (place, *place.parents)}
+    deleted_runs = set(column(database, "SELECT run_uuid FROM runs WHERE lifecycle_stage = 'deleted'"))
+    deleted_models = set(column(database, "SELECT model_id FROM logged_models WHERE lifecycle_stage = 'deleted'"))
+    runs, models = deleted_runs - set(column(database, RUNS)), deleted_models - set(column(database, MODELS))
+    rows = "SELECT experiment_id FROM experiments WHERE lifecycle_stage = 'deleted'"
+    kept = set(column(database, f"SELECT experiment_id FROM runs WHERE run_uuid IN ({RUNS})"))  # noqa: S608
+    kept |= set(column(database, f"SELECT experiment_id FROM logged_models WHERE model_id IN ({MODELS})"))  # noqa: S608
+    orphans = [path for path in there if path.relative_to(artifacts) not in prefixes]
+    orphans = [path for path in orphans if places.isdisjoint(path.relative_to(artifacts).parents)]
+    needed = sorted((deleted_runs - runs) | (deleted_models - models))
+    experiments = sorted(set(column(database, rows)) - kept)
+    return Garbage(sorted(runs), sorted(models), experiments, orphans, needed)
+
+
+def remove(state: Path, garbage: Garbage) -> None:
+    """Remove rows by MLflow's own store, then every folder that has no row any more."""
+    store = SqlAlchemyStore(f"sqlite:///{state / DATABASE}", (state / ARTIFACTS).as_uri())
+    for model in garbage.models:
+        store._hard_delete_logged_model(model)
+    for run in garbage.runs:
+        store._hard_delete_run(run)
+    for experiment in garbage.experiments:
+        store._hard_delete_experiment(experiment)
+    for folder in find(state).folders:
+        shutil.rmtree(folder)
+
+
+def size(folder: Path) -> int:
+    """Return the bytes of all files in a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def main(folder: str) -> int:
+    """List what can go, and remove it where FORCE is set."""
+    state, forced = Path(folder), settings.switch("FORCE")
+    print(f"▸ gc · {'removing, as FORCE says' if forced else 'only listing'}", flush=True)
+    garbage = find(state)
+    before = size(state / ARTIFACTS)
+    for kind, names in (("run", garbage.runs), ("model", garbage.models), ("experiment", garbage.experiments)):
+        for name in names:
+            print(f"{kind:<11}{name}  deleted")
+    for path in garbage.folders:
+        print(f"{'folder':<11}{path.relative_to(state)}  nothing refers to it, {size(path) / 1e6:.1f} MB")
+    for name in garbage.needed:
+        print(f"{'kept':<11}{name}  deleted, but a registered version needs it")
+    if not (garbage.runs or garbage.models or garbage.experiments or garbage.folders):
+        print("gc: nothing to remove")
+    elif not forced:
+        print("gc: nothing was removed; FORCE=1 removes the above for good, with their artifacts")
+    else:
+        remove(state, garbage)
+        print(f"gc: removed, {(before - size(state / ARTIFACTS)) / 1e6:.1f} MB freed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,45 @@
+"""Login: give MLflow's basic auth its settings, and the user admin the password that stands on standard input.
+
+Run where the server's volume is, as `python -m scripts.login FOLDER` (docker/server/login.sh). The password is kept as MLflow
+keeps it, as a salted hash.
+"""
+
+import os
+import secrets
+import sys
+from pathlib import Path
+
+from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore
+
+USER = "admin"
+SETTINGS = """\
+[mlflow]
+default_permission = READ
+database_uri = sqlite:///{folder}/users.db
+admin_username = {user}
+authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+grant_default_workspace_access = false
+# A password is checked by a slow hash: once a minute, not for every request.
+auth_cache_ttl_seconds = 60
+"""
+
+
+def main(state: str) -> int:
+    """Leave FOLDER/login: settings, the key that signs sessions, and the users."""
+    folder = Path(state, "login")
+    folder.mkdir(exist_ok=True)
+    (folder / "auth.ini").write_text(SETTINGS.format(folder=folder, user=USER), encoding="utf-8")
+    (folder / "key").write_text(secrets.token_hex(32), encoding="utf-8")
+    store = SqlAlchemyStore()
+    store.init_db(f"sqlite:///{folder}/users.db")
+    password = sys.stdin.read().strip()
+    if store.has_user(USER):
+        store.update_user(USER, password=password, is_admin=True)
+    else:
+        store.create_user(USER, password, is_admin=True)
+    return 0
+
+
+if __name__ == "__main__":
+    os.umask(0o077)
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,237 @@
+"""The door to MLflow: runs, and what is logged to them."""
+
+import logging
+import os
+import re
+import sqlite3
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+import mlflow.data
+import pandas as pd
+from mlflow.entities import DatasetInput, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+
+from scripts.core import provenance
+from scripts.core.errors import Interrupted, UserError, first_line
+from scripts.tracking.address import STORE, VARIABLE, page, tracking_uri, uri
+from scripts.tracking.connection import failure
+
+
+@contextmanager
+def translated(asked: str) -> Iterator[None]:
+    """Turn MLflow's exceptions into one line that says what was asked of which server."""
+    try:
+        yield
+    except (MlflowException, OSError) as error:
+        raise failure(asked, error) from None
+
+
+def missing(error: MlflowException) -> bool:
+    """Whether `error` says that the thing asked for is not there."""
+    return error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+
+
+def _prepare(database: Path) -> None:
+    """Make the folder of an SQLite file, and open the file: MLflow would try for an hour before it says that it can't.
+
+    Raises
+    ------
+    UserError
+        The folder can't be made, or the file can't be opened as a database.
+
+    """
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("PRAGMA schema_version")
+    except (OSError, sqlite3.Error) as error:
+        if "locked" not in str(error):  # another one is at work in it, and MLflow waits
+            what = f"cannot open '{database}': {getattr(error, 'strerror', None) or first_line(error)}"
+            raise UserError(VARIABLE, what, "name a file of yours, sqlite:///<file>, or an MLflow server") from None
+
+
+@dataclass(frozen=True)
+class Run:
+    """What MLflow holds of one run."""
+
+    run_id: str
+    experiment_id: str
+    status: str
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+
+    @property
+    def url(self) -> str:
+        """The address at which a person sees the run."""
+        return page(f"experiments/{self.experiment_id}/runs/{self.run_id}")
+
+
+class Tracking:
+    """A tracking server that has answered once."""
+
+    def __init__(self) -> None:
+        """Connect, without the minutes of retries that MLflow spends on a server that is not there.
+
+        Raises
+        ------
+        UserError
+            MLFLOW_TRACKING_URI is not an address that can be used.
+        TrackingError
+            No answer, or a refusal.
+
+        """
+        address = tracking_uri()
+        if address.startswith("sqlite:///"):
+            _prepare(Path(address.removeprefix("sqlite:///").partition("?")[0]))
+        logging.getLogger("mlflow").setLevel(logging.ERROR)
+        os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # it prints the address in the container
+        mlflow.set_tracking_uri(address)
+        self.client = mlflow.MlflowClient(address)
+        patient = {
+            name: os.environ.get(name) for name in ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT")
+        }
+        os.environ.update(dict(zip(patient, ("0", "10"), strict=True)))
+        try:
+            with translated("list experiments"):
+                self.client.search_experiments(max_results=1)
+        finally:
+            for name, value in patient.items():
+                os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+    def create_run(self, experiment: str, tags: Mapping[str, str]) -> Run:
+        """Create a RUNNING run with `tags`, none of them MLflow's guess, in `experiment`, made where it is new."""
+        with translated(f"create a run in experiment '{experiment}'"):
+            found = self.client.get_experiment_by_name(experiment)
+            if found is not None and found.lifecycle_stage == "deleted":
+                what = f"experiment '{experiment}' is deleted on {uri()}"
+                raise UserError("pipeline.toml: experiment", what, "choose another name, or restore it in MLflow")
+            created = self.client.create_run(
+                found.experiment_id if found else self._create_experiment(experiment),
+                tags={**tags, **provenance.process()},
+            )
+        return self.run(created.info.run_id)
+
+    def run(self, run_id: str) -> Run:
+        """Return the run with this id.
+
+        Raises
+        ------
+        UserError
+            The server does not know it, or it is deleted.
+
+        """
+        try:
+            found = self.client.get_run(run_id) if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", run_id) else None
+        except MlflowException as error:
+            if not missing(error):
+                with translated(f"show run {run_id}"):
+                    raise
+            found = None
+        if found is None or found.info.lifecycle_stage == "deleted":
+            raise UserError(f"run {run_id:.64}", f"not on {uri()}", "check RUN_ID, or start afresh: make clean all")
+        info, data = found.info, found.data
+        return Run(info.run_id, info.experiment_id, info.status, data.params, data.metrics, data.tags)
+
+    def fail_orphans(self, experiment: str) -> list[str]:
+        """Mark as FAILED the RUNNING runs whose process is surely gone, with the reason; return their ids."""
+        failed = []
+        with translated(f"look for orphans in experiment '{experiment}'"):
+            found = self.client.get_experiment_by_name(experiment)
+            query = f"attributes.status = 'RUNNING' and tags.`modelmake.host` = '{provenance.host()}'"
+            running = self.client.search_runs([found.experiment_id], query) if found else []
+            for run in running:
+                tags = run.data.tags
+                if provenance.gone(tags):
+                    where = f"process {tags['modelmake.pid']} in container {tags['modelmake.container']}"
+                    reason = f"{where} on {provenance.host()} was gone, and had not ended it"
+                    self.client.set_tag(run.info.run_id, "modelmake.failed", reason)
+                    self.client.set_terminated(run.info.run_id, "FAILED")
+                    failed.append(run.info.run_id)
+        return failed
+
+    @contextmanager
+    def open(self, run: Run) -> Iterator[None]:
+        """Keep the run RUNNING; on leaving it is FINISHED, FAILED by an exception, KILLED by a signal."""
+        try:
+            if run.status != "RUNNING":
+                with translated(f"reopen run {run.run_id}"):
+                    # Who holds it comes first: what is RUNNING never names a process that is gone.
+                    held = [RunTag(name, value) for name, value in provenance.process().items()]
+                    self.client.log_batch(run.run_id, tags=held)
+                    self.client.update_run(run.run_id, status="RUNNING")
+            yield
+        except BaseException as error:
+            with suppress(MlflowException):
+                self.client.set_terminated(run.run_id, "KILLED" if isinstance(error, Interrupted) else "FAILED")
+            raise
+        with translated(f"end run {run.run_id}"):
+            self.client.set_terminated(run.run_id, "FINISHED")
+
+    def log(
+        self,
+        run: Run,
+        *,
+        params: Mapping[str, str] | None = None,
+        metrics: Mapping[str, float] | None = None,
+        tags: Mapping[str, str] | None = None,
+        model_id: str | None = None,
+    ) -> None:
+        """Log everything at once; `metrics` are tied to the logged model `model_id` as well."""
+        now = int(time.time() * 1000)
+        all_params = [Param(name, value) for name, value in (params or {}).items()]
+        with translated(f"log to run {run.run_id}"):
+            self.client.log_batch(
+                run.run_id,
+                metrics=[Metric(name, value, now, 0, model_id=model_id) for name, value in (metrics or {}).items()],
+                params=all_params[:100],
+                tags=[RunTag(name, value) for name, value in (tags or {}).items()],
+            )
+            for start in range(100, len(all_params), 100):  # a request takes no more
+                self.client.log_batch(run.run_id, params=all_params[start : start + 100])
+
+    def log_data(self, run: Run, frame: pd.DataFrame, *, path: str, target: str, sha256: str) -> None:
+        """Log the data set under the first 36 digits of our own SHA-256: MLflow's digest skips rows past 10,000."""
+        with warnings.catch_warnings(), translated(f"log the data set of run {run.run_id}"):
+            warnings.simplefilter("ignore")  # integer columns: gaps are checked when read, not here
+            dataset = mlflow.data.from_pandas(
+                frame, source=path, targets=target, name=Path(path).stem, digest=sha256[:36]
+            )
+            self.client.log_inputs(run.run_id, [DatasetInput(dataset._to_mlflow_entity())])
+
+    def log_files(self, run: Run, folder: str, files: Mapping[str, bytes]) -> None:
+        """Log files, content by name, as artifacts of the run in `folder`."""
+        with translated(f"log the artifacts of run {run.run_id}"), tempfile.TemporaryDirectory() as scratch:
+            for name, content in files.items():
+                path = Path(scratch, name)
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(content)
+            self.client.log_artifacts(run.run_id, scratch, folder)
+
+    def read_file(self, run: Run, path: str) -> bytes | None:
+        """Return an artifact of the run, None where it has none of that name."""
+        with translated(f"read {path} of run {run.run_id}"), tempfile.TemporaryDirectory() as scratch:
+            try:
+                return Path(self.client.download_artifacts(run.run_id, path, scratch)).read_bytes()
+            except (MlflowException, OSError) as error:
+                if isinstance(error, MlflowException) and not missing(error):
+                    raise
+                return None
+
+    def _create_experiment(self, name: str) -> str:
+        """Create an experiment; an embedded store keeps the artifacts beside its database."""
+        local = tracking_uri().startswith("sqlite:///")
+        location = (STORE / "artifacts").resolve().as_uri() if local else None
+        try:
+            return self.client.create_experiment(name, artifact_location=location)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":  # another run was faster
+                raise
+            return self.client.get_experiment_by_name(name).experiment_id

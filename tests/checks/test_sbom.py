@@ -1,0 +1,60 @@
+"""sbom, audit: what the image holds, and what is known against it."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scripts.checks import audit
+from tests.conftest import Project
+
+
+def test_the_lock_is_the_bill(project: Project) -> None:
+    """Each package with its version and every hash, as CycloneDX, and the same bytes each time."""
+    assert project.stage("sbom").code == 0
+    text = Path("build/sbom.json").read_text()
+    lock = Path("docker/requirements.txt").read_text()
+    found = json.loads(text)
+    python = {each["name"]: each for each in found["components"] if each["purl"].startswith("pkg:pypi/")}
+    pinned = dict(re.findall(r"^([a-z0-9-]+)==([^ ;]+)", lock, re.M))
+    assert {name: each["version"] for name, each in python.items()} == pinned
+    assert {h["content"] for each in python.values() for h in each["hashes"]} == set(re.findall(r"sha256:(\w+)", lock))
+    assert (found["bomFormat"], found["metadata"]["component"]["type"]) == ("CycloneDX", "container")
+    assert project.stage("sbom").code == 0
+    assert Path("build/sbom.json").read_text() == text
+
+
+def said(monkeypatch: pytest.MonkeyPatch, report: object, stderr: str = "") -> None:
+    """Let pip-audit's answer be this; what it takes to get a real one is a network."""
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        [output] = [word.removeprefix("--output=") for word in command if word.startswith("--output=")]
+        if report is not None:
+            Path(output).write_text(json.dumps({"dependencies": report}))
+        return subprocess.CompletedProcess(command, 1, "", stderr)
+
+    monkeypatch.setattr(audit.subprocess, "run", run)
+
+
+def test_a_known_vulnerability_is_a_failure(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package, the id, and the version that mends it."""
+    known = {"id": "PYSEC-1", "fix_versions": ["2.1"]}
+    said(monkeypatch, [{"name": "a", "version": "2.0", "vulns": [known]}, {"name": "b", "version": "1", "vulns": []}])
+    outcome = project.stage("audit")
+    assert outcome.code == 1
+    assert "a  2.0  PYSEC-1  mended in 2.1" in outcome.out
+    assert "1 known vulnerabilities (make lock UPGRADE=1)" in outcome.err
+
+
+@pytest.mark.long
+def test_a_database_out_of_reach_is_one_line(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 4, from pip-audit itself behind a proxy that is not there."""
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    Path("docker/requirements.txt").write_text(f"a==1.0 \\\n    --hash=sha256:{'0' * 64}\n")
+    outcome = project.stage("audit")
+    assert outcome.code == 4
+    assert "the database of vulnerabilities can't be reached" in outcome.err
+    assert "Traceback" not in outcome.err

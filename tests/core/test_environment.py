@@ -1,0 +1,424 @@
+"""The caller's shell: whatever stands in it, make does the same and touches nothing of theirs."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from tests.conftest import ROOT
+from tests.support import poison
+from tests.support.checkout import Checkout, Repository, Stack, free_port
+
+if TYPE_CHECKING:
+    import docker
+
+SOURCED = ("lib.sh", "environment.sh", "unbundle.sh")  # the last one leaves the house
+SCRIPTS = sorted(p for f in ("docker", "scripts") for p in (ROOT / f).glob("*.sh") if p.name not in SOURCED)
+
+
+class Host(Checkout):
+    """A checkout that runs on the host, in the environment that runs the tests."""
+
+    runner = "host"
+
+    def fill(self, store: Path) -> "Host":
+        """Give it a .venv that is this one."""
+        import sys
+
+        super().fill(store)
+        with (self.path / ".gitignore").open("a") as file:
+            file.write("/.venv/\n")
+        venv = self.path / ".venv"
+        venv.mkdir()
+        for each in ("bin", "lib", "pyvenv.cfg"):
+            (venv / each).symlink_to(Path(sys.prefix) / each)
+        shutil.copy(self.path / "docker/requirements.txt", venv / "lock.txt")
+        return self
+
+
+def history(path: Path) -> tuple[str, ...]:
+    """Return all that a user would miss in a repository: commits, branches, staged and unstaged changes, config."""
+    asked = (
+        ("log", "--all", "--format=%H %an %s"),
+        ("branch", "-avv"),
+        ("status", "--porcelain"),
+        ("diff", "--cached"),
+        ("config", "--local", "--list"),
+        ("rev-parse", "HEAD", "--is-shallow-repository"),
+    )
+    return tuple(
+        subprocess.run(["git", *words], cwd=path, capture_output=True, text=True, check=False).stdout for words in asked
+    )
+
+
+def staged(path: Path) -> None:
+    """Leave a staged and an unstaged change in a repository."""
+    for name in ("staged", "unstaged"):
+        (path / f"{name}.txt").write_text("mine\n")
+    subprocess.run(["git", "add", "staged.txt"], cwd=path, check=True)
+
+
+def results(checkout: Checkout) -> dict[str, object]:
+    """Return what the receipts say that has to be the same in any shell."""
+    train, evaluate, register = (checkout.receipt(stage) for stage in ("train", "evaluate", "register"))
+    provenance = {name: value for name, value in train["provenance"].items() if name != "modelmake.git.dirty"}
+    return {
+        "provenance": provenance,
+        "params": train["params"],
+        "metrics": evaluate["metrics"],
+        "predictions": evaluate["predictions_sha256"],
+        "verdict": evaluate["verdict"],
+        "name": register["name"],
+        "inputs": {stage: checkout.receipt(stage)["inputs"] for stage in ("train", "evaluate", "register")},
+    }
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_every_script_begins_with_a_clean_environment(script: Path) -> None:
+    """Called by hand or by a hook too: before its first command it drops what nobody documents."""
+    code = [line for line in script.read_text().splitlines() if line and not line.startswith("#")]
+    first = next(line for line in code if not re.match(r"set -|target=|ref=|shift|lock=|die\(\)", line))
+    assert "lib.sh" in first
+
+
+def test_nothing_of_gits_own_is_let_in() -> None:
+    """Whatever git calls local to a repository, in this version of it."""
+    listed = subprocess.run(["git", "rev-parse", "--local-env-vars"], capture_output=True, text=True, check=True)
+    assert len(listed.stdout.split()) > 10
+    asked = ["sh", "-c", ". docker/environment.sh && echo $allowed"]
+    allowed = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert not set(listed.stdout.split()) & set(allowed)
+
+
+@pytest.mark.parametrize(("kind", "names"), [("settings", "settings"), ("MODELMAKE_", "allowed")])
+def test_a_variable_of_make_is_written_once(kind: str, names: str) -> None:
+    """What `make help` shows is what docker/environment.sh lets in."""
+    shown = set(re.findall(r"^([A-Z_]+) \?=.*##", (ROOT / "Makefile").read_text(), re.M))
+    asked = f". docker/environment.sh && echo ${names}"
+    listed = subprocess.run(["sh", "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    ours = {name for name in shown if not name.startswith("MLFLOW_")}
+    if kind == "settings":
+        assert set(listed) == ours
+    else:
+        assert set(listed) >= {f"MODELMAKE_{name}" for name in ours} | (shown - ours)
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "expected"),
+    [
+        (["FORCE=maybe"], {}, "FORCE=maybe: neither a yes nor a no"),
+        ([], {"MODELMAKE_FORCE": "on"}, "FORCE=on: neither a yes nor a no"),
+        ([], {"CI": "woodpecker"}, "CI=woodpecker: neither a yes nor a no"),
+        (["FOLLOW=2"], {}, "FOLLOW=2: neither a yes nor a no"),
+        (["AUTH=on"], {}, "AUTH=on: neither a yes nor a no"),
+    ],
+)
+def test_a_switch_is_a_yes_or_a_no(
+    empty_store: Path, tmp_path: Path, words: list[str], environment: dict[str, str], expected: str
+) -> None:
+    """Anything else is one line and exit code 2, before anything runs."""
+    done = Checkout(tmp_path / "a check out").fill(empty_store).make("train", *words, **environment)
+    assert done.returncode == 2
+    assert [line for line in done.stderr.splitlines() if expected in line] == done.stderr.splitlines()
+    assert done.stdout == ""
+
+
+@pytest.fixture(scope="module")
+def tidy(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout that nobody changes, whose makefile can be asked for what it has read."""
+    checkout = Checkout(tmp_path_factory.mktemp("tidy") / "a check out").fill(empty_store)
+    (checkout.path / "asked.mk").write_text("$(info forced=[$(forced)] follow=[$(MODELMAKE_FOLLOW)] ci=[$(CI)])\n")
+    return checkout
+
+
+@pytest.mark.parametrize("word", ["1", "true", "yes", "YES", "0", "false", "no", ""])
+def test_only_a_yes_switches_on(tidy: Checkout, word: str) -> None:
+    """FORCE=0 does not force, nor does FOLLOW=0 follow, on the command line and as MODELMAKE_…; CI=false is no CI."""
+    asked, on = (
+        ("-f", "Makefile", "-f", "asked.mk", "--dry-run", "gc", "RUNNER=image"),
+        word.lower() in ("1", "true", "yes"),
+    )
+    expected = f"forced=[{'gc' if on else ''}] follow=[{'1' if on else ''}] ci=[{'1' if on else ''}]"
+    assert expected in tidy.make(*asked, f"FORCE={word}", f"FOLLOW={word}", CI=word).stdout
+    assert expected in tidy.make(*asked, MODELMAKE_FORCE=word, MODELMAKE_FOLLOW=word, CI=word).stdout
+
+
+def test_a_short_name_in_the_environment_is_not_read(tidy: Checkout) -> None:
+    """And make says so, by its name alone, since its value may be somebody's secret."""
+    done = tidy.make("-f", "Makefile", "-f", "asked.mk", "--dry-run", "gc", FORCE="1", FOLLOW="1", KEY="sk-abc123")
+    assert "forced=[] follow=[] ci=[]" in done.stdout
+    assert "note: not read from the environment: KEY FORCE FOLLOW (" in done.stdout
+    assert "sk-abc123" not in done.stdout + done.stderr
+
+
+def test_no_value_of_the_environment_is_run(empty_store: Path, tmp_path: Path) -> None:
+    """A workflow's input is anybody's text: make hands it on as it stands."""
+    checkout = Checkout(tmp_path / "a check out").fill(empty_store)
+    text = f"$(shell touch '{tmp_path}/a') $$(touch {tmp_path}/b) `touch {tmp_path}/c`; touch {tmp_path}/d; '\"#"
+    done = checkout.make("train", MODELMAKE_REASON=text, MODELMAKE_VERSION=text, MODELMAKE_ARGS=text)
+    assert done.returncode == 0, done.stderr
+    assert checkout.receipt("train")["provenance"]["modelmake.reason"] == text
+    assert [path.name for path in tmp_path.iterdir()] == ["a check out"]
+
+
+def test_a_checkout_is_made_nowhere_but_where_nothing_is(empty_store: Path, tmp_path: Path) -> None:
+    """Not in somebody's repository, and not in a folder that holds anything."""
+    checkout = Checkout(tmp_path / "a check out").fill(empty_store)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/thesis.txt").write_text("years of work")
+    for target in (tmp_path / "mine", checkout.path, checkout.path / "build/../data"):
+        words = [str(checkout.path / "docker/replay/checkout.sh"), "HEAD", str(target)]
+        done = subprocess.run(words, env=checkout.environment(), capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert re.search("is not empty|has .. in it", done.stderr)
+    assert (tmp_path / "mine/thesis.txt").exists()
+    assert (checkout.path / "data/iris.csv").exists()
+
+
+@pytest.mark.parametrize("kind", [Checkout, Host], ids=lambda kind: kind.runner)
+def test_a_poisoned_shell_changes_nothing(kind: type[Checkout], empty_store: Path, tmp_path: Path) -> None:
+    """The same receipts as in a clean one, and the user's commits, index and files as they were."""
+    checkout = kind(tmp_path / "a check out").fill(empty_store)
+    staged(checkout.path)
+    clean = checkout.make("train", "evaluate", "register")
+    assert clean.returncode == 0, clean.stdout + clean.stderr
+    expected, before = results(checkout), history(checkout.path)
+    junk = poison.environment(tmp_path / "junk", checkout.path)
+    for words in (["train", "evaluate", "register", "FORCE=1"], ["why"], ["promote"]):
+        done = checkout.make(*words, **junk)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "s3cret" not in done.stdout + done.stderr
+    assert results(checkout) == expected
+    assert history(checkout.path) == before
+    assert sorted(path.name for path in (tmp_path / "junk").iterdir()) == ["evil.py", "noise.sh"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a check out", "junk"]
+
+
+@pytest.mark.long
+def test_a_run_is_reproduced_in_a_poisoned_shell(empty_store: Path, tmp_path: Path) -> None:
+    """The replay's checkout is made beside the user's repository, never in it."""
+    checkout = Checkout(tmp_path / "a check out").fill(empty_store)
+    staged(checkout.path)
+    assert checkout.make("train", "evaluate").returncode == 0
+    before = history(checkout.path)
+    done = checkout.make("reproduce", **poison.environment(tmp_path / "junk", checkout.path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "reproduced: all " in done.stdout
+    assert history(checkout.path) == before
+
+
+@pytest.mark.long
+def test_an_embedded_server_comes_up_in_a_poisoned_shell(empty_store: Path, tmp_path: Path) -> None:
+    """On the port that it is told, which later commands keep; no proxy stands between it and its own clients."""
+    checkout, port = Host(tmp_path / "a check out").fill(empty_store), free_port()
+    junk = poison.environment(tmp_path / "junk", checkout.path)
+    url = f"http://localhost:{port}\n"
+    try:
+        up = checkout.make("up", MLFLOW_PORT=str(port), **junk)
+        assert (up.returncode, up.stdout.splitlines(keepends=True)[-1]) == (0, url), up.stderr
+        for settings in ({}, {"MLFLOW_TRACKING_URI": f" {url}"}):
+            done = checkout.make("train", "FORCE=1", **(junk | settings))
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert f"url     {url.strip()}/#/experiments/" in done.stdout
+        assert checkout.make("down", **junk).returncode == 0
+        assert checkout.make("up", **junk).stdout.endswith(url)
+    finally:
+        checkout.make("distclean")
+    assert not (checkout.path / ".mlflow").exists()
+
+
+def hooked(path: Path, command: str) -> None:
+    """Let git run a command before each commit and each push, and fail unless it ends well."""
+    asked = ["git", "rev-parse", "--path-format=absolute", "--git-path", "hooks"]
+    hooks = Path(subprocess.run(asked, cwd=path, capture_output=True, text=True, check=True).stdout.strip())
+    for name in ("pre-commit", "pre-push"):
+        (hooks / name).write_text(f"#!/bin/sh\n{command}\n")
+        (hooks / name).chmod(0o755)
+
+
+def commit_and_push(path: Path) -> None:
+    """Change a file, `git commit -a`, and push; the commit holds that change alone, and nothing else has moved."""
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", *words], cwd=path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    identity = ("-c", "user.name=Ada", "-c", "user.email=ada@localhost")
+    start = git("rev-parse", "HEAD").strip()
+    (path / "pipeline.toml").write_text((path / "pipeline.toml").read_text() + "# mine\n")
+    (path / "untracked.txt").write_text("mine\n")
+    git(*identity, "commit", "-qam", "Mine")
+    assert git("log", "-1", "--format=%an %s %P").split() == ["Ada", "Mine", start]
+    assert git("diff", "--name-only", "HEAD~1").split() == ["pipeline.toml"]
+    assert git("status", "--porcelain").split() == ["??", "untracked.txt"]
+    assert git("rev-parse", "--is-shallow-repository").strip() == "false"
+    git("push", "-q", "origin", "HEAD:refs/heads/theirs")
+    assert git("ls-remote", "origin", "theirs").split()[0] == git("rev-parse", "HEAD").strip()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("linked", [False, True], ids=["clone", "worktree"])
+def test_a_hook_of_git_may_run_make(linked: bool, empty_store: Path, tmp_path: Path) -> None:
+    """Git tells hooks of its repository and of a locked index: none of that reaches ours, whose runs go on as ever."""
+    checkout = Checkout(tmp_path / "a check out").fill(empty_store)
+    subprocess.run(["git", "init", "-q", "--bare", str(tmp_path / "remote")], check=True)
+    subprocess.run(["git", "remote", "add", "origin", str(tmp_path / "remote")], cwd=checkout.path, check=True)
+    before = history(checkout.path)
+    if linked:
+        other = Checkout(tmp_path / "a work tree")
+        subprocess.run(["git", "worktree", "add", "-qb", "mine", str(other.path)], cwd=checkout.path, check=True)
+        (other.path / ".mlflow").mkdir()
+        shutil.copy(empty_store, other.path / ".mlflow")
+    path = other.path if linked else checkout.path
+    settings = checkout.environment()
+    words = f'PATH="{settings["PATH"]}" make train FORCE=1 RUNNER=image && docker/replay/checkout.sh HEAD build/hooked'
+    hooked(path, words)
+    commit_and_push(path)
+    assert Checkout(path).receipt("train")["provenance"]["modelmake.git.commit"]
+    assert (path / "build/hooked/.git/shallow").exists()
+    if linked:
+        assert history(checkout.path)[2:] == before[2:]
+
+
+@pytest.fixture
+def stack(engine: "docker.DockerClient", empty_store: Path, tmp_path: Path) -> Iterator[Repository]:
+    """A repository with an engine, a server's port, and changes of the user's; nothing of it is left on the engine."""
+    found = Repository(tmp_path / "a repo sitory", free_port()).fill(empty_store)
+    staged(found.path)
+    yield found
+    found.make("distclean")
+    assert found.left(engine) == set()
+
+
+def poisoned(stack: Stack, folder: Path) -> dict[str, str]:
+    """Return a poisoned shell, with a broken .env in the checkout and proxies for every container of the engine."""
+    (stack.path / ".env").write_text('TOKEN="s3cret\nCOMPOSE_PROJECT_NAME=mallory\nMLFLOW_PORT=1\n')
+    (folder / "docker").mkdir(parents=True)
+    proxies = {"httpProxy": poison.PROXY, "httpsProxy": poison.PROXY}
+    (folder / "docker/config.json").write_text(json.dumps({"proxies": {"default": proxies}}))
+    return poison.environment(folder, stack.path) | {"DOCKER_CONFIG": str(folder / "docker")}
+
+
+@pytest.mark.stack
+def test_a_poisoned_shell_changes_nothing_on_an_engine(stack: Repository, tmp_path: Path) -> None:
+    """The same receipts, a server that stays closed, a backup that opens; commits, index and files as they were."""
+    clean = stack.make("train", "evaluate", "register")
+    assert clean.returncode == 0, clean.stdout + clean.stderr
+    junk = poisoned(stack, tmp_path / "junk")
+    expected, before, archive = results(stack), history(stack.path), tmp_path / "archive.tar.gz"
+    for words in (
+        ["up", "AUTH=1"],
+        ["train", "evaluate", "register", "FORCE=1"],
+        ["backup", f"TO={archive}"],
+        ["promote"],
+        ["gc"],
+        ["logs"],
+    ):
+        done = stack.make(*words, **junk)
+        assert done.returncode == 0, done.stdout + done.stderr
+        shown = done.stdout + done.stderr
+        assert "s3cret" not in shown
+        assert "mallory" not in shown
+        assert "http://mlflow:5000" not in shown or words == ["logs"]
+    assert results(stack) == expected
+    query = f"{stack.url}/api/2.0/mlflow/experiments/search?max_results=1"
+    assert requests.get(query, timeout=10).status_code == 401
+    for words in (["down"], ["up"], ["verify-backup", f"FROM={archive}"]):
+        done = stack.make(*words, **(junk | {"MLFLOW_PORT": ""}))
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert requests.get(query, timeout=10).status_code == 401  # on the port that it had
+    assert history(stack.path) == before
+    assert not list(stack.path.glob("sk-*"))
+
+
+@pytest.mark.stack
+@pytest.mark.long
+def test_a_replay_leaves_the_repository_of_a_poisoned_shell_alone(stack: Repository, tmp_path: Path) -> None:
+    """`make act` of another commit, and `make reproduce`, in a shell in which git means the user's repository."""
+    first = stack.commit("Here")
+    stack.commit("There")
+    staged(stack.path)
+    junk = poisoned(stack, tmp_path / "junk")
+    before = history(stack.path)
+    for words in (["act", f"ACT_REF={first}"], ["train", "evaluate"], ["reproduce"]):
+        done = stack.make(*words, **junk)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "s3cret" not in done.stdout + done.stderr
+    assert stack.replayed.receipt("train")["provenance"]["modelmake.git.commit"] == first
+    assert history(stack.path) == before
+
+
+@pytest.mark.stack
+@pytest.mark.long
+@pytest.mark.parametrize("linked", [False, True], ids=["clone", "worktree"])
+def test_a_hook_of_git_may_run_make_on_an_engine(stack: Repository, tmp_path: Path, linked: bool) -> None:
+    """From a linked worktree too, whose history lies elsewhere and has its commit in the container all the same."""
+    stack.commit("All")
+    subprocess.run(["git", "init", "-q", "--bare", str(tmp_path / "remote")], check=True)
+    subprocess.run(["git", "remote", "add", "origin", str(tmp_path / "remote")], cwd=stack.path, check=True)
+    other = Repository(tmp_path / "a work tree", stack.port) if linked else stack
+    if linked:
+        subprocess.run(["git", "worktree", "add", "-qb", "mine", str(other.path)], cwd=stack.path, check=True)
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=stack.path, capture_output=True, text=True, check=True)
+    hooked(other.path, f"MLFLOW_PORT={stack.port} make train act FORCE=1 RUNNER=docker JOB=ci")
+    try:
+        commit_and_push(other.path)
+        assert other.receipt("train")["provenance"]["modelmake.git.commit"] != head.stdout.strip()
+    finally:
+        other.make("distclean")
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("relative", [False, True], ids=["submodule", "relative worktree"])
+def test_a_history_that_lies_elsewhere_is_found(stack: Repository, tmp_path: Path, relative: bool) -> None:
+    """A submodule, and a worktree with a relative path, have their commit in the container as on the host."""
+    stack.commit("All")
+    if relative:
+        path = tmp_path / "beside"
+        subprocess.run(["git", "worktree", "add", "-q", "--detach", str(path)], cwd=stack.path, check=True)
+        target = (path / ".git").read_text().removeprefix("gitdir: ").strip()
+        (path / ".git").write_text(f"gitdir: {os.path.relpath(target, path)}\n")
+    else:
+        subprocess.run(["git", "init", "-q", str(tmp_path / "whole")], check=True)
+        words = ["git", "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(stack.path), "part"]
+        subprocess.run(words, cwd=tmp_path / "whole", check=True)
+        path = tmp_path / "whole/part"
+    part = Repository(path, stack.port)
+    try:
+        done = part.make("train")
+        assert done.returncode == 0, done.stdout + done.stderr
+        asked = ["git", "rev-parse", "HEAD"]
+        commit = subprocess.run(asked, cwd=path, capture_output=True, text=True, check=True).stdout.strip()
+        assert part.receipt("train")["provenance"]["modelmake.git.commit"] == commit
+        assert part.receipt("train")["provenance"]["modelmake.git.dirty"] == "false"
+    finally:
+        part.make("distclean")
+
+
+@pytest.mark.stack
+def test_a_backups_key_is_never_left_where_git_would_add_it(stack: Repository) -> None:
+    """Under .mlflow/ and by the name *.key git ignores it; elsewhere in a checkout no key is made."""
+    done = stack.make("backup", "KEY=sk-abc123")
+    assert done.returncode != 0
+    assert "error: KEY=sk-abc123: git would add a key at that place to the repository" in done.stderr
+    assert not (stack.path / "sk-abc123").exists()
+    for name in (".mlflow/backup.key", "mine.key"):
+        done = stack.make("backup", f"KEY={name}", "TO=backups/one")
+        assert done.returncode == 0, done.stderr
+        assert f"note: {name} is inside the checkout, where git ignores it" in done.stderr
+        assert stack.make("verify-backup", f"KEY={name}", "FROM=backups/one").returncode == 0
+    listed = subprocess.run(
+        ["git", "status", "--porcelain"], cwd=stack.path, capture_output=True, text=True, check=True
+    )
+    assert "key" not in listed.stdout
+    (stack.path / "mine.key").rename(stack.path / "mine.txt")
+    done = stack.make("backup", "KEY=mine.txt", "TO=backups/two")
+    assert "warning: git would add the key mine.txt to the repository" in done.stderr

@@ -1,0 +1,243 @@
+"""Tampering: a model that somebody changed on the server is refused by all that load it, before any of it runs."""
+
+import importlib
+import json
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import skops.io
+import yaml
+
+from scripts.core.errors import UserError
+from scripts.model import store
+from scripts.model.estimator import TRUSTED_TYPES
+from scripts.tracking.runs import Tracking
+from tests.conftest import Outcome, Project
+
+Check = Callable[[Outcome, int], str]
+MARK = "payload was run"
+PAYLOAD = f"""\
+from pathlib import Path
+from sklearn.naive_bayes import GaussianNB
+
+class Payload(GaussianNB):
+    def __setstate__(self, state):
+        Path({MARK!r}).touch()
+
+    def __reduce__(self):
+        return Path.touch, (Path({MARK!r}),)
+
+class Quiet(Payload):
+    __reduce__ = GaussianNB.__reduce__
+"""
+
+
+class Model:
+    """The logged model's folder on the server."""
+
+    def __init__(self, project: Project) -> None:
+        """Find it, and let Python find the payload's module."""
+        [about] = (project.path / ".mlflow/artifacts").rglob("MLmodel")
+        self.folder = about.parent
+        (project.path / "payload.py").write_text(PAYLOAD)
+
+    def edit(self, change: Callable[[dict], None]) -> None:
+        """Change its MLmodel."""
+        path = self.folder / "MLmodel"
+        about = yaml.safe_load(path.read_text())
+        change(about)
+        path.write_text(yaml.safe_dump(about))
+
+
+def widened(tampered: Model) -> None:
+    """Hold a type of its own, and vouch for it in its own list, which MLflow believes."""
+    import payload
+
+    skops.io.dump(payload.Quiet(), tampered.folder / "model.skops")
+    tampered.edit(lambda about: about["flavors"]["sklearn"].update(skops_trusted_types=["payload.Quiet"]))
+
+
+def pickled(tampered: Model) -> None:
+    """Be a pickle by another name, which MLflow loads as one."""
+    import payload
+
+    (tampered.folder / "model.pkl").write_bytes(pickle.dumps(payload.Payload()))
+
+    def change(about: dict) -> None:
+        about["flavors"]["sklearn"].update(pickled_model="model.pkl", serialization_format="pickle")
+        about["flavors"]["python_function"]["model_path"] = "model.pkl"
+
+    tampered.edit(change)
+
+
+def disguised(tampered: Model) -> None:
+    """Be a pickle by the name of the file that is looked at."""
+    import payload
+
+    (tampered.folder / "model.skops").write_bytes(pickle.dumps(payload.Payload()))
+
+
+def beside(tampered: Model) -> None:
+    """Keep the good file, and have MLflow's other flavor load a pickle beside it."""
+    pickled(tampered)
+    tampered.edit(lambda about: about["flavors"]["python_function"].update(model_path="model.skops"))
+
+
+def shipped(tampered: Model) -> None:
+    """Ship code, which MLflow puts on the path and imports."""
+    (tampered.folder / "code").mkdir()
+    (tampered.folder / "code/sklearn.py").write_text(f"open({MARK!r}, 'w')")
+    tampered.edit(lambda about: about["flavors"]["python_function"].update(code="code"))
+
+
+def elsewhere(tampered: Model) -> None:
+    """Have itself loaded by another module."""
+    tampered.edit(lambda about: about["flavors"]["python_function"].update(loader_module="payload"))
+
+
+def outside(tampered: Model) -> None:
+    """Point to a file outside of its folder."""
+    tampered.edit(lambda about: about["flavors"]["python_function"].update(model_path="../../../../../../payload.pkl"))
+
+
+def tagged(tampered: Model) -> None:
+    """Carry a Python object in its YAML."""
+    text = (tampered.folder / "MLmodel").read_text()
+    (tampered.folder / "MLmodel").write_text(f"x: !!python/object/apply:builtins.open ['{MARK}', 'w']\n{text}")
+
+
+def both(tampered: Model) -> None:
+    """Be a skops archive and a pickle at once: a zip may begin with anything, and MLflow does as its MLmodel says."""
+    import payload
+
+    good = tampered.folder / "model.skops"
+    good.write_bytes(pickle.dumps(payload.Payload()) + good.read_bytes())
+    tampered.edit(lambda about: about["flavors"]["sklearn"].update(serialization_format="pickle"))
+
+
+def boasting(tampered: Model) -> None:
+    """Hold nothing strange, and vouch for more than anybody here does."""
+    tampered.edit(lambda about: about["flavors"]["sklearn"].update(skops_trusted_types=["os.system"]))
+
+
+def nested(tampered: Model) -> None:
+    """Have MLflow look into a folder of its own making."""
+    shutil.copytree(tampered.folder, tampered.folder.parent / "copy")
+    shutil.move(tampered.folder.parent / "copy", tampered.folder / "inner")
+    tampered.edit(lambda about: about["flavors"]["python_function"].update(data="inner"))
+
+
+ATTACKS = (widened, pickled, disguised, beside, both, boasting, nested, shipped, elsewhere, outside, tagged)
+
+
+@pytest.fixture(autouse=True)
+def importable(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the payload's module be found, as one that is installed would be."""
+    monkeypatch.syspath_prepend(str(project.path))
+    monkeypatch.delitem(__import__("sys").modules, "payload", raising=False)
+
+
+def test_the_payload_works(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever loads it as it asks to be loaded runs it: these tests can fail."""
+    (project.path / "payload.py").write_text(PAYLOAD)
+    import payload
+
+    for load in (
+        lambda: pickle.loads(pickle.dumps(payload.Payload())),  # noqa: S301  # that is the point
+        lambda: skops.io.loads(skops.io.dumps(payload.Quiet()), trusted=["payload.Quiet"]),
+    ):
+        load()
+        (project.path / MARK).unlink()
+
+
+def test_a_model_that_is_two_things_at_once_is_refused(evaluated: Project, error_line: Check) -> None:
+    """The hardest of the attacks below, on every laptop."""
+    both(Model(evaluated))
+    assert "would have MLflow load something else" in error_line(evaluated.stage("evaluate"), 2)
+    assert not (evaluated.path / MARK).exists()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
+def test_evaluate_and_register_refuse_a_tampered_model(
+    evaluated: Project, error_line: Check, attack: Callable[[Model], None]
+) -> None:
+    """Exit code 2 and one line from both; no version comes of it."""
+    attack(Model(evaluated))
+    for stage in ("evaluate", "register"):
+        line = error_line(evaluated.stage(stage), 2)
+        assert line.startswith(("error: model m-", "error: model.skops: ")), line
+        assert not (evaluated.path / MARK).exists()
+    assert evaluated.client.search_model_versions("name = 'flower_classifier'") == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
+def test_a_tampered_champion_is_not_compared_with(
+    after: Callable[..., Project], error_line: Check, attack: Callable[[Model], None]
+) -> None:
+    """The gate says so and refuses; it is not loaded."""
+    project = after("train", "evaluate", "register", "promote")
+    champion, hidden = Model(project), project.path / "champion"
+    shutil.move(champion.folder, hidden)
+    assert project.stage("train").code == 0
+    shutil.move(hidden, champion.folder)
+    attack(champion)
+    assert "champion version 1 can't be compared" in error_line(project.stage("evaluate"), 3)
+    assert not (project.path / MARK).exists()
+
+
+@pytest.mark.long
+def test_a_type_of_the_users_own_is_loaded_once_it_is_vouched_for(evaluated: Project) -> None:
+    """The list that counts is this repository's: with a line in it the same file is loaded, and runs."""
+    widened(Model(evaluated))
+    model_id = evaluated.receipt("train")["model_id"]
+    Tracking()
+    with pytest.raises(UserError, match="nobody vouches for"):
+        store.load(model_id, TRUSTED_TYPES)
+    assert not (evaluated.path / MARK).exists()
+    store.load(model_id, ["payload.Quiet"])
+    assert (evaluated.path / MARK).exists()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("run_id", ["../../../etc", "a/b", "a b", "%2e%2e", "x" * 1000, "-rf", "\x1b[31m"])
+def test_a_run_id_is_an_id(project: Project, error_line: Check, monkeypatch: pytest.MonkeyPatch, run_id: str) -> None:
+    """Nothing else reaches a path or a server."""
+    monkeypatch.setenv("MODELMAKE_RUN_ID", run_id)
+    for stage in ("evaluate", "register"):
+        assert "not on sqlite:///" in error_line(project.stage(stage), 2)
+
+
+def test_an_example_outside_of_the_model_is_not_read(evaluated: Project, error_line: Check) -> None:
+    """The input example's path, too, is the artifact's own word."""
+    secret = evaluated.path / "secret.json"
+    secret.write_text(json.dumps({"columns": ["marked secret"], "data": [[1]]}))
+
+    def change(about: dict) -> None:
+        about["saved_input_example_info"]["artifact_path"] = str(secret)
+
+    Model(evaluated).edit(change)
+    outcome = evaluated.stage("register")
+    assert outcome.code == 2
+    assert "marked secret" not in outcome.out + outcome.err
+
+
+def test_nothing_here_trusts_what_runs_code() -> None:
+    """Our own list names no function but scores, no module of the operating system, and nothing that loads more."""
+    for path in TRUSTED_TYPES:
+        module, _, name = path.rpartition(".")
+        assert module.split(".")[0] in ("numpy", "scipy", "sklearn")
+        found = getattr(importlib.import_module(module), name)
+        assert isinstance(found, type) or module.startswith(("sklearn.metrics._", "sklearn.feature_selection._")), path
+
+
+def test_only_act_gets_the_engines_socket() -> None:
+    """Whoever has it has the machine; and act's jobs don't get it."""
+    root = Path(__file__).parent.parent
+    holders = [path.name for path in (root / "docker").glob("*") if "docker.sock" in path.read_text()]
+    assert holders == ["act.sh"]
+    assert "docker.sock" not in (root / "compose.yaml").read_text()

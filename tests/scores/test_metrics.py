@@ -1,0 +1,117 @@
+"""Scores against scikit-learn's."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as sk
+
+from scripts.core.config import CLASSIFICATION_METRICS, METRICS, OF_CLASS_1, REGRESSION_METRICS, REPORTED
+from scripts.scores import metrics
+from scripts.scores.metrics import Predictions
+
+
+def classified(n: int, k: int, seed: int, *, numbered: bool = False) -> Predictions:
+    """Return predictions of `n` rows in `k` classes, names or numbers from 0, that are right more often than not."""
+    rng = np.random.default_rng(seed)
+    classes = np.arange(k) if numbered else np.array([f"class {i}" for i in range(k)])
+    truth = rng.integers(0, k, n)
+    proba = rng.dirichlet(np.ones(k), n) + np.eye(k)[truth] * 0.5
+    proba = np.ceil(50 * proba)  # so that some are the same
+    proba /= proba.sum(1, keepdims=True)
+    return Predictions(classes[truth], classes[proba.argmax(1)], proba, classes)
+
+
+def regressed(n: int, seed: int) -> Predictions:
+    rng = np.random.default_rng(seed)
+    truth = rng.normal(9, 2, n)
+    return Predictions(truth, truth + rng.normal(0, 1, n))
+
+
+def mean(p: Predictions, area: Callable[[np.ndarray, np.ndarray], float]) -> float:
+    """Return an area of each class against the rest, averaged; of two classes that of the second."""
+    of = [1] if len(p.classes) == 2 else range(len(p.classes))
+    return float(np.mean([area(p.y_true == p.classes[k], p.y_proba[:, k]) for k in of]))
+
+
+RATIOS = {"precision": sk.precision_score, "recall": sk.recall_score, "f1": sk.f1_score, "jaccard": sk.jaccard_score}
+
+
+@given(st.integers(40, 120), st.integers(2, 4), st.integers(0, 1000))
+def test_scores_are_scikit_learns(n: int, k: int, seed: int) -> None:
+    """Every classification metric equals what scikit-learn's own function gives."""
+    p = classified(n, k, seed)
+    truth, said = p.y_true, p.y_pred
+    brier = {"pos_label": p.classes[1]} if k == 2 else {"labels": p.classes}
+    expected = {
+        "accuracy": sk.accuracy_score(truth, said),
+        "balanced_accuracy": sk.balanced_accuracy_score(truth, said),
+        "matthews_corrcoef": sk.matthews_corrcoef(truth, said),
+        "neg_log_loss": -sk.log_loss(truth, p.y_proba, labels=p.classes),
+        "neg_brier_score": -sk.brier_score_loss(truth, p.y_proba[:, 1] if k == 2 else p.y_proba, **brier),
+        "roc_auc_ovr": mean(p, sk.roc_auc_score),
+        "average_precision": mean(p, sk.average_precision_score),
+    }
+    for name, function in RATIOS.items():
+        for average in ("macro", "micro", "weighted"):
+            expected[f"{name}_{average}"] = function(truth, said, average=average, zero_division=0)
+    asked = set(CLASSIFICATION_METRICS) - {*OF_CLASS_1, "roc_auc"}
+    assert metrics.scores(p, asked) == pytest.approx(expected)
+    assert set(expected) == asked
+
+
+@given(st.integers(20, 60), st.integers(0, 1000))
+@settings(max_examples=10)
+def test_metrics_of_class_1_are_scikit_learns(n: int, seed: int) -> None:
+    """As of its scorers `f1`, `precision`, `recall`, `jaccard` and `roc_auc`."""
+    p = classified(n, 2, seed, numbered=True)
+    expected = {name: function(p.y_true, p.y_pred, zero_division=0) for name, function in RATIOS.items()}
+    expected["roc_auc"] = sk.roc_auc_score(p.y_true, p.y_proba[:, 1])
+    assert {name: metrics.score(p, name) for name in expected} == pytest.approx(expected)
+
+
+def test_ties_count_a_half_in_the_area_under_the_curve() -> None:
+    """Equal scores on both sides give 0.5, as in scikit-learn."""
+    truth = np.array(["a", "b", "a", "b"])
+    flat = Predictions(truth, truth, np.full((4, 2), 0.5), np.array(["a", "b"]))
+    assert metrics.scores(flat)["roc_auc_ovr"] == 0.5
+
+
+def test_every_metric_that_the_gate_may_name_is_a_scorer_and_computed() -> None:
+    """The config's lists of names, scikit-learn's, and what is computed are the same."""
+    assert set(METRICS) <= set(sk.get_scorer_names())
+    assert set(METRICS) == {*metrics.FROM_CONFUSION, *metrics.FROM_ROWS}
+    assert {*metrics.scores(classified(60, 3, 1)), *metrics.scores(regressed(60, 1))} == set(REPORTED)
+
+
+def test_an_undefined_metric_is_nan() -> None:
+    """ROC AUC without a row of each class is not known, and is not passed off as 0."""
+    p = Predictions(np.array(["a", "a"]), np.array(["a", "b"]), np.full((2, 2), 0.5), np.array(["a", "b"]))
+    assert math.isnan(metrics.scores(p)["roc_auc_ovr"])
+
+
+@given(st.integers(5, 60), st.integers(0, 1000))
+def test_regression_scores_are_scikit_learns(n: int, seed: int) -> None:
+    """R², and errors with their sign turned."""
+    p = regressed(n, seed)
+    truth, said = p.y_true, p.y_pred
+    expected = {
+        "r2": sk.r2_score(truth, said),
+        "explained_variance": sk.explained_variance_score(truth, said),
+        "neg_mean_absolute_error": -sk.mean_absolute_error(truth, said),
+        "neg_mean_squared_error": -sk.mean_squared_error(truth, said),
+        "neg_root_mean_squared_error": -sk.root_mean_squared_error(truth, said),
+        "neg_mean_absolute_percentage_error": -sk.mean_absolute_percentage_error(truth, said),
+        "neg_mean_squared_log_error": -sk.mean_squared_log_error(truth, said),
+        "neg_root_mean_squared_log_error": -sk.root_mean_squared_log_error(truth, said),
+    }
+    assert metrics.scores(p, REGRESSION_METRICS) == pytest.approx(expected)
+
+
+def test_a_logarithm_of_what_has_none_is_not_known() -> None:
+    """A value of -1 or less closes the gate; scikit-learn would raise an error."""
+    p = Predictions(np.array([1.0, 2.0]), np.array([1.0, -1.5]))
+    assert math.isnan(metrics.score(p, "neg_mean_squared_log_error"))
