@@ -8,6 +8,7 @@ $(if $(findstring =,$(letters)),,$(if $(findstring e,$(letters)),$(error make -e
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .SUFFIXES:
 .DEFAULT_GOAL := help
+$(if $(filter environment,$(origin MAKECMDGOALS)),$(error MAKECMDGOALS: is make's own variable (unset it)))
 goals := $(or $(MAKECMDGOALS),help)
 settings := $(shell sed -n 's/^settings="\(.*\)"/\1/p' docker/environment.sh)
 given = $(if $(filter command,$(firstword $(origin $1))),$($1),$(value MODELMAKE_$1))

@@ -4,7 +4,7 @@ CHAIN := train evaluate register
 named := $(filter $(CHAIN),$(goals:all=$(CHAIN)))
 last := $(lastword $(filter $(named),$(CHAIN)))
 fresh = [ build/$(or $1,$@).done -nt build/asked ] || echo "$@: up to date (FORCE=1 runs it anyway)"
-forced := $(if $(MODELMAKE_FORCE)$(call given,ARGS),$(filter lint test,$(goals:all=lint test)) $(if $(named),$(last)))
+forced := $(strip $(if $(MODELMAKE_FORCE)$(call given,ARGS),$(filter lint test owntest,$(subst test,test owntest,$(goals:all=lint test))) $(last)))
 $(forced:%=build/%.done): FORCE
 $(CHAIN:%=build/%.done) shell up promote rollback history registry reproduce: access = mlflow
 lock comment audit: access = outside

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "tests/support/fixtures/example"  # the tests' own: data/ and pipeline.toml are the user's
-collect_ignore = ["fixtures"]  # the benchmark's, run by themselves
+collect_ignore = ["support"]  # the benchmark's, run by themselves
 PIPELINE = """\
 experiment = "flowers"
 seed = 42

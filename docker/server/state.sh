@@ -42,7 +42,7 @@ keep() { # the state, in $archive
   echo "▸ backup · $archive" >&2
   umask 077 && mkdir -p "$(dirname "$archive")"
   trap 'rm -f "$archive.part"' EXIT
-  on_state state backup >"$archive.part" || die backup "failed, see above" "is there room? make logs"
+  on_state archive backup >"$archive.part" || exit 2
   mv "$archive.part" "$archive"
 }
 
@@ -56,8 +56,7 @@ case $verb in
   restore)
     given
     "${compose[@]}" prepare
-    { on_state state stage <"$archive" >/dev/null && "${compose[@]}" stop && on_state state swap; } || # the server goes on until it is checked
-      die "$archive" "not restored, the state is as it was; why stands above" "another backup?"
+    { on_state archive stage <"$archive" >/dev/null && "${compose[@]}" stop && on_state archive swap; } || exit 2 # the server goes on until it is checked
     "${compose[@]}" ensure
     ;;
   verify-backup)
@@ -65,7 +64,7 @@ case $verb in
     scratch=${scratch:+$scratch-}verify
     trap 'docker/server/compose.sh --scratch "$scratch" discard; rm -f build/verify.json' EXIT
     mkdir -p build
-    { on_state state stage <"$archive" >build/verify.json && on_state state swap; } || die "$archive" "is no backup to rely on; why stands above" "make backup"
+    { on_state archive stage <"$archive" >build/verify.json && on_state archive swap; } || exit 2
     docker/run.sh --scratch "$scratch" mlflow python -m scripts verify
     ;;
   gc)
@@ -75,16 +74,16 @@ case $verb in
   settle)
     docker volume inspect "$(project "$scratch")_mlflow" >/dev/null 2>&1 || exit 0
     "${compose[@]}" stop
-    case $(on_state state settle) in
+    case $(on_state archive settle) in
       current) ;;
       newer) die "the server's database" "was made by a newer MLflow than this image holds, and is left as it is" "take the newer modelmake again" ;;
       older)
         archive=backups/before-upgrade-$(date -u +%Y%m%d-%H%M%S).tar.gz
         echo "▸ up · the server's tables are of an older MLflow: backup, then mlflow db upgrade" >&2
         keep
-        on_state state upgrade || die "mlflow db upgrade" "failed, the database is as it was; why stands above" "take the older modelmake again; $archive holds the state too"
+        on_state archive upgrade || exit 2
         ;;
-      *) die "the server's volume" "cannot be made ready and is left as it is; why stands above" "make doctor" ;;
+      *) exit 2 ;; # and the line above says why
     esac
     ;;
 esac

@@ -10,12 +10,12 @@ from sklearn.pipeline import Pipeline
 from scripts.core.config import OF_ALL_CLASSES, OF_PROBABILITIES, Config
 from scripts.core.errors import UserError, few, first_line
 from scripts.data.read import read_table
+from scripts.data.slices import slices
 from scripts.data.split import HASH, ROWS, TRAINED, Split, duplicates, hold_out
 from scripts.gate import rules
 from scripts.model import store
 from scripts.model.estimator import TRUSTED_TYPES, dummy
 from scripts.scores import intervals, metrics
-from scripts.data.slices import slices
 from scripts.tracking import versions
 from scripts.tracking.runs import Run, Tracking
 

@@ -1,8 +1,7 @@
 """State: the MLflow server's database and artifacts as one checked archive, and back.
 
-Run where the server's volume is, as `python -m scripts.state VERB FOLDER` (docker/server/state.sh): backup (to standard
-output), stage (from standard input; the manifest to standard output) and swap, which restore, settle and upgrade.
-BACKUP_KEY, the text of an age identity, encrypts and decrypts.
+Run where the server's volume is (docker/server/state.sh), with a verb: backup (to standard output), stage (from standard
+input; the manifest to standard output) and swap, which restore, settle and upgrade. BACKUP_KEY, the text of an age identity, encrypts and decrypts.
 """
 
 import gzip
@@ -22,6 +21,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from scripts.core.errors import UserError
 from scripts.server import migrate
 from scripts.server.seal import SealedError, decrypted, encrypted
 
@@ -254,8 +254,25 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def main(verb: str, folder: str) -> int:
-    """Do it, and say on standard error what came of it."""
+MENDS = {
+    "backup": "is there room? make logs",
+    "stage": "the state is as it was; is there another backup?",
+    "swap": "the state is as it was; try again",
+    "settle": "the server's volume is left as it is; make doctor",
+    "upgrade": "the database is as it was, and backups/ has it too; take the older modelmake again",
+}
+
+
+def main(verb: str, folder: str) -> None:
+    """Do it; what came of a backup is said on standard error, since the archive goes to standard output.
+
+    Raises
+    ------
+    UserError
+        It failed, and nothing was changed.
+
+    """
+    os.umask(0o027)
     state = Path(folder)
     try:
         if verb == "backup":
@@ -269,11 +286,4 @@ def main(verb: str, folder: str) -> int:
         else:
             migrate.upgrade(state / DATABASE)
     except (ValueError, OSError, sqlite3.Error) as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    os.umask(0o027)
-    sys.exit(main(*sys.argv[1:]))
+        raise UserError(f"the server's state, {verb}", str(error), MENDS[verb]) from None

@@ -1,12 +1,11 @@
 """Gc: what is deleted for good, and folders of artifacts that nothing refers to; never a registered version's.
 
-MLflow's own gc asks nobody whether a version still needs a run's files. Run where the server's volume is, as
-`python -m scripts.gc FOLDER`; FORCE=1 removes what it would otherwise list.
+MLflow's own gc asks nobody whether a version still needs a run's files. Run where the server's volume is
+(docker/server/state.sh); FORCE=1 removes what it would otherwise list.
 """
 
 import shutil
 import sqlite3
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -87,7 +86,7 @@ def size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def main(folder: str) -> int:
+def main(folder: str) -> None:
     """List what can go, and remove it where FORCE is set."""
     state, forced = Path(folder), settings.switch("FORCE")
     print(f"▸ gc · {'removing, as FORCE says' if forced else 'only listing'}", flush=True)
@@ -107,8 +106,3 @@ def main(folder: str) -> int:
     else:
         remove(state, garbage)
         print(f"gc: removed, {(before - size(state / ARTIFACTS)) / 1e6:.1f} MB freed")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))

@@ -1,6 +1,6 @@
 """Login: give MLflow's basic auth its settings, and the user admin the password that stands on standard input.
 
-Run where the server's volume is, as `python -m scripts.login FOLDER` (docker/server/login.sh). The password is kept as MLflow
+Run where the server's volume is (docker/server/login.sh). The password is kept as MLflow
 keeps it, as a salted hash.
 """
 
@@ -24,8 +24,9 @@ auth_cache_ttl_seconds = 60
 """
 
 
-def main(state: str) -> int:
-    """Leave FOLDER/login: settings, the key that signs sessions, and the users."""
+def main(state: str) -> None:
+    """Leave login/ in the folder `state`: settings, the key that signs sessions, and the users."""
+    os.umask(0o077)
     folder = Path(state, "login")
     folder.mkdir(exist_ok=True)
     (folder / "auth.ini").write_text(SETTINGS.format(folder=folder, user=USER), encoding="utf-8")
@@ -37,9 +38,3 @@ def main(state: str) -> int:
         store.update_user(USER, password=password, is_admin=True)
     else:
         store.create_user(USER, password, is_admin=True)
-    return 0
-
-
-if __name__ == "__main__":
-    os.umask(0o077)
-    sys.exit(main(*sys.argv[1:]))

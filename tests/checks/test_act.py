@@ -75,7 +75,7 @@ def left(repository: Repository, engine: docker.DockerClient) -> set[str]:
 def test_a_push_is_replayed(repository: Repository, engine: docker.DockerClient) -> None:
     """HEAD and no uncommitted file; every target of the workflow; tagged; the caller's files; no trace."""
     commit, before = repository.commit("Go"), left(repository, engine)
-    (repository.path / "scripts/train.py").write_text("not yet committed")
+    (repository.path / "scripts/model/train.py").write_text("not yet committed")
     done = repository.act()
     assert done.returncode == 0, done.stdout
     assert jobs(done) == {"ci": "succeeded", "train": "succeeded", "cd": "succeeded"}
@@ -95,7 +95,7 @@ def test_a_push_is_replayed(repository: Repository, engine: docker.DockerClient)
 @pytest.mark.parametrize(
     ("file", "old", "new", "job", "target"),
     [
-        ("scripts/train.py", "import time", "import time, sys", "ci", "lint"),
+        ("scripts/model/train.py", "import time", "import time, sys", "ci", "lint"),
         ("tests/test_inside.py", "assert not Path", "assert Path", "ci", "test"),
         ("pipeline.toml", '"species"', '"specie"', "train", "train"),
         ("pipeline.toml", "> 0.9", "> 1.0", "cd", "evaluate"),

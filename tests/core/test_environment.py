@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import docker
 
 SOURCED = ("lib.sh", "environment.sh", "unbundle.sh")  # the last one leaves the house
-SCRIPTS = sorted(p for f in ("docker", "scripts") for p in (ROOT / f).glob("*.sh") if p.name not in SOURCED)
+SCRIPTS = sorted(path for path in (ROOT / "docker").rglob("*.sh") if path.name not in SOURCED)
 
 
 class Host(Checkout):
@@ -142,17 +142,24 @@ def tidy(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkou
 def test_only_a_yes_switches_on(tidy: Checkout, word: str) -> None:
     """FORCE=0 does not force, nor does FOLLOW=0 follow, on the command line and as MODELMAKE_…; CI=false is no CI."""
     asked, on = (
-        ("-f", "Makefile", "-f", "asked.mk", "--dry-run", "gc", "RUNNER=image"),
+        ("-f", "Makefile", "-f", "asked.mk", "--dry-run", "lint", "RUNNER=image"),
         word.lower() in ("1", "true", "yes"),
     )
-    expected = f"forced=[{'gc' if on else ''}] follow=[{'1' if on else ''}] ci=[{'1' if on else ''}]"
+    expected = f"forced=[{'lint' if on else ''}] follow=[{'1' if on else ''}] ci=[{'1' if on else ''}]"
     assert expected in tidy.make(*asked, f"FORCE={word}", f"FOLLOW={word}", CI=word).stdout
     assert expected in tidy.make(*asked, MODELMAKE_FORCE=word, MODELMAKE_FOLLOW=word, CI=word).stdout
 
 
+def test_a_variable_of_makes_own_is_refused(tidy: Checkout) -> None:
+    """Make lets the environment say which goals it was given: nobody could tell what was typed."""
+    done = tidy.make("train", MAKECMDGOALS="distclean")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "MAKECMDGOALS: is make's own variable (unset it)" in done.stderr
+
+
 def test_a_short_name_in_the_environment_is_not_read(tidy: Checkout) -> None:
     """And make says so, by its name alone, since its value may be somebody's secret."""
-    done = tidy.make("-f", "Makefile", "-f", "asked.mk", "--dry-run", "gc", FORCE="1", FOLLOW="1", KEY="sk-abc123")
+    done = tidy.make("-f", "Makefile", "-f", "asked.mk", "--dry-run", "lint", FORCE="1", FOLLOW="1", KEY="sk-abc123")
     assert "forced=[] follow=[] ci=[]" in done.stdout
     assert "note: not read from the environment: KEY FORCE FOLLOW (" in done.stdout
     assert "sk-abc123" not in done.stdout + done.stderr

@@ -8,35 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from scripts.__main__ import MODULES
 from scripts.core import config
 from tests.conftest import ROOT
 
-ORDER = (
-    "errors",
-    "settings",
-    "address",
-    "connection",
-    "config",
-    "provenance",
-    "data",
-    "model",
-    "ranking",
-    "metrics",
-    "intervals",
-    "gate",
-    "profile",
-    "plots",
-    "report",
-    "tracking",
-    "lock",
-    "logged_model",
-    "registry",
-    "evidence",
-    "promotion",
-    "receipt",
-)
+ROOMS = ("core", "tracking", "data", "scores", "model", "gate", "registry", "server", "checks")  # the way data flows
 MAKEFILE = (ROOT / "Makefile").read_text()
-PIPELINE = sorted((ROOT / "scripts/pipeline").glob("[a-z]*.py"))
+SHELL = [*(ROOT / "docker").rglob("*.sh"), ROOT / "docker/shell", ROOT / ".ci/run"]
 
 
 @cache
@@ -51,41 +29,41 @@ def imported(path: Path) -> set[str]:
     return found
 
 
-@cache
-def parts(path: Path) -> set[str]:
-    """Return the files of the pipeline that a file needs, directly or through others."""
-    direct = {name for name in ORDER if f"scripts.pipeline.{name}" in imported(path)}
-    return direct.union(*(parts(ROOT / f"scripts/pipeline/{name}.py") for name in direct))
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_downwards_only(room: str) -> None:
+    """A module imports from its own room and from those before it; from the entry nobody does."""
+    below = (*ROOMS[: ROOMS.index(room)], room)
+    for path in (ROOT / "scripts" / room).glob("*.py"):
+        for name in (name.split(".") for name in imported(path) if name.startswith("scripts.")):
+            assert name[1] in below, f"{path}: {'.'.join(name)}"
 
 
-@pytest.mark.parametrize("path", PIPELINE, ids=lambda path: path.stem)
-def test_the_pipeline_imports_upwards_only(path: Path) -> None:
-    """A file imports what stands above it in the order of the data's flow, and no stage."""
-    above = ORDER[: ORDER.index(path.stem)]
-    ours = {name for name in imported(path) if name.startswith("scripts")}
-    assert all(name == "scripts.pipeline" or name.split(".")[2] in above for name in ours), ours
+def test_every_file_has_a_room() -> None:
+    """No corridor: what is not in a room is the entry; and no room holds more than a fifth of the lines."""
+    assert {path.name for path in (ROOT / "scripts").glob("*.py")} == {"__main__.py", "__init__.py"}
+    assert {path.name for path in (ROOT / "scripts").iterdir() if path.is_dir()} - {"__pycache__"} == set(ROOMS)
+    lines = {room: sum(len(p.read_text().splitlines()) for p in (ROOT / "scripts" / room).glob("*.*")) for room in ROOMS}
+    assert max(lines.values()) < 0.2 * sum(lines.values()), lines
+
+
+def test_a_verb_is_a_file_with_a_main() -> None:
+    """`python -m scripts verb` runs the main of the file of that name, in whichever room it is."""
+    for verb, module in MODULES.items():
+        path = ROOT / Path(*module.split(".")).with_suffix(".py")
+        assert path.stem == verb
+        assert "\ndef main(" in path.read_text()
 
 
 def test_only_the_doors_import_mlflow() -> None:
-    """There is one to runs, one to models, one to the registry and its lock; four work on a server's whole state."""
-    importers = {p.stem for p in (ROOT / "scripts").rglob("*.py") if any(n.startswith("mlflow") for n in imported(p))}
-    assert importers == {"tracking", "logged_model", "registry", "lock", "gc", "login", "verify", "clients"}
-
-
-@pytest.mark.parametrize("stage", ["train", "evaluate", "register"])
-def test_make_knows_what_a_stage_reads(stage: str) -> None:
-    """The Makefile's list of a stage's inputs is what the stage imports, no more and no less."""
-    [(templates, listed)] = re.findall(
-        rf"^{stage}_inputs := scripts/{stage}\.py (.*)\$\(call parts,(.*)\)$", MAKEFILE, re.M
-    )
-    assert set(listed.split()) == parts(ROOT / f"scripts/{stage}.py")
-    beside = {str(path.relative_to(ROOT)) for path in (ROOT / "scripts/pipeline").glob("report.[hm]*")}
-    assert set(templates.split()) == (beside if "report" in listed.split() else set())
+    """Runs, versions and leases; models; and what works on a server's whole state."""
+    found = {p for p in (ROOT / "scripts").rglob("*.py") if any(n.startswith("mlflow") for n in imported(p))}
+    doors = {str(path.relative_to(ROOT / "scripts")) for path in found}
+    assert {door for door in doors if not door.startswith(("tracking/", "server/"))} == {"model/store.py"}
 
 
 def test_nothing_about_the_example_stands_in_the_code() -> None:
     """The data and the estimator are the user's; the code knows neither flowers nor forests."""
-    for path in [*(ROOT / "scripts").rglob("*.*"), *(ROOT / "docker").glob("*.sh"), ROOT / "Makefile"]:
+    for path in [*(ROOT / "scripts").rglob("*.*"), *(ROOT / "docker").rglob("*.sh"), ROOT / "Makefile"]:
         if path.suffix != ".pyc":
             assert not re.search(r"iris|species|RandomForest", path.read_text(), re.I), path
 
@@ -95,7 +73,7 @@ def test_every_target_is_explained_and_declared() -> None:
     declared = re.findall(r"^\.PHONY: (.+)\n(\S+):.*$", MAKEFILE, re.M)
     assert all(name == target for name, target in declared)
     helped = set(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.M))
-    assert {name for name, _ in declared} == helped | {"FORCE", "claims"}
+    assert {name for name, _ in declared} == helped
     wanted = (
         "all lint format test train evaluate register up down logs image lock doctor clean shell why engine base bench"
     )
@@ -107,6 +85,13 @@ def test_recipes_are_short() -> None:
     blocks = re.findall(r"(?:^\t.*\n)+", MAKEFILE, re.M)
     assert blocks
     assert max(block.count("\n") for block in blocks) <= 3
+
+
+def test_lines_are_not_wide() -> None:
+    """What ruff sees to for Python, in shell and Make too."""
+    for path in [*SHELL, *(ROOT / "docker").glob("*.mk")]:
+        wide = [line for line in path.read_text().splitlines() if len(line) > 120]
+        assert not wide, path
 
 
 def test_files_are_small() -> None:

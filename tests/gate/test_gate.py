@@ -187,7 +187,7 @@ def test_too_few_rows_prove_nothing(value: float) -> None:
     """Neither a pass nor a refusal, and how many rows would do."""
     verdict = rules.judge(gated("accuracy > 0.5", min_test_rows=30), found(measured(value), rows=29))
     assert verdict.verdict == "keep"
-    assert "not enough data: 29 test rows, 30 would do (rules.min_test_rows)" in verdict.reasons
+    assert "not enough data: 29 test rows, 30 would do (gate.min_test_rows)" in verdict.reasons
 
 
 def test_too_few_rows_do_not_hide_a_broken_guard() -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import Outcome, Project
-from tests.test_evaluate import artifact
+from tests.gate.test_evaluate import artifact
 
 Check = Callable[[Outcome, int], str]
 

@@ -1,7 +1,7 @@
 """Clients: many processes that log to one server at once, and a check of what they were told was done.
 
-Run in the image as `python -m scripts.clients log CLIENTS RUNS SECONDS` (RUNS each, or as many as fit into SECONDS),
-which prints a line of JSON for each run; `python -m scripts.clients check` reads those lines and asks the server for
+Run in the image as `python -m tests.load.clients log CLIENTS RUNS SECONDS` (RUNS each, or as many as fit into SECONDS),
+which prints a line of JSON for each run; `python -m tests.load.clients check` reads those lines and asks the server for
 all of it.
 """
 

@@ -73,7 +73,7 @@ class Load:
 
     def __init__(self, server: "Server", clients: int, *, runs: int = 0, seconds: float = 0, retries: int = 5) -> None:
         """Start them; they end after `runs` each or after `seconds`."""
-        words = ("-m", "scripts.clients", "log", str(clients), str(runs), str(seconds))
+        words = ("-m", "tests.load.clients", "log", str(clients), str(runs), str(seconds))
         patience = f"-eMLFLOW_HTTP_REQUEST_MAX_RETRIES={retries}"
         command = ["docker", "run", "--rm", *server.python(patience), *words]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -122,14 +122,14 @@ class Server:
         where = (
             f"--network={self.network}",
             f"-eMLFLOW_TRACKING_URI={self.url}",
-            f"-v{Path.cwd()}/scripts:/src/scripts:ro",
+            f"-v{Path.cwd()}/tests/load:/src/tests/load:ro",
         )
         return (f"--label={project(SCRATCH)}", *SEALED, *options, *where, image(), "python")
 
     def check(self, load: Load) -> dict[str, list[str]]:
         """Ask the server for all that it acknowledged: what is missing, and what is there twice."""
         lines = "\n".join(json.dumps(each) for each in load.told)
-        with_input = docker("run", "--rm", "-i", *self.python(), "-m", "scripts.clients", "check", told=lines)
+        with_input = docker("run", "--rm", "-i", *self.python(), "-m", "tests.load.clients", "check", told=lines)
         return json.loads(with_input)
 
     def inside(self, code: str, *words: str) -> str:

@@ -34,7 +34,7 @@ def no_estimator() -> str:
         ("no_such_module.Forest", {}, "cannot import 'no_such_module'"),
         ("sklearn.ensemble.RandomForrestClassifier", {}, "did you mean 'RandomForestClassifier'"),
         ("sklearn.ensemble.RandomForestClassifier", {"trees": 3}, "model.params: .*'trees'"),
-        ("tests.pipeline.test_model.no_estimator", {}, "makes no scikit-learn estimator"),
+        ("tests.model.test_model.no_estimator", {}, "makes no scikit-learn estimator"),
         ("sklearn.preprocessing.StandardScaler", {}, "makes no scikit-learn estimator"),
         ("math.pi", {}, "makes no scikit-learn estimator"),
     ],

@@ -84,15 +84,6 @@ def test_a_regressor_is_trained_and_scored(project: Project) -> None:
     }
 
 
-def test_data_that_make_does_not_see_is_no_silent_gap(project: Project, error_line: Check) -> None:
-    """A path in a way of TOML's that Make does not read is one line, not a model that stays as it is."""
-    (project.path / "build").mkdir()
-    (project.path / "build/train.inputs").write_text("c0ffee docker/requirements.txt\n")
-    line = error_line(project.stage("train"), 2)
-    assert "pipeline.toml: data.path: Make can't read it as it is written" in line
-    assert 'under [data]: path = "data/iris.csv"' in line
-
-
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
@@ -165,7 +156,7 @@ def test_a_signal_is_the_shells_exit_code(
     def fit(*_: object) -> None:
         signal.raise_signal(number)
 
-    monkeypatch.setattr("scripts.pipeline.model.fit", fit)
+    monkeypatch.setattr("scripts.model.train.fit", fit)
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
     signal.signal(number, interrupt)
     done = project.stage("train")

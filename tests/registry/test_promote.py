@@ -160,10 +160,10 @@ def test_of_many_at_once_each_moves_whole_or_says_why_not(promoted: Project) -> 
     for thread in threads:
         thread.join()
     assert len(results) == 8
-    moved = [text for text in results if "is the champion, version" in text]
+    done = [text for text in results if "is the champion, version" in text]
     assert all("is being promoted or rolled back by" in text or "is the champion" in text for text in results)
     chain = moved(promoted)
-    assert len(chain) == 1 + len(moved)
+    assert len(chain) == 1 + len(done)
     assert all(before[2] == after[1] for before, after in pairwise(chain))
     assert aliases(promoted)["champion"] == chain[-1][2]
     with pytest.raises(MlflowException):

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.checks.test_parity import plant
 from tests.conftest import Outcome, Project
 from tests.support.checkout import Checkout
-from tests.test_parity import plant
 
 pytestmark = pytest.mark.long
 Check = Callable[[Outcome, int], str]

@@ -11,7 +11,7 @@ from scipy import stats
 from scripts.core.config import CLASSIFICATION_METRICS, METRICS, OF_CLASS_1
 from scripts.scores import intervals, metrics
 from scripts.scores.metrics import Predictions
-from tests.pipeline.test_metrics import classified, regressed
+from tests.scores.test_metrics import classified, regressed
 
 AB = np.array(["a", "b"])
 

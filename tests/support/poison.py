@@ -92,7 +92,6 @@ def _names() -> dict[str, str]:
         "IMAGE_REPO": "mallory.example.com/image",
         "PYTHON": "/usr/bin/false",
         "RUN": "false",
-        "MAKECMDGOALS": "distclean",
     }
 
 
