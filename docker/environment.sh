@@ -2,7 +2,7 @@
 # What is read of the caller's environment. Nothing else reaches a command of ours: docker/shell starts make's
 # recipes with these variables alone, docker/lib.sh drops all others from a script that is called by hand.
 
-machine="HOME PATH USER LOGNAME TMPDIR TERM COLUMNS NO_COLOR LD_LIBRARY_PATH"
+machine="HOME PATH USER LOGNAME SUDO_UID TMPDIR TERM COLUMNS NO_COLOR LD_LIBRARY_PATH"
 engine="DOCKER_HOST DOCKER_CONTEXT DOCKER_CONFIG DOCKER_CERT_PATH DOCKER_TLS_VERIFY SSH_AUTH_SOCK XDG_RUNTIME_DIR DBUS_SESSION_BUS_ADDRESS"
 network="HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy SSL_CERT_FILE PIP_INDEX_URL UV_INDEX_URL UV_DEFAULT_INDEX"
 tracking="MLFLOW_TRACKING_URI MLFLOW_TRACKING_USERNAME MLFLOW_TRACKING_PASSWORD MLFLOW_TRACKING_TOKEN MLFLOW_TRACKING_SERVER_CERT_PATH
@@ -24,7 +24,7 @@ constants="LC_ALL=C PYTHONUTF8=1 PYTHONUNBUFFERED=1 PIP_USER=0 PIP_DISABLE_PIP_V
   MLFLOW_DISABLE_TELEMETRY=true MLFLOW_HTTP_REQUEST_MAX_RETRIES=5 MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false"
 
 # Traffic to this machine goes through no proxy.
-direct=localhost,127.0.0.1,::1
+direct=localhost,127.0.0.1,127.0.0.0/8,0.0.0.0,::1
 no_proxy=${no_proxy:-${NO_PROXY:-}}
 case $no_proxy in
   "*" | *"$direct") ;;

@@ -14,12 +14,17 @@ export MODELMAKE_IMAGE_ID
 mkdir -p "$root/build"
 source=ro
 [ "$access" != writable ] || source=rw
-options=(--rm --init --interactive "${closed[@]}" --user "$(id -u):$(id -g)" --tmpfs /tmp:exec
+options=(--rm --init "${closed[@]}" --user "$(id -u):$(id -g)" --tmpfs /tmp:exec
   -v "$root:/src:$source" -v "$root/build:/src/build" -w /src -e MODELMAKE_IMAGE_ID)
+# Only a shell reads; anything else would take the input of a loop that make stands in.
+[ "$1" != bash ] && [ ! -t 0 ] || options+=(--interactive)
 [ -t 0 ] && [ -t 1 ] && options+=(--tty)
 pass() { # the variables that are set, of those that are named
   local name
   for name in "$@"; do [ -z "${!name:-}" ] || options+=(-e "$name"); done
+}
+mount() { # variable, file of this machine, its place in the container
+  [ ! -f "$2" ] || options+=(-v "$(realpath "$2"):$3:ro" -e "$1=$3")
 }
 pass USER CI
 for name in $settings; do pass "MODELMAKE_$name"; done
@@ -51,8 +56,8 @@ case $access in
   outside)
     proxied
     pass GITHUB_TOKEN
-    ca=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
-    [ ! -f "$ca" ] || options+=(-v "$ca:/etc/ssl/certs/ca-certificates.crt:ro" -e SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt)
+    bundle=/etc/ssl/certs/ca-certificates.crt
+    mount SSL_CERT_FILE "${SSL_CERT_FILE:-$bundle}" "$bundle"
     ;;
   mlflow)
     # By these the next run can tell which processes are gone (scripts/core/provenance.py).
@@ -63,7 +68,7 @@ case $access in
     options+=(--name "$MODELMAKE_CONTAINER" -e MODELMAKE_HOST -e MODELMAKE_CONTAINER -e MODELMAKE_CONTAINERS)
 
     address=$(tr -d '[:space:]' <<<"${MLFLOW_TRACKING_URI:-}")
-    host=${address#*://} host=${host##*@}
+    host=${address#*://} host=$(tr '[:upper:]' '[:lower:]' <<<"${host##*@}")
     if [ -n "$scratch" ] || [ -z "$address" ]; then
       MODELMAKE_UI=$("$root/docker/server/compose.sh" ${scratch:+--scratch "$scratch"} ensure)
       MLFLOW_TRACKING_URI=http://mlflow:5000
@@ -74,13 +79,14 @@ case $access in
         MLFLOW_TRACKING_PASSWORD=${MLFLOW_TRACKING_PASSWORD:-$(cat "$root/.mlflow/password")}
       fi
     else
-      case $host in
-        localhost | localhost[:/]* | 127.0.0.1* | "[::1]"*) options+=(--network host) ;;
-        *) proxied ;;
-      esac
-      [[ $address != sqlite:* ]] || die MLFLOW_TRACKING_URI "an SQLite file of this machine is out of a container's reach" "http://…, or RUNNER=host"
-      certificate=${MLFLOW_TRACKING_SERVER_CERT_PATH:-} # of a server whose CA nobody else knows
-      [ ! -f "$certificate" ] || options+=(-v "$(realpath "$certificate"):$certificate:ro" -e MLFLOW_TRACKING_SERVER_CERT_PATH)
+      if [[ $host =~ ^((.*\.)?localhost|127(\.[0-9]+){3}|0\.0\.0\.0|\[::1\])([:/]|$) ]]; then
+        options+=(--network host)
+      else
+        proxied
+      fi
+      [[ $address != sqlite:* ]] ||
+        die MLFLOW_TRACKING_URI "a container cannot reach an SQLite file of this machine" "http://…, or RUNNER=host"
+      mount MLFLOW_TRACKING_SERVER_CERT_PATH "${MLFLOW_TRACKING_SERVER_CERT_PATH:-}" /etc/tracking-ca.pem
     fi
     export MLFLOW_TRACKING_URI MLFLOW_TRACKING_USERNAME MLFLOW_TRACKING_PASSWORD
     pass MLFLOW_TRACKING_URI MLFLOW_TRACKING_USERNAME MLFLOW_TRACKING_PASSWORD MLFLOW_TRACKING_TOKEN MLFLOW_RUN_ID

@@ -3,8 +3,13 @@
 # The caller's environment is not our configuration. Variables of make count on its command line, and in the environment as
 # MODELMAKE_<NAME>, by which they are handed on; docker/environment.sh has all that is read.
 SHELL := docker/shell
+override VPATH :=
+override GPATH :=
 letters := $(filter-out -%,$(firstword $(MAKEFLAGS)))
-$(if $(findstring =,$(letters)),,$(if $(findstring e,$(letters)),$(error make -e: the environment would override the Makefile (leave -e out))))
+letters := $(if $(findstring =,$(letters)),,$(letters))
+$(if $(findstring e,$(letters)),$(error make -e: the environment would override the Makefile (leave -e out)))
+$(if $(findstring i,$(letters)),$(error make -i: a stage that fails would count as done (leave -i out)))
+$(if $(findstring :,$(CURDIR)),$(error $(CURDIR): a colon in the path, which neither PATH nor Docker can name (move the checkout)))
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .SUFFIXES:
 .DEFAULT_GOAL := help
@@ -18,7 +23,8 @@ $(foreach name,$(settings),$(if $(filter command,$(firstword $(origin $(name))))
 # The one reader of switches: 1 for a yes, 0 or nothing for a no.
 yes := 1 true True TRUE yes Yes YES
 no := 0 false False FALSE no No NO
-switch = $(if $(filter $(yes),$2),1,$(if $(filter-out $(no),$2),$(error $1=$2: neither a yes nor a no (1, true or yes; 0, false, no or empty))))
+neither = $(error $1=$(strip $2): neither a yes nor a no (1, true or yes; 0, false, no or empty))
+switch = $(if $(word 2,$2)$(filter-out $(yes) $(no),$2),$(call neither,$1,$2),$(if $(filter $(yes),$2),1))
 $(foreach name,FORCE FOLLOW UPGRADE,$(eval MODELMAKE_$(name) := $(call switch,$(name),$(call given,$(name)))))
 $(foreach name,AUTH TLS,$(eval MODELMAKE_$(name) := $(or $(call switch,$(name),$(call given,$(name))),$(if $(call given,$(name)),0))))
 override CI := $(call switch,CI,$(value CI))
@@ -47,7 +53,7 @@ else ifeq ($(runner),docker)
   server := docker/server/compose.sh
   why_runner := engine $(engine) answers; image $(shell docker/image/image.sh describe)
 else ifeq ($(runner),host)
-  RUN = env PATH="$(CURDIR)/.venv/bin:$$PATH"
+  RUN = env PATH="$$PWD/.venv/bin:$$PATH"
   environment := .venv/lock.txt
   server := docker/server/embedded.sh
   why_runner := $(or $(why_runner),no Docker engine answers), .venv from the same lock

@@ -6,9 +6,10 @@ set -uo pipefail
 cd "$root" || exit 1
 line() { printf '%-5s%-10s%s\n' "$1" "$2" "$3"; }
 check() { # name, how to mend it, command whose first line is the detail
-  local name=$1 fix=$2 said
+  local name=$1 fix=$2 output
   shift 2
-  if said=$("$@" 2>/dev/null) && [ -n "$said" ]; then line ok "$name" "${said%%$'\n'*}"; else line miss "$name" "$fix" && return 1; fi
+  output=$("$@" 2>/dev/null) && [ -n "$output" ] || { line miss "$name" "$fix" && return 1; }
+  line ok "$name" "${output%%$'\n'*}"
 }
 python() {
   for each in ${MODELMAKE_PYTHON:-python3.13 python3.12 python3.11 python3}; do
@@ -17,10 +18,12 @@ python() {
   return 1
 }
 port() {
-  if (exec 3<>"/dev/tcp/127.0.0.1/${MLFLOW_PORT:-5000}") 2>/dev/null; then
-    docker ps --filter "publish=${MLFLOW_PORT:-5000}" --format "${MLFLOW_PORT:-5000} is {{.Names}}'s"
+  local port=${MLFLOW_PORT:-$(cat .mlflow/port 2>/dev/null || echo 5000)}
+  is_port "$port" || return 1
+  if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+    docker ps --filter "publish=$port" --format "$port is used by {{.Names}}"
   else
-    echo "${MLFLOW_PORT:-5000} is free"
+    echo "$port is free"
   fi
 }
 room() { df -Pk . | awk 'NR == 2 && $4 > 4e6 { printf "%.0f GB free\n", $4 / 1e6 }'; }
@@ -29,14 +32,16 @@ check make "install GNU Make 3.81 or newer" make --version
 check git "install git: hashes and provenance come from it" git --version
 check checkout "not a git checkout: runs will have no commit" git rev-parse --short HEAD
 check disk "under 4 GB: the image and its build need that" room
-check port "${MLFLOW_PORT:-5000} is taken: MLFLOW_PORT=5001 make up" port
-line info network "proxy ${HTTPS_PROXY:-${https_proxy:-none}}, CA bundle ${SSL_CERT_FILE:-of the system}"
+check port "the port ${MLFLOW_PORT:-5000} is taken, or is none: make up MLFLOW_PORT=5001" port
+proxy=${HTTPS_PROXY:-${https_proxy:-none}}
+line info network "proxy ${proxy##*@}, CA bundle ${SSL_CERT_FILE:-of the system}"
 docker=0
 if check engine "none answers: start Docker, or on Debian and Ubuntu: make engine" docker version -f '{{.Server.Version}}'; then
   check compose "install docker-compose-plugin, or: make engine" docker compose version --short && docker=1
   check buildx "install docker-buildx, or: make engine" docker buildx version || docker=0
 fi
-[ $docker = 0 ] || check image "not built yet: make image" docker image inspect -f '{{index .RepoTags 0}}' "$(docker/image/image.sh name)"
+image() { docker image inspect -f '{{index .RepoTags 0}}' "$(docker/image/image.sh name)"; }
+[ $docker = 0 ] || check image "not built yet: make image" image
 host=0
 check python "no Python 3.11 to 3.13 with venv: RUNNER=host will not work" python && host=1
 case $docker$host in

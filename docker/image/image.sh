@@ -31,7 +31,8 @@ login() {
   local user=${REGISTRY_USERNAME:-} password=${REGISTRY_PASSWORD:-}
   [ "$registry" != ghcr.io ] || [ "${GITHUB_ACTIONS:-}" != true ] || { user=${user:-${GITHUB_ACTOR:-}} && password=${password:-${GITHUB_TOKEN:-}}; }
   [ -n "$password" ] || return 0
-  hub=(docker --config "$scratch")
+  # Without the user's configuration, which may name a context; so the engine is named by its address.
+  hub=(env -u DOCKER_CONTEXT "DOCKER_HOST=$(docker context inspect -f '{{.Endpoints.docker.Host}}')" docker --config "$scratch")
   "${hub[@]}" login "$registry" --username "$user" --password-stdin <<<"$password" >/dev/null 2>"$scratch/log" ||
     echo "image: $registry refuses the login: $(tail -1 "$scratch/log")" >&2
 }

@@ -2,11 +2,10 @@
 # Leaves the lock, hash-checked, in the virtual environment $1 (made anew); more words are options of uv's installation.
 # Needs Python 3.11 to 3.13 with venv; uv, which installs the rest, comes out of the lock itself.
 set -euo pipefail
-target=$1
-shift
-lock="$(dirname "$0")/../requirements.txt"
 die() { echo "error: $1: $2 ($3)" >&2; exit 2; }
 [ ! -f "$(dirname "$0")/../lib.sh" ] || . "$(dirname "$0")/../lib.sh" # the image's build is clean without it
+target=$1 lock="$(dirname "$0")/../requirements.txt"
+shift
 
 python=
 for candidate in ${MODELMAKE_PYTHON:-python3.13 python3.12 python3.11 python3}; do

@@ -2,8 +2,8 @@
 # Leaves in $2 what GitHub would check out of commit $1: no ignored and no uncommitted files (`worktree`: the tree as it lies).
 # Needs git, and a checkout with a commit.
 set -euo pipefail
-ref=$1 target=$2
 . "$(dirname "$0")/../lib.sh"
+ref=$1 target=$2
 [[ $target == /* ]] || target=$PWD/$target
 [[ $target/ != */../* ]] || die "$target" "has .. in it" "name the folder itself"
 cd "$root"

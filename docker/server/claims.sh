@@ -10,11 +10,13 @@ for stage in train evaluate register; do
 done
 [ ${#receipts[@]} != 0 ] || exit 0
 
-runner=${MODELMAKE_RUNNER:-docker} store=/mlflow/mlflow.db address=$(tr -d '[:space:]' <<<"${MLFLOW_TRACKING_URI:-}")
+runner=${MODELMAKE_RUNNER:-docker} store=/mlflow/mlflow.db
+address=$(tr -d '[:space:]' <<<"${MLFLOW_TRACKING_URI:-}")
+kind=$(tr '[:upper:]' '[:lower:]' <<<"${address%%:*}")
 inside=(python -I -c "$(cat scripts/tracking/claims.py)" "$store")
 ask() {
   local project server
-  case $runner/$address in
+  case $runner/$kind in
     docker/)
       project=$(project "") server=$project-mlflow-1
       if [ "$(docker inspect -f '{{.State.Running}}' "$server" 2>/dev/null)" = true ]; then
@@ -25,9 +27,9 @@ ask() {
         printf '%s\n' train evaluate register
       fi
       ;;
-    docker/http*) docker/run.sh mlflow python -I scripts/tracking/claims.py "$address" ;;
-    */http*) PATH="$root/.venv/bin:$PATH" python -I scripts/tracking/claims.py "$address" ;;
-    */ | */sqlite:///*)
+    docker/http | docker/https) docker/run.sh mlflow python -I scripts/tracking/claims.py - ;; # it reads the address itself,
+    */http | */https) PATH="$root/.venv/bin:$PATH" python -I scripts/tracking/claims.py - ;; # which no list of processes shows
+    */ | */sqlite)
       store=${address#sqlite:///}
       PATH="$root/.venv/bin:$PATH" python -I scripts/tracking/claims.py "${store:-.mlflow/mlflow.db}"
       ;;

@@ -16,7 +16,11 @@ while [[ $1 == --* ]]; do
 done
 verb=$1
 cd "$root"
-check_port "${MLFLOW_PORT:-0}"
+case $verb in
+  up | ensure) check_port "${MLFLOW_PORT:-0}" ;;
+  *) is_port "${MLFLOW_PORT:-0}" || unset MLFLOW_PORT ;; # these need none
+esac
+[ -z "${MLFLOW_PORT:-}" ] || MLFLOW_PORT=$((10#$MLFLOW_PORT))
 
 project=$(project "$scratch")
 [ "$verb" != name ] || { echo "$project" && exit; }

@@ -6,7 +6,8 @@ set -euo pipefail
 cd "$root"
 chosen=.mlflow/port # what MLFLOW_PORT said last
 port=${MLFLOW_PORT:-$(cat "$chosen" 2>/dev/null || echo 5000)}
-check_port "$port"
+[ "$1" != up ] || check_port "$port"
+! is_port "$port" || port=$((10#$port))
 python=.venv/bin/python
 running() { [ -f .mlflow/server.pid ] && kill -0 "$(cat .mlflow/server.pid)" 2>/dev/null; }
 answers() { $python -c "import urllib.request as r; r.urlopen('$1/api/2.0/mlflow/experiments/search?max_results=1', timeout=4)" 2>/dev/null; }

@@ -26,9 +26,10 @@ key() { # a new one only for a backup; whoever reads one has it
   BACKUP_KEY=$(cat "$key_file") || die "KEY=$key_file" "cannot be read" "the file that make backup KEY=… made"
 }
 keep_out_of_git() { # one `git add -A` would publish the key
-  local folder
+  local folder output
   folder=$(cd "$(dirname "$key_file")" 2>/dev/null && pwd -P) || die "KEY=$key_file" "no such folder" "mkdir -p $(dirname "$key_file")"
-  git -C "$folder" rev-parse --is-inside-work-tree >/dev/null 2>&1 || return 0
+  output=$(git -C "$folder" rev-parse --is-inside-work-tree 2>&1) ||
+    { [[ $output == *"not a git repository"* ]] && return 0 || return 1; } # git may not say, and so may not ignore it
   git -C "$folder" check-ignore -q "$folder/$(basename "$key_file")" || return 1
   [ -e "$key_file" ] || echo "note: $key_file is inside the checkout, where git ignores it" >&2
 }
@@ -38,7 +39,11 @@ given() { # the archive to read
   echo "▸ $verb · $archive"
   key
 }
-keep() { # the state, in $archive
+keep() { # the state, in $archive; only an older backup is replaced
+  local start
+  start=$(head -c 21 "$archive" 2>/dev/null | tr -d '\0' || true)
+  [ ! -e "$archive" ] || [[ -f $archive && ($start == $'\x1f\x8b'* || $start == age-encryption.org/*) ]] ||
+    die "TO=$archive" "is there already, and is no backup" "name another file"
   echo "▸ backup · $archive" >&2
   umask 077 && mkdir -p "$(dirname "$archive")"
   trap 'rm -f "$archive.part"' EXIT

@@ -242,4 +242,5 @@ def main(address: str, receipts: bytes) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.stdin.buffer.read())
+    place = sys.argv[1] if sys.argv[1] != "-" else os.environ["MLFLOW_TRACKING_URI"].strip()  # no list of processes shows it
+    main(place, sys.stdin.buffer.read())

@@ -15,7 +15,8 @@ import numpy as np
 from scripts.core.errors import UserError
 
 SCRATCH = "chaos"  # the scratch server's name
-SEALED = ("--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges")
+NO_PROXIES = ("-eHTTP_PROXY=", "-eHTTPS_PROXY=", "-ehttp_proxy=", "-ehttps_proxy=")  # the engine may name some for all
+SEALED = ("--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges", *NO_PROXIES)
 INTEGRITY = """
 import sqlite3, sys
 database = sqlite3.connect(sys.argv[1])
