@@ -1,4 +1,4 @@
-"""Import what runs import, so that its bytecode is in the image and a start takes 2 s, not 10. Make the tables."""
+"""Import what runs import, so that the image contains its bytecode and a start takes 2 s, not 10. Create the tables."""
 
 import importlib
 import sqlite3
@@ -35,7 +35,7 @@ def warm(names: str) -> None:
 
 
 def tables() -> None:
-    """Make the store that a server begins with."""
+    """Create the store that a server starts with."""
     DATABASE.parent.mkdir()
     importlib.import_module("mlflow.cli").cli(["db", "upgrade", f"sqlite:///{DATABASE}"], standalone_mode=False)
     sqlite3.connect(DATABASE).execute("PRAGMA journal_mode=WAL")
@@ -43,7 +43,7 @@ def tables() -> None:
 
 if __name__ == "__main__":
     with Pool(2) as pool:
-        done = [pool.apply_async(warm, (names,)) for names in LISTS] + [pool.apply_async(tables)]
+        tasks = [pool.apply_async(warm, (names,)) for names in LISTS] + [pool.apply_async(tables)]
         pytest.main(["--help", "-p", "hypothesis.strategies"])  # every plugin, rewritten as pytest does
-        for each in done:
-            each.get()
+        for task in tasks:
+            task.get()
