@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command in the pinned image: source read-only, build/ writable, the caller's uid, no privileges.
-# $1 says what it may reach: sealed (nothing), writable (nothing, but it writes the source), mlflow, outside.
-# With --scratch NAME before it, mlflow is the scratch server of that name (docker/server/compose.sh).
+# $1 is the access: sealed (no network), writable (no network, but the source is writable), mlflow or outside.
+# --scratch NAME before $1 selects the scratch server NAME as MLflow (docker/server/compose.sh).
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 scratch=
@@ -16,14 +16,14 @@ source=ro
 [ "$access" != writable ] || source=rw
 options=(--rm --init "${closed[@]}" --user "$(id -u):$(id -g)" --tmpfs /tmp:exec
   -v "$root:/src:$source" -v "$root/build:/src/build" -w /src -e MODELMAKE_IMAGE_ID)
-# Only a shell reads; anything else would take the input of a loop that make stands in.
+# Only a shell reads standard input; another command would consume the input of a loop around make.
 [ "$1" != bash ] && [ ! -t 0 ] || options+=(--interactive)
 [ -t 0 ] && [ -t 1 ] && options+=(--tty)
-pass() { # the variables that are set, of those that are named
+pass() { # those of the named variables that are set
   local name
   for name in "$@"; do [ -z "${!name:-}" ] || options+=(-e "$name"); done
 }
-mount() { # variable, file of this machine, its place in the container
+mount() { # variable, file on the host, path in the container
   [ ! -f "$2" ] || options+=(-v "$(realpath "$2"):$3:ro" -e "$1=$3")
 }
 pass USER CI
@@ -31,22 +31,22 @@ for name in $settings; do pass "MODELMAKE_$name"; done
 
 if [ "${GITHUB_ACTIONS:-}" = true ]; then
   for name in $github; do [[ $name == GITHUB_TOKEN || $name == REGISTRY_* ]] || pass "$name"; done
-  for file in "${GITHUB_OUTPUT:-}" "${GITHUB_STEP_SUMMARY:-}"; do # what a step hands to GitHub
+  for file in "${GITHUB_OUTPUT:-}" "${GITHUB_STEP_SUMMARY:-}"; do # a step writes its results there
     [ ! -f "$file" ] || options+=(-v "$file:$file")
   done
 fi
 
-# A linked worktree and a submodule keep their history elsewhere, by a path that may mean nothing in the container.
+# A linked worktree or a submodule has its history outside of the checkout, at a path that the container may not have.
 if MODELMAKE_GIT_DIR=$(git -C "$root" rev-parse --path-format=absolute --git-dir 2>/dev/null); then
   history=$(git -C "$root" rev-parse --path-format=absolute --git-common-dir)
   export MODELMAKE_GIT_DIR
   [[ $history == "$root"/* ]] || options+=(-v "$history:$history:ro" -e MODELMAKE_GIT_DIR)
 fi
 data=$(awk -v table=data -v key=path -f "$root/scripts/toml.awk" "$root/pipeline.toml" 2>/dev/null || true)
-[[ $data != /* ]] || [ ! -f "$data" ] || options+=(-v "$data:$data:ro") # it may lie outside of the checkout
+[[ $data != /* ]] || [ ! -f "$data" ] || options+=(-v "$data:$data:ro") # it may be outside of the checkout
 
 proxies=("${no_proxies[@]}")
-proxied() { # the caller's; where there are none the engine's configuration may name some
+proxied() { # the caller's proxies; without any, those of the engine's configuration apply
   proxies=()
   [ -z "${HTTP_PROXY:-}${HTTPS_PROXY:-}${http_proxy:-}${https_proxy:-}" ] ||
     pass HTTP_PROXY HTTPS_PROXY http_proxy https_proxy NO_PROXY no_proxy
@@ -60,7 +60,7 @@ case $access in
     mount SSL_CERT_FILE "${SSL_CERT_FILE:-$bundle}" "$bundle"
     ;;
   mlflow)
-    # By these the next run can tell which processes are gone (scripts/core/provenance.py).
+    # From these variables the next run learns which processes have ended (scripts/core/provenance.py).
     read -r MODELMAKE_HOST moment < <(docker info -f '{{.ID}} {{.SystemTime}}')
     MODELMAKE_CONTAINER="modelmake-run-$$-$RANDOM"
     MODELMAKE_CONTAINERS="$moment $(docker ps --filter name=^modelmake-run- --format '{{.Names}}' | tr '\n' ' ')"

@@ -1,7 +1,7 @@
-"""Run a verb, `python -m scripts promote`, or what is stale of a chain of stages, `python -m scripts train evaluate`.
+"""Run a verb, `python -m scripts promote`, or the stale stages of a chain, `python -m scripts train evaluate`.
 
-The one place where an error becomes a line and an exit code (0 done, 2 the user's input is wrong,
-3 the gate refused, 4 the tracking server can't be reached or refused, 1 a bug).
+Only this module turns an error into a line and an exit code (0 done, 2 the user's input is wrong, 3 the gate refused,
+4 the tracking server does not answer or refuses, 1 any other failure).
 """
 
 import gc
@@ -29,16 +29,16 @@ MODULES |= {verb: f"tests.load.{verb}" for verb in ("bench", "chaos")}
 
 
 def interrupt(number: int, _frame: FrameType | None) -> None:
-    """Turn the first signal into an exception that stages can clean up after; ignore the next ones."""
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, signal.SIG_IGN)
+    """Turn the first signal into an exception, so that stages can clean up; ignore the next signals."""
+    for caught in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(caught, signal.SIG_IGN)
     raise Interrupted(signal.Signals(number))
 
 
 def explain(stage: str, error: PipelineError) -> None:
-    """Put what went wrong into the job's summary, where this is a workflow step."""
+    """Add the error to the job's summary, in a workflow step."""
     if settings.github("STEP_SUMMARY"):
-        from scripts.core import receipt  # noqa: PLC0415  # slow to import, and seldom needed
+        from scripts.core import receipt  # noqa: PLC0415  # slow to import, and rarely needed
 
         with suppress(PipelineError, OSError):
             receipt.summarize(
@@ -47,9 +47,9 @@ def explain(stage: str, error: PipelineError) -> None:
 
 
 def run(verb: str, *words: str) -> int:
-    """Import and run `verb`; imports are slow enough to be interrupted, so they come after the handlers."""
+    """Import and run `verb`; a signal may arrive during the slow imports, so the handlers are set before."""
     try:
-        gc.disable()  # a quarter of a second less: none of what the imports make is garbage
+        gc.disable()  # saves a quarter of a second: imports create no garbage
         module = importlib.import_module(MODULES[verb])
         gc.freeze()
         gc.enable()
@@ -65,7 +65,7 @@ def run(verb: str, *words: str) -> int:
 
 
 def chain(named: list[str]) -> int:
-    """Run what of train, evaluate and register is stale, in one process, until one fails."""
+    """Run the stale stages of train, evaluate and register in one process, until one fails."""
     stale = stages.stale(named)
     for stage in stale:
         print(f"▸ {stage}", flush=True)
@@ -79,8 +79,8 @@ def chain(named: list[str]) -> int:
 
 def main(words: list[str]) -> int:
     """Run a verb with its words, or stages of the chain, and return the exit code."""
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, interrupt)
+    for caught in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(caught, interrupt)
     if words and set(words) <= set(CHAIN):
         return chain(words)
     if not words or words[0] not in MODULES:
@@ -92,4 +92,4 @@ def main(words: list[str]) -> int:
 if __name__ == "__main__":
     code = main(sys.argv[1:])
     sys.stdout.flush()
-    os._exit(code)  # half a second less than taking a hundred modules down; every receipt is on disk by now
+    os._exit(code)  # saves half a second of tearing down modules; every receipt is on disk
