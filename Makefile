@@ -1,27 +1,26 @@
-# modelmake: make for models. `make` explains itself, `make all` does everything.
+# modelmake: make for models. `make` lists the targets, `make all` runs the pipeline.
 
-RUNNER ?= ## docker (in the pinned image) or host (in .venv, from the same lock); unset: docker where an engine answers
-MLFLOW_TRACKING_URI ?= ## an MLflow server of yours; unset: the one that `make up` starts
-MLFLOW_PORT ?= ## that one's port on localhost; unset: the port that it has, or 5000
-AUTH ?= ## 1 gives that one a login at `make up`, 0 takes it away
-TLS ?= ## 1 gives it TLS there, with .mlflow/tls.crt and tls.key or a certificate of its own; 0 takes it away
-EVENT ?= ## the event that `make act` replays: push (unset), pull_request, schedule or workflow_dispatch
-JOB ?= ## the job that it replays, with those that it needs; unset: all
-ACT_REF ?= ## the commit that it replays, or worktree for the tree as it lies; unset: HEAD
-ACT_TRACKING ?= ## local lets it log to the server of `make up`; unset: to a scratch server of its own
-FROM ?= ## the backup that `make restore` and `make verify-backup` read
-TO ?= ## the one that `make backup` writes; unset: backups/ and the time
-KEY ?= ## the file with the key that encrypts them, made by the first backup; unset: they are not encrypted
-RUN_ID ?= ## the run to evaluate, register or reproduce, where build/ holds no receipt of it (or MLFLOW_RUN_ID)
-VERSION ?= ## the version to promote or reproduce; unset: the one at @staging, the last run
-FORCE ?= ## 1 runs the named targets even if nothing has changed; takes the lock of a promotion that died; lets `make gc` remove
-ARGS ?= ## options of pytest or act themselves: make test ARGS='-k gate -x'
-REASON ?= ## why this run, promotion or rollback; kept with it
-FOLLOW ?= ## 1 lets `make logs` go on until Ctrl-C
-UPGRADE ?= ## 1 lets `make lock` take the newest versions
-IMAGE_REPO ?= ## the image's name before its tag; unset: ghcr.io/<owner>/<repository> where GitHub is the origin, else modelmake
-PYTHON ?= ## the Python (3.11 to 3.13) that .venv is made from; unset: the newest on the PATH
-
+RUNNER ?= ## docker (pinned image) or host (.venv); default: docker if an engine answers
+MLFLOW_TRACKING_URI ?= ## address of your MLflow server (default: the local server of `make up`)
+MLFLOW_PORT ?= ## port of the local MLflow server (default 5000, or its last port)
+AUTH ?= ## login on the local MLflow server: `make up AUTH=1` adds it, AUTH=0 removes it
+TLS ?= ## TLS on the local MLflow server: `make up TLS=1` adds it, TLS=0 removes it
+EVENT ?= ## event for `make act`: push (default), pull_request, schedule, workflow_dispatch
+JOB ?= ## job that `make act` replays, with the jobs that it needs (default: all jobs)
+ACT_REF ?= ## commit that `make act` replays; worktree adds uncommitted files (default HEAD)
+ACT_TRACKING ?= ## MLflow server of `make act`: scratch (default), or local (that of `make up`)
+FROM ?= ## backup file that `make restore` and `make verify-backup` read
+TO ?= ## file that `make backup` writes (default: a new file in backups/)
+KEY ?= ## file with the key that encrypts backups, created if missing (default: none)
+RUN_ID ?= ## run to reproduce; run to evaluate or register if build/ has no receipt
+VERSION ?= ## version to promote (default @staging) or to reproduce (default: the last run)
+FORCE ?= ## 1 repeats up-to-date targets, overrides a stale lock, lets `make gc` delete
+ARGS ?= ## more options for pytest or act, for example: make test ARGS='-k gate -x'
+REASON ?= ## reason for a run, promotion or rollback, which MLflow keeps
+FOLLOW ?= ## 1 makes `make logs` follow the log until Ctrl-C
+UPGRADE ?= ## 1 makes `make lock` take the newest versions
+IMAGE_REPO ?= ## image name without tag (default: ghcr.io/<owner>/<repository>, or modelmake)
+PYTHON ?= ## Python 3.11 to 3.13 that creates .venv (default: the newest on the PATH)
 
 include docker/runner.mk
 include docker/stages.mk
@@ -29,7 +28,7 @@ include docker/stages.mk
 ## Everything
 
 .PHONY: all
-all: build/summary.txt ## lint, test, train, evaluate and register, with a summary
+all: build/summary.txt ## run lint, test, train, evaluate and register, and print a summary
 	@$(call fresh,register)
 	@cat build/summary.txt
 
@@ -37,47 +36,47 @@ build/summary.txt: build/lint.done build/test.done build/register.done | $(envir
 	@$(RUN) python -m scripts summary
 
 .PHONY: why
-why: build/lint.inputs build/test.inputs build/owntest.inputs $(CHAIN:%=build/%.inputs) ## which stage would run, and because of which input
+why: $(STAGES:%=build/%.inputs) ## show which stages would run, and because of which inputs
 	@$(RUN) python -m scripts why
 
 .PHONY: help
-help: ## this page
+help: ## show this page
 	@awk -f docker/host/help.awk Makefile
 
 ## Code
 
 .PHONY: lint
-lint: build/lint.done ## every linter and the type checker, no network; writes nothing
+lint: build/lint.done ## run every linter and the type checker, without network or changes to files
 	@$(fresh)
 
 .PHONY: format
-format: $(environment) ## format the code, and fix what the linters can fix
+format: $(environment) ## format the code and apply the fixes of the linters
 	@$(RUN) docker/host/format.sh
 
 .PHONY: test
-test: build/test.done build/owntest.done ## all tests but those that drive an engine; yours (tests/test_*.py) run alone if only your files changed
+test: build/test.done build/owntest.done ## run the tests that need no engine; only yours if only your files changed
 	@$(fresh)
 
 .PHONY: test-stack
-test-stack: $(environment) .venv/lock.txt ## the tests that drive make, docker, compose and act as a user does
+test-stack: $(environment) .venv/lock.txt ## run the tests that drive make, docker, compose and act
 	@$(with_engine) docker/host/stack.sh
 
 ## Model
 
 .PHONY: train
-train: build/$(last).done ## fit the estimator, log it to MLflow
+train: build/$(last).done ## fit the estimator and log the run to MLflow
 	@$(call fresh,$(last))
 
 .PHONY: evaluate
-evaluate: build/$(last).done ## score the model on held-out rows, and ask the gate
+evaluate: build/$(last).done ## score the model on held-out rows and apply the gate
 	@$(call fresh,$(last))
 
 .PHONY: register
-register: build/$(last).done ## give the model a version and an alias, if the gate passes it
+register: build/$(last).done ## register the model as a new version with an alias, if it passes the gate
 	@$(call fresh,$(last))
 
 .PHONY: reproduce
-reproduce: $(environment) ## train RUN_ID or VERSION again from its commit, and compare bit for bit
+reproduce: $(environment) ## train RUN_ID or VERSION again from its commit, and compare every bit
 	@docker/replay/reproduce.sh $(RUN)
 
 ## Registry
@@ -87,115 +86,119 @@ promote: $(environment) ## make the version at @staging, or VERSION, the champio
 	@$(RUN) python -m scripts promote
 
 .PHONY: rollback
-rollback: $(environment) ## give @champion back to the version before
+rollback: $(environment) ## move @champion back to the previous version
 	@$(RUN) python -m scripts rollback
 
 .PHONY: history
-history: $(environment) ## who moved @champion, when and why
+history: $(environment) ## show who moved @champion, when and why
 	@$(RUN) python -m scripts history
 
 .PHONY: registry
-registry: $(environment) ## every version with its aliases, verdict and metrics
+registry: $(environment) ## list every version with its aliases, verdict and metrics
 	@$(RUN) python -m scripts registry
 
 ## Server
 
 .PHONY: up
-up: $(environment) ## start the MLflow server on localhost; one of yours has to answer
+up: $(environment) ## start the local MLflow server, or wait for the server of MLFLOW_TRACKING_URI
 	@$(if $(tracking),$(RUN) python -m scripts up,$(server) up)
 
 .PHONY: down
-down: ## stop it; runs and models stay
+down: ## stop the local MLflow server; its runs and models stay
 	@$(server) down
 
 .PHONY: logs
-logs: ## what it says
+logs: ## show the log of the local MLflow server
 	@$(server) logs
 
 .PHONY: backup
-backup: ## keep its runs, models and artifacts in one archive
+backup: ## save the runs, models and artifacts of the local MLflow server to one file
 	@docker/server/state.sh backup "$$MODELMAKE_TO"
 
 .PHONY: restore
-restore: ## put them back from there
+restore: ## replace the state of the local MLflow server with the backup FROM
 	@docker/server/state.sh restore "$$MODELMAKE_FROM"
 
 .PHONY: verify-backup
-verify-backup: ## start a scratch server on a backup, and see that it shows all that was kept
+verify-backup: ## restore the backup FROM to a scratch server, and check that it is complete
 	@$(with_engine) docker/server/state.sh verify-backup "$$MODELMAKE_FROM"
 
 .PHONY: gc
-gc: ## list what is deleted and orphaned; FORCE=1 removes it, but nothing that a version needs
+gc: ## list deleted and orphaned data; FORCE=1 removes what no version needs
 	@$(with_engine) docker/server/state.sh gc
 
 ## GitHub
 
 .PHONY: act
-act: ## replay the GitHub workflow, offline
+act: ## replay the GitHub workflow offline
 	@$(with_engine) docker/replay/act.sh
 
 .PHONY: parity
-parity: ## prove that a direct run and a replay give the same bits
+parity: ## check that a direct run and a replay give the same bits
 	@$(with_engine) docker/replay/parity.sh
 
 .PHONY: comment
-comment: $(environment) ## post the report on the pull request, from its workflow
+comment: $(environment) ## post the report on the pull request; for the GitHub workflow
 	@$(RUN) python -m scripts comment
 
 ## Environment
 
 .PHONY: image
-image: ## build the pinned image, where it is not there yet
+image: ## pull or build the pinned image if it is missing
 	@docker/image/image.sh build
 
 .PHONY: base
-base: ## build a stand-in for the pinned base image from Debian packages
+base: ## build a substitute for the pinned base image from Debian packages
 	@docker/image/base.sh
 
 .PHONY: engine
-engine: ## give a bare Debian or Ubuntu a Docker engine with compose and buildx (root)
+engine: ## install a Docker engine with compose and buildx on Debian or Ubuntu (as root)
 	@docker/host/engine.sh
 
 .PHONY: lock
-lock: $(environment) ## bring docker/requirements.txt up to pyproject.toml
+lock: $(environment) ## update docker/requirements.txt from pyproject.toml
 	@$(RUN) docker/host/lock.sh
 	@mv build/requirements.txt docker/requirements.txt
 
 .PHONY: sbom
-sbom: $(environment) ## what the image holds, as CycloneDX: build/sbom.json
+sbom: $(environment) ## list the contents of the image as CycloneDX in build/sbom.json
 	@$(RUN) python -m scripts sbom
 
 .PHONY: audit
-audit: $(environment) ## ask for known vulnerabilities of every package of the lock
+audit: $(environment) ## check every package of the lock for known vulnerabilities
 	@$(RUN) python -m scripts audit
 
 .PHONY: shell
-shell: $(environment) ## a shell where the stages run
+shell: $(environment) ## open a shell in the environment of the stages
 	@$(RUN) bash
 
 .PHONY: bundle
-bundle: ## image, sources and lock as one file, for a machine without a network
+bundle: ## save image, sources and lock in one file for a machine without a network
 	@$(with_engine) docker/replay/bundle.sh
 
 .PHONY: doctor
-doctor: ## what is here, what is missing, how to mend it
+doctor: ## check this machine, and show how to fix what is missing
 	@docker/host/doctor.sh
 
 .PHONY: clean
-clean: ## remove build/; the next `make all` starts afresh
+clean: ## remove build/, so that the next `make all` runs every stage
 	@echo "▸ clean · removing build/" && rm -rf build
 
 .PHONY: distclean
-distclean: clean ## remove .venv, and the server with all of its runs and models, as well
+distclean: clean ## remove build/, .venv, and the local MLflow server with its runs and models
 	@$(if $(server),$(server) purge)
 	@echo "▸ distclean · removing .venv and .mlflow" && rm -rf .venv .mlflow
+
+.PHONY: docs
+docs: .venv/lock.txt ## write the reference pages again, and build the site in build/site
+	@.venv/bin/python -m scripts.checks.docs
 
 ## Measures
 
 .PHONY: bench
-bench: $(environment) .venv/lock.txt ## measure, as ratios from one run (docs/benchmarks.md has the method)
+bench: $(environment) .venv/lock.txt ## measure time and size as ratios from one run (docs/benchmarks.md)
 	@.venv/bin/python -m scripts bench
 
 .PHONY: chaos
-chaos: $(environment) .venv/lock.txt ## load and faults: what becomes of the server's state (docs/reliability.md)
+chaos: $(environment) .venv/lock.txt ## test the server's state under load and faults (docs/reliability.md)
 	@$(with_engine) .venv/bin/python -m scripts chaos
