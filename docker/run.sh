@@ -42,8 +42,10 @@ if MODELMAKE_GIT_DIR=$(git -C "$root" rev-parse --path-format=absolute --git-dir
   export MODELMAKE_GIT_DIR
   [[ $history == "$root"/* ]] || options+=(-v "$history:$history:ro" -e MODELMAKE_GIT_DIR)
 fi
-data=$(awk -v table=data -v key=path -f "$root/scripts/toml.awk" "$root/pipeline.toml" 2>/dev/null || true)
-[[ $data != /* ]] || [ ! -f "$data" ] || options+=(-v "$data:$data:ro") # it may be outside of the checkout
+# The table may lie outside of the checkout (scripts/core/inputs.py writes what train reads).
+while IFS= read -r file; do
+  [ ! -f "$file" ] || options+=(-v "$file:$file:ro")
+done < <(sed -n 's,^file \(/.*\),\1,p' "$root/build/train.reads" 2>/dev/null)
 
 proxies=("${no_proxies[@]}")
 proxied() { # the caller's proxies; without any, those of the engine's configuration apply

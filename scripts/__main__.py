@@ -18,6 +18,7 @@ from scripts.core.inputs import CHAIN
 
 ROOMS = {
     "core": ("inputs", "why"),
+    "data": ("path",),
     "model": ("train",),
     "gate": ("evaluate",),
     "registry": ("register", "promote", "rollback", "history", "registry", "origin", "reproduce"),

@@ -35,7 +35,7 @@ there=(env -u MLFLOW_RUN_ID -u MLFLOW_TRACKING_URI make -C "$again" "RUNNER=$MOD
 for name in ARGS FORCE RUN_ID REASON VERSION; do there+=("$name="); done # this make's own
 trap sweep EXIT
 
-data=$(awk -v table=data -v key=path -f "$root/scripts/toml.awk" "$again/pipeline.toml")
+data=$("$@" python -m scripts path build/reproduce/pipeline.toml)
 case $data in
   /*) [ -f "$data" ] || die "$data" "is gone" "put the data back" ;;
   ?*)

@@ -101,6 +101,51 @@ def test_data_and_estimator_are_inputs_however_toml_says_them(fresh: Checkout, d
     assert (fresh.path / "build/train.inputs").read_text() == before
 
 
+TOML = """\
+experiment = "flowers"
+data = { "path" = "data/iris.csv", 'target' = "species" }
+gate = { rules = [
+  "accuracy > 0.8",
+  "lower(accuracy) > 0.5", # over several lines
+] }
+["model"]
+estimator = "sklearn.tree.DecisionTreeClassifier"
+[registry]
+name = "flower_classifier"
+["model".params]
+max_depth = 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "runs"),
+    [
+        ("max_depth = 2", "max_depth = 3", ["train", "evaluate", "register"]),
+        ("accuracy > 0.8", "accuracy > 0.7", ["evaluate", "register"]),
+        ('name = "flower_classifier"', 'name = "flowers"', ["register"]),
+        ("# over several lines", "# over more lines", []),
+    ],
+    ids=["parameters after [registry]", "a rule over lines", "name", "comment"],
+)
+def test_pipeline_toml_is_read_as_toml(
+    once: Once, empty_store: Path, tmp_path: Path, old: str, new: str, runs: list[str]
+) -> None:
+    """Tables in any order, quoted keys, inline tables over lines: what changes decides what runs, from end to end."""
+
+    def make(path: Path) -> None:
+        checkout = Checkout(path).fill(empty_store)
+        (path / "pipeline.toml").write_text(TOML)
+        done = checkout.make("register")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    shutil.copytree(once("a toml", make), tmp_path / "a toml")
+    checkout = Checkout(tmp_path / "a toml")
+    checkout.edit("pipeline.toml", old, new)
+    done = checkout.make("register")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert started(done) == runs
+
+
 @pytest.mark.long
 def test_another_server_makes_the_receipts_stale(checkout: Checkout) -> None:
     """Half of a stage's result lives in MLflow; a new password is no new server."""
