@@ -5,7 +5,7 @@ MLFLOW_TRACKING_URI ?= ## address of your MLflow server (default: the local serv
 MLFLOW_PORT ?= ## port of the local MLflow server (default 5000, or its last port)
 AUTH ?= ## login on the local MLflow server: `make up AUTH=1` adds it, AUTH=0 removes it
 TLS ?= ## TLS on the local MLflow server: `make up TLS=1` adds it, TLS=0 removes it
-EVENT ?= ## event for `make act`: push (default), pull_request, schedule, workflow_dispatch
+EVENT ?= ## event of `make act`: push (default), pull_request, schedule, workflow_dispatch
 JOB ?= ## job that `make act` replays, with the jobs that it needs (default: all jobs)
 ACT_REF ?= ## commit that `make act` replays; worktree adds uncommitted files (default HEAD)
 ACT_TRACKING ?= ## MLflow server of `make act`: scratch (default), or local (that of `make up`)

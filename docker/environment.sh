@@ -1,29 +1,35 @@
-# shellcheck shell=sh disable=SC2034  # for those who source this
-# What is read of the caller's environment. Nothing else reaches a command of ours: docker/shell starts make's
-# recipes with these variables alone, docker/lib.sh drops all others from a script that is called by hand.
+# shellcheck shell=sh disable=SC2034  # the scripts that source this file use the variables
+# The variables that modelmake reads from the caller's environment. No other one reaches its commands: docker/shell
+# starts make's recipes with these variables only, and docker/lib.sh drops all others from a script that is run by hand.
 
 machine="HOME PATH USER LOGNAME SUDO_UID TMPDIR TERM COLUMNS NO_COLOR LD_LIBRARY_PATH"
-engine="DOCKER_HOST DOCKER_CONTEXT DOCKER_CONFIG DOCKER_CERT_PATH DOCKER_TLS_VERIFY SSH_AUTH_SOCK XDG_RUNTIME_DIR DBUS_SESSION_BUS_ADDRESS"
-network="HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy SSL_CERT_FILE PIP_INDEX_URL UV_INDEX_URL UV_DEFAULT_INDEX"
-tracking="MLFLOW_TRACKING_URI MLFLOW_TRACKING_USERNAME MLFLOW_TRACKING_PASSWORD MLFLOW_TRACKING_TOKEN MLFLOW_TRACKING_SERVER_CERT_PATH
-  MLFLOW_RUN_ID"
-github="GITHUB_ACTIONS GITHUB_ACTOR GITHUB_API_URL GITHUB_HEAD_REF GITHUB_OUTPUT GITHUB_REF GITHUB_REPOSITORY GITHUB_RUN_ID
-  GITHUB_SERVER_URL GITHUB_SHA GITHUB_STEP_SUMMARY GITHUB_TOKEN REGISTRY_USERNAME REGISTRY_PASSWORD"
+engine="DOCKER_HOST DOCKER_CONTEXT DOCKER_CONFIG DOCKER_CERT_PATH DOCKER_TLS_VERIFY
+  SSH_AUTH_SOCK XDG_RUNTIME_DIR DBUS_SESSION_BUS_ADDRESS"
+network="HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy
+  SSL_CERT_FILE PIP_INDEX_URL UV_INDEX_URL UV_DEFAULT_INDEX"
+tracking="MLFLOW_TRACKING_URI MLFLOW_TRACKING_USERNAME MLFLOW_TRACKING_PASSWORD MLFLOW_TRACKING_TOKEN
+  MLFLOW_TRACKING_SERVER_CERT_PATH MLFLOW_RUN_ID"
+github="GITHUB_ACTIONS GITHUB_ACTOR GITHUB_API_URL GITHUB_HEAD_REF GITHUB_OUTPUT GITHUB_REF GITHUB_REPOSITORY
+  GITHUB_RUN_ID GITHUB_SERVER_URL GITHUB_SHA GITHUB_STEP_SUMMARY GITHUB_TOKEN REGISTRY_USERNAME REGISTRY_PASSWORD"
 ci="CI ACT"
-# make's own variables: on its command line by these names, in the environment as MODELMAKE_<NAME>, which is how make hands them on.
-settings="RUNNER AUTH TLS EVENT JOB ACT_REF ACT_TRACKING FROM TO KEY RUN_ID VERSION FORCE ARGS REASON FOLLOW UPGRADE IMAGE_REPO PYTHON"
-# What docker/run.sh and act tell a stage's container about what only the host knows.
-told="MODELMAKE_IMAGE_ID MODELMAKE_UI MODELMAKE_HOST MODELMAKE_CONTAINER MODELMAKE_CONTAINERS MODELMAKE_GIT_DIR"
+# The variables of make. On make's command line they have these names; in the environment, where make passes them on,
+# they are MODELMAKE_<NAME>.
+settings="RUNNER AUTH TLS EVENT JOB ACT_REF ACT_TRACKING FROM TO KEY RUN_ID VERSION
+  FORCE ARGS REASON FOLLOW UPGRADE IMAGE_REPO PYTHON"
 
 allowed="$machine $engine $network $tracking MLFLOW_PORT $github $ci"
-for each in $settings; do allowed="$allowed MODELMAKE_$each"; done
-[ ! -e /etc/modelmake ] || allowed="$allowed $told"
+for name in $settings; do allowed="$allowed MODELMAKE_$name"; done
+# In a container also the facts about the host that docker/run.sh and act pass to a stage.
+[ ! -e /etc/modelmake ] ||
+  allowed="$allowed MODELMAKE_IMAGE_ID MODELMAKE_UI MODELMAKE_HOST
+    MODELMAKE_CONTAINER MODELMAKE_CONTAINERS MODELMAKE_GIT_DIR"
 
-# The same in the image, on the host and under act.
-constants="LC_ALL=C PYTHONUTF8=1 PYTHONUNBUFFERED=1 PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 GIT_OPTIONAL_LOCKS=0 COVERAGE_CORE=sysmon
-  MLFLOW_DISABLE_TELEMETRY=true MLFLOW_HTTP_REQUEST_MAX_RETRIES=5 MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false"
+# The same settings in the image, on the host and under act.
+constants="LC_ALL=C PYTHONUTF8=1 PYTHONUNBUFFERED=1 PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 GIT_OPTIONAL_LOCKS=0
+  COVERAGE_CORE=sysmon MLFLOW_DISABLE_TELEMETRY=true MLFLOW_HTTP_REQUEST_MAX_RETRIES=5
+  MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false"
 
-# Traffic to this machine goes through no proxy.
+# Traffic to this machine never uses a proxy.
 direct=localhost,127.0.0.1,127.0.0.0/8,0.0.0.0,::1
 no_proxy=${no_proxy:-${NO_PROXY:-}}
 case $no_proxy in
@@ -31,4 +37,4 @@ case $no_proxy in
   *) no_proxy=${no_proxy:+"$no_proxy,"}$direct ;;
 esac
 NO_PROXY=$no_proxy
-[ -d "${TMPDIR:-/}" ] || unset TMPDIR # a cluster's, of a job that is over
+[ -d "${TMPDIR:-/}" ] || unset TMPDIR # a cluster removes its temporary folder when the job ends

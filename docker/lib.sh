@@ -1,23 +1,28 @@
-# shellcheck shell=bash disable=SC2034  # for those who source this
-# What every script here begins with: nothing of the caller's environment but what docker/environment.sh lists, and the
-# few words that all of them use. Sourced; leaves $root, and works with git on no repository but the one that it is told.
+# shellcheck shell=bash disable=SC2034  # the scripts that source this file use the variables
+# Sourced first by every script here: drops each variable that docker/environment.sh does not list, and defines the
+# functions and options that the scripts share. Leaves $root. Without GIT_DIR and the like, git works on no repository
+# except the one that a command names.
 for name in $(compgen -A function); do builtin unset -f "$name"; done
 unset -v CDPATH POSIXLY_CORRECT IFS root
 set +o posix +o noclobber +o noglob +o allexport
 root=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd -P)
 . "$root/docker/environment.sh"
-junk=$(for name in $(compgen -e); do [[ " PWD OLDPWD SHLVL ${allowed//$'\n'/ } " == *" $name "* ]] || echo "$name"; done)
-for name in $junk; do unset -v "$name" 2>/dev/null || export -n "${name?}"; done # bash lets nobody unset SHELLOPTS
-. "$root/docker/environment.sh" # once more: a variable of the caller's may have had one of its names
+unlisted=$(
+  for name in $(compgen -e); do
+    [[ " PWD OLDPWD SHLVL ${allowed//$'\n'/ } " == *" $name "* ]] || echo "$name"
+  done
+)
+for name in $unlisted; do unset -v "$name" 2>/dev/null || export -n "${name?}"; done # bash never unsets SHELLOPTS
+. "$root/docker/environment.sh" # again: an unlisted variable may have had the name of a group
 # shellcheck disable=SC2086,SC2163  # words
 export $constants no_proxy NO_PROXY
 
-die() { # where, what, how to mend it
+die() { # where, what, how to fix it
   echo "error: $1: $2 ($3)" >&2
   exit 2
 }
 
-# Make has read its switches already; a script that is called by hand gets the same words.
+# Make has normalised its switches already; here a script that is run by hand accepts the same values.
 for name in MODELMAKE_{FORCE,FOLLOW,UPGRADE,AUTH,TLS} CI; do
   case ${!name:-} in
     "" | 0 | 1) ;;
@@ -29,27 +34,27 @@ done
 on() { [ "${!1:-}" = 1 ]; }
 
 is_port() { [[ $1 =~ ^[0-9]{1,5}$ ]] && [ "$((10#$1))" -le 65535 ]; }
-check_port() { # Kubernetes sets MLFLOW_PORT too, where a service has that name
-  is_port "$1" || die "MLFLOW_PORT=$1" "not a port" "a number up to 65535; 0 is any free port"
+check_port() { # Kubernetes sets MLFLOW_PORT to an address if a service is named mlflow
+  is_port "$1" || die "MLFLOW_PORT=$1" "not a port" "use a number up to 65535; 0 is any free port"
 }
 
-# The compose project of this checkout, or of a scratch server of its own by the name $1.
+# The compose project of this checkout, or of its scratch server $1.
 project() { echo "modelmake-$(git hash-object --stdin <<<"$root" | cut -c1-8)${1:+-$1}"; }
 
-# Options of a container that gets no privileges, and of one that reaches nothing either. The engine's configuration
-# may name proxies for every container; what talks to our own server alone gets none.
+# Options of a container without privileges, and of one that also reaches no network. The engine's configuration may
+# name proxies for every container; a container that talks only to the local server gets none.
 closed=(--read-only --cap-drop ALL --security-opt no-new-privileges)
 sealed=(--rm --interactive --network none --tmpfs /tmp "${closed[@]}")
 no_proxies=(-e HTTP_PROXY= -e HTTPS_PROXY= -e http_proxy= -e https_proxy=)
 
-# Runs module $3 of scripts/ where the volume of project $1 is, in image $2 and with nothing else in reach.
+# Runs module $3 of scripts/ on the volume of project $1, in image $2, with access to nothing else.
 on_volume() {
-  local copy
+  local copy code=0 options
   mkdir -p "$root/build" && copy=$(mktemp -d "$root/build/.scripts.XXXXXX")
-  cp -R "$root/scripts" "$copy" && chmod -R a+rX "$copy" # it runs as the volume's owner, whatever the caller's umask
-  local code=0
-  docker run "${sealed[@]}" -e BACKUP_KEY -e MODELMAKE_FORCE -v "$1_mlflow:/mlflow" -v "$copy/scripts:/src/scripts:ro" "$2" \
-    python -W ignore -m scripts "$3" "${@:4}" /mlflow || code=$?
+  # The volume's owner runs the copy, whatever the caller's umask.
+  cp -R "$root/scripts" "$copy" && chmod -R a+rX "$copy"
+  options=(-e BACKUP_KEY -e MODELMAKE_FORCE -v "$1_mlflow:/mlflow" -v "$copy/scripts:/src/scripts:ro")
+  docker run "${sealed[@]}" "${options[@]}" "$2" python -W ignore -m scripts "$3" "${@:4}" /mlflow || code=$?
   rm -rf "$copy"
   return $code
 }

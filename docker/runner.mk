@@ -1,7 +1,7 @@
-# How make's lines reach what runs them: the variables that count, which runner, which image, $(RUN) in front of a command.
+# Chooses the runner and defines $(RUN), the prefix of each command that runs in the image or in .venv.
 
-# The caller's environment is not our configuration. Variables of make count on its command line, and in the environment as
-# MODELMAKE_<NAME>, by which they are handed on; docker/environment.sh has all that is read.
+# Only listed variables of the environment count (docker/environment.sh). A variable of make counts on its command line,
+# and in the environment as MODELMAKE_<NAME>; make passes it on by that name.
 SHELL := docker/shell
 override VPATH :=
 override GPATH :=
@@ -9,40 +9,44 @@ letters := $(filter-out -%,$(firstword $(MAKEFLAGS)))
 letters := $(if $(findstring =,$(letters)),,$(letters))
 $(if $(findstring e,$(letters)),$(error make -e: the environment would override the Makefile (leave -e out)))
 $(if $(findstring i,$(letters)),$(error make -i: a stage that fails would count as done (leave -i out)))
-$(if $(findstring :,$(CURDIR)),$(error $(CURDIR): a colon in the path, which neither PATH nor Docker can name (move the checkout)))
+$(if $(findstring :,$(CURDIR)),\
+  $(error $(CURDIR): the path contains a colon, which PATH and Docker use as a separator (move the checkout)))
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .SUFFIXES:
 .DEFAULT_GOAL := help
 $(if $(filter environment,$(origin MAKECMDGOALS)),$(error MAKECMDGOALS: is make's own variable (unset it)))
 goals := $(or $(MAKECMDGOALS),help)
-settings := $(shell sed -n 's/^settings="\(.*\)"/\1/p' docker/environment.sh)
-given = $(if $(filter command,$(firstword $(origin $1))),$($1),$(value MODELMAKE_$1))
-ignored := $(strip $(foreach name,$(settings),$(if $(filter environment,$(firstword $(origin $(name)))),$(name))))
-$(foreach name,$(settings),$(if $(filter command,$(firstword $(origin $(name)))),$(eval MODELMAKE_$(name) = $$($(name)))))
+settings := $(shell . docker/environment.sh && echo $$settings)
+source = $(firstword $(origin $1))
+setting = $(if $(filter command,$(call source,$1)),$($1),$(value MODELMAKE_$1))
+ignored := $(strip $(foreach name,$(settings),$(if $(filter environment,$(call source,$(name))),$(name))))
+$(foreach name,$(settings),$(if $(filter command,$(call source,$(name))),$(eval MODELMAKE_$(name) = $$($(name)))))
 
-# The one reader of switches: 1 for a yes, 0 or nothing for a no.
+# A switch is 1 for yes, and empty for no. AUTH and TLS are 0 for no, and empty if they are not set.
 yes := 1 true True TRUE yes Yes YES
 no := 0 false False FALSE no No NO
-neither = $(error $1=$(strip $2): neither a yes nor a no (1, true or yes; 0, false, no or empty))
-switch = $(if $(word 2,$2)$(filter-out $(yes) $(no),$2),$(call neither,$1,$2),$(if $(filter $(yes),$2),1))
-$(foreach name,FORCE FOLLOW UPGRADE,$(eval MODELMAKE_$(name) := $(call switch,$(name),$(call given,$(name)))))
-$(foreach name,AUTH TLS,$(eval MODELMAKE_$(name) := $(or $(call switch,$(name),$(call given,$(name))),$(if $(call given,$(name)),0))))
+invalid = $(error $1=$(strip $2): neither a yes nor a no (1, true or yes; 0, false, no or empty))
+switch = $(if $(word 2,$2)$(filter-out $(yes) $(no),$2),$(call invalid,$1,$2),$(if $(filter $(yes),$2),1))
+setting_switch = $(call switch,$1,$(call setting,$1))
+$(foreach name,FORCE FOLLOW UPGRADE,$(eval MODELMAKE_$(name) := $(call setting_switch,$(name))))
+$(foreach name,AUTH TLS,\
+  $(eval MODELMAKE_$(name) := $(or $(call setting_switch,$(name)),$(if $(call setting,$(name)),0))))
 override CI := $(call switch,CI,$(value CI))
 export CI $(settings:%=MODELMAKE_%)
 
-# One choice of runner; after it every recipe is the same line with $(RUN) in front. A container reaches no network and writes
-# nothing but build/, unless its target says more (docker/run.sh).
+# The only choice of the runner: after it a recipe is the same for each runner, with $(RUN) in front. A container
+# reaches no network and writes only to build/, unless its target has another `access` (docker/run.sh).
 access = sealed
 engine :=
 environment :=
 server :=
 inside := $(wildcard /etc/modelmake)
 unbound := help clean distclean doctor engine base up down logs
-runner := $(if $(inside),image,$(strip $(call given,RUNNER)))
+runner := $(if $(inside),image,$(strip $(call setting,RUNNER)))
 ifneq ($(filter-out help clean doctor engine base,$(goals)),)
   engine := $(if $(filter image host,$(runner)),,$(shell docker version -f '{{.Server.Version}}' 2>/dev/null))
 endif
-why_runner := $(if $(inside),in the image already,$(if $(runner),as RUNNER says))
+why_runner := $(if $(inside),this is the image,$(if $(runner),set by RUNNER))
 runner := $(or $(runner),$(if $(engine),docker,host))
 MODELMAKE_RUNNER := $(runner)
 ifeq ($(runner),image)
@@ -61,13 +65,15 @@ else
   $(error RUNNER=$(runner): unknown (docker or host))
 endif
 ifneq ($(filter-out $(unbound),$(goals)),)
-  $(if $(filter docker,$(runner)),$(if $(engine),,$(error RUNNER=docker: no Docker engine answers (start it, or install one: make engine))))
+  ifeq ($(runner)$(engine),docker)
+    $(error RUNNER=docker: no Docker engine answers (start it, or install one: make engine))
+  endif
   $(info runner: $(runner) ($(why_runner)))
-  $(if $(ignored),$(info note: not read from the environment: $(ignored) (write it behind make, or set MODELMAKE_…)))
+  $(if $(ignored),$(info note: not read from the environment: $(ignored) (write it after make, or set MODELMAKE_…)))
 endif
-tracking := $(if $(filter image,$(runner)),given,$(strip $(value MLFLOW_TRACKING_URI)))
+tracking := $(if $(filter image,$(runner)),image,$(strip $(value MLFLOW_TRACKING_URI)))
 with_engine = $(if $(filter docker,$(runner)),,$(error $@: needs a Docker engine, outside of the image (make doctor)))
 
 .venv/lock.txt: docker/requirements.txt
-	@echo "▸ .venv · installing the lock (some seconds, once)"
+	@echo "▸ .venv · installing the packages of the lock (some seconds, once)"
 	@docker/image/venv.sh .venv

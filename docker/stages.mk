@@ -1,16 +1,18 @@
-# `make all` and its stages leave build/<stage>.done. A stage is done anew when a hash of what it reads has changed
-# (docker/host/hash.sh); which of train, evaluate and register that makes stale, Python decides (scripts/core/stages.py).
+# `make all` and its stages leave build/<stage>.done. A stage runs again if a hash of its inputs has changed
+# (docker/host/hash.sh). Python decides which of train, evaluate and register that affects (scripts/core/stages.py).
 CHAIN := train evaluate register
+STAGES := lint test owntest $(CHAIN)
 named := $(filter $(CHAIN),$(goals:all=$(CHAIN)))
 last := $(lastword $(filter $(named),$(CHAIN)))
 fresh = [ build/$(or $1,$@).done -nt build/asked ] || echo "$@: up to date (FORCE=1 runs it anyway)"
-forced := $(strip $(if $(MODELMAKE_FORCE)$(call given,ARGS),$(filter lint test owntest,$(subst test,test owntest,$(goals:all=lint test))) $(last)))
+checks := $(filter lint test owntest,$(subst test,test owntest,$(goals:all=lint test)))
+forced := $(strip $(if $(MODELMAKE_FORCE)$(call setting,ARGS),$(checks) $(last)))
 $(forced:%=build/%.done): FORCE
 $(CHAIN:%=build/%.done) shell up promote rollback history registry reproduce: access = mlflow
 lock comment audit: access = outside
 format: access = writable
 
-build/code.inputs build/lint.inputs build/test.inputs build/owntest.inputs $(CHAIN:%=build/%.inputs): FORCE
+build/code.inputs $(STAGES:%=build/%.inputs): FORCE
 	@docker/host/hash.sh $(basename $(notdir $@))
 $(CHAIN:%=build/%.inputs): build/reads | claims
 build/reads: build/code.inputs | $(environment)
@@ -23,7 +25,7 @@ $(CHAIN:%=build/%.done): | $(environment)
 build/lint.done build/test.done build/owntest.done: build/%.done: build/%.inputs | $(environment)
 	@echo "▸ $*" && $(RUN) python -m scripts $* && touch $@
 
-# In `all` a model is trained only once the code has passed, also with -j, and whatever run somebody has named.
+# `all` trains a model only after lint and test have passed, also with -j. It ignores RUN_ID.
 ifneq ($(filter all,$(goals)),)
 $(CHAIN:%=build/%.done) build/reads: | build/lint.done build/test.done build/owntest.done
 override RUN_ID :=
@@ -32,7 +34,7 @@ override MLFLOW_RUN_ID :=
 unexport MLFLOW_RUN_ID
 endif
 
-# What a receipt names may be gone from the server.
+# A receipt may name a run or a version that the server has lost.
 .PHONY: claims
 claims: | $(environment)
 	@docker/server/claims.sh
