@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 BASE = "PipelineError"
@@ -39,7 +40,7 @@ def sources() -> list[Path]:
 
 def endings() -> list[Ending]:
     """Return PipelineError and its subclasses, a base before its children."""
-    classes = [node for path in sources() for node in ast.walk(_tree(path)) if isinstance(node, ast.ClassDef)]
+    classes = [node for path in sources() for node in _tree(path).body if isinstance(node, ast.ClassDef)]
     found: dict[str, Ending] = {}
     while new := [node for node in classes if node.name not in found and _is_ending(node, found)]:
         for node in new:
@@ -55,6 +56,7 @@ def messages() -> list[Message]:
     return sorted(found | {message for path in scripts for message in _of_shell(path)})
 
 
+@cache
 def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
