@@ -101,7 +101,7 @@ def test_files_are_small() -> None:
 
 
 def test_the_readme_names_only_targets_that_exist() -> None:
-    """Every `make …` that the README shows can be typed, and every target is in it."""
+    """Every `make …` that the README shows can be typed; docs/reference/commands.md has all of them."""
     helped = set(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.M))
     readme = (ROOT / "README.md").read_text()
     code = re.findall(r"`([^`\n]+)`", readme) + re.findall(r"^```sh\n(.*?)^```", readme, re.M | re.S)
@@ -109,8 +109,7 @@ def test_the_readme_names_only_targets_that_exist() -> None:
     shown = {
         word for line in lines for words in re.findall(r"\bmake((?: [a-z-]+\b(?!=))+)", line) for word in words.split()
     }
-    assert shown <= helped
-    assert set(re.findall(r"^\| `make ([a-z-]+)", readme, re.M)) >= helped - {"help"}
+    assert {"all", "test"} <= shown <= helped
 
 
 def test_the_readmes_five_lines_are_a_pipeline(tmp_path: Path) -> None:
