@@ -240,7 +240,7 @@ def _type(key: str, field: Schema) -> str:
 
 def _limits(field: Schema) -> Iterator[str]:
     signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    yield from (f"{sign} {field[name]:g}" for name, sign in signs.items() if name in field)
+    yield from (f"{sign} {json.dumps(field[name])}" for name, sign in signs.items() if name in field)
 
 
 def _literal(value: object) -> str:
