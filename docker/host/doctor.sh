@@ -1,19 +1,22 @@
 #!/usr/bin/env bash
-# Says what is here, what is missing and how to mend it. Changes nothing; exit code 0 if either runner can work.
+# Prints what this machine has, what is missing and how to fix it. Changes nothing; exit code 0 if a runner works.
 # Needs nothing.
 set -uo pipefail
 . "$(dirname "$0")/../lib.sh"
 cd "$root" || exit 1
 line() { printf '%-5s%-10s%s\n' "$1" "$2" "$3"; }
-check() { # name, how to mend it, command whose first line is the detail
+check() { # name, how to fix it, command whose first line is the detail
   local name=$1 fix=$2 output
   shift 2
   output=$("$@" 2>/dev/null) && [ -n "$output" ] || { line miss "$name" "$fix" && return 1; }
   line ok "$name" "${output%%$'\n'*}"
 }
+version='import sys, venv, ensurepip
+assert (3, 11) <= sys.version_info < (3, 14)
+print(sys.executable, sys.version.split()[0])'
 python() {
-  for each in ${MODELMAKE_PYTHON:-python3.13 python3.12 python3.11 python3}; do
-    "$each" -c 'import sys, venv, ensurepip; assert (3, 11) <= sys.version_info < (3, 14); print(sys.executable, sys.version.split()[0])' && return
+  for candidate in ${MODELMAKE_PYTHON:-python3.13 python3.12 python3.11 python3}; do
+    "$candidate" -c "$version" && return
   done
   return 1
 }
@@ -29,23 +32,24 @@ port() {
 room() { df -Pk . | awk 'NR == 2 && $4 > 4e6 { printf "%.0f GB free\n", $4 / 1e6 }'; }
 
 check make "install GNU Make 3.81 or newer" make --version
-check git "install git: hashes and provenance come from it" git --version
-check checkout "not a git checkout: runs will have no commit" git rev-parse --short HEAD
-check disk "under 4 GB: the image and its build need that" room
-check port "the port ${MLFLOW_PORT:-5000} is taken, or is none: make up MLFLOW_PORT=5001" port
+check git "install git: hashes and provenance need it" git --version
+check checkout "not a git checkout: runs have no commit" git rev-parse --short HEAD
+check disk "less than 4 GB free: the image and its build need 4 GB" room
+check port "port ${MLFLOW_PORT:-5000} is taken or not valid: make up MLFLOW_PORT=5001" port
 proxy=${HTTPS_PROXY:-${https_proxy:-none}}
-line info network "proxy ${proxy##*@}, CA bundle ${SSL_CERT_FILE:-of the system}"
+line info network "proxy ${proxy##*@}, CA bundle ${SSL_CERT_FILE:-from the system}"
 docker=0
-if check engine "none answers: start Docker, or on Debian and Ubuntu: make engine" docker version -f '{{.Server.Version}}'; then
+if check engine "no engine answers: start Docker, or on Debian and Ubuntu: make engine" \
+  docker version -f '{{.Server.Version}}'; then
   check compose "install docker-compose-plugin, or: make engine" docker compose version --short && docker=1
   check buildx "install docker-buildx, or: make engine" docker buildx version || docker=0
 fi
 image() { docker image inspect -f '{{index .RepoTags 0}}' "$(docker/image/image.sh name)"; }
-[ $docker = 0 ] || check image "not built yet: make image" image
+[ $docker = 0 ] || check image "not built: make image" image
 host=0
-check python "no Python 3.11 to 3.13 with venv: RUNNER=host will not work" python && host=1
+check python "no Python 3.11 to 3.13 with venv: RUNNER=host does not work" python && host=1
 case $docker$host in
-  1?) echo "make all will run in the image" ;;
-  01) echo "make all will run on the host" ;;
-  *) echo "neither runner can work: install Docker, or Python 3.11 to 3.13 with venv" && exit 2 ;;
+  1?) echo "make all runs in the image" ;;
+  01) echo "make all runs on the host" ;;
+  *) echo "no runner works: install Docker, or Python 3.11 to 3.13 with venv" && exit 2 ;;
 esac

@@ -4,5 +4,5 @@
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 cd "$root"
-ruff check --fix --exit-zero --quiet --no-cache . # what is left, make lint shows
+ruff check --fix --exit-zero --quiet --no-cache . # make lint shows what is left
 ruff format --no-cache .

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Leaves build/$1.inputs: "hash name" for all that stage $1 reads, written anew only when something changed.
-# Needs git, and for train, evaluate and register build/$1.reads, which Python wrote (scripts/core/inputs.py).
+# Leaves "hash name" of each input of stage $1 in build/$1.inputs, which it writes only if an input has changed.
+# Needs git; for train, evaluate and register also build/$1.reads, which Python writes (scripts/core/inputs.py).
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 stage=$1 runner=${MODELMAKE_RUNNER:-docker}
 cd "$root"
 mkdir -p build
-: >build/asked # what is older than this was done by an earlier make
+: >build/asked # a stage whose .done file is older has not run in this make
 
 hash() { git hash-object --stdin; }
 files() { # names on standard input
@@ -18,8 +18,13 @@ everything() {
   git -c core.quotepath=off ls-files --cached --others --exclude-standard 2>/dev/null ||
     find . -type f -not -path './.*' -not -path './build/*' | sed 's,^\./,,'
 }
-product() { grep -E '^(scripts|docker|\.github|\.ci)/|^tests/[a-z]+/|^tests/[a-z_]*conftest\.py$|^[^/]*$' | grep -vE '^pipeline\.toml$|\.md$|^LICENSE$|^[^/]*\.py$'; }
-own() { grep -E '\.py$' | grep -vE '^(scripts|docker)/|^tests/[a-z]+/|^tests/(conftest|__init__)\.py$'; }
+product() { # the files of modelmake itself
+  grep -E '^(scripts|docker|\.github|\.ci)/|^tests/[a-z]+/|^tests/[a-z_]*conftest\.py$|^[^/]*$' |
+    grep -vE '^pipeline\.toml$|\.md$|^LICENSE$|^[^/]*\.py$'
+}
+own() { # the Python files of the user
+  grep -E '\.py$' | grep -vE '^(scripts|docker)/|^tests/[a-z]+/|^tests/(conftest|__init__)\.py$'
+}
 
 list() {
   case $stage in
@@ -30,10 +35,13 @@ list() {
     *)
       # shellcheck disable=SC2094  # read twice, not written
       sed -n 's/^settings //p' "build/$stage.reads"
-      { sed -n 's/^file //p' "build/$stage.reads" && everything | { own | grep -v '^tests/' || true; }; } | LC_ALL=C sort -u | files
+      {
+        sed -n 's/^file //p' "build/$stage.reads"
+        everything | { own | grep -v '^tests/' || true; }
+      } | LC_ALL=C sort -u | files
       tracking=${MLFLOW_TRACKING_URI:-embedded .mlflow}
       [ "$runner" != docker ] || tracking=${MLFLOW_TRACKING_URI:-compose $(project "")}
-      echo "$(hash <<<"${tracking/*@/}") tracking server" # a new password is no new server
+      echo "$(hash <<<"${tracking/*@/}") tracking server" # without the password: a new one is not a new server
       [ "$stage" = train ] || echo "$(hash <<<"${MODELMAKE_RUN_ID:-${MLFLOW_RUN_ID:-}}") RUN_ID"
       ;;
   esac

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Leaves build/requirements.txt: the lock, compiled from pyproject.toml; UPGRADE=1 takes the newest versions.
-# Needs uv, or Python to get the uv that the present lock names; and the package index.
+# Leaves the lock, compiled from pyproject.toml, in build/requirements.txt; UPGRADE=1 takes the newest versions.
+# Needs the package index, and uv, or Python to install the uv version of the present lock.
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 cd "$root"
@@ -8,7 +8,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 uv=$(command -v uv || true)
 if [ -z "$uv" ]; then
-  # /opt/venv has no pip, the Python below it does.
+  # /opt/venv has no pip, but the Python that created it has.
   "$(python -c 'import sys; print(sys._base_executable)')" -m venv "$scratch/uv"
   sed -n '/^uv==/,/^ *#/p' docker/requirements.txt >"$scratch/uv.txt"
   PIP_CERT=${SSL_CERT_FILE:-} "$scratch/uv/bin/pip" install -q --no-cache-dir --require-hashes -r "$scratch/uv.txt"

@@ -1,16 +1,23 @@
 #!/usr/bin/env bash
-# Replays the workflow with act, which runs in the pinned image without a network; leaves checkout and receipts in $1 (build/act).
-# Needs an engine on a unix socket. EVENT, JOB, ACT_REF and ACT_TRACKING choose, ARGS are act's own; exits as the workflow does.
+# Replays the workflow with act, in the pinned image without a network; leaves checkout and receipts in $1 (build/act).
+# Needs an engine on a unix socket. Reads EVENT, JOB, ACT_REF, ACT_TRACKING, and ARGS for act. Exits as the workflow.
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 replay=${1:-$root/build/act}
 event=${MODELMAKE_EVENT:-push} tracking=${MODELMAKE_ACT_TRACKING:-scratch}
-case $event in push | pull_request | schedule | workflow_dispatch) ;; *) die "EVENT=$event" "no event of this workflow" "push, pull_request, schedule or workflow_dispatch" ;; esac
-case $tracking in scratch | local) ;; *) die "ACT_TRACKING=$tracking" "unknown" "scratch or local" ;; esac
+case $event in
+  push | pull_request | schedule | workflow_dispatch) ;;
+  *) die "EVENT=$event" "no event of this workflow" "push, pull_request, schedule or workflow_dispatch" ;;
+esac
+case $tracking in
+  scratch | local) ;;
+  *) die "ACT_TRACKING=$tracking" "unknown" "scratch or local" ;;
+esac
 engine=${DOCKER_HOST:-$(docker context inspect -f '{{.Endpoints.docker.Host}}')}
-[[ $engine == unix://* ]] || die act "the engine is at $engine" "act needs an engine on this machine, on a unix socket"
+[[ $engine == unix://* ]] ||
+  die act "the engine is at $engine" "act needs an engine on this machine, on a unix socket"
 socket=${engine#unix://}
-[ "$(uname)" != Darwin ] || socket=/var/run/docker.sock # where Docker Desktop's own machine has it
+[ "$(uname)" != Darwin ] || socket=/var/run/docker.sock # its path in the virtual machine of Docker Desktop
 
 "$root/docker/replay/checkout.sh" "${MODELMAKE_ACT_REF:-HEAD}" "$replay"
 "$replay/docker/image/image.sh" build
@@ -28,7 +35,7 @@ discard() { [ -z "$scratch" ] || "${compose[@]}" discard; }
 # shellcheck disable=SC2329
 sweep() {
   local left volumes
-  # Without its container a start that still waits for a healthy server ends at once.
+  # A start that still waits for a healthy server ends at once if its container is gone.
   [ -z "${server:-}" ] || ! kill "$server" 2>/dev/null || { discard; wait "$server" || true; }
   left=$(docker ps -aq --filter "label=$label")
   if [ -n "$left" ]; then
@@ -43,7 +50,8 @@ sweep() {
 }
 trap sweep EXIT
 "${compose[@]}" prepare
-options=(--var MLFLOW_TRACKING_URI=http://mlflow:5000 --env "MODELMAKE_IMAGE_ID=$(docker image inspect -f '{{.Id}}' "$image")")
+image_id=$(docker image inspect -f '{{.Id}}' "$image")
+options=(--var MLFLOW_TRACKING_URI=http://mlflow:5000 --env "MODELMAKE_IMAGE_ID=$image_id")
 login=()
 if [ "$tracking" = local ]; then
   options+=(--env "MODELMAKE_UI=$("${compose[@]}" ensure)")
@@ -54,18 +62,21 @@ if [ "$tracking" = local ]; then
     options+=(--secret MLFLOW_TRACKING_USERNAME --secret MLFLOW_TRACKING_PASSWORD)
   fi
 fi
-for file in env secret var input; do options+=("--$file-file" /dev/null); done # GitHub reads no such file of the repository
+for file in env secret var input; do options+=("--$file-file" /dev/null); done # GitHub reads no such files
 job=${MODELMAKE_JOB:-}
+capabilities="--cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE"
 jobs=(--network "${project}_stages" -P "ubuntu-24.04=$image" --bind
-  --container-options "--user $(id -u):$(id -g) --cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE --tmpfs /tmp:exec --label $label")
+  --container-options "--user $(id -u):$(id -g) $capabilities --tmpfs /tmp:exec --label $label")
 
-# act names its containers after the workflow, so an engine can hold one replay at a time: who has this container has the turn.
+# act names its containers after the workflow, so an engine can run one replay at a time. This container is the lock.
 # shellcheck disable=SC2086  # ARGS are words
 take_turn() {
-  docker create --rm --init --name modelmake-act ${login[@]+"${login[@]}"} --network none --tmpfs /tmp "${closed[@]}" "${no_proxies[@]}" \
+  docker create --rm --init --name modelmake-act ${login[@]+"${login[@]}"} --network none --tmpfs /tmp \
+    "${closed[@]}" "${no_proxies[@]}" \
     --user "$(id -u):$(id -g)" --group-add "$(stat -c %g "$socket" 2>/dev/null || echo 0)" \
     -v "$socket:/var/run/docker.sock" -v "$replay:$replay" -w "$replay" "$image" \
-    act "$event" --workflows .github/workflows/mlops-pipeline.yml ${job:+--job "$job"} "${jobs[@]}" "${options[@]}" ${MODELMAKE_ARGS:-}
+    act "$event" --workflows .github/workflows/mlops-pipeline.yml ${job:+--job "$job"} \
+    "${jobs[@]}" "${options[@]}" ${MODELMAKE_ARGS:-}
 }
 until turn=$(take_turn 2>"$replay.log"); do
   grep -q "is already in use" "$replay.log" || die act "$(tail -1 "$replay.log")" "make doctor"
@@ -74,7 +85,7 @@ until turn=$(take_turn 2>"$replay.log"); do
 done
 toolcache=$(docker volume ls -q --filter name=^act-toolcache$)
 
-# Jobs wait for the server themselves (make up), so that it starts while lint and test run.
+# The server starts while lint and test run; the jobs wait for it (make up).
 "${compose[@]}" ensure >"$replay.server.log" 2>&1 &
 server=$!
 echo "▸ act · replaying $event of $(git -C "$replay" log -1 --format='%h %s') in ${replay#"$root/"}, MLflow: $tracking"
@@ -82,6 +93,7 @@ docker start --attach modelmake-act 2>&1 | tee -i "$replay.log" && code=0 || cod
 
 [ "$code" != 0 ] || exit 0
 grep -h ^error: "$replay.server.log" >&2 || true
-failed=$(sed -n 's/.*\[[^/]*\/\([^] ]*\) *\].*Failure - Main \(make [a-z]*\).*/job \1 failed; to see that step alone: \2/p' "$replay.log")
-echo "act: ${failed:-the workflow did not run to its end; what act says stands above, and make lint checks the workflow}" >&2
+step='\[[^/]*\/\([^] ]*\) *\].*Failure - Main \(make [a-z]*\)'
+failed=$(sed -n "s/.*$step.*/job \\1 failed; to run that step alone: \\2/p" "$replay.log")
+echo "act: ${failed:-the workflow did not run to its end; see the output above; make lint checks the workflow}" >&2
 exit "$code"

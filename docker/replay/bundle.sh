@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Leaves build/modelmake-bundle.run, a script with the image and the sources at HEAD (lock and all) in it, and its checksum.
-# Needs an engine and git.
+# Leaves build/modelmake-bundle.run, a script that contains the image, the sources at HEAD and the lock, and its
+# checksum. Needs an engine and git.
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 cd "$root"
@@ -15,7 +15,8 @@ docker save "$image" | gzip -1 >"$scratch/image.tar.gz"
 tar -C "$scratch" -cf "$scratch/payload" image.tar.gz modelmake
 
 mkdir -p build
-sed -e "s/@MACHINE@/$(uname -m)/" -e "s/@IMAGE@/$image/" -e "s/@SHA256@/$(sha256sum <"$scratch/payload" | cut -d' ' -f1)/" \
+checksum=$(sha256sum <"$scratch/payload" | cut -d' ' -f1)
+sed -e "s/@MACHINE@/$(uname -m)/" -e "s/@IMAGE@/$image/" -e "s/@SHA256@/$checksum/" \
   docker/replay/unbundle.sh >"$target.part"
 echo __PAYLOAD__ >>"$target.part"
 cat "$scratch/payload" >>"$target.part"

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs HEAD directly and by `make act`, each into a scratch server; leaves what both left under build/parity/, and compares it.
-# Needs what docker/replay/act.sh needs.
+# Runs HEAD directly and by `make act`, each with a scratch server, and compares the results, which stay in
+# build/parity/. Needs what docker/replay/act.sh needs.
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 direct="$root/build/parity/direct"
 replay="$root/build/parity/act"
 here=(env -u MLFLOW_RUN_ID -u MLFLOW_TRACKING_URI make -C "$direct" RUNNER=docker MLFLOW_PORT=0)
-for name in ARGS FORCE RUN_ID REASON; do here+=("$name="); done # this make's own
+for name in ARGS FORCE RUN_ID REASON; do here+=("$name="); done # those of this make do not count
 
 "$root/docker/replay/checkout.sh" HEAD "$direct"
 # shellcheck disable=SC2329  # called by the trap
@@ -18,7 +18,7 @@ sweep() { # distclean removes the receipts too
 trap sweep EXIT
 echo "▸ parity · HEAD, directly"
 "${here[@]}" train
-"${here[@]}" evaluate register || true # a gate that refuses has to refuse on both sides
+"${here[@]}" evaluate register || true # a gate that refuses must refuse in both runs
 echo "▸ parity · HEAD, by act"
 MODELMAKE_ACT_TRACKING=scratch "$root/docker/replay/act.sh" "$replay" || true
 echo "▸ parity"

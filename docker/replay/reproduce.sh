@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Trains and evaluates a run's commit once more, in its image and on a scratch server, and compares it with the run.
-# Needs the commit in this checkout's history, RUN_ID or VERSION, and as its words what a stage is run by ($(RUN)).
+# Trains and evaluates the commit of a run again, in its image and on a scratch server, and compares the results.
+# Needs the commit in this checkout's history, RUN_ID or VERSION, and as arguments the prefix of a stage ($(RUN)).
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 cd "$root"
@@ -16,23 +16,32 @@ sweep() { # distclean removes the receipts too
 
 "$@" python -m scripts origin
 commit=$(of_run git.commit)
-[[ $commit =~ ^[0-9a-f]+$ ]] || die "run's commit" "'$commit' is none" "it is the run's tag modelmake.git.commit"
-git -C "$root" cat-file -e "$commit^{commit}" 2>/dev/null || die "commit $commit" "is not in this checkout" "git fetch origin $commit"
+[[ $commit =~ ^[0-9a-f]+$ ]] || die "run's commit" "'$commit' is not a commit" \
+  "see the run's tag modelmake.git.commit"
+git -C "$root" cat-file -e "$commit^{commit}" 2>/dev/null ||
+  die "commit $commit" "is not in this checkout" "git fetch origin $commit"
 "$root/docker/replay/checkout.sh" "$commit" "$again"
 
-# A run's tags are anybody's words, so they name no registry to take an image from but the one that is known here.
+# Anybody can write the tags of a run, so the image comes only from the registry that this checkout uses.
 repository=$(of_run image) ours=$("$root/docker/image/image.sh" name)
 repository=${repository%:*} ours=${ours%:*}
 case $MODELMAKE_RUNNER/$repository in
   image/* | host/host | "docker/$ours" | docker/modelmake) ;;
-  host/*) echo "note: the run was made in an image of $repository, this is the host" ;;
-  docker/host) echo "note: the run was made on a host, this is the image (RUNNER=host is the other way)" && repository=$ours ;;
-  *) echo "note: the run's image is from $repository, and this one from $ours (IMAGE_REPO=$repository if you trust that)" && repository=$ours ;;
+  host/*) echo "note: the run used an image of $repository; this is the host" ;;
+  docker/host)
+    echo "note: the run used the host; this is the image (RUNNER=host uses the host)"
+    repository=$ours
+    ;;
+  *)
+    echo "note: the run's image is from $repository, and this one from $ours (IMAGE_REPO=$repository if you trust that)"
+    repository=$ours
+    ;;
 esac
 
-# The commit's own Makefile, with nothing of this one's but runner and image.
-there=(env -u MLFLOW_RUN_ID -u MLFLOW_TRACKING_URI make -C "$again" "RUNNER=$MODELMAKE_RUNNER" MLFLOW_PORT=0 "IMAGE_REPO=$repository")
-for name in ARGS FORCE RUN_ID REASON VERSION; do there+=("$name="); done # this make's own
+# The Makefile of that commit gets only the runner and the image from this one.
+there=(env -u MLFLOW_RUN_ID -u MLFLOW_TRACKING_URI
+  make -C "$again" "RUNNER=$MODELMAKE_RUNNER" MLFLOW_PORT=0 "IMAGE_REPO=$repository")
+for name in ARGS FORCE RUN_ID REASON VERSION; do there+=("$name="); done # those of this make do not count
 trap sweep EXIT
 
 data=$("$@" python -m scripts path build/reproduce/pipeline.toml)
@@ -40,7 +49,7 @@ case $data in
   /*) [ -f "$data" ] || die "$data" "is gone" "put the data back" ;;
   ?*)
     if [ ! -f "$again/$data" ]; then # not in git
-      [ -f "$root/$data" ] || die "$data" "is gone: neither in commit $commit nor here" "put the data back"
+      [ -f "$root/$data" ] || die "$data" "is gone: neither in commit $commit nor in this checkout" "put the data back"
       mkdir -p "$(dirname "$again/$data")" && cp "$root/$data" "$again/$data"
     fi
     ;;
@@ -48,6 +57,7 @@ esac
 
 echo "▸ reproduce · $(git -C "$again" log -1 --format='%h %s')"
 "${there[@]}" train
-"${there[@]}" evaluate || echo "the gate's verdict is not what is compared" # without the champion of then it may be another
+# Without the champion of that time the verdict may differ.
+"${there[@]}" evaluate || echo "note: the verdict of the gate is not compared"
 echo "▸ reproduce"
 "$@" python -m scripts reproduce

@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
-# The head of modelmake-bundle.run: loads the image, unpacks the sources into ./modelmake (or $1). No network.
-# Needs a Docker engine; what follows needs make, git and compose too.
+# The start of modelmake-bundle.run: loads the image, and unpacks the sources into ./modelmake (or $1). No network.
+# Needs a Docker engine; make all then also needs make, git and compose.
 set -euo pipefail
 target=${1:-modelmake}
-die() { echo "error: $1: $2 ($3)" >&2; exit 2; }
+die() {
+  echo "error: $1: $2 ($3)" >&2
+  exit 2
+}
 payload() { sed '1,/^__PAYLOAD__$/d' "$0"; }
-[ "$(uname -m)" = @MACHINE@ ] || die bundle "made for @MACHINE@, this is $(uname -m)" "make bundle on a machine of this kind"
-docker version >/dev/null 2>&1 || die docker "no engine answers" "start it"
-[ ! -e "$target" ] || die "$target" "is there already" "another place: $0 DIRECTORY"
-echo "▸ checking"
-[ "$(payload | sha256sum | cut -d' ' -f1)" = @SHA256@ ] || die "$0" "damaged, its checksum is another" "copy it again"
+[ "$(uname -m)" = @MACHINE@ ] || die bundle "built for @MACHINE@, but this machine is $(uname -m)" \
+  "run make bundle on a $(uname -m) machine"
+docker version >/dev/null 2>&1 || die docker "no engine answers" "start Docker"
+[ ! -e "$target" ] || die "$target" "already exists" "name another folder: $0 DIRECTORY"
+echo "▸ checking the checksum"
+[ "$(payload | sha256sum | cut -d' ' -f1)" = @SHA256@ ] || die "$0" "the checksum does not match" "copy the file again"
 echo "▸ loading @IMAGE@"
 payload | tar -xOf - image.tar.gz | docker load
 echo "▸ unpacking the sources into $target"

@@ -104,7 +104,7 @@ def test_a_push_is_replayed(repository: Repository, engine: docker.DockerClient)
 def test_a_broken_commit_fails_where_it_would_on_github(
     repository: Repository, engine: docker.DockerClient, file: str, old: str, new: str, job: str, target: str
 ) -> None:
-    """In the same job and step; no later job runs, and the last line says how to see that step alone."""
+    """In the same job and step; no later job runs, and the last line says how to run that step alone."""
     before = left(repository, engine)
     repository.edit(file, old, new)
     repository.commit("Break it")
@@ -115,7 +115,7 @@ def test_a_broken_commit_fails_where_it_would_on_github(
     assert found.pop(job) == "failed"
     assert set(found.values()) <= {"succeeded"}
     assert steps(done)[-1] == target
-    assert f"act: job {job} failed; to see that step alone: make {target}" in done.stderr
+    assert f"act: job {job} failed; to run that step alone: make {target}" in done.stderr
     assert left(repository, engine) == before
 
 

@@ -308,7 +308,7 @@ def test_doctor_finds_the_engine(stack: Stack) -> None:
     """Exit code 0, and a line each for what make needs."""
     done = stack.make("doctor")
     assert done.returncode == 0
-    assert "make all will run in the image" in done.stdout
+    assert "make all runs in the image" in done.stdout
 
 
 def test_the_small_commands_run(stack: Stack) -> None:
