@@ -63,7 +63,9 @@ def pages() -> dict[Path, str]:
 
 
 def stale() -> list[str]:
-    """Return what `make docs` would change, one line for each page."""
+    """Return what `make docs` would change, one line for each page; nothing in a checkout without documentation."""
+    if not FOLDER.is_dir():
+        return []
     try:
         made = pages()
     except KeyError as error:

@@ -1,6 +1,8 @@
 """The documentation: reference pages that agree with the code, links that lead somewhere, words that can be typed."""
 
 import re
+import shutil
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,6 +57,16 @@ def test_every_error_line_has_a_heading() -> None:
     page = (ROOT / "docs/reference/errors.md").read_text()
     for message in messages.messages():
         assert page.count(f"\n{message.text}\n") == 1, message
+
+
+def test_the_notes_on_the_page_are_in_the_code() -> None:
+    """A line of errors.toml that no error is raised for is printed somewhere, in these words."""
+    text = tomllib.loads((ROOT / "docs/reference/errors.toml").read_text())
+    files = [path for room in ("scripts", "docker") for path in (ROOT / room).rglob("*.*") if path.suffix != ".pyc"]
+    code = "".join(path.read_text() for path in files)
+    for line in (line for section in text["section"] for kind in section["kind"] for line in kind.get("says", [])):
+        words = max((part.strip(" :") for part in line.split(messages.GAP)), key=len)
+        assert words in code, line
 
 
 def test_a_message_is_found_wherever_it_is_raised() -> None:
@@ -144,3 +156,20 @@ def test_what_would_load_from_the_network_is_named(built: Callable[[str], None],
     """A picture or a style of somewhere else makes `make docs` fail."""
     built(tag)
     assert docs.loading() == ["build/site/howto/gate.html"]
+
+
+@pytest.mark.stack
+def test_make_docs_builds_a_site_that_opens_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The generator of the lock builds every page, with the search's worker beside it, and nothing from the network."""
+    pytest.importorskip("zensical")
+    for name in ("docs", "scripts", "tests/load"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    for name in ("docker/environment.sh", "Makefile", "zensical.toml", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    docs.main()
+    pages = {path.relative_to("docs").with_suffix("") for path in Path("docs").rglob("*.md")}
+    assert {path.relative_to(docs.SITE).with_suffix("") for path in docs.SITE.rglob("*.html")} == {*pages, Path("404")}
+    assert docs.loading() == []
+    assert (docs.SITE / "assets/javascripts/worker.js").exists()
