@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Removes the receipts of train, evaluate and register that name what the tracking server no longer has, so that make runs
-# those stages again. Where nobody can be asked they stay, with a note. Needs what a stage needs.
+# Removes the receipts of train, evaluate and register whose run or version the tracking server no longer has, so that
+# make runs those stages again. If the server does not answer, the receipts stay, with a note. Needs what a stage needs.
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 cd "$root"
@@ -14,7 +14,8 @@ runner=${MODELMAKE_RUNNER:-docker} store=/mlflow/mlflow.db
 address=$(tr -d '[:space:]' <<<"${MLFLOW_TRACKING_URI:-}")
 kind=$(tr '[:upper:]' '[:lower:]' <<<"${address%%:*}")
 inside=(python -I -c "$(cat scripts/tracking/claims.py)" "$store")
-ask() {
+missing() { # prints the stages whose run or version is gone
+  # The programs read the address themselves, so that no process list shows its password.
   local project server
   case $runner/$kind in
     docker/)
@@ -27,16 +28,16 @@ ask() {
         printf '%s\n' train evaluate register
       fi
       ;;
-    docker/http | docker/https) docker/run.sh mlflow python -I scripts/tracking/claims.py - ;; # it reads the address itself,
-    */http | */https) PATH="$root/.venv/bin:$PATH" python -I scripts/tracking/claims.py - ;; # which no list of processes shows
+    docker/http | docker/https) docker/run.sh mlflow python -I scripts/tracking/claims.py - ;;
+    */http | */https) PATH="$root/.venv/bin:$PATH" python -I scripts/tracking/claims.py - ;;
     */ | */sqlite)
       store=${address#sqlite:///}
       PATH="$root/.venv/bin:$PATH" python -I scripts/tracking/claims.py "${store:-.mlflow/mlflow.db}"
       ;;
   esac
 }
-for stage in $(cat "${receipts[@]}" | ask); do
+for stage in $(cat "${receipts[@]}" | missing); do
   [ -f "build/$stage.json" ] || continue
-  echo "$stage: the tracking server no longer has what build/$stage.json names, so it runs again"
+  echo "$stage: the tracking server no longer has what build/$stage.json names; running $stage again"
   rm -f "build/$stage.json" "build/$stage.inputs"
 done

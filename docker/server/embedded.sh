@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
-# The embedded store, served from the host where there is no engine: up, down, logs, purge. State stays in .mlflow/.
+# The MLflow server on a host without an engine: up, down, logs, purge. Its state stays in .mlflow/.
 # Needs .venv.
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 cd "$root"
-chosen=.mlflow/port # what MLFLOW_PORT said last
-port=${MLFLOW_PORT:-$(cat "$chosen" 2>/dev/null || echo 5000)}
+port_file=.mlflow/port # the last value of MLFLOW_PORT
+port=${MLFLOW_PORT:-$(cat "$port_file" 2>/dev/null || echo 5000)}
 [ "$1" != up ] || check_port "$port"
 ! is_port "$port" || port=$((10#$port))
 python=.venv/bin/python
 running() { [ -f .mlflow/server.pid ] && kill -0 "$(cat .mlflow/server.pid)" 2>/dev/null; }
-answers() { $python -c "import urllib.request as r; r.urlopen('$1/api/2.0/mlflow/experiments/search?max_results=1', timeout=4)" 2>/dev/null; }
+answers() {
+  local query="$1/api/2.0/mlflow/experiments/search?max_results=1"
+  $python -c "import urllib.request as r; r.urlopen('$query', timeout=4)" 2>/dev/null
+}
 listening() { (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
 free() { $python -c "import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); print(s.getsockname()[1])"; }
 
@@ -23,14 +26,17 @@ down() {
   rm -f .mlflow/server.pid .mlflow/server.url
 }
 up() {
-  [ "${MODELMAKE_AUTH:-0}${MODELMAKE_TLS:-0}" = 00 ] || die "AUTH, TLS" "are for the server in a container" "start Docker, or: make engine"
+  [ "${MODELMAKE_AUTH:-0}${MODELMAKE_TLS:-0}" = 00 ] ||
+    die "AUTH, TLS" "are for the server in a container" "start Docker, or: make engine"
   local url
   if running && url=$(cat .mlflow/server.url 2>/dev/null) && answers "$url"; then
-    [ -n "${MLFLOW_PORT:-}" ] && [ "$port" != 0 ] && [ "$url" != "http://localhost:$port" ] || { echo "$url" && return; }
+    if [ -z "${MLFLOW_PORT:-}" ] || [ "$port" = 0 ] || [ "$url" = "http://localhost:$port" ]; then
+      echo "$url" && return
+    fi
   fi
   down
   mkdir -p .mlflow
-  local wanted=$port
+  local requested=$port
   [ "$port" != 0 ] || port=$(free)
   url="http://localhost:$port"
   ! listening || die "port $port" "taken by another program" "make up MLFLOW_PORT=$((port + 1))"
@@ -41,20 +47,21 @@ up() {
   echo $! >.mlflow/server.pid
   for _ in $(seq 120); do
     running || break
-    answers "$url" && echo "$wanted" >"$chosen" && echo "$url" | tee .mlflow/server.url && return
+    answers "$url" && echo "$requested" >"$port_file" && echo "$url" | tee .mlflow/server.url && return
     sleep 0.5
   done
   tail -20 .mlflow/server.log >&2
   down
-  die mlflow "the server did not come up" "its log stands above"
+  die mlflow "the server did not start" "see its log above"
 }
 
 case $1 in
   up) up ;;
-  down) echo "▸ down · stopping MLflow; runs and models stay" && down ;;
+  down) echo "▸ down · stopping MLflow; its runs and models stay" && down ;;
   logs)
     follow=$(on MODELMAKE_FOLLOW && echo -f || true)
-    tail -n 200 ${follow:+"$follow"} .mlflow/server.log 2>/dev/null || die mlflow "no server has run here" "make up"
+    tail -n 200 ${follow:+"$follow"} .mlflow/server.log 2>/dev/null ||
+      die mlflow "no server has run in this checkout" "make up"
     ;;
   purge) echo "▸ distclean · removing MLflow with its runs and models" && down ;;
 esac

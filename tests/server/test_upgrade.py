@@ -57,7 +57,7 @@ def test_an_older_database_is_kept_and_upgraded(stopped: Stack) -> None:
     inside(stopped, AGED)
     done = stopped.make("up")
     assert done.returncode == 0, done.stderr
-    assert "the server's tables are of an older MLflow: backup, then mlflow db upgrade" in done.stderr
+    assert "the server's tables are from an older MLflow: backup, then mlflow db upgrade" in done.stderr
     assert mlflow.MlflowClient(stopped.url).get_experiment("7").name == "old"
     [kept] = (stopped.path / "backups").glob("before-upgrade-*.tar.gz")
     assert stopped.make("down").returncode == 0
@@ -71,7 +71,7 @@ def test_what_can_not_be_upgraded_stays_as_it_was(stopped: Stack) -> None:
     """A newer schema, and one whose upgrade trips: one line each, no server, and not a byte has changed."""
     head = inside(stopped, HEAD)
     for revision, said in (
-        ("ffffffffffff", "was made by a newer MLflow than this image holds, and is left as it is"),
+        ("ffffffffffff", "was written by a newer MLflow than the one in this image; it is unchanged"),
         (OLD, "mlflow db upgrade: failed, the database is as it was"),
     ):
         inside(stopped, NUMBERED, revision)
