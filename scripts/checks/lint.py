@@ -1,4 +1,4 @@
-"""Lint: every linter over what it is made for, without a network; writes nothing."""
+"""Lint: every linter and the type checker, without a network; writes nothing outside of build/."""
 
 import subprocess
 import sys
@@ -6,6 +6,7 @@ import time
 import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -16,74 +17,106 @@ from scripts.core.errors import UserError
 from scripts.core.provenance import LOCK
 
 
+@dataclass(frozen=True)
+class Result:
+    """The result of one linter; `problems` is empty if there are none."""
+
+    name: str
+    seconds: float
+    problems: str
+
+    def __str__(self) -> str:
+        """Give one line, and the problems below it."""
+        line = f"{'fail' if self.problems else 'ok':<5}{self.name:<18}{self.seconds:5.1f} s"
+        return f"{line}\n{self.problems}" if self.problems else line
+
+
+def own() -> list[str]:
+    """Return the folders and files with the product's Python code; the rest is the user's."""
+    return ["scripts", "docker", *sorted(str(path) for path in Path("tests").glob("*") if path.is_dir())]
+
+
 def commands() -> dict[str, list[str]]:
     """Return each linter's command line."""
-    shell = sorted(
-        str(path)
-        for path in (*Path("docker").glob("*.sh"), Path("docker/shell"), *Path("scripts").glob("*.sh"), Path(".ci/run"))
-    )
+    shell = [str(path) for path in sorted(Path("docker").rglob("*.sh"))] + ["docker/shell", ".ci/run"]
+    compose = sorted(str(path) for path in Path("docker").rglob("*.yaml"))
     workflows = sorted(str(path) for path in Path(".github/workflows").glob("*.yml"))
     actions = sorted(str(path) for path in Path(".github/actions").glob("*/action.yml"))
     schema = [sys.executable, "-m", "check_jsonschema", "--builtin-schema"]
-    found = {
+    linters = {
+        "mypy": [sys.executable, "-m", "mypy", "--cache-dir=build/.mypy", "--no-error-summary", "scripts"],
         "ruff check": ["ruff", "check", "--no-cache", "--quiet", "."],
-        "ruff format": ["ruff", "format", "--no-cache", "--quiet", "--diff", "."],
+        "ruff format": ["ruff", "format", "--no-cache", "--quiet", "--diff", *own()],
         "shellcheck": ["shellcheck", "--external-sources", "--source-path=SCRIPTDIR", *shell],
         "hadolint": ["hadolint", "docker/image/Dockerfile"],
-        "yamllint": ["yamllint", "--strict", "compose.yaml", ".yamllint", *workflows, *actions],
+        "yamllint": ["yamllint", "--strict", ".yamllint", "compose.yaml", *compose, *workflows, *actions],
         "compose schema": [*schema, "vendor.compose-spec", "compose.yaml"],
         "make": ["make", "--dry-run", "--warn-undefined-variables", "help"],
     }
     if workflows:
-        found["zizmor"] = ["zizmor", "--offline", "--quiet", "--no-progress", ".github"]
-        found["workflow schema"] = [*schema, "vendor.github-workflows", *workflows]
+        linters["zizmor"] = ["zizmor", "--offline", "--quiet", "--no-progress", ".github"]
+        linters["workflow schema"] = [*schema, "vendor.github-workflows", *workflows]
     if actions:
-        found["action schema"] = [*schema, "vendor.github-actions", *actions]
-    return found
+        linters["action schema"] = [*schema, "vendor.github-actions", *actions]
+    return linters
 
 
 def disagreements(project: str, lock: str) -> Iterator[str]:
-    """Say where the direct dependencies of pyproject.toml's text and the lock's text differ.
+    """Yield the differences between the direct dependencies of pyproject.toml's text and of the lock's text.
 
-    uv marks each pin that a project asks for itself with "via <project> (pyproject.toml…)".
+    uv marks each direct dependency in the lock with "via <project> (pyproject.toml…)".
     """
     table = tomllib.loads(project)
-    lines = table["project"]["dependencies"] + [each for group in table["dependency-groups"].values() for each in group]
-    wanted = {canonicalize_name(Requirement(line).name): Requirement(line) for line in lines}
-    direct, pin = {}, None
+    lines = table["project"]["dependencies"] + [line for group in table["dependency-groups"].values() for line in group]
+    direct = {canonicalize_name(Requirement(line).name): Requirement(line) for line in lines}
+    locked = _locked(lock)
+    for name, requirement in direct.items():
+        if name not in locked:
+            yield f"{name} is in pyproject.toml but not locked"
+        elif not requirement.specifier.contains(locked[name], prereleases=True):
+            yield f"{requirement} is in pyproject.toml but {locked[name]} is locked"
+    yield from (f"{name} is locked but not in pyproject.toml" for name in locked if name not in direct)
+
+
+def _locked(lock: str) -> dict[str, str]:
+    """Return the version of each direct dependency in the lock's text, by name."""
+    versions: dict[str, str] = {}
+    pin: Requirement | None = None
     for line in lock.splitlines():
         if "==" in line and line[0].isalpha():
             pin = Requirement(line.rstrip("\\ "))
-        elif "(pyproject.toml" in line:
-            direct[canonicalize_name(pin.name)] = str(pin.specifier).removeprefix("==")
-    for name, requirement in wanted.items():
-        if name not in direct:
-            yield f"{name} is asked for but not locked"
-        elif not requirement.specifier.contains(direct[name], prereleases=True):
-            yield f"{requirement} is asked for but {direct[name]} is locked"
-    yield from (f"{name} is locked but no longer asked for" for name in direct if name not in wanted)
+        elif pin and "(pyproject.toml" in line:
+            versions[canonicalize_name(pin.name)] = str(pin.specifier).removeprefix("==")
+    return versions
 
 
-def run(name: str, command: list[str]) -> tuple[str, float, str]:
-    """Run one linter; return its name, its seconds, and what it says where it is not content."""
+def run(name: str, command: list[str]) -> Result:
+    """Run one linter."""
     started = time.monotonic()
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        return name, 0.0, f"cannot run: {error}"
-    said = (done.stdout + done.stderr).strip() or f"exit code {done.returncode}"
-    return name, time.monotonic() - started, said if done.returncode else ""
+        return Result(name, 0.0, f"cannot run: {error}")
+    output = (done.stdout + done.stderr).strip() or f"exit code {done.returncode}"
+    return Result(name, time.monotonic() - started, output if done.returncode else "")
 
 
 def main() -> None:
-    """Run them all, show what they say, and leave build/lint.json if nothing."""
+    """Run all linters, print the results, and write build/lint.json if there are no problems.
+
+    Raises
+    ------
+    UserError
+        A linter has found a problem, or the lock and pyproject.toml differ.
+
+    """
     started = time.monotonic()
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(lambda item: run(*item), commands().items()))
-    locked = "\n".join(disagreements(Path("pyproject.toml").read_text(), LOCK.read_text()))
-    results.append(("lock", 0.0, f"{locked}\n`make lock` brings it up to date" if locked else ""))
-    for name, seconds, said in results:
-        print(f"{'fail' if said else 'ok':<5}{name:<18}{seconds:5.1f} s" + (f"\n{said}" if said else ""))
-    if failed := [name for name, _, said in results if said]:
-        raise UserError("lint", f"not content: {', '.join(failed)}", "`make format` mends what can be mended by itself")
+    differences = "\n".join(disagreements(Path("pyproject.toml").read_text(), LOCK.read_text()))
+    results.append(Result("lock", 0.0, f"{differences}\nrun `make lock`" if differences else ""))
+    for result in results:
+        print(result)
+    if failed := [result.name for result in results if result.problems]:
+        raise UserError("lint", f"problems in: {', '.join(failed)}", "`make format` fixes some of them")
     receipt.Lint(**receipt.common("lint", started)).write()

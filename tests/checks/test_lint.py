@@ -1,4 +1,4 @@
-"""lint: the lock and pyproject.toml agree, and what does not is said."""
+"""lint: the lock and pyproject.toml agree, the user's code keeps its own style, and problems are named."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +9,28 @@ from scripts.checks import lint
 from tests.conftest import ROOT, Outcome, Project
 
 PROJECT = '[project]\ndependencies = ["alpha>=1"]\n[dependency-groups]\ndev = ["beta"]\n'
+MINE = """\
+import sys, os
+from sklearn.tree import DecisionTreeClassifier
+import json
+
+def Make(depth = 3, X=None, *unused):
+  result=DecisionTreeClassifier( max_depth=depth )
+  if depth==1: return result
+  else:
+    for i in range(0,depth):
+        try:
+            print( i,os.name, sys.path,json.dumps( {} ) ); x = list([1,2])
+            assert x
+        except Exception: pass
+  return result
+
+class shouting_model( DecisionTreeClassifier ):
+  password = 'secret'
+  def FIT( self, X, y ) :
+        lambda_ = lambda a: a + 1
+        return self.fit(X, [lambda_( v ) for v in y])
+"""
 LOCK = """\
 alpha==1.2 \\
     --hash=sha256:00
@@ -25,7 +47,7 @@ gamma==1.0 \\
 
 
 def test_the_shipped_lock_agrees() -> None:
-    """What is asked for is what is locked, with a hash each and without a download address."""
+    """Each dependency is locked, with a hash and without a download address."""
     lock = (ROOT / "docker/requirements.txt").read_text()
     assert list(lint.disagreements((ROOT / "pyproject.toml").read_text(), lock)) == []
     assert "://" not in lock
@@ -35,10 +57,10 @@ def test_the_shipped_lock_agrees() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ('"beta"', '"beta", "delta"', "delta is asked for but not locked"),
-        ("alpha>=1", "alpha>=2", "alpha>=2 is asked for but 1.2 is locked"),
-        ('["beta"]', "[]", "beta is locked but no longer asked for"),
-        ('["beta"]', '["beta", "gamma"]', "gamma is asked for but not locked"),
+        ('"beta"', '"beta", "delta"', "delta is in pyproject.toml but not locked"),
+        ("alpha>=1", "alpha>=2", "alpha>=2 is in pyproject.toml but 1.2 is locked"),
+        ('["beta"]', "[]", "beta is locked but not in pyproject.toml"),
+        ('["beta"]', '["beta", "gamma"]', "gamma is in pyproject.toml but not locked"),
     ],
 )
 def test_a_disagreement_is_named(old: str, new: str, expected: str) -> None:
@@ -47,14 +69,71 @@ def test_a_disagreement_is_named(old: str, new: str, expected: str) -> None:
     assert list(lint.disagreements(PROJECT.replace(old, new), LOCK)) == [expected]
 
 
-def test_a_linter_that_is_not_content_is_named(
+def test_a_linter_with_a_problem_is_named(
     project: Project, error_line: Callable[[Outcome, int], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its words are shown, the exit code is 2, and there is no receipt."""
+    """Its output is shown, the exit code is 2, and there is no receipt."""
     Path("pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
     Path("bad.py").write_text("import os\n")
     monkeypatch.setattr(lint, "commands", lambda: {"ruff check": ["ruff", "check", "--no-cache", "bad.py"]})
     outcome = project.stage("lint")
     assert "F401" in outcome.out
-    assert "not content: ruff check" in error_line(outcome, 2)
+    assert "problems in: ruff check" in error_line(outcome, 2)
     assert project.receipts == set()
+
+
+@pytest.fixture
+def users(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project with a module and a test of the user's, which `make lint` checks with ruff alone."""
+    Path("pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
+    for folder in ("scripts", "tests/gate"):
+        Path(folder).mkdir(parents=True)
+    for path in ("mine.py", "tests/test_mine.py"):
+        Path(path).write_text(MINE)
+    linters = {name: command for name, command in lint.commands().items() if name.startswith("ruff")}
+    monkeypatch.setattr(lint, "commands", lambda: linters)
+    return project
+
+
+def test_the_users_style_is_the_users(users: Project) -> None:
+    """No docstrings, no annotations, unsorted imports and odd formatting leave lint green."""
+    outcome = users.stage("lint")
+    assert outcome.code == 0, outcome.out
+    assert users.receipts == {"lint"}
+
+
+@pytest.mark.parametrize("path", ["mine.py", "tests/test_mine.py"])
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("print(undefined)", "F821"),
+        ("import re", "F401"),
+        ("def f(): unread = 1", "F841"),
+        ("def f(x=[]): return x", "B006"),
+    ],
+)
+def test_a_bug_of_the_users_is_found(
+    users: Project, error_line: Callable[[Outcome, int], str], path: str, line: str, rule: str
+) -> None:
+    """An undefined name, an unused import or variable, or a mutable default makes lint red."""
+    Path(path).write_text(f"{MINE}\n{line}\n")
+    outcome = users.stage("lint")
+    assert rule in outcome.out
+    assert "problems in: ruff check" in error_line(outcome, 2)
+
+
+@pytest.mark.parametrize("path", ["scripts/mine.py", "tests/gate/test_mine.py"])
+def test_our_own_code_keeps_every_rule(users: Project, error_line: Callable[[Outcome, int], str], path: str) -> None:
+    """The same text in one of the product's folders is refused by the linter and by the formatter."""
+    Path(path).write_text(MINE)
+    assert "problems in: ruff check, ruff format" in error_line(users.stage("lint"), 2)
+
+
+def test_every_path_of_the_linters_exists(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A linter that names a file that has moved would check nothing."""
+    monkeypatch.chdir(ROOT)
+    words = {word for command in lint.commands().values() for word in command[1:]}
+    paths = {word for word in words if ("/" in word or word in ("scripts", "docker")) and not word.startswith("-")}
+    assert {path for path in paths if not Path(path).exists()} == set()
+    shell = {str(path) for path in Path("docker").rglob("*.sh")} | {"docker/shell", "docker/image/Dockerfile"}
+    assert shell <= words
