@@ -1,12 +1,13 @@
-"""Audit: ask the database of known vulnerabilities, by pip-audit, for every package of the lock."""
+"""Audit: look up every package of the lock in the database of known vulnerabilities, with pip-audit."""
 
-import json
 import os
 import shlex
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from pydantic import BaseModel
 
 from scripts.core import provenance, receipt, settings
 from scripts.core.errors import PipelineError
@@ -15,27 +16,48 @@ from scripts.core.errors import PipelineError
 class Vulnerable(PipelineError):
     """A package of the lock has a known vulnerability."""
 
-    outcome = "the lock holds what is known to be vulnerable"
+    outcome = "the lock has known vulnerabilities"
 
 
 class Unreachable(PipelineError):
-    """Nobody answers who would know."""
+    """The database does not answer."""
 
     exit_code = 4
-    outcome = "stopped, the database is the matter"
+    outcome = "stopped: problem with the database of vulnerabilities"
 
 
-def report() -> list[dict[str, object]]:
-    """Return what pip-audit says of each package.
+class Vulnerability(BaseModel):
+    """A known vulnerability, and the versions that fix it."""
+
+    id: str
+    fix_versions: list[str]
+
+
+class Package(BaseModel):
+    """A package of the lock; pip-audit gives no version for one that it skips."""
+
+    name: str
+    version: str = ""
+    vulns: list[Vulnerability] = []
+
+
+class Report(BaseModel):
+    """The report of pip-audit."""
+
+    dependencies: list[Package]
+
+
+def report() -> list[Package]:
+    """Return the report of pip-audit on each package.
 
     Raises
     ------
     Unreachable
-        It could not ask.
+        pip-audit has no answer from the database.
 
     """
     environment = dict(os.environ)
-    if bundle := environment.get("SSL_CERT_FILE"):  # a company's CA, which requests looks for elsewhere
+    if bundle := environment.get("SSL_CERT_FILE"):  # a company's CA: requests reads another variable
         environment["REQUESTS_CA_BUNDLE"] = bundle
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch, "audit.json")
@@ -45,10 +67,10 @@ def report() -> list[dict[str, object]]:
         command = [sys.executable, "-m", "pip_audit", *words]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if path.exists() and path.stat().st_size:
-            return json.loads(path.read_bytes())["dependencies"]
-    said = [line for line in done.stderr.splitlines() if "rror" in line][-1:] or ["it says nothing"]
-    what = f"the database of vulnerabilities can't be reached: {said[0]:.160}"
-    raise Unreachable("audit", what, "behind a proxy set HTTPS_PROXY and SSL_CERT_FILE; ARGS='-s osv' asks another one")
+            return Report.model_validate_json(path.read_bytes()).dependencies
+    reasons = [line for line in done.stderr.splitlines() if "rror" in line][-1:] or ["no reason given"]
+    what = f"the database of vulnerabilities can't be reached: {reasons[0]:.160}"
+    raise Unreachable("audit", what, "behind a proxy set HTTPS_PROXY and SSL_CERT_FILE; ARGS='-s osv' uses another one")
 
 
 def main() -> None:
@@ -57,22 +79,17 @@ def main() -> None:
     Raises
     ------
     Vulnerable
-        There is.
+        There is one.
 
     """
-    print(f"asking for every package of {provenance.LOCK} (some seconds) …", flush=True)
-    found = report()
+    print(f"looking up every package of {provenance.LOCK} (some seconds) …", flush=True)
+    packages = report()
     rows = [
-        (
-            each["name"],
-            each["version"],
-            known["id"],
-            f"mended in {', '.join(known['fix_versions']) or 'no version yet'}",
-        )
-        for each in found
-        for known in each.get("vulns", [])
+        (package.name, package.version, vulnerability.id, f"fixed in {', '.join(vulnerability.fix_versions) or 'none'}")
+        for package in packages
+        for vulnerability in package.vulns
     ]
     if rows:
         print(receipt.aligned(rows))
         raise Vulnerable(str(provenance.LOCK), f"{len(rows)} known vulnerabilities", "make lock UPGRADE=1")
-    print(f"audit: nothing is known against the {len(found)} packages of the lock")
+    print(f"audit: no known vulnerability in the {len(packages)} packages of the lock")

@@ -1,11 +1,11 @@
-"""Comment: post the report on the pull request, as one comment that later pushes update."""
+"""Comment: post the report on the pull request as one comment, which later pushes update."""
 
 import re
 
 import requests
 
 from scripts.core import settings
-from scripts.core.receipt import BUILD
+from scripts.core.files import BUILD
 
 MARK = "<!-- modelmake -->"
 PARTS = ("lint", "test", "train", "report", "evaluate", "register")
@@ -19,35 +19,36 @@ def report() -> str:
 
 
 def post(session: requests.Session, repository: str, number: str, body: str) -> str:
-    """Write `body` into our comment on a pull request, made where there is none, and return its address.
+    """Write `body` to our comment on a pull request, or to a new one, and return its address.
 
     Raises
     ------
     requests.RequestException
-        No answer, or a refusal: a fork's token may only read.
+        No answer, or a refusal: a fork's token can only read.
 
     """
     issues = f"{repository}/issues"
-    url, ours = f"{issues}/{number}/comments?per_page=100", None
-    while url and ours is None:
+    url: str | None = f"{issues}/{number}/comments?per_page=100"
+    comment_id: int | None = None
+    while url and comment_id is None:
         page = session.get(url, timeout=30)
         page.raise_for_status()
-        ours = next((each["id"] for each in page.json() if each["body"].startswith(MARK)), None)
+        comment_id = next((comment["id"] for comment in page.json() if comment["body"].startswith(MARK)), None)
         url = page.links.get("next", {}).get("url")
-    if ours is None:
+    if comment_id is None:
         done = session.post(f"{issues}/{number}/comments", json={"body": body}, timeout=30)
     else:
-        done = session.patch(f"{issues}/comments/{ours}", json={"body": body}, timeout=30)
+        done = session.patch(f"{issues}/comments/{comment_id}", json={"body": body}, timeout=30)
     done.raise_for_status()
-    return done.json()["html_url"]
+    return str(done.json()["html_url"])
 
 
 def main() -> None:
-    """Post it where this is a pull request and the token may; nothing depends on it."""
+    """Post the report if this is a pull request and the token can write; nothing depends on it."""
     pull = re.fullmatch(r"refs/pull/(\d+)/\w+", settings.github("REF"))
     token = settings.github("TOKEN")
     if not pull or not token:
-        print("not posted: " + ("no GITHUB_TOKEN" if pull else "this is no pull request"))
+        print("not posted: " + ("no GITHUB_TOKEN" if pull else "this is not a pull request"))
         return
     session = requests.Session()
     session.headers.update({"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"})
@@ -55,6 +56,7 @@ def main() -> None:
     try:
         print(post(session, repository, pull[1], report()))
     except requests.HTTPError as error:
-        print(f"not posted: GitHub answers {error.response.status_code} (a fork's token may only read)")
+        status = error.response.status_code if error.response is not None else "an error"
+        print(f"not posted: GitHub answers {status} (a fork's token can only read)")
     except requests.RequestException as error:
         print(f"not posted: {type(error).__name__}")

@@ -1,4 +1,4 @@
-"""Own test: the user's tests, tests/test_*.py, which run alone where only the user's files have changed."""
+"""Owntest: the user's tests, tests/test_*.py, which run alone if only the user's files have changed."""
 
 import time
 from pathlib import Path
@@ -8,9 +8,9 @@ from scripts.core import receipt, settings
 
 
 def main() -> None:
-    """Leave build/owntest.json if all pass, or if there are none."""
+    """Write build/owntest.json if all tests pass, or if there are none."""
     started = time.monotonic()
-    if own := sorted(str(path) for path in Path("tests").glob("test_*.py")):
-        run("--numprocesses=0", *own)
+    if paths := sorted(str(path) for path in Path("tests").glob("test_*.py")):
+        run("--numprocesses=0", *paths)
     if not settings.text("ARGS"):
         receipt.OwnTest(**receipt.common("owntest", started)).write()

@@ -1,10 +1,10 @@
-"""Summary: what `make all` did, from the receipts."""
+"""Summary: the results of `make all`, from the receipts."""
 
 from scripts.core import files, receipt
 
 
 def main() -> None:
-    """Leave build/summary.txt."""
+    """Write build/summary.txt."""
     lint, test = receipt.Lint.read(), receipt.Test.read()
     train, evaluate, register = receipt.Train.read(), receipt.Evaluate.read(), receipt.Register.read()
     stages = (lint, test, train, evaluate, register)
@@ -17,7 +17,7 @@ def main() -> None:
         "verdict": f"{evaluate.verdict}: {'; '.join(evaluate.reasons)}",
         "registered": version if register.version else "nothing",
         "MLflow": register.url or evaluate.url,
-        "seconds": ", ".join(f"{each.stage} {each.seconds:.1f}" for each in stages),
+        "seconds": ", ".join(f"{stage.stage} {stage.seconds:.1f}" for stage in stages),
     }
     text = "".join(f"{name:<12}{value}\n" for name, value in rows.items())
     files.replace("summary.txt", text)

@@ -1,4 +1,4 @@
-"""Test: every test of the product's but those that drive an engine (`make test-stack`), and with no engine in reach."""
+"""Test: all tests of the product except those that need an engine (`make test-stack`); no engine can be reached."""
 
 import os
 import shlex
@@ -9,8 +9,8 @@ import time
 from scripts.core import receipt, settings
 from scripts.core.errors import UserError
 
-OWN = "tests/test_*.py"  # the user's; ours are in rooms below tests/
-NO_TESTS = 5  # pytest's exit code where it found none
+OWN = "tests/test_*.py"  # the user's; the product's are in folders below tests/
+NO_TESTS = 5  # pytest's exit code for no tests
 
 
 def run(*words: str) -> None:
@@ -22,16 +22,16 @@ def run(*words: str) -> None:
         A test failed.
 
     """
-    which = "not stack" if settings.in_ci() else "not stack and not long"
+    marks = "not stack" if settings.in_ci() else "not stack and not long"
     engineless = os.environ | {"DOCKER_HOST": "unix:///nowhere"}
-    command = [sys.executable, "-m", "pytest", "-m", which, *words, *shlex.split(settings.text("ARGS"))]
+    command = [sys.executable, "-m", "pytest", "-m", marks, *words, *shlex.split(settings.text("ARGS"))]
     done = subprocess.run(command, env=engineless, check=False)
     if done.returncode not in (0, NO_TESTS):
-        raise UserError("test", f"pytest ended with exit code {done.returncode}", "its output is above")
+        raise UserError("test", f"pytest ended with exit code {done.returncode}", "see its output above")
 
 
 def main() -> None:
-    """Leave build/test.json if all pass and no option narrowed the choice."""
+    """Write build/test.json if all tests pass and ARGS selects none of them."""
     started = time.monotonic()
     run(f"--ignore-glob={OWN}")
     if not settings.text("ARGS"):

@@ -91,7 +91,7 @@ def test_a_token_that_may_not_write_is_no_failure(evaluated: Project, github: ty
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("GITHUB_REF", "refs/heads/main", "not posted: this is no pull request"),
+        ("GITHUB_REF", "refs/heads/main", "not posted: this is not a pull request"),
         ("GITHUB_TOKEN", "", "not posted: no GITHUB_TOKEN"),
         ("GITHUB_API_URL", "http://127.0.0.1:9", "not posted: ConnectionError"),
     ],

@@ -39,12 +39,12 @@ def said(monkeypatch: pytest.MonkeyPatch, report: object, stderr: str = "") -> N
 
 
 def test_a_known_vulnerability_is_a_failure(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The package, the id, and the version that mends it."""
+    """The package, the id, and the version that fixes it."""
     known = {"id": "PYSEC-1", "fix_versions": ["2.1"]}
     said(monkeypatch, [{"name": "a", "version": "2.0", "vulns": [known]}, {"name": "b", "version": "1", "vulns": []}])
     outcome = project.stage("audit")
     assert outcome.code == 1
-    assert "a  2.0  PYSEC-1  mended in 2.1" in outcome.out
+    assert "a  2.0  PYSEC-1  fixed in 2.1" in outcome.out
     assert "1 known vulnerabilities (make lock UPGRADE=1)" in outcome.err
 
 
