@@ -1,7 +1,8 @@
-"""State: the MLflow server's database and artifacts as one checked archive, and back.
+"""Archive: the MLflow server's database and artifacts as one checked archive, and back.
 
-Run where the server's volume is (docker/server/state.sh), with a verb: backup (to standard output), stage (from standard
-input; the manifest to standard output) and swap, which restore, settle and upgrade. BACKUP_KEY, the text of an age identity, encrypts and decrypts.
+docker/server/state.sh runs it on the server's volume with one of five verbs: backup (to standard output), stage (from
+standard input; prints the manifest), swap, settle and upgrade. BACKUP_KEY, the text of an age identity, encrypts and
+decrypts.
 """
 
 import gzip
@@ -21,14 +22,16 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from scripts.core.errors import UserError
 from scripts.server import migrate
 from scripts.server.seal import SealedError, decrypted, encrypted
 
 DATABASE, ARTIFACTS, MANIFEST = "mlflow.db", "artifacts", "manifest.json"
-STATE = (DATABASE, *(f"{DATABASE}-{each}" for each in ("journal", "wal", "shm")), ARTIFACTS)
+STATE = (DATABASE, *(f"{DATABASE}-{suffix}" for suffix in ("journal", "wal", "shm")), ARTIFACTS)
 PROXIED = "mlflow-artifacts:/"
-FRESH = ".restore"  # what a restore brings, until it is checked
+FRESH = ".restore"  # the state of an archive, until it is checked
 FACTS = {
     "runs": "SELECT run_uuid, status, lifecycle_stage FROM runs",
     "params": "SELECT run_uuid, key, value FROM params",
@@ -46,18 +49,29 @@ PLACES = (
 )
 
 
+class Manifest(BaseModel):
+    """The description of a backup: MLflow's version, its tables' revision, facts, and the SHA-256 of each file."""
+
+    model_config = ConfigDict(frozen=True)
+
+    mlflow: str
+    revision: str = Field(alias="schema")
+    facts: dict[str, str]
+    files: dict[str, str]
+
+
 class Hashed(io.RawIOBase):
-    """The first `size` bytes of a file, hashed as they are read: what a client still writes to is cut, not torn."""
+    """The first `size` bytes of a file, hashed while they are read, so that a file that still grows is cut."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
-        """Start at the file's position."""
+        """Start at the current position of the file."""
         self.file, self.left, self.digest = file, size, hashlib.sha256()
 
     def read(self, size: int = -1) -> bytes:
-        """Return the next bytes, zeros where the file has become shorter."""
-        wanted = self.left if size < 0 else min(size, self.left)
-        data = self.file.read(wanted).ljust(wanted, b"\0")
-        self.left -= wanted
+        """Return the next bytes, and zeros if the file has become shorter."""
+        count = self.left if size < 0 else min(size, self.left)
+        data = self.file.read(count).ljust(count, b"\0")
+        self.left -= count
         self.digest.update(data)
         return data
 
@@ -69,13 +83,13 @@ def sha256(path: Path) -> str:
 
 
 def fact(rows: Iterable[tuple[object, ...]]) -> str:
-    """Return how many rows there are and the SHA-256 over them, in whatever order they come."""
-    lines = sorted(json.dumps([str(each) for each in row]) for row in rows)
+    """Return the number of rows and the SHA-256 over them, in any order."""
+    lines = sorted(json.dumps([str(value) for value in row]) for row in rows)
     return f"{len(lines)} {hashlib.sha256(chr(10).join(lines).encode()).hexdigest()}"
 
 
 def rows(connection: sqlite3.Connection, query: str) -> list[tuple[object, ...]]:
-    """Return what a query finds; nothing where the tables are of an MLflow that had no such thing yet."""
+    """Return the rows of a query, none if an older MLflow made the database without such a table."""
     try:
         return connection.execute(query).fetchall()
     except sqlite3.OperationalError as error:
@@ -85,105 +99,105 @@ def rows(connection: sqlite3.Connection, query: str) -> list[tuple[object, ...]]
 
 
 def facts(database: Path) -> dict[str, str]:
-    """Return what a server on this database has to show, by REST too."""
+    """Return the facts that a server on this database shows by REST too."""
     with closing(sqlite3.connect(database)) as connection:
         return {name: fact(rows(connection, query)) for name, query in FACTS.items()}
 
 
 def referred(database: Path) -> set[Path]:
-    """Return the folders under artifacts/ that the database refers to: of runs, models, traces and versions."""
+    """Return the folders under artifacts/ that the database names: of runs, models, traces and versions."""
     with closing(sqlite3.connect(database)) as connection:
-        found = [place for query in PLACES for (place,) in rows(connection, query) if (place or "").startswith(PROXIED)]
-    return {Path(place.removeprefix(PROXIED).lstrip("/")) for place in found}
+        places = [str(place or "") for query in PLACES for (place,) in rows(connection, query)]
+    return {Path(place.removeprefix(PROXIED).lstrip("/")) for place in places if place.startswith(PROXIED)}
 
 
 @contextmanager
-def telling(total: int) -> Iterator[Callable[[str], None]]:
-    """Give what is to be called with each of `total` files; it says every two seconds how many are done."""
-    count, told = 0, time.monotonic()
+def progress(total: int) -> Iterator[Callable[[str], None]]:
+    """Yield a function to call after each of `total` files; every two seconds it prints how many are done."""
+    count, printed = 0, time.monotonic()
 
-    def tell(name: str) -> None:
-        nonlocal count, told
+    def advance(name: str) -> None:
+        nonlocal count, printed
         count += 1
-        if time.monotonic() - told > 2:
-            told = time.monotonic()
+        if time.monotonic() - printed > 2:
+            printed = time.monotonic()
             print(f"  {count:,} of {total:,} files, {name}", file=sys.stderr, flush=True)
 
-    yield tell
+    yield advance
 
 
 def backup(folder: Path, archive: BinaryIO) -> str:
-    """Write the database, the artifacts that it refers to, and their hashes; while the server runs.
+    """Write the database, the artifacts that it names, and their checksums, while the server runs.
 
-    The database comes first, by SQLite's online backup, so that all that it names is there.
+    The database is copied first, by SQLite's online backup, so that every artifact that it names exists.
     """
     with (
         tempfile.TemporaryDirectory() as scratch,
         encrypted(archive) as sealed,
-        gzip.GzipFile(fileobj=sealed, mode="wb", compresslevel=1) as packed,  # 3.11's tarfile takes no level
+        gzip.GzipFile(fileobj=sealed, mode="wb", compresslevel=1) as packed,  # tarfile of Python 3.11 accepts no level
         tarfile.open(fileobj=packed, mode="w|") as tar,
     ):
-        still = Path(scratch, DATABASE)
-        migrate.copy(folder / DATABASE, still)
-        places = referred(still)
-        found = (p for p in sorted((folder / ARTIFACTS).rglob("*")) if p.is_file() and ".uploading." not in p.name)
-        kept = [p for p in found if not places.isdisjoint(p.relative_to(folder / ARTIFACTS).parents)]
-        files = {DATABASE: still} | {str(path.relative_to(folder)): path for path in kept}
-        manifest = {
-            "mlflow": importlib.metadata.version("mlflow"),
-            "schema": migrate.of(still),
-            "facts": facts(still),
-            "files": {},
-        }
-        with telling(len(files)) as tell:
+        snapshot = Path(scratch, DATABASE)
+        migrate.copy(folder / DATABASE, snapshot)
+        places = referred(snapshot)
+        artifacts = (p for p in sorted((folder / ARTIFACTS).rglob("*")) if p.is_file() and ".uploading." not in p.name)
+        kept = [path for path in artifacts if not places.isdisjoint(path.relative_to(folder / ARTIFACTS).parents)]
+        files = {DATABASE: snapshot} | {str(path.relative_to(folder)): path for path in kept}
+        summary, checksums = facts(snapshot), dict[str, str]()
+        with progress(len(files)) as advance:
             for name, path in files.items():
-                with suppress(FileNotFoundError), path.open("rb") as file:  # a client may take it away meanwhile
+                with suppress(FileNotFoundError), path.open("rb") as file:  # a client can delete it in the meantime
                     info = tar.gettarinfo(arcname=name, fileobj=file)
                     hashed = Hashed(file, info.size)
                     tar.addfile(info, hashed)
-                    manifest["files"][name] = hashed.digest.hexdigest()
-                tell(name)
-        text = json.dumps(manifest).encode()
+                    checksums[name] = hashed.digest.hexdigest()
+                advance(name)
+        manifest = Manifest(
+            mlflow=importlib.metadata.version("mlflow"),
+            schema=migrate.of(snapshot),
+            facts=summary,
+            files=checksums,
+        )
+        text = manifest.model_dump_json(by_alias=True).encode()
         info = tarfile.TarInfo(MANIFEST)
         info.size = len(text)
         tar.addfile(info, io.BytesIO(text))
-    return f"{len(manifest['files'])} files, {manifest['facts']['runs'].split()[0]} runs"
+    return f"{len(manifest.files)} files, {manifest.facts['runs'].split()[0]} runs"
 
 
-def unpack(archive: BinaryIO, target: Path) -> dict[str, dict[str, str]]:
-    """Unpack `archive` into `target` and return its manifest, once every file is what the manifest says.
+def unpack(archive: BinaryIO, target: Path) -> Manifest:
+    """Unpack `archive` into `target`, check every file against the manifest, and return the manifest.
 
     Raises
     ------
     ValueError
-        It is no archive of ours, a damaged one, one of a newer MLflow, or the key does not fit.
+        It is not a backup, it is damaged, it comes from a newer MLflow, or the key does not fit.
 
     """
     try:
         with decrypted(archive) as plain, tarfile.open(fileobj=plain, mode="r|gz") as tar:
             tar.extractall(target, filter="data")
-        manifest = json.loads((target / MANIFEST).read_bytes())
-        files, revision = manifest["files"], manifest["schema"]
+        manifest = Manifest.model_validate_json((target / MANIFEST).read_bytes())
     except SealedError:
         raise
-    except (tarfile.TarError, EOFError, OSError, ValueError, KeyError, TypeError) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
         raise ValueError(f"not a whole backup: {error}") from None
-    found = {str(p.relative_to(target)) for p in target.rglob("*") if not p.is_dir()} - {MANIFEST}
-    if found != set(files) or DATABASE not in found:
+    names = {str(path.relative_to(target)) for path in target.rglob("*") if not path.is_dir()} - {MANIFEST}
+    if names != set(manifest.files) or DATABASE not in names:
         raise ValueError("not a backup of an MLflow server, or files are missing")
-    for name, digest in files.items():
+    for name, digest in manifest.files.items():
         if (target / name).is_symlink() or sha256(target / name) != digest:
             raise ValueError(f"damaged: {name}")
     migrate.check(target / DATABASE)
-    if migrate.of(target / DATABASE) != revision or facts(target / DATABASE) != manifest["facts"]:
-        raise ValueError(f"damaged: {DATABASE} is not what the manifest says")
-    if migrate.relation(revision) == "newer":
-        raise ValueError(f"made by MLflow {manifest['mlflow']}, whose tables this one does not know")
+    if migrate.of(target / DATABASE) != manifest.revision or facts(target / DATABASE) != manifest.facts:
+        raise ValueError(f"damaged: {DATABASE} does not match the manifest")
+    if migrate.relation(manifest.revision) == "newer":
+        raise ValueError(f"made by MLflow {manifest.mlflow}, which is newer than the MLflow here")
     return manifest
 
 
 def recover(folder: Path) -> None:
-    """Undo a restore that was interrupted: what it had moved away comes back."""
+    """Undo a restore that was interrupted: move the old state back."""
     old = folder / ".old"
     if old.exists():
         for name in STATE:
@@ -194,8 +208,8 @@ def recover(folder: Path) -> None:
         _remove(leftover)
 
 
-def stage(folder: Path, archive: BinaryIO) -> dict[str, dict[str, str]]:
-    """Unpack and check the archive beside what is in `folder`, where a server may run; return its manifest."""
+def stage(folder: Path, archive: BinaryIO) -> Manifest:
+    """Unpack and check the archive next to the state in `folder`, while a server may run; return its manifest."""
     recover(folder)
     try:
         return unpack(archive, folder / FRESH)
@@ -205,20 +219,19 @@ def stage(folder: Path, archive: BinaryIO) -> dict[str, dict[str, str]]:
 
 
 def swap(folder: Path) -> None:
-    """Put what was staged in the place of what is in `folder`; no server may be running.
+    """Replace the state in `folder` by the staged one; no server may be running.
 
-    Interrupted anywhere, `recover` makes it the old state again. A journal belongs to the database that it
-    stands beside, so it goes with it.
+    After an interruption, `recover` brings the old state back. A database and its journal are moved together.
 
     Raises
     ------
     ValueError
-        Nothing was staged, or somebody else's restore came in between.
+        Nothing is staged, or another restore removed it.
 
     """
     fresh, old, gone = folder / FRESH, folder / ".old", folder / ".gone"
     if not (fresh / DATABASE).exists():
-        raise ValueError("what was to be restored is gone: another restore at the same time?")
+        raise ValueError("the unpacked backup is gone: another restore may run at the same time")
     try:
         old.mkdir()
         for name in STATE:
@@ -227,49 +240,49 @@ def swap(folder: Path) -> None:
         for name in STATE:
             if (fresh / name).exists():
                 (fresh / name).rename(folder / name)
-        old.rename(gone)  # from here on the new state is the state
+        old.rename(gone)  # from here on the new state counts
     finally:
         recover(folder)
 
 
 def settle(folder: Path) -> str:
-    """Make the volume ready for a server to start on it; return how old its tables are: current, older or newer."""
+    """Prepare the volume for the start of a server; return how old its tables are: current, older or newer."""
     recover(folder)
-    scratch = folder / "tmp"  # where uploads are kept until they are whole: memory is no place for them
+    scratch = folder / "tmp"  # for uploads until they are complete: they can be too large for memory
     _remove(scratch)
     scratch.mkdir()
     if not (folder / DATABASE).exists():
         return "current"
-    how_old = migrate.relation(migrate.of(folder / DATABASE))
-    if how_old == "current":
+    age = migrate.relation(migrate.of(folder / DATABASE))
+    if age == "current":
         migrate.write_ahead(folder / DATABASE)
-    return how_old
+    return age
 
 
 def _remove(path: Path) -> None:
-    """Remove a file or a folder, if it is there."""
+    """Remove a file or a folder, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
 
 
-MENDS = {
-    "backup": "is there room? make logs",
-    "stage": "the state is as it was; is there another backup?",
-    "swap": "the state is as it was; try again",
-    "settle": "the server's volume is left as it is; make doctor",
-    "upgrade": "the database is as it was, and backups/ has it too; take the older modelmake again",
+FIXES = {
+    "backup": "check the disk space; see make logs",
+    "stage": "the state is unchanged; use another backup",
+    "swap": "the state is unchanged; try again",
+    "settle": "the state is unchanged; see make doctor",
+    "upgrade": "the database is unchanged, and backups/ has a copy; go back to the older modelmake",
 }
 
 
 def main(verb: str, folder: str) -> None:
-    """Do it; what came of a backup is said on standard error, since the archive goes to standard output.
+    """Run one verb; backup writes the archive to standard output and its summary to standard error.
 
     Raises
     ------
     UserError
-        It failed, and nothing was changed.
+        The verb failed, and the state is unchanged.
 
     """
     os.umask(0o027)
@@ -278,7 +291,7 @@ def main(verb: str, folder: str) -> None:
         if verb == "backup":
             print(backup(state, sys.stdout.buffer), file=sys.stderr)
         elif verb == "stage":
-            print(json.dumps(stage(state, sys.stdin.buffer)))
+            print(stage(state, sys.stdin.buffer).model_dump_json(by_alias=True))
         elif verb == "swap":
             swap(state)
         elif verb == "settle":
@@ -286,4 +299,4 @@ def main(verb: str, folder: str) -> None:
         else:
             migrate.upgrade(state / DATABASE)
     except (ValueError, OSError, sqlite3.Error) as error:
-        raise UserError(f"the server's state, {verb}", str(error), MENDS[verb]) from None
+        raise UserError(f"the server's state, {verb}", str(error), FIXES[verb]) from None

@@ -1,7 +1,7 @@
-"""Gc: what is deleted for good, and folders of artifacts that nothing refers to; never a registered version's.
+"""Gc: remove deleted runs, models and experiments, and unused folders; never those of a registered version.
 
-MLflow's own gc asks nobody whether a version still needs a run's files. Run where the server's volume is
-(docker/server/state.sh); FORCE=1 removes what it would otherwise list.
+MLflow's own gc does not check whether a version still needs a run's files. docker/server/state.sh runs this on the
+server's volume; it only lists the garbage unless FORCE=1 is set.
 """
 
 import shutil
@@ -17,7 +17,7 @@ from scripts.core import settings
 from scripts.server.archive import ARTIFACTS, DATABASE, referred
 
 VERSIONS = "FROM model_versions WHERE current_stage != 'Deleted_Internal'"
-# A run is needed by a version that names it, or that was made from its model; a model by a version made from it.
+# A version needs the run that it names, the model that it was made from, and the run of that model.
 MODELS = f"SELECT model_id FROM logged_models WHERE 'models:/' || model_id IN (SELECT source {VERSIONS})"  # noqa: S608
 RUNS = (
     f"SELECT run_id {VERSIONS} AND run_id IS NOT NULL "  # noqa: S608  # from above
@@ -27,7 +27,7 @@ RUNS = (
 
 @dataclass(frozen=True)
 class Garbage:
-    """What can go, and what is deleted and stays since a version needs it."""
+    """What can be removed, and what is deleted but needed by a version."""
 
     runs: list[str]
     models: list[str]
@@ -45,23 +45,23 @@ def column(database: Path, query: str) -> list[str]:
 def folders(artifacts: Path) -> Iterator[Path]:
     """Yield the folder of every run, logged model and trace: <experiment>/<run> or <experiment>/models/<model>."""
     for experiment in sorted(path for path in artifacts.glob("*") if path.is_dir()):
-        for path in sorted(each for each in experiment.glob("*") if each.is_dir()):
+        for path in sorted(path for path in experiment.glob("*") if path.is_dir()):
             yield from sorted(path.glob("*")) if path.name in ("models", "traces") else [path]
 
 
 def find(state: Path) -> Garbage:
-    """Look for garbage. Folders are listed before the database is read: a run has its row before its folder."""
+    """Return the garbage. Folders are listed before the database is read: a run gets its row before its folder."""
     database, artifacts = state / DATABASE, state / ARTIFACTS
-    there = list(folders(artifacts))
+    existing = list(folders(artifacts))
     places = referred(database)
-    prefixes = {each for place in places for each in (place, *place.parents)}
+    prefixes = {path for place in places for path in (place, *place.parents)}
     deleted_runs = set(column(database, "SELECT run_uuid FROM runs WHERE lifecycle_stage = 'deleted'"))
     deleted_models = set(column(database, "SELECT model_id FROM logged_models WHERE lifecycle_stage = 'deleted'"))
     runs, models = deleted_runs - set(column(database, RUNS)), deleted_models - set(column(database, MODELS))
     rows = "SELECT experiment_id FROM experiments WHERE lifecycle_stage = 'deleted'"
     kept = set(column(database, f"SELECT experiment_id FROM runs WHERE run_uuid IN ({RUNS})"))  # noqa: S608
     kept |= set(column(database, f"SELECT experiment_id FROM logged_models WHERE model_id IN ({MODELS})"))  # noqa: S608
-    orphans = [path for path in there if path.relative_to(artifacts) not in prefixes]
+    orphans = [path for path in existing if path.relative_to(artifacts) not in prefixes]
     orphans = [path for path in orphans if places.isdisjoint(path.relative_to(artifacts).parents)]
     needed = sorted((deleted_runs - runs) | (deleted_models - models))
     experiments = sorted(set(column(database, rows)) - kept)
@@ -69,14 +69,15 @@ def find(state: Path) -> Garbage:
 
 
 def remove(state: Path, garbage: Garbage) -> None:
-    """Remove rows by MLflow's own store, then every folder that has no row any more."""
-    store = SqlAlchemyStore(f"sqlite:///{state / DATABASE}", (state / ARTIFACTS).as_uri())
+    """Remove rows by MLflow's own store, then every folder without a row."""
+    address = f"sqlite:///{state / DATABASE}"
+    store = SqlAlchemyStore(address, (state / ARTIFACTS).as_uri())  # type: ignore[no-untyped-call]
     for model in garbage.models:
-        store._hard_delete_logged_model(model)
+        store._hard_delete_logged_model(model)  # type: ignore[no-untyped-call]
     for run in garbage.runs:
-        store._hard_delete_run(run)
+        store._hard_delete_run(run)  # type: ignore[no-untyped-call]
     for experiment in garbage.experiments:
-        store._hard_delete_experiment(experiment)
+        store._hard_delete_experiment(experiment)  # type: ignore[no-untyped-call]
     for folder in find(state).folders:
         shutil.rmtree(folder)
 
@@ -87,22 +88,22 @@ def size(folder: Path) -> int:
 
 
 def main(folder: str) -> None:
-    """List what can go, and remove it where FORCE is set."""
+    """List the garbage, and remove it if FORCE is set."""
     state, forced = Path(folder), settings.switch("FORCE")
-    print(f"▸ gc · {'removing, as FORCE says' if forced else 'only listing'}", flush=True)
+    print(f"▸ gc · {'removing (FORCE=1)' if forced else 'only listing'}", flush=True)
     garbage = find(state)
     before = size(state / ARTIFACTS)
     for kind, names in (("run", garbage.runs), ("model", garbage.models), ("experiment", garbage.experiments)):
         for name in names:
             print(f"{kind:<11}{name}  deleted")
     for path in garbage.folders:
-        print(f"{'folder':<11}{path.relative_to(state)}  nothing refers to it, {size(path) / 1e6:.1f} MB")
+        print(f"{'folder':<11}{path.relative_to(state)}  no run, model or trace uses it, {size(path) / 1e6:.1f} MB")
     for name in garbage.needed:
         print(f"{'kept':<11}{name}  deleted, but a registered version needs it")
     if not (garbage.runs or garbage.models or garbage.experiments or garbage.folders):
         print("gc: nothing to remove")
     elif not forced:
-        print("gc: nothing was removed; FORCE=1 removes the above for good, with their artifacts")
+        print("gc: nothing was removed; FORCE=1 removes the above, with their artifacts")
     else:
         remove(state, garbage)
         print(f"gc: removed, {(before - size(state / ARTIFACTS)) / 1e6:.1f} MB freed")

@@ -1,7 +1,6 @@
-"""Login: give MLflow's basic auth its settings, and the user admin the password that stands on standard input.
+"""Login: write the settings of MLflow's basic auth, and set admin's password to the one on standard input.
 
-Run where the server's volume is (docker/server/login.sh). The password is kept as MLflow
-keeps it, as a salted hash.
+docker/server/login.sh runs it on the server's volume. MLflow stores the password as a salted hash.
 """
 
 import os
@@ -19,20 +18,20 @@ database_uri = sqlite:///{folder}/users.db
 admin_username = {user}
 authorization_function = mlflow.server.auth:authenticate_request_basic_auth
 grant_default_workspace_access = false
-# A password is checked by a slow hash: once a minute, not for every request.
+# Passwords have a slow hash, so the server checks one once a minute, not for every request.
 auth_cache_ttl_seconds = 60
 """
 
 
 def main(state: str) -> None:
-    """Leave login/ in the folder `state`: settings, the key that signs sessions, and the users."""
+    """Write login/ in the folder `state`: settings, the key that signs sessions, and the users."""
     os.umask(0o077)
     folder = Path(state, "login")
     folder.mkdir(exist_ok=True)
     (folder / "auth.ini").write_text(SETTINGS.format(folder=folder, user=USER), encoding="utf-8")
     (folder / "key").write_text(secrets.token_hex(32), encoding="utf-8")
     store = SqlAlchemyStore()
-    store.init_db(f"sqlite:///{folder}/users.db")
+    store.init_db(f"sqlite:///{folder}/users.db")  # type: ignore[no-untyped-call]
     password = sys.stdin.read().strip()
     if store.has_user(USER):
         store.update_user(USER, password=password, is_admin=True)

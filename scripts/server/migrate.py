@@ -1,6 +1,6 @@
-"""Schema: an MLflow database's file, how old its tables are, and MLflow's own upgrade of them, made on a copy."""
+"""Migrate: how old the tables of an MLflow database are, and MLflow's own upgrade of them on a copy."""
 
-import importlib.util
+import importlib.metadata
 import os
 import re
 import shutil
@@ -15,15 +15,15 @@ from typing import Literal
 
 @cache
 def revisions() -> tuple[str, frozenset[str]]:
-    """Return this MLflow's own revision of the tables, and every one that it can upgrade from or has."""
-    package = Path(importlib.util.find_spec("mlflow").origin).parent
-    known, passed = set(), set()
+    """Return the revision of the tables of the installed MLflow, and all revisions up to it."""
+    package = Path(str(importlib.metadata.distribution("mlflow").locate_file("mlflow")))  # the import takes seconds
+    every, earlier = set(), set()
     for path in (package / "store/db_migrations/versions").glob("*.py"):
         text = path.read_text(encoding="utf-8")
-        known |= set(re.findall(r'^revision = "(\w+)"', text, re.M))
-        passed |= set(re.findall(r'"(\w+)"', "".join(re.findall(r"^down_revision = (.*)$", text, re.M))))
-    [head] = known - passed
-    return head, frozenset(known)
+        every |= set(re.findall(r'^revision = "(\w+)"', text, re.M))
+        earlier |= set(re.findall(r'"(\w+)"', "".join(re.findall(r"^down_revision = (.*)$", text, re.M))))
+    [head] = every - earlier
+    return head, frozenset(every)
 
 
 def of(database: Path) -> str:
@@ -32,55 +32,55 @@ def of(database: Path) -> str:
     Raises
     ------
     ValueError
-        It is not a database of MLflow's.
+        It is not an MLflow database.
 
     """
     try:
         with closing(sqlite3.connect(database)) as connection:
             [[revision]] = connection.execute("SELECT version_num FROM alembic_version").fetchall()
     except (sqlite3.Error, ValueError) as error:
-        raise ValueError(f"{database.name} is no database of MLflow's: {error}") from None
-    return revision
+        raise ValueError(f"{database.name} is not an MLflow database: {error}") from None
+    return str(revision)
 
 
 def relation(revision: str) -> Literal["current", "older", "newer"]:
-    """Return how `revision` stands to this MLflow's own; what it does not know is newer."""
-    head, known = revisions()
+    """Return how old `revision` is compared with the installed MLflow; an unknown one is newer."""
+    head, every = revisions()
     if revision == head:
         return "current"
-    return "older" if revision in known else "newer"
+    return "older" if revision in every else "newer"
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a database as of one moment, by SQLite's online backup, whoever writes to it."""
-    with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(target)) as still:
-        live.backup(still)
+    """Copy a database by SQLite's online backup: one consistent state, even while clients write."""
+    with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(target)) as snapshot:
+        live.backup(snapshot)
 
 
 def write_ahead(database: Path) -> None:
-    """Let SQLite write ahead into a log, for which clients wait less; the file itself keeps that setting."""
+    """Turn on SQLite's write-ahead log, so that clients wait less; the file keeps that setting."""
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
 
 
 def check(database: Path) -> None:
-    """Raise ValueError unless SQLite finds nothing wrong with the database."""
+    """Raise ValueError if SQLite finds an error in the database."""
     try:
         with closing(sqlite3.connect(database)) as connection:
-            [said] = connection.execute("PRAGMA integrity_check").fetchone()
+            [result] = connection.execute("PRAGMA integrity_check").fetchone()
     except sqlite3.Error as error:
-        said = str(error)
-    if said != "ok":
-        raise ValueError(f"the database is damaged: {said}")
+        result = str(error)
+    if result != "ok":
+        raise ValueError(f"the database is damaged: {result}")
 
 
 def upgrade(database: Path) -> None:
-    """Let MLflow upgrade a copy, and put it in the database's place once it is whole; no server may be running.
+    """Upgrade a copy by MLflow, check it, and replace the database by it; no server may be running.
 
     Raises
     ------
     ValueError
-        The upgrade failed; the database is as it was.
+        The upgrade failed; the database is unchanged.
 
     """
     scratch = database.with_name(".upgrade")
@@ -89,16 +89,16 @@ def upgrade(database: Path) -> None:
     trial = scratch / database.name
     try:
         copy(database, trial)
-        if any(database.with_name(f"{database.name}-{each}").exists() for each in ("journal", "wal")):
-            raise ValueError("the database is in use")  # its log would be applied to the new one
+        if any(database.with_name(f"{database.name}-{suffix}").exists() for suffix in ("journal", "wal")):
+            raise ValueError("the database is in use")  # its log would be applied to the new file
         words = [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{trial}"]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         if done.returncode:
-            said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise ValueError(f"mlflow db upgrade failed: {said:.200}")
+            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            raise ValueError(f"mlflow db upgrade failed: {reason:.200}")
         check(trial)
         if relation(of(trial)) != "current":
-            raise ValueError("mlflow db upgrade left the tables as old as they were")
+            raise ValueError("mlflow db upgrade did not upgrade the tables")
         write_ahead(trial)
         os.replace(trial, database)
     finally:

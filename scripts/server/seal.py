@@ -1,40 +1,43 @@
-"""Sealing: the encryption of a backup, by age (the library pyrage), while it is written and read."""
+"""Seal: the encryption of a backup with age (the library pyrage), while it is written and read."""
 
 import io
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import pyrage
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer  # collections.abc has it from Python 3.12 on
 
 HEADER = b"age-encryption.org/"
 
 
 class SealedError(ValueError):
-    """The key is missing, none, or another one."""
+    """The key is missing, is not a key, or does not fit."""
 
 
 def identity() -> pyrage.x25519.Identity | None:
-    """Return the key in BACKUP_KEY, None where there is none.
+    """Return the key in BACKUP_KEY, None if there is none.
 
     Raises
     ------
     SealedError
-        It is no age identity.
+        It is not an age identity.
 
     """
     lines = [line for line in os.environ.get("BACKUP_KEY", "").split() if line.startswith("AGE-SECRET-KEY-")]
     try:
         return pyrage.x25519.Identity.from_str(lines[0]) if lines else None
     except pyrage.IdentityError as error:
-        raise SealedError(f"KEY holds no age identity: {error}") from None
+        raise SealedError(f"KEY contains no age identity: {error}") from None
 
 
 @contextmanager
 def encrypted(archive: BinaryIO) -> Iterator[BinaryIO]:
-    """Yield a file whose content reaches `archive` encrypted, or `archive` itself where there is no key."""
+    """Yield a file that encrypts its data and writes it to `archive`, or `archive` itself if there is no key."""
     key = identity()
     if key is None:
         yield archive
@@ -42,7 +45,7 @@ def encrypted(archive: BinaryIO) -> Iterator[BinaryIO]:
     source, sink = os.pipe()
 
     def work() -> None:
-        with os.fdopen(source, "rb") as plain:  # closed in any case, so that a writer meets no silence
+        with os.fdopen(source, "rb") as plain:  # always closed, so that a writer never waits
             pyrage.encrypt_io(plain, archive, [key.to_public()])
 
     with ThreadPoolExecutor(1) as pool:
@@ -54,12 +57,12 @@ def encrypted(archive: BinaryIO) -> Iterator[BinaryIO]:
 
 @contextmanager
 def decrypted(archive: BinaryIO) -> Iterator[BinaryIO]:
-    """Yield the content of `archive`, which may be encrypted or not.
+    """Yield the data of `archive`, which may be encrypted.
 
     Raises
     ------
     SealedError
-        It is encrypted, and the key is missing or another one.
+        It is encrypted, and the key is missing or does not fit.
 
     """
     start = archive.read(len(HEADER))
@@ -81,18 +84,18 @@ def decrypted(archive: BinaryIO) -> Iterator[BinaryIO]:
         try:
             with os.fdopen(source, "rb") as plain:
                 yield plain
-                while plain.read(1 << 20):  # what follows the archive's end; only then is all of it authentic
+                while plain.read(1 << 20):  # read to the end: only then is all of it authentic
                     pass
         except Exception:
             failed = working.exception()
-            if failed and not isinstance(failed, BrokenPipeError):  # that one is our own closing
+            if failed and not isinstance(failed, BrokenPipeError):  # that error comes from our own close
                 raise SealedError(f"the key does not open it, or it is damaged: {failed}") from None
             raise
         working.result()
 
 
 class _Joined(io.RawIOBase):
-    """What was read already, and the rest."""
+    """A stream of `start`, bytes that were read already, and then of `rest`."""
 
     def __init__(self, start: bytes, rest: BinaryIO) -> None:
         self.start, self.rest = start, rest
@@ -100,8 +103,9 @@ class _Joined(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray) -> int:
-        data = self.start or self.rest.read(len(buffer))
-        self.start, data = data[len(buffer) :] if self.start else b"", data[: len(buffer)]
-        buffer[: len(data)] = data
+    def readinto(self, buffer: "Buffer") -> int:
+        view = memoryview(buffer)
+        data = self.start or self.rest.read(len(view))
+        self.start, data = data[len(view) :] if self.start else b"", data[: len(view)]
+        view[: len(data)] = data
         return len(data)

@@ -1,4 +1,4 @@
-"""Up: wait until the tracking server that MLFLOW_TRACKING_URI names answers."""
+"""Up: wait until the tracking server at MLFLOW_TRACKING_URI answers."""
 
 import os
 import ssl
@@ -7,27 +7,26 @@ import urllib.error
 import urllib.request
 
 from scripts.core.errors import TrackingError
-from scripts.tracking.address import VARIABLE, hidden, said, tracking_uri, uri
+from scripts.tracking.address import VARIABLE, hidden, message, tracking_uri, uri
 from scripts.tracking.connection import detour, local, proxy, unauthorized
 
-PATIENCE = 60  # seconds; a server that is being started takes about ten
+PATIENCE = 60  # seconds; a server needs about ten to start
 
 
 def refusal(address: str, through: str) -> str:
-    """Return why nobody answers at `address`, or "" where somebody does, be it with a demand for a password.
+    """Return why no server answers at `address`, or "" if one does, even with a request for a password.
 
     Parameters
     ----------
     address : str
-        The server's, http:// or https://. Its credentials are not sent.
+        The server's address, http:// or https://. Its credentials are not sent.
     through : str
-        The proxy to ask it through, "" for none.
+        The proxy for the request, "" for none.
 
     Raises
     ------
     TrackingError
-        The server turns clients away, as MLflow does those who call it by a name that it was not told; or the proxy
-        does, which asks for a login.
+        The server refuses clients, as MLflow does for a host name that is not allowed, or the proxy needs a login.
 
     """
     named, around = detour(address, through)
@@ -40,33 +39,33 @@ def refusal(address: str, through: str) -> str:
         if through and error.code == 407:
             raise unauthorized(address, through) from None
         if error.code == 403:
-            what = f"turns clients away: HTTP 403 {error.reason}{named}"
-            raise TrackingError(uri(), what, f"its --allowed-hosts?{around}") from None
+            what = f"the server refuses clients: HTTP 403 {error.reason}{named}"
+            raise TrackingError(uri(), what, f"check its --allowed-hosts{around}") from None
         return f"HTTP {error.code} {error.reason}" if error.code >= 500 else ""
     except (OSError, ValueError) as error:
         if "Tunnel connection failed: 407" in str(error):
             raise unauthorized(address, through) from None
-        return said(error)
+        return message(error)
     return ""
 
 
 def main() -> None:
-    """Wait for the server, and say so after two seconds."""
+    """Wait for the server; after two seconds, print a note."""
     address = tracking_uri()
     if not address.startswith("http"):
         store = uri() if os.environ.get(VARIABLE, "").strip() else "the embedded store"
-        print(f"nothing to start: {store} is no server")
+        print(f"nothing to start: {store} is not a server")
         return
     through = "" if local(address) else proxy(address)
     named, around = detour(address, through)
-    started, told = time.monotonic(), False
+    started, announced = time.monotonic(), False
     while reason := refusal(address, through):
         waited = time.monotonic() - started
         if waited > PATIENCE:
             what = f"no answer in {PATIENCE} s{named}: {reason}"
-            raise TrackingError(uri(), what, f"is it up, is the address right?{around}")
-        if waited > 2 and not told:
+            raise TrackingError(uri(), what, f"check that it runs, and the address{around}")
+        if waited > 2 and not announced:
             print(f"waiting for {uri()}{named} ({reason})", flush=True)
-            told = True
+            announced = True
         time.sleep(0.25)
     print(uri())

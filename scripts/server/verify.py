@@ -1,54 +1,60 @@
-"""Verify: ask a server that was started on a backup for all that the backup's manifest says, by REST."""
+"""Verify: compare the manifest of a backup with the answers of a server that runs on it, by REST."""
 
 import hashlib
-import json
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
+from mlflow.store.entities import PagedList
 from rich.progress import track
 
 from scripts.core.errors import UserError
-from scripts.server.archive import ARTIFACTS, fact
-from scripts.tracking.runs import Tracking, tracking_uri
+from scripts.server.archive import ARTIFACTS, Manifest, fact
+from scripts.tracking.address import tracking_uri
+from scripts.tracking.runs import Tracking
 
 MANIFEST = Path("build/verify.json")
 
+Entity = TypeVar("Entity")
 
-def pages(search: Callable[..., Sequence[object]], **query: object) -> Iterator[object]:
-    """Yield all that a search of MLflow's finds, page by page."""
-    token = None
+
+def pages(search: Callable[[str | None], PagedList[Entity]]) -> Iterator[Entity]:
+    """Yield all results of one of MLflow's searches, page by page; `search` takes the token of a page."""
+    token: str | None = None
     while token != "":
-        found = search(page_token=token, **query)
-        yield from found
-        token = found.token or ""
+        page = search(token)
+        yield from page
+        token = page.token or ""
 
 
 def shown(client: MlflowClient) -> dict[str, str]:
-    """Return the facts of scripts/state.py as the server shows them."""
-    experiments = [each.experiment_id for each in pages(client.search_experiments, view_type=ViewType.ALL)]
-    runs = list(pages(client.search_runs, experiment_ids=experiments, run_view_type=ViewType.ALL))
-    versions = list(pages(client.search_model_versions))
-    rows = {
+    """Return the facts of scripts/server/archive.py as the server shows them."""
+    experiments = [
+        experiment.experiment_id
+        for experiment in pages(lambda token: client.search_experiments(ViewType.ALL, page_token=token))
+    ]
+    runs = list(pages(lambda token: client.search_runs(experiments, "", ViewType.ALL, page_token=token)))
+    versions = list(pages(lambda token: client.search_model_versions(page_token=token)))
+    models = list(pages(lambda token: client.search_registered_models(page_token=token)))
+    rows: dict[str, list[tuple[object, ...]]] = {
         "runs": [(run.info.run_id, run.info.status, run.info.lifecycle_stage) for run in runs],
         "params": [(run.info.run_id, key, value) for run in runs for key, value in run.data.params.items()],
         "metrics": [(run.info.run_id, key, value) for run in runs for key, value in run.data.metrics.items()],
-        "versions": [(each.name, each.version, each.run_id or "", each.source or "") for each in versions],
-        "aliases": [
-            (model.name, alias, version)
-            for model in pages(client.search_registered_models)
-            for alias, version in model.aliases.items()
+        "versions": [
+            (version.name, version.version, version.run_id or "", version.source or "") for version in versions
         ],
+        "aliases": [(model.name, alias, number) for model in models for alias, number in model.aliases.items()],
     }
-    return {name: fact(each) for name, each in rows.items()}
+    return {name: fact(values) for name, values in rows.items()}
 
 
 def differing(files: dict[str, str]) -> Iterator[str]:
-    """Yield every artifact that the server gives out with another SHA-256 than the manifest's, or not at all."""
+    """Yield every artifact that is missing on the server, or whose SHA-256 differs from the manifest's."""
     for name, digest in track(files.items(), "artifacts", transient=True):
         path = quote(name.removeprefix(f"{ARTIFACTS}/"))
         address = f"{tracking_uri()}/api/2.0/mlflow-artifacts/artifacts/{path}"
@@ -62,24 +68,23 @@ def differing(files: dict[str, str]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Compare, and print one table.
+    """Compare both, and print one table.
 
     Raises
     ------
     UserError
-        Something is not what the manifest says.
+        A fact or an artifact differs from the manifest.
 
     """
-    manifest = json.loads(MANIFEST.read_bytes())
-    wrong, found = [], shown(Tracking().client)
-    for name, expected in manifest["facts"].items():
-        mark = "ok" if found[name] == expected else "DIFF"
-        wrong += [name] * (mark == "DIFF")
-        print(f"{mark:<5}{name:<10}{expected.split()[0]:>8}")
-    files = {name: digest for name, digest in manifest["files"].items() if name.startswith(f"{ARTIFACTS}/")}
+    manifest = Manifest.model_validate_json(MANIFEST.read_bytes())
+    facts = shown(Tracking().client)
+    wrong = [name for name, expected in manifest.facts.items() if facts[name] != expected]
+    for name, expected in manifest.facts.items():
+        print(f"{'DIFF' if name in wrong else 'ok':<5}{name:<10}{expected.split()[0]:>8}")
+    files = {name: digest for name, digest in manifest.files.items() if name.startswith(f"{ARTIFACTS}/")}
     lost = list(differing(files))
     print(f"{'DIFF' if lost else 'ok':<5}{'artifacts':<10}{len(files):>8}")
     if wrong or lost:
-        what = f"the server started on it shows something else: {', '.join([*wrong, *lost])[:200]}"
-        raise UserError("the backup", what, "keep it, and take another one: make backup")
-    print("verified: a server started on it shows all that was kept")
+        what = f"a server that runs on it differs in: {', '.join([*wrong, *lost])[:200]}"
+        raise UserError("the backup", what, "keep it, and make another one: make backup")
+    print("verified: a server that runs on it shows everything in the manifest")

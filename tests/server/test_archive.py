@@ -190,8 +190,8 @@ def test_a_file_that_goes_while_it_is_kept_is_left_out(server: Server, monkeypat
         (lambda a: repacked(a, lambda m, d: (m.replace(name=f"../{m.name}"), d)), "not a whole backup"),
         (lambda a: repacked(a, lambda m, d: (m.replace(name=f"/opt/{m.name}"), d)), "missing|not a whole backup"),
         (lambda a: repacked(a, link), "not a whole backup|damaged|missing"),
-        (lambda a: manifested(a, schema="ffffffffffff"), "damaged: mlflow.db is not what the manifest says"),
-        (lambda a: manifested(a, facts={}), "damaged: mlflow.db is not what the manifest says"),
+        (lambda a: manifested(a, schema="ffffffffffff"), "damaged: mlflow.db does not match the manifest"),
+        (lambda a: manifested(a, facts={}), "damaged: mlflow.db does not match the manifest"),
     ],
     ids="cut empty foreign no-manifest no-file no-database changed outside absolute link revision facts".split(),
 )
@@ -212,7 +212,7 @@ def test_what_was_not_staged_replaces_nothing(server: Server) -> None:
     state.stage(server.folder, io.BytesIO(archive))
     with pytest.raises(ValueError, match="not a whole backup"):
         state.stage(server.folder, io.BytesIO(b""))
-    with pytest.raises(ValueError, match="another restore at the same time"):
+    with pytest.raises(ValueError, match="another restore may run at the same time"):
         state.swap(server.folder)
     assert server.runs == [kept]
 
@@ -275,7 +275,7 @@ def test_an_encrypted_backup_opens_with_its_key_alone(server: Server, monkeypatc
     for given, data, expected in (
         ("", archive, "it is encrypted: KEY="),
         (other, archive, "the key does not open it"),
-        ("AGE-SECRET-KEY-1", archive, "KEY holds no age identity"),
+        ("AGE-SECRET-KEY-1", archive, "KEY contains no age identity"),
         (key, changed, "the key does not open it, or it is damaged"),
         (key, archive[:-1], "the key does not open it, or it is damaged"),
     ):
@@ -295,7 +295,7 @@ def test_a_newer_schema_is_refused(server: Server) -> None:
     """By a start, and as a backup."""
     aged(server, "ffffffffffff")
     assert state.settle(server.folder) == "newer"
-    with pytest.raises(ValueError, match="whose tables this one does not know"):
+    with pytest.raises(ValueError, match="which is newer than the MLflow here"):
         restore(server, backup(server))
 
 

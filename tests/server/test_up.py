@@ -53,7 +53,7 @@ def test_it_waits_until_somebody_answers(project: Project, port: int, status: in
 def test_a_server_that_turns_clients_away_is_not_waited_for(project: Project, port: int, error_line: object) -> None:
     """MLflow's Host check answers 403 for ever: one line, exit code 4."""
     serve(port, 403)
-    assert "turns clients away: HTTP 403" in error_line(project.stage("up"), 4)
+    assert "refuses clients: HTTP 403" in error_line(project.stage("up"), 4)
 
 
 def test_patience_ends(project: Project, port: int, monkeypatch: pytest.MonkeyPatch, error_line: object) -> None:
@@ -74,7 +74,7 @@ def test_an_embedded_store_needs_no_server(project: Project) -> None:
 def test_no_address_is_the_embedded_store(project: Project, monkeypatch: pytest.MonkeyPatch, nothing: str) -> None:
     """Nothing to start either; any other address than SQLite's is a mistake (tests/test_addresses.py)."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", nothing)
-    assert project.stage("up").out == "nothing to start: the embedded store is no server\n"
+    assert project.stage("up").out == "nothing to start: the embedded store is not a server\n"
 
 
 def test_the_embedded_server_has_no_login_and_says_so() -> None:
