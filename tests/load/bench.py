@@ -1,4 +1,4 @@
-"""Bench: what modelmake costs, as ratios of two things run side by side in one run."""
+"""Bench: the cost of modelmake, as ratios of two commands that run alternately."""
 
 import os
 import re
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ ROUNDS = 3
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured figure and the most that it may be."""
+    """One measured figure and its limit."""
 
     name: str
     value: float
@@ -31,12 +31,12 @@ class Figure:
 
 
 def seconds(command: list[str], **environment: str) -> float:
-    """Run a command and return the seconds that it took.
+    """Run a command and return its duration in seconds.
 
     Raises
     ------
     UserError
-        It failed: there is nothing to measure.
+        The command failed.
 
     """
     started = time.monotonic()
@@ -47,66 +47,66 @@ def seconds(command: list[str], **environment: str) -> float:
     return time.monotonic() - started
 
 
-def said(*command: str) -> str:
-    """Return what a command prints."""
+def output(*command: str) -> str:
+    """Return the output of a command."""
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def warm() -> Figure:
-    """Compare the three stages by make with one plain process, on one server, in turns."""
-    url = said("make", "--no-print-directory", "up").splitlines()[-1]
+    """Compare the three stages by make with one plain process, alternately on one server."""
+    url = output("make", "--no-print-directory", "up").splitlines()[-1]
     bare = [sys.executable, "tests/support/fixtures/bare.py"]
-    ours = ["make", "train", "evaluate", "register", "FORCE=1"]
-    for command in (bare, ours):  # files into the page cache
+    stages = ["make", "train", "evaluate", "register", "FORCE=1"]
+    for command in (bare, stages):  # loads the files into the page cache
         seconds(command, **({"MLFLOW_TRACKING_URI": url} if command is bare else {}))
-    plain, made = [], []
+    plain, staged = [], []
     for _ in range(ROUNDS):
         plain.append(seconds(bare, MLFLOW_TRACKING_URI=url))
-        made.append(seconds(ours))
-    a, b = statistics.median(made), statistics.median(plain)
+        staged.append(seconds(stages))
+    a, b = statistics.median(staged), statistics.median(plain)
     return Figure("train evaluate register / plain process", a / b, 2.0, f"{a:.1f} s / {b:.1f} s, medians of {ROUNDS}")
 
 
 def idle() -> Figure:
     """Time the three stages when nothing has changed."""
-    took = statistics.median(seconds(["make", "train", "evaluate", "register"]) for _ in range(ROUNDS))
-    return Figure("train evaluate register, nothing changed", took, 1.0, "seconds")
+    duration = statistics.median(seconds(["make", "train", "evaluate", "register"]) for _ in range(ROUNDS))
+    return Figure("train evaluate register, nothing changed", duration, 1.0, "seconds")
 
 
 @contextmanager
-def forgetting() -> Iterator[None]:
-    """Remove afterwards what builds leave in the engine's cache, a layer after those that stand on it."""
+def uncached() -> Iterator[None]:
+    """Remove afterwards the layers that builds add to the engine's cache, a layer after those that depend on it."""
     before = cached()
     try:
         yield
     finally:
         new = cached() - before
         while new:
-            for each in new:
-                said("docker", "buildx", "prune", "-af", "--filter", f"id={each}")
+            for layer in new:
+                output("docker", "buildx", "prune", "-af", "--filter", f"id={layer}")
             left = cached() - before
-            new = left if left != new else set()  # somebody else's, in use
+            new = left if left != new else set()  # the rest is in use by another build
 
 
 def cached() -> set[str]:
-    """Return the ids of what the engine keeps of its builds."""
-    return set(re.findall(r"^(\w{25})\b", said("docker", "buildx", "du"), re.M))
+    """Return the ids of the layers in the engine's build cache."""
+    return set(re.findall(r"^(\w{25})\b", output("docker", "buildx", "du"), re.M))
 
 
 def cold() -> Figure:
-    """Compare the image's build, without any cache but its base, with pip's install of the same lock."""
-    image = said("docker/image/image.sh", "name")
-    base = said("docker", "image", "inspect", "-f", '{{index .Config.Labels "modelmake.base"}}', image)
+    """Compare the image's build, without a cache except its base, with pip's install of the same lock."""
+    image = output("docker/image/image.sh", "name")
+    base = output("docker", "image", "inspect", "-f", '{{index .Config.Labels "modelmake.base"}}', image)
     ca = os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
-    with tempfile.TemporaryDirectory() as scratch, forgetting():
+    with tempfile.TemporaryDirectory() as scratch, uncached():
         text = Path("docker/image/Dockerfile").read_text(encoding="utf-8")
         dockerfile = Path(scratch, "Dockerfile")
         dockerfile.write_text(text.replace("type=cache,", f"type=cache,id=bench-{os.getpid()},"), encoding="utf-8")
         build = ["docker", "buildx", "build", "--no-cache", "--load", "--build-arg", f"BASE={base}"]
         build += ["--secret", f"id=ca,src={ca}"] if Path(ca).is_file() else []
-        ours = seconds([*build, "-f", str(dockerfile), "-t", "modelmake-bench", "."])
+        image_seconds = seconds([*build, "-f", str(dockerfile), "-t", "modelmake-bench", "."])
         subprocess.run(["docker", "image", "rm", "modelmake-bench"], capture_output=True, check=False)
-        # The lock is complete; asked to see to that, pip trips over the extra of a package that has a newer release.
+        # The lock is complete; with dependencies, pip fails on the extra of a package that has a newer release.
         pip = [
             f"{scratch}/pip/bin/python",
             "-m",
@@ -117,13 +117,14 @@ def cold() -> Figure:
             "--require-hashes",
             "--no-deps",
         ]
-        theirs = seconds([sys.executable, "-m", "venv", f"{scratch}/pip"])
-        theirs += seconds([*pip, "-r", "docker/requirements.txt"])
-    return Figure("build of the image / pip install of the lock", ours / theirs, 0.5, f"{ours:.0f} s / {theirs:.0f} s")
+        pip_seconds = seconds([sys.executable, "-m", "venv", f"{scratch}/pip"])
+        pip_seconds += seconds([*pip, "-r", "docker/requirements.txt"])
+    how = f"{image_seconds:.0f} s / {pip_seconds:.0f} s"
+    return Figure("build of the image / pip install of the lock", image_seconds / pip_seconds, 0.5, how)
 
 
 def article(scratch: Path, url: str) -> list[str]:
-    """Lay the article's repository out in `scratch`, and return the command that replays its workflow."""
+    """Create the article's repository in `scratch`, and return the command that replays its workflow."""
     shutil.copytree("tests/support/fixtures/article", scratch, dirs_exist_ok=True)
     shutil.copytree("data", scratch, dirs_exist_ok=True)
     shutil.copy(".actrc", scratch)
@@ -132,8 +133,8 @@ def article(scratch: Path, url: str) -> list[str]:
     identity = ("-c", "user.name=bench", "-c", "user.email=bench@localhost")
     for words in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-qm", "article"]):
         subprocess.run(["git", "-C", str(scratch), *words], check=True)
-    image, ca = said("docker/image/image.sh", "name"), "/etc/ssl/certs/ca-certificates.crt"
-    base = said("docker", "image", "inspect", "-f", '{{index .Config.Labels "modelmake.base"}}', image)
+    image, ca = output("docker/image/image.sh", "name"), "/etc/ssl/certs/ca-certificates.crt"
+    base = output("docker", "image", "inspect", "-f", '{{index .Config.Labels "modelmake.base"}}', image)
     proxies = [f"--env={name}" for name in os.environ if name.lower() in ("http_proxy", "https_proxy", "no_proxy")]
     options = f"--user 0 -v {os.environ.get('SSL_CERT_FILE', ca)}:{ca}:ro"
     return [
@@ -153,24 +154,24 @@ def article(scratch: Path, url: str) -> list[str]:
 
 @contextmanager
 def tidied() -> Iterator[None]:
-    """Remove afterwards the volume that act makes, unless it was there before."""
+    """Remove afterwards the volume that act creates, unless it existed before."""
     find = ("docker", "volume", "ls", "-q", "--filter", "name=^act-toolcache$")
-    before = said(*find)
+    before = output(*find)
     try:
         yield
     finally:
-        if not before and said(*find):
-            said("docker", "volume", "rm", "act-toolcache")
+        if not before and output(*find):
+            output("docker", "volume", "rm", "act-toolcache")
 
 
 def replay() -> list[Figure]:
     """Compare `make act` with the article's workflow, and with `make all`."""
-    url = said("make", "--no-print-directory", "up").splitlines()[-1]
+    url = output("make", "--no-print-directory", "up").splitlines()[-1]
     straight = ["make", "-C", "build/bench", "all", "RUNNER=docker", f"MLFLOW_TRACKING_URI={url}"]
     with tempfile.TemporaryDirectory() as scratch, tidied():
-        theirs = article(Path(scratch), url)
+        command = article(Path(scratch), url)
         act, direct = [], []
-        for between in (None, theirs):
+        for between in (None, command):
             act.append(seconds(["make", "act"]))
             seconds(["docker/replay/checkout.sh", "HEAD", "build/bench"])
             direct.append(seconds(straight))
@@ -203,23 +204,23 @@ def large() -> list[Figure]:
             [python, "-m", "scripts", "evaluate"], cwd=scratch, env=alone, stdout=subprocess.DEVNULL
         )
         _, status, used = os.wait4(evaluate.pid, 0)
-        took = time.monotonic() - started
+        duration = time.monotonic() - started
         evaluate.returncode = os.waitstatus_to_exitcode(status)
     if evaluate.returncode:
         raise UserError("evaluate", f"exit code {evaluate.returncode} on {rows:.0f} rows", "run it by hand")
-    how = f"{took:.0f} s / (3 x {predicted:.1f} s + 10 s), {rows:.0f} rows, 2000 resamples"
+    how = f"{duration:.0f} s / (3 x {predicted:.1f} s + 10 s), {rows:.0f} rows, 2000 resamples"
     peak = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9
     return [
-        Figure("evaluate / 3 times the prediction and 10 s", took / (3 * predicted + 10), 1.0, how),
+        Figure("evaluate / 3 times the prediction and 10 s", duration / (3 * predicted + 10), 1.0, how),
         Figure("memory of that", peak, 4.0, "GB"),
     ]
 
 
 def sizes() -> list[Figure]:
     """Read the image's size and the running server's memory."""
-    image = int(said("docker", "image", "inspect", "-f", "{{.Size}}", said("docker/image/image.sh", "name"))) / 1e6
+    image = int(output("docker", "image", "inspect", "-f", "{{.Size}}", output("docker/image/image.sh", "name"))) / 1e6
     server = f"{servers.project()}-mlflow-1"
-    processes = said("docker", "top", server, "-o", "pid,rss").splitlines()[1:]
+    processes = output("docker", "top", server, "-o", "pid,rss").splitlines()[1:]
     resident = sum(int(line.split()[1]) for line in processes) * 1.024e-3
     return [
         Figure("image", image, 900, "MB"),
@@ -228,21 +229,25 @@ def sizes() -> list[Figure]:
 
 
 def main() -> None:
-    """Measure, print each figure once it is there, and fail if a limit is missed."""
+    """Measure, print each figure, and fail if one is over its limit."""
     if settings.text("RUNNER") != "docker":
-        raise UserError("bench", "compares the image with the host", "an engine has to answer: make doctor")
-    figures, chosen = [], settings.text("ARGS").split()
-    for name in ("MODELMAKE_ARGS", "MAKEFLAGS"):  # which would hand ARGS on to each make that is measured
+        raise UserError("bench", "compares the image with the host", "start a Docker engine: make doctor")
+    figures: list[Figure] = []
+    chosen = settings.text("ARGS").split()
+    for name in ("MODELMAKE_ARGS", "MAKEFLAGS"):  # with them, each measured make would get ARGS
         os.environ.pop(name, None)
-    for measure in (warm, idle, sizes, large, cold, replay):
+    measures: tuple[Callable[[], Figure | list[Figure]], ...] = (warm, idle, sizes, large, cold, replay)
+    for measure in measures:
         if chosen and measure.__name__ not in chosen:
             continue
-        print(f"measuring: {measure.__doc__.splitlines()[0]}", flush=True)
-        found = measure()
-        found = found if isinstance(found, list) else [found]
-        figures += found
-        for each in found:
-            verdict = "ok" if each.value <= each.limit else "MISSED"
-            print(f"{each.name:<46}{each.value:8.2f}  limit {each.limit:<6g} {verdict:<7}{each.how}", flush=True)
-    if missed := [each.name for each in figures if each.value > each.limit]:
-        raise UserError("bench", f"over the limit: {', '.join(missed)}", "docs/benchmarks.md has the method")
+        print(f"measuring: {(measure.__doc__ or '').splitlines()[0]}", flush=True)
+        result = measure()
+        measured = result if isinstance(result, list) else [result]
+        figures += measured
+        for figure in measured:
+            verdict = "ok" if figure.value <= figure.limit else "MISSED"
+            print(
+                f"{figure.name:<46}{figure.value:8.2f}  limit {figure.limit:<6g} {verdict:<7}{figure.how}", flush=True
+            )
+    if missed := [figure.name for figure in figures if figure.value > figure.limit]:
+        raise UserError("bench", f"over the limit: {', '.join(missed)}", "see docs/explanation/benchmarks.md")
