@@ -60,7 +60,8 @@ running() { # this image, with these doors
   [ "$(docker inspect -f "$format" "$server" 2>/dev/null)" = "true $image$doors" ]
 }
 ready() {
-  running && [ "$(docker inspect -f '{{.State.Health.Status}}' "$server")" = healthy ] && [ "$MLFLOW_PORT" = "$port" ] &&
+  running && [ "$MLFLOW_PORT" = "$port" ] &&
+    [ "$(docker inspect -f '{{.State.Health.Status}}' "$server")" = healthy ] &&
     [ "$(docker inspect -f '{{.State.Running}}' "$container" 2>/dev/null)" = true ]
 }
 up() {

@@ -1,6 +1,7 @@
 """The rules of the house that no linter knows."""
 
 import ast
+import itertools
 import re
 import subprocess
 from functools import cache
@@ -11,6 +12,7 @@ import pytest
 from scripts.__main__ import MODULES
 from scripts.core import config
 from tests.conftest import ROOT
+from tests.support.checkout import Checkout
 
 ROOMS = ("core", "tracking", "data", "scores", "model", "gate", "registry", "server", "checks")  # the way data flows
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -88,8 +90,9 @@ def test_recipes_are_short() -> None:
 
 
 def test_lines_are_not_wide() -> None:
-    """What ruff sees to for Python, in shell and Make too."""
-    for path in [*SHELL, *(ROOT / "docker").glob("*.mk")]:
+    """Shell, make files, compose and Dockerfile keep the limit that ruff checks for Python."""
+    others = [ROOT / name for name in ("Makefile", "compose.yaml", "docker/image/Dockerfile")]
+    for path in [*SHELL, *(ROOT / "docker").glob("*.mk"), *others]:
         wide = [line for line in path.read_text().splitlines() if len(line) > 120]
         assert not wide, path
 
@@ -130,3 +133,54 @@ def test_the_build_context_is_small() -> None:
     first, *rest = (ROOT / ".dockerignore").read_text().split()
     assert first == "*"
     assert sum((ROOT / line.removeprefix("!")).stat().st_size for line in rest) < 1_000_000
+
+
+# An engine that answers, has every image, and prints what it is asked to run.
+ENGINE = """\
+#!/bin/sh
+case "$*" in
+  version*) echo 1.0 ;;
+  "image inspect"*) echo sha256:0 ;;
+  run*) printf '%s\\n' "$@" ;;
+esac
+"""
+
+
+@pytest.fixture
+def with_engine(empty_store: Path, tmp_path: Path) -> Checkout:
+    """Return a checkout with a target that names no access, and a docker that prints the words of `docker run`."""
+    checkout = Checkout(tmp_path / "a check out").fill(empty_store)
+    (checkout.path / "extra.mk").write_text(".PHONY: probe\nprobe: ; @$(RUN) true\n")
+    docker = checkout.path / "bin/docker"
+    docker.parent.mkdir()
+    docker.write_text(ENGINE)
+    docker.chmod(0o755)
+    return checkout
+
+
+def probe(checkout: Checkout, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the target that names no access, with the docker of the checkout."""
+    path = f"{checkout.path / 'bin'}:{checkout.environment()['PATH']}"
+    host = ("RUNNER=docker", "inside=")  # also if the tests run in the image
+    return checkout.make("-f", "Makefile", "-f", "extra.mk", "probe", *host, *words, PATH=path)
+
+
+def test_a_target_that_says_nothing_about_access_has_no_network(with_engine: Checkout) -> None:
+    """Its command runs sealed, which the engine understands as a container without a network."""
+    assert "docker/run.sh sealed true" in probe(with_engine, "--dry-run").stdout.splitlines()
+    words = probe(with_engine).stdout.splitlines()
+    assert words[words.index("--network") + 1] == "none"
+    assert words.count("--network") == 1
+    assert words[-1] == "true"
+
+
+def test_a_variable_on_makes_command_line_reaches_the_container(with_engine: Checkout) -> None:
+    """Every one that `make help` shows and that is set; those that are not set stay out."""
+    names = re.findall(r"^([A-Z_]+) \?=", MAKEFILE, re.M)
+    own = [name for name in names if not name.startswith("MLFLOW_") and name != "RUNNER"]
+    assert len(own) > 10
+    passed = {f"MODELMAKE_{name}" for name in own}
+    words = probe(with_engine, *(f"{name}=1" for name in own)).stdout.splitlines()
+    options = {after for word, after in itertools.pairwise(words) if word == "-e"}
+    assert passed <= options
+    assert not passed & set(probe(with_engine).stdout.splitlines())
