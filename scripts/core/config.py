@@ -1,4 +1,4 @@
-"""pipeline.toml, read into a frozen, typed Config; every mistake is named with its key."""
+"""pipeline.toml as a frozen, typed Config; every error names its key."""
 
 import hashlib
 import json
@@ -13,19 +13,19 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, f
 
 from scripts.core.errors import UserError, few, suggestion
 
-# scikit-learn's scorer names. What is measured of every model, then what is if a rule asks for it.
-SHAPING = ("seed", "data", "model")  # the keys that shape a trained model
+SHAPING = ("seed", "data", "model")  # the keys that the trained model depends on
 READ_BY = {
     "train": ("experiment", *SHAPING),
     "evaluate": ("experiment", *SHAPING, "gate"),
     "register": ("experiment", *SHAPING, "gate", "registry"),
 }
 
+# scikit-learn's scorer names. The report shows REPORTED for every model, and the other metrics where a rule names them.
 REPORTED = (
     *("accuracy", "balanced_accuracy", "precision_macro", "recall_macro", "f1_macro", "neg_log_loss", "roc_auc_ovr"),
     *("r2", "neg_mean_absolute_error", "neg_root_mean_squared_error"),
 )
-OF_CLASS_1 = ("precision", "recall", "f1", "jaccard")  # of class 1, as scikit-learn has it
+OF_CLASS_1 = ("precision", "recall", "f1", "jaccard")  # of class 1, as in scikit-learn
 OF_ALL_CLASSES = ("roc_auc", "roc_auc_ovr", "average_precision")  # areas under curves
 OF_PROBABILITIES = ("neg_log_loss", "neg_brier_score", *OF_ALL_CLASSES)
 CLASSIFICATION_METRICS = (
@@ -44,7 +44,7 @@ Text = Annotated[str, Field(min_length=1, max_length=250, pattern=r"^[^\x00-\x1f
 
 
 class Section(BaseModel):
-    """What every table of pipeline.toml has in common: frozen, no unknown keys, no silent conversion."""
+    """The base of every table of pipeline.toml: frozen, no unknown keys, no silent conversion."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -52,8 +52,8 @@ class Section(BaseModel):
 class Data(Section):
     """`[data]`: the file, the column to predict and the held-out share.
 
-    `missing` lists the texts that stand for a missing value in a CSV, in place of pandas' own list (NA, None, null
-    and more); an empty field always does. Parquet has missing values of its own, so there it has no effect.
+    `missing` lists the texts that mean a missing value in a CSV file, in place of pandas' own list (NA, None, null
+    and more). An empty field is always a missing value. In Parquet files `missing` has no effect.
     """
 
     path: Text
@@ -74,7 +74,7 @@ class Model(Section):
 class Rule(Section):
     """One rule of the gate, a line such as `accuracy > 0.9` or `lower(f1_macro) >= 0.8 by sex`.
 
-    `lower(…)` asks it of the lower bound of the 95 % interval, `by <column>` of every slice of the held-out rows.
+    `lower(…)` compares the lower bound of the 95 % interval, `by <column>` every slice of the held-out rows.
     """
 
     metric: str
@@ -86,32 +86,32 @@ class Rule(Section):
     @model_validator(mode="before")
     @classmethod
     def read(cls, line: object) -> object:
-        """Take the line apart; scikit-learn's scorer names only, in which higher is always better."""
+        """Parse the line; its metric is one of scikit-learn's scorer names, so higher is always better."""
         if not isinstance(line, str) or len(line) > 500:
-            raise ValueError(f"'{line!s:.80}' is no rule|such as \"{METRICS[0]} > 0.9\"")
-        found = re.fullmatch(r"(?:lower\((\w+)\)|(\w+)) *(>=?|<=?) *(\S+?)(?: +by +(.+?))? *", line.strip())
-        if not found or found[3].startswith("<"):
-            fix = "in every metric higher is better: >" if found else f'such as "{METRICS[0]} > 0.9"'
-            raise ValueError(f"'{line:.80}' is no rule|{fix}")
-        name, threshold = found[1] or found[2], _number(found[4])
+            raise ValueError(f"'{line!s:.80}' is not a rule|write a rule such as \"{METRICS[0]} > 0.9\"")
+        match = re.fullmatch(r"(?:lower\((\w+)\)|(\w+)) *(>=?|<=?) *(\S+?)(?: +by +(.+?))? *", line.strip())
+        if not match or match[3].startswith("<"):
+            fix = "use >: higher is better in every metric" if match else f'write a rule such as "{METRICS[0]} > 0.9"'
+            raise ValueError(f"'{line:.80}' is not a rule|{fix}")
+        name, threshold = match[1] or match[2], _number(match[4])
         if name not in METRICS:
             raise ValueError(f"no metric '{name}'|{suggestion(name, METRICS)}")
         if threshold is None:
-            raise ValueError(f"'{found[4]:.40}' is no number|'{line:.80}' needs one as its threshold")
-        equal = found[3] == ">="
-        return {"metric": name, "threshold": threshold, "or_equal": equal, "lower": bool(found[1]), "by": found[5]}
+            raise ValueError(f"'{match[4]:.40}' is not a number|'{line:.80}' needs a number as its threshold")
+        equal = match[3] == ">="
+        return {"metric": name, "threshold": threshold, "or_equal": equal, "lower": bool(match[1]), "by": match[5]}
 
     def __str__(self) -> str:
-        """Give the line."""
+        """Return the line."""
         name = f"lower({self.metric})" if self.lower else self.metric
         return f"{name} {'>=' if self.or_equal else '>'} {self.threshold:g}{f' by {self.by}' if self.by else ''}"
 
 
 class Gate(Section):
-    """`[gate]`: what a model has to show on the held-out rows before it is registered.
+    """`[gate]`: what a model must reach on the held-out rows before `register` registers it.
 
-    The first rule's metric is the one in which a model has to beat the Dummy estimator and is compared with the
-    champion, the version that `@champion` names.
+    In the first rule's metric a model must beat the Dummy estimator, and `evaluate` compares it in that metric with
+    the champion, the version that `@champion` names.
     """
 
     rules: Annotated[list[Rule], Field(min_length=1)]
@@ -129,7 +129,7 @@ class Gate(Section):
         return self.rules[0].metric
 
     def check(self, columns: Iterable[str], classes: Collection[object] | None) -> None:
-        """Raise UserError for a rule that a model of these classes can't be asked, or data with these columns.
+        """Raise UserError for a rule that does not fit the model's `classes`, or the data's `columns`.
 
         `classes` is None for a regressor.
         """
@@ -139,17 +139,18 @@ class Gate(Section):
             if rule.metric not in fitting:
                 what = f"'{rule.metric}' does not score a {'regressor' if classes is None else 'classifier'}"
                 raise UserError(where, what, f"one of: {', '.join(fitting)}")
-            if rule.metric in OF_CLASS_1 and not (len(classes) == 2 and 1 in classes):
-                what = f"'{rule.metric}' is of class 1 of two, and the classes are {few(classes)}"
-                raise UserError(where, what, f"{rule.metric}_macro is of all classes, whatever their names")
-            if rule.metric == "roc_auc" and len(classes) != 2:
-                raise UserError(where, f"'roc_auc' is of two classes, and there are {len(classes)}", "roc_auc_ovr")
+            if classes is not None and rule.metric in OF_CLASS_1 and not (len(classes) == 2 and 1 in classes):
+                what = f"'{rule.metric}' scores class 1 of two classes, and the classes are {few(classes)}"
+                raise UserError(where, what, f"use {rule.metric}_macro, which scores all classes")
+            if classes is not None and rule.metric == "roc_auc" and len(classes) != 2:
+                what = f"'roc_auc' needs two classes, and there are {len(classes)}"
+                raise UserError(where, what, "use roc_auc_ovr")
             if rule.by is not None and rule.by not in columns:
                 raise UserError(where, f"no column '{rule.by}' in the data", suggestion(rule.by, columns))
 
 
 class Registry(Section):
-    """`[registry]`: where a model that passes goes."""
+    """`[registry]`: the name and the alias under which `register` registers a model that passes."""
 
     name: Annotated[Text, Field(pattern=r"^[^/:]+$")]
     alias: str = Field(default="staging", pattern=r"^[A-Za-z0-9_-]+$", max_length=250)
@@ -158,11 +159,11 @@ class Registry(Section):
     @field_validator("alias")
     @classmethod
     def not_reserved(cls, alias: str) -> str:
-        """MLflow keeps `latest` and `v<number>` for itself, `make promote` keeps two more."""
+        """MLflow reserves `latest` and `v<number>`; `make promote` reserves `champion` and `previous`."""
         if alias in ("champion", "previous"):
-            raise ValueError(f"@{alias} is moved by make promote|choose another, such as staging")
+            raise ValueError(f"make promote sets the alias @{alias}|choose another alias, such as staging")
         if alias == "latest" or re.fullmatch(r"v\d+", alias, re.IGNORECASE):
-            raise ValueError(f"MLflow reserves the alias '{alias}'|choose another, such as staging")
+            raise ValueError(f"MLflow reserves the alias '{alias}'|choose another alias, such as staging")
         return alias
 
 
@@ -178,10 +179,10 @@ class Config(Section):
 
     @property
     def training_sha256(self) -> str:
-        """SHA-256 of all that shapes the trained model; its experiment, `[gate]` and `[registry]` do not."""
-        # Without what is not set, so that a new key leaves the hash of older configs as it is.
-        shaping = self.model_dump(mode="json", include=set(SHAPING), exclude_none=True)
-        return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()
+        """SHA-256 of the keys that the trained model depends on: not of `experiment`, `[gate]` and `[registry]`."""
+        # Keys that are not set are left out, so a new key does not change the hash of older configs.
+        values = self.model_dump(mode="json", include=set(SHAPING), exclude_none=True)
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def load(path: Path = Path("pipeline.toml")) -> Config:
@@ -196,7 +197,7 @@ def load(path: Path = Path("pipeline.toml")) -> Config:
     try:
         return Config.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except OSError as error:
-        raise UserError(str(path), f"cannot be read: {error.strerror}", "it stands beside the Makefile") from None
+        raise UserError(str(path), f"cannot be read: {error.strerror}", "put it beside the Makefile") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(str(path), f"not TOML: {error}", "see https://toml.io") from None
     except ValidationError as error:
@@ -204,7 +205,7 @@ def load(path: Path = Path("pipeline.toml")) -> Config:
 
 
 def _number(text: str) -> float | None:
-    """Return the finite number that `text` is, None where it is none."""
+    """Return `text` as a finite number, None where it is not one."""
     try:
         number = float(text)
     except ValueError:
@@ -213,19 +214,19 @@ def _number(text: str) -> float | None:
 
 
 def _explain(path: Path, error: ValidationError) -> UserError:
-    """Make one line of the first thing that pydantic found; a key that is misspelt is missing too, so it goes first."""
-    first = min(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
+    """Return pydantic's first error as one line; an unknown key comes first: if misspelt, it is missing too."""
+    first = min(error.errors(include_url=False), key=lambda details: details["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in first["loc"])
     where = f"{path}: {key}"
     if first["type"] == "extra_forbidden":
-        return UserError(where, "unknown key", suggestion(str(first["loc"][-1]), _known_keys(first["loc"][:-1])))
+        return UserError(where, "unknown key", suggestion(str(first["loc"][-1]), _allowed_keys(first["loc"][:-1])))
     if first["type"] == "missing":
         return UserError(where, "missing", "add it")
     what, _, fix = first["msg"].removeprefix("Value error, ").partition("|")
     return UserError(where, what if fix else f"{what}, not {first['input']!r:.80}", fix or "correct the value")
 
 
-def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+def _allowed_keys(location: tuple[int | str, ...]) -> list[str]:
     """Return the keys that the table at `location` may have."""
     section: type[BaseModel] = Config
     for part in location:

@@ -1,4 +1,4 @@
-"""The ways a stage can end badly, each with its exit code and its one line."""
+"""The errors that end a stage, each with its exit code and its outcome in one line."""
 
 import difflib
 import signal
@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 
 
 class PipelineError(Exception):
-    """Something a person can mend: says where, what is wrong, and the way out.
+    """An error that a person can fix: it names the place, the problem and the fix.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class PipelineError(Exception):
     outcome = "failed"
 
     def __init__(self, where: str, what: str, fix: str) -> None:
-        """Join the three parts into one line, whatever line breaks they carry."""
+        """Join the three parts into one line, without their line breaks."""
         super().__init__(" ".join(f"{where}: {what} ({fix})".split()))
 
 
@@ -31,7 +31,7 @@ class UserError(PipelineError):
     """The user's input is wrong."""
 
     exit_code = 2
-    outcome = "stopped, the input above needs mending"
+    outcome = "stopped: fix the input named above and run again"
 
 
 class GateRefused(PipelineError):
@@ -42,14 +42,14 @@ class GateRefused(PipelineError):
 
 
 class TrackingError(PipelineError):
-    """The tracking server can't be reached, or refused."""
+    """The tracking server does not answer, or refuses."""
 
     exit_code = 4
-    outcome = "stopped, the tracking server is the matter"
+    outcome = "stopped: problem with the tracking server"
 
 
 class Interrupted(BaseException):
-    """SIGINT or SIGTERM arrived; not an Exception, so that nothing takes it for an ordinary failure."""
+    """SIGINT or SIGTERM arrived; not an Exception, so that no handler of ordinary failures catches it."""
 
     def __init__(self, number: signal.Signals) -> None:
         """Keep the signal's number."""
@@ -58,21 +58,21 @@ class Interrupted(BaseException):
 
 
 def first_line(error: BaseException, limit: int = 240) -> str:
-    """Return what `error` says, cut to one line of `limit` characters."""
+    """Return the text of `error` as one line of at most `limit` characters."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = " ".join(lines[:3]) or type(error).__name__
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return "did you mean 'x'?" for the nearest of `known`, or "one of: …" where none is near."""
-    known = list(known)
-    near = difflib.get_close_matches(name, known, n=1)
-    if near:
-        return f"did you mean '{near[0]}'?"
-    return f"one of: {', '.join(known[:12])}{', …' if len(known) > 12 else ''}"
+def suggestion(name: str, names: Iterable[str]) -> str:
+    """Return "did you mean 'x'?" for the closest of `names`, or "one of: …" where none is close."""
+    names = list(names)
+    close = difflib.get_close_matches(name, names, n=1)
+    if close:
+        return f"did you mean '{close[0]}'?"
+    return f"one of: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}"
 
 
 def few(values: Collection[object], most: int = 3) -> str:
-    """Return the first of `values` as a person reads them."""
+    """Return the first `most` of `values` as text, with … where there are more."""
     return ", ".join(map(repr, list(values)[:most])) + ", …" * (len(values) > most)

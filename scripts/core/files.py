@@ -1,4 +1,4 @@
-"""Files: what is left under build/, whole or not at all."""
+"""Files under build/, written as a whole or not at all."""
 
 import os
 import tempfile
@@ -10,12 +10,12 @@ BUILD = Path("build")
 
 
 def replace(name: str, text: str) -> None:
-    """Write build/<name> whole or not at all.
+    """Write build/<name> as a whole or not at all.
 
     Raises
     ------
     UserError
-        The folder can't be written, or its disk is full.
+        The folder is not writable, or its disk is full.
 
     """
     try:
@@ -26,5 +26,7 @@ def replace(name: str, text: str) -> None:
         os.replace(file.name, BUILD / name)
     except OSError as error:
         raise UserError(
-            f"{BUILD}/{name}", f"cannot be written: {error.strerror}", "is build/ yours, with room?"
+            f"{BUILD}/{name}",
+            f"cannot be written: {error.strerror}",
+            "check that build/ belongs to you and that its disk has space",
         ) from None

@@ -1,6 +1,6 @@
-"""Inputs: what each stage reads, for Make, which compares hashes of it (docker/host/hash.sh), and for `make why`.
+"""Inputs: what each stage reads, for Make, which compares their hashes (docker/host/hash.sh), and for `make why`.
 
-Only Python reads TOML and imports. What changes without either, as the user's own modules do, is listed by hash.sh.
+Python lists the settings of pipeline.toml and the imports of scripts/. hash.sh lists the rest, the user's own modules.
 """
 
 import ast
@@ -15,23 +15,27 @@ from scripts.core.errors import UserError
 from scripts.core.files import BUILD, replace
 from scripts.core.provenance import LOCK
 
-CHAIN = {"train": "scripts/model/train.py", "evaluate": "scripts/gate/evaluate.py", "register": "scripts/registry/register.py"}
+CHAIN = {
+    "train": "scripts/model/train.py",
+    "evaluate": "scripts/gate/evaluate.py",
+    "register": "scripts/registry/register.py",
+}
 ENTRY = "scripts/__main__.py"
 
 
 @cache
 def imported(path: Path) -> frozenset[Path]:
-    """Return every file of scripts/ that a file of it imports, at whatever depth, with itself and its templates."""
-    found = {path, *path.parent.glob(f"{path.stem}.[hm]*")}
+    """Return the file, its templates, and every file of scripts/ that it imports, directly or through another file."""
+    paths = {path, *path.parent.glob(f"{path.stem}.[hm]*")}
     for name in _modules(ast.parse(path.read_text(encoding="utf-8"))):
         module = Path(*name.split(".")).with_suffix(".py")
         if module.exists() and module != path:
-            found |= imported(module)
-    return frozenset(found)
+            paths |= imported(module)
+    return frozenset(paths)
 
 
 def _modules(tree: ast.Module) -> Iterator[str]:
-    """Yield the modules of scripts/ that a module's code names, and what may be one."""
+    """Yield the modules of scripts/ that a module's code imports; an imported name may be a module too."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("scripts"):
             yield node.module
@@ -39,30 +43,30 @@ def _modules(tree: ast.Module) -> Iterator[str]:
 
 
 def settings(stage: str) -> str:
-    """Return "hash name" of the settings of pipeline.toml that shape what a stage does; of its text if it is wrong."""
+    """Return "hash name" of the settings of pipeline.toml that a stage reads; of the whole text if it is not valid."""
     path = Path("pipeline.toml")
     try:
         keys = configuration.READ_BY[stage]
-        shaping = configuration.load(path).model_dump(mode="json", include=set(keys), exclude_none=True)
-        text, name = json.dumps(shaping, sort_keys=True), f"{path}[{', '.join(keys)}]"
+        values = configuration.load(path).model_dump(mode="json", include=set(keys), exclude_none=True)
+        text, name = json.dumps(values, sort_keys=True), f"{path}[{', '.join(keys)}]"
     except UserError:
         text, name = path.read_text(encoding="utf-8", errors="replace") if path.exists() else "", str(path)
     return f"{hashlib.sha256(text.encode()).hexdigest()} {name}"
 
 
 def files(stage: str) -> set[str]:
-    """Return the files that a stage reads, as far as they are known beforehand: code, lock, data, own estimator."""
-    found = {ENTRY, str(LOCK), *map(str, imported(Path(CHAIN[stage])))}
+    """Return the files that a stage reads: code, lock, and from a valid pipeline.toml data and own estimator."""
+    paths = {ENTRY, str(LOCK), *map(str, imported(Path(CHAIN[stage])))}
     try:
         config = configuration.load()
     except UserError:
-        return found
+        return paths
     own = Path(*config.model.estimator.split(".")[:-1])
-    return found | {config.data.path, str(own.with_suffix(".py")), str(own / "__init__.py")}
+    return paths | {config.data.path, str(own.with_suffix(".py")), str(own / "__init__.py")}
 
 
 def main() -> None:
-    """Leave build/<stage>.reads for each stage of the chain: its settings' hash, and its files, one a line."""
+    """Write build/<stage>.reads for each stage of the chain: the hash of its settings, and its files, one a line."""
     for stage in CHAIN:
         lines = [f"settings {settings(stage)}", *(f"file {name}" for name in sorted(files(stage)))]
         replace(f"{stage}.reads", "\n".join(lines) + "\n")

@@ -1,9 +1,9 @@
-"""Receipts: the small JSON file that a stage leaves under build/, what it hands to GitHub, and the job's summary."""
+"""Receipts: the JSON file that a stage writes under build/, its outputs for GitHub, and the job's summary."""
 
 import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -14,14 +14,14 @@ from scripts.core.stages import read as read_inputs
 
 
 def hand_on(**outputs: str) -> None:
-    """Make `outputs` the outputs of this workflow step, where this is one."""
+    """Add `outputs` to the outputs of the workflow step; outside of a workflow, do nothing."""
     if path := settings.github("OUTPUT"):
         with Path(path).open("a", encoding="utf-8") as file:
             file.writelines(f"{name}={value}\n" for name, value in outputs.items())
 
 
 def summarize(stage: str, rows: Mapping[str, str]) -> None:
-    """Leave build/<stage>.md, a table of `rows`, and add it to the job's summary."""
+    """Write build/<stage>.md, a table of `rows`, and add it to the job's summary."""
     cells = [(name, text.replace("|", "\\|").replace("\n", " ")) for name, text in rows.items()]
     (_, first), *rest = cells
     lines = [f"| {stage} | {first} |", "| --- | --- |", *(f"| {name} | {text} |" for name, text in rest)]
@@ -29,9 +29,9 @@ def summarize(stage: str, rows: Mapping[str, str]) -> None:
 
 
 def publish(name: str, text: str) -> None:
-    """Leave `text` as build/<name>, and add it to the job's summary, where this is a workflow step.
+    """Write `text` to build/<name>, and in a workflow step add it to the job's summary.
 
-    act wipes the job's summary between steps (nektos/act#2273), so the file is what stays.
+    act deletes the job's summary between steps (nektos/act#2273); the file remains.
     """
     replace(name, text)
     if path := settings.github("STEP_SUMMARY"):
@@ -47,21 +47,21 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
 
 
 def compared(a: Mapping[str, str], b: Mapping[str, str], different: Collection[str], sides: tuple[str, str]) -> str:
-    """Return two sets of facts as a table, and what differs by name."""
+    """Return two sets of facts, value by name, as a table that marks the names in `different`."""
     rows = [("    ", "", *sides)]
-    for name in a | b:
-        mark, theirs = ("DIFF", b.get(name, "none")) if name in different else ("ok", "the same")
-        rows.append((mark, name, a.get(name, "none")[:24], theirs[:24]))
+    for name in {**a, **b}:
+        mark, second = ("DIFF", b.get(name, "none")) if name in different else ("ok", "the same")
+        rows.append((mark, name, a.get(name, "none")[:24], second[:24]))
     return aligned(rows)
 
 
 def link(text: str, url: str) -> str:
-    """Return `text` as a link in Markdown, where `url` is one."""
+    """Return `text` as a link in Markdown where `url` is an http address, else `text`."""
     return f"[{text}]({url})" if url.startswith("http") else text
 
 
 class Receipt(BaseModel):
-    """What every stage's receipt holds."""
+    """The fields of every stage's receipt."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
     stage: ClassVar[str]
@@ -77,7 +77,7 @@ class Receipt(BaseModel):
         replace(f"{self.stage}.json", self.model_dump_json(indent=2) + "\n")
 
     def rows(self) -> dict[str, str]:
-        """Return what a person reads of it in the job's summary."""
+        """Return the rows of the job's summary, text by name."""
         return {}
 
     @classmethod
@@ -87,33 +87,37 @@ class Receipt(BaseModel):
         Raises
         ------
         UserError
-            It is not there, or not what this version of modelmake writes.
+            The file does not exist, or another version of modelmake wrote it.
 
         """
         path = folder / f"{cls.stage}.json"
         try:
             return cls.model_validate_json(path.read_bytes())
         except FileNotFoundError:
-            raise UserError(str(path), "no such receipt", f"make {cls.stage}, or name a run: RUN_ID=…") from None
+            raise UserError(
+                str(path), "the receipt does not exist", f"run make {cls.stage}, or name a run: RUN_ID=…"
+            ) from None
         except (OSError, ValidationError):
-            raise UserError(str(path), "not a receipt of this version", f"make {cls.stage} FORCE=1") from None
+            raise UserError(
+                str(path), "this is not a receipt of this version", f"run make {cls.stage} FORCE=1"
+            ) from None
 
 
 class Lint(Receipt):
-    """Every linter is content."""
+    """No linter reports a problem."""
 
     stage = "lint"
 
 
 class Test(Receipt):
-    """Every test that can run here passed."""
+    """All tests that can run on this machine pass."""
 
     stage = "test"
     __test__ = False  # pytest takes the name for a test class
 
 
 class OwnTest(Receipt):
-    """The user's own tests passed."""
+    """The user's own tests pass."""
 
     stage = "owntest"
 
@@ -132,19 +136,19 @@ class Train(Receipt):
     provenance: dict[str, str]
 
     def rows(self) -> dict[str, str]:
-        """Say where run and model are, and what they came from."""
-        came_from = self.provenance
-        dirty = " and uncommitted changes" if came_from.get("modelmake.git.dirty") == "true" else ""
+        """Return the run, the model, the commit and the image."""
+        origin = provenance.Provenance.from_tags(self.provenance)
+        dirty = " and uncommitted changes" if origin.git_dirty == "true" else ""
         return {
             "run": link(self.run_id, self.url),
             "model": self.model_id,
-            "commit": came_from.get("modelmake.git.commit", "none") + dirty,
-            "image": came_from["modelmake.image"],
+            "commit": (origin.git_commit or "none") + dirty,
+            "image": origin.image,
         }
 
 
 class Evaluate(Receipt):
-    """What the gate says of the run, and why; the value is the first rule's metric, NaN where nothing was scored."""
+    """The gate's verdict on the run, with reasons; `value` is the first rule's metric, NaN where no row was scored."""
 
     stage = "evaluate"
     tracking_uri: str
@@ -159,7 +163,7 @@ class Evaluate(Receipt):
     verdict: Literal["pass", "keep", "refuse"]
     reasons: list[str]
     bounds: dict[str, float]
-    refused: bool  # as a failure: the stage is asked again, and red again
+    refused: bool  # the refusal is a failure, so the stage runs again and fails again
 
     def write(self, report: str = "") -> None:
         """Write build/report.md too."""
@@ -179,12 +183,21 @@ class Register(Receipt):
     url: str
 
     def rows(self) -> dict[str, str]:
-        """Say which version the run has."""
+        """Return the registered version and the run."""
         version = f"{link(f'version {self.version}', self.url)} of {self.name}, alias {self.alias}"
         return {"registered": version if self.version else "nothing", "run": self.run_id}
 
 
-def common(stage: str, started: float) -> dict[str, object]:
+class Common(TypedDict):
+    """The values of a Receipt's own fields."""
+
+    command: str
+    runner: str
+    seconds: float
+    inputs: dict[str, str]
+
+
+def common(stage: str, started: float) -> Common:
     """Return the fields that all receipts share; `started` is the stage's `time.monotonic()` at its start."""
     return {
         "command": f"make {stage}",

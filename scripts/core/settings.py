@@ -1,25 +1,25 @@
-"""Settings: what the caller chose, as make hands it on by MODELMAKE_<NAME> (docker/environment.sh)."""
+"""Settings: the variables of make, which docker/environment.sh passes as MODELMAKE_<NAME>."""
 
 import os
 
 
 def text(name: str) -> str:
-    """Return make's variable `name`, "" where it is not set."""
+    """Return the make variable `name`, "" where it is not set."""
     return os.environ.get(f"MODELMAKE_{name}", "").strip()
 
 
 def run_id() -> str:
-    """Return the run that the caller named, which stands in for receipts; "" where there is none."""
+    """Return the run that RUN_ID names, which is used in place of receipts; "" where it is not set."""
     return text("RUN_ID") or os.environ.get("MLFLOW_RUN_ID", "").strip()
 
 
 def switch(name: str) -> bool:
-    """Return whether make's variable `name` is on; make reads yes and no, and hands 1 on."""
+    """Return whether the make variable `name` is on; make accepts yes and no, and passes 1."""
     return text(name) == "1"
 
 
 def in_ci() -> bool:
-    """Return whether CI is on, as GitHub and most others have it, and this is no replay on a laptop."""
+    """Return whether this runs in CI: the variable CI is on, and act does not replay the workflow."""
     return os.environ.get("CI") == "1" and not in_act()
 
 
@@ -29,7 +29,7 @@ def in_act() -> bool:
 
 
 def in_github() -> bool:
-    """Return whether GitHub Actions, or act in its place, runs this: GITHUB_ variables mean something only then."""
+    """Return whether GitHub Actions or act runs this: only then do GITHUB_ variables count."""
     return os.environ.get("GITHUB_ACTIONS") == "true"
 
 

@@ -1,4 +1,4 @@
-"""Why: would each stage run, and because of which input?"""
+"""Why: whether each stage would run, and because of which input."""
 
 from scripts.core.inputs import CHAIN
 from scripts.core.stages import reason
@@ -7,7 +7,7 @@ OTHERS = ("lint", "test", "owntest")
 
 
 def main() -> None:
-    """Print a line for each stage; a stage runs too when one before it does."""
+    """Print a line for each stage; a stage of the chain also runs when the stage before it runs."""
     before = ""
     for stage in (*OTHERS, *CHAIN):
         why = reason(stage)

@@ -87,4 +87,4 @@ def test_a_side_that_did_not_get_there_is_named(evaluated: Project, sides: Path)
     (sides / "evaluate.json").unlink()
     done = evaluated.stage("parity")
     assert done.code == 2
-    assert "build/parity/act/build/evaluate.json: no such receipt" in done.err
+    assert "build/parity/act/build/evaluate.json: the receipt does not exist" in done.err

@@ -96,10 +96,10 @@ def mutated(whole: bytes) -> st.SearchStrategy[bytes]:
     change = st.tuples(place, place, st.one_of(st.binary(max_size=8), st.sampled_from(pieces)))
 
     def apply(changes: list[tuple[int, int, bytes]]) -> bytes:
-        found = whole
+        content = whole
         for start, end, new in changes:
-            found = found[:start] + new + found[min(end, start + 40) if start % 2 else start :]
-        return found
+            content = content[:start] + new + content[min(end, start + 40) if start % 2 else start :]
+        return content
 
     return st.lists(change, min_size=1, max_size=6).map(apply)
 

@@ -43,7 +43,7 @@ def test_a_failure_is_in_the_summary(step: Project) -> None:
     step.edit('"species"', '"specie"')
     assert step.stage("train").code == 2
     text = Path("build/train.md").read_text()
-    assert "| train | **stopped, the input above needs mending** |" in text
+    assert "| train | **stopped: fix the input named above and run again** |" in text
     assert "no column 'specie'" in text
     assert "`make train`" in text
     assert text in Path("STEP_SUMMARY").read_text()
