@@ -1,4 +1,4 @@
-"""What a data set looks like, column by column, and how far another one has drifted from it."""
+"""Profiles of a data set, column by column, and the drift between two of them."""
 
 import math
 
@@ -13,7 +13,7 @@ OTHER = "other"
 
 
 class Column(BaseModel):
-    """One column: how many rows fall into each bin; a number's bins are bounded by `edges`, a text's are its values."""
+    """One column: the rows in each bin; bins of numbers are bounded by `edges`, bins of text are its values."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -35,16 +35,16 @@ class Profile(BaseModel):
 
 
 class Drift(BaseModel):
-    """How far a column has moved.
+    """The drift of one column.
 
     Parameters
     ----------
     name : str
         The column.
     psi : float
-        Population stability index over the bins of then; above 0.25 is usually taken for a shift.
+        Population stability index over the bins of the earlier profile; above 0.25 usually counts as a shift.
     p_value : float
-        Of the chi-squared test that both come from the same distribution; on few rows a large `psi` is chance.
+        Of the chi-squared test that both have the same distribution; on few rows a large `psi` can be chance.
 
     """
 
@@ -56,7 +56,7 @@ class Drift(BaseModel):
 
     @property
     def moved(self) -> bool:
-        """Whether it is a shift, and no chance."""
+        """Whether the drift is a shift and not chance."""
         return self.psi > 0.25 and self.p_value < 0.01
 
 
@@ -66,12 +66,12 @@ def describe(frame: pd.DataFrame) -> Profile:
 
 
 def drift(then: Profile, now: pd.DataFrame) -> list[Drift]:
-    """Return how far each column of `now` has moved from `then`; columns that are not in both are left out."""
-    return [_moved(each, now[each.name]) for each in then.columns if each.name in now.columns]
+    """Return the drift of each column that is in `then` and in `now`."""
+    return [_moved(column, now[column.name]) for column in then.columns if column.name in now.columns]
 
 
 def _column(column: pd.Series) -> Column:
-    """Count into quantile bins where there are more numbers than bins, else value by value."""
+    """Count by quantile bins where there are more numbers than bins, else by value."""
     present = column.dropna()
     edges = None
     if column.dtype.kind in "iuf" and present.nunique() > BINS:
@@ -88,8 +88,8 @@ def _column(column: pd.Series) -> Column:
     return Column(name=str(column.name), rows=len(column), missing=missing, edges=edges, counts=counts, summary=summary)
 
 
-def _count(column: pd.Series, edges: list[float] | None, known: set[str] | None) -> dict[str, int]:
-    """Return the rows in each bin: of numbers by `edges`, of values as they are, the 50 most common, and the others."""
+def _count(column: pd.Series, edges: list[float] | None, listed: set[str] | None) -> dict[str, int]:
+    """Count the rows in each bin: by `edges`, else by value, the `listed` or the 50 most common, and the rest."""
     present = column.dropna()
     if edges is not None:
         numbers = pd.to_numeric(present, errors="coerce").to_numpy(dtype=float)
@@ -97,22 +97,22 @@ def _count(column: pd.Series, edges: list[float] | None, known: set[str] | None)
         counts = {str(number): int(count) for number, count in enumerate(filled)}
     else:
         values = present.astype(str).value_counts()
-        listed = known if known is not None else set(values.index[:50])
-        counts = {name: int(values.get(name, 0)) for name in sorted(listed)}
+        names = listed if listed is not None else set(values.index[:50])
+        counts = {name: int(values.get(name, 0)) for name in sorted(names)}
         counts[OTHER] = int(values.sum()) - sum(counts.values())
     return counts | {"missing": int(column.isna().sum())}
 
 
 def _moved(then: Column, column: pd.Series) -> Drift:
-    """Compare counts in the bins of then; half a row is added to each, so that an empty one is no infinity."""
-    known = set(then.counts) - {OTHER, "missing"} if then.edges is None else None
-    now = _count(column, then.edges, known)
+    """Compare counts in the bins of `then`; each count gets half a row, since the index of an empty bin is infinite."""
+    listed = set(then.counts) - {OTHER, "missing"} if then.edges is None else None
+    now = _count(column, then.edges, listed)
     a, b = (np.array([counts.get(name, 0) for name in then.counts], dtype=float) for counts in (then.counts, now))
     used = (a + b) > 0
     a, b = a[used], b[used]
     if len(a) < 2 or not a.sum() or not b.sum():
         return Drift(name=then.name, psi=0.0, p_value=1.0)
-    p, q = ((each + 0.5) / (each + 0.5).sum() for each in (a, b))
+    p, q = ((counts + 0.5) / (counts + 0.5).sum() for counts in (a, b))
     psi = float(np.sum((q - p) * np.log(q / p)))
     p_value = float(stats.chi2_contingency([a, b], correction=False).pvalue)
     return Drift(name=then.name, psi=psi, p_value=1.0 if math.isnan(p_value) else p_value)

@@ -1,36 +1,37 @@
-"""Read: the user's table, checked, with the identity of each row as its index."""
+"""Read: the user's table, checked, with a hash of each row as its index."""
 
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from scripts.core.config import Data
 from scripts.core.errors import UserError, first_line, suggestion
 from scripts.core.provenance import sha256
 
-MOST = 3  # texts that an error shows
+MOST = 3  # texts in an error message
 
 
 def fingerprint(config: Data) -> str:
-    """Return the SHA-256 of the data file: the data set's identity."""
+    """Return the SHA-256 of the data file."""
     _existing(config)
     return sha256(Path(config.path))
 
 
 def read_table(config: Data) -> pd.DataFrame:
-    """Read the data file and check that it can be learned from.
+    """Read the data file and check that a model can be trained on it.
 
     Returns
     -------
     pandas.DataFrame of shape (n_rows, n_features + 1)
-        The columns as they stand in the file, the target among them; the index is the rows' identity (`row_hashes`).
+        The columns in the order of the file, with the target; the index is the rows' hashes (`row_hashes`).
 
     Raises
     ------
     UserError
-        The file is missing, empty or unreadable, or the target column is missing or has gaps, or a column holds
-        neither numbers nor text.
+        The file is missing, empty or unreadable, or the target column is missing or has gaps, or a column
+        contains neither numbers nor text.
 
     """
     path = _existing(config)
@@ -39,52 +40,57 @@ def read_table(config: Data) -> pd.DataFrame:
     try:
         frame = _parsed(path, config)
     except pd.errors.EmptyDataError:
-        raise UserError(config.path, "the file is empty", "a header line and rows are expected") from None
-    except Exception as error:  # parsers fail in a dozen ways, and each of them is the file's fault
-        raise UserError(config.path, f"cannot be parsed: {first_line(error)}", f"expected {path.suffix}") from None
+        raise UserError(config.path, "the file is empty", "add a header line and rows") from None
+    except Exception as error:  # parsers raise many types, all for a file that is not valid
+        raise UserError(
+            config.path, f"cannot be parsed: {first_line(error)}", f"use a valid {path.suffix} file"
+        ) from None
     _check(frame, config)
     try:
         return identified(frame)
     except (TypeError, ValueError) as error:
         where = f"{config.path}: values that are neither numbers nor text"
-        raise UserError(where, first_line(error), "drop that column, or turn it into several") from None
+        raise UserError(where, first_line(error), "drop that column, or split it into several") from None
 
 
 def identified(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the frame with its rows' identity as its index, by which they are known from here on."""
+    """Return the frame with the rows' hashes as its index, which identifies them in every later step."""
     return frame.set_index(pd.Index(row_hashes(frame), name="row"))
 
 
-def row_hashes(frame: pd.DataFrame) -> np.ndarray:
+def row_hashes(frame: pd.DataFrame) -> NDArray[np.uint64]:
     """Return a hash of each row: ndarray of uint64 of shape (n_rows,).
 
-    The same row has the same hash in each file, in whatever order its columns stand, and also where a gap elsewhere
-    has made whole numbers floating-point ones.
+    The same row has the same hash in every file: the order of the columns does not matter, and whole numbers hash as
+    floating-point numbers, which pandas uses where the column has a gap.
 
     Examples
     --------
-    >>> some = pd.DataFrame({"width": [1, 2], "kind": ["a", "b"]})
-    >>> bool((row_hashes(some) == row_hashes(some[["kind", "width"]].astype({"width": float}))).all())
+    >>> frame = pd.DataFrame({"width": [1, 2], "kind": ["a", "b"]})
+    >>> bool((row_hashes(frame) == row_hashes(frame[["kind", "width"]].astype({"width": float}))).all())
     True
 
     """
     numbers = {name: float for name, dtype in frame.dtypes.items() if dtype.kind in "biuf"}
-    return pd.util.hash_pandas_object(frame[sorted(frame.columns)].astype(numbers), index=False).to_numpy()
+    hashes = pd.util.hash_pandas_object(frame[sorted(frame.columns)].astype(numbers), index=False)
+    return np.asarray(hashes, dtype=np.uint64)
 
 
 def _existing(config: Data) -> Path:
     path = Path(config.path)
     if not path.is_file():
         raise UserError(
-            "pipeline.toml: data.path", f"no file '{config.path}'", "a path beside the Makefile, or absolute"
+            "pipeline.toml: data.path",
+            f"no file '{config.path}'",
+            "name a path relative to the Makefile, or an absolute path",
         )
     if path.stat().st_size == 0:
-        raise UserError(config.path, "the file is empty", "a header line and rows are expected")
+        raise UserError(config.path, "the file is empty", "add a header line and rows")
     return path
 
 
 def _parsed(path: Path, config: Data) -> pd.DataFrame:
-    """Return what is in the file; a byte order mark at its start is no part of it."""
+    """Return the content of the file, without a byte order mark."""
     if path.suffix.lower() == ".parquet":
         return pd.read_parquet(path)
     if config.missing is None:
@@ -100,30 +106,33 @@ def _check(frame: pd.DataFrame, config: Data) -> None:
     if len(set(columns)) != len(columns) or not all(isinstance(column, str) for column in frame.columns):
         raise UserError(config.path, "column names must be text, each used once", "rename them")
     if len(columns) < 2:
-        raise UserError(config.path, "no column beside the target", "add features")
+        raise UserError(config.path, "the only column is the target", "add features")
     if frame.empty:
-        raise UserError(config.path, "a header but no rows", "add rows")
+        raise UserError(config.path, "the file has a header and no rows", "add rows")
     if (gaps := frame[config.target].isna()).any():
         raise _without_target(gaps, config)
     for column, dtype in frame.dtypes.items():
         if dtype.kind in "mM":
-            raise UserError(config.path, f"column '{column}' holds dates", "turn it into numbers, such as days since")
+            raise UserError(config.path, f"column '{column}' contains dates", "turn them into numbers, such as days")
 
 
 def _without_target(gaps: pd.Series, config: Data) -> UserError:
-    """Return the error for rows without a target, with the texts that were read as a missing value."""
-    what, fix = f"{gaps.sum()} rows have no '{config.target}'", "fill them or drop those rows"
+    """Return the error for rows without a target, with the texts that pandas reads as a missing value."""
+    rows = "1 row has" if gaps.sum() == 1 else f"{gaps.sum()} rows have"
+    what, fix = f"{rows} no '{config.target}'", "fill them or drop those rows"
     path = Path(config.path)
     if path.suffix.lower() == ".parquet":
         return UserError(config.path, what, fix)
-    written = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[])[config.target].fillna("")
-    counts = written[gaps].value_counts()
+    texts = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[])[config.target].fillna("")
+    counts = texts[gaps].value_counts()
     if set(counts.index) == {""}:
         return UserError(config.path, f"{what}: the field is empty", fix)
-    seen = [f"{count} × {repr(text) if text else 'empty'}" for text, count in counts.head(MOST).items()]  # noqa: RUF001
-    what += f": {', '.join(seen)}{', …' if len(counts) > MOST else ''}"
+    shown = [f"{count} × {repr(text) if text else 'empty'}" for text, count in counts.head(MOST).items()]  # noqa: RUF001
+    what += f": {', '.join(shown)}{', …' if len(counts) > MOST else ''}"
     if config.missing is None:
-        fix += "; NA, None, null and the like count as empty: if such a text is a class, data.missing = []"
+        fix += (
+            "; pandas reads NA, None, null and similar texts as empty: if such a text is a class, set data.missing = []"
+        )
     else:
-        fix += "; data.missing counts such a text as empty: if it is a class, take it out of that list"
+        fix += "; data.missing lists such a text as empty: if it is a class, remove it from that list"
     return UserError(config.path, what, f"{fix} in pipeline.toml")

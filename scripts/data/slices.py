@@ -1,14 +1,23 @@
-"""Slices: the groups of rows that a rule of the gate asks one by one."""
+"""Slices: the groups of held-out rows that a rule with `by` checks one by one."""
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 
-def slices(column: pd.Series) -> dict[str, np.ndarray]:
-    """Return which rows make up each slice of a column: a mask of shape (n_rows,) by the slice's name.
+def slices(column: pd.Series) -> dict[str, NDArray[np.bool_]]:
+    """Return the rows of each slice of a column: a mask of shape (n_rows,) by the slice's name.
 
-    A slice is one value, or a quarter of the rows where the column holds more than ten different numbers. Rows
-    without a value are a slice too.
+    A slice is one value, or a quarter of the rows where the column has more than ten different numbers. Rows
+    without a value are a slice of their own.
+
+    Examples
+    --------
+    >>> {name: rows.tolist() for name, rows in slices(pd.Series(["b", "a", None])).items()}
+    {'a': [False, True, False], 'b': [True, False, False], 'missing': [False, False, True]}
+    >>> [int(rows.sum()) for rows in slices(pd.Series(range(100))).values()]
+    [25, 25, 25, 25]
+
     """
     present = column.dropna()
     if column.dtype.kind in "iuf" and present.nunique() > 10:
@@ -16,7 +25,7 @@ def slices(column: pd.Series) -> dict[str, np.ndarray]:
         values, column = quarters.cat.categories, quarters
     else:
         values = sorted(present.unique(), key=None if column.dtype.kind in "biuf" else str)
-    found = {str(value): (column == value).fillna(False).to_numpy(dtype=bool) for value in values}
+    masks = {str(value): (column == value).fillna(False).to_numpy(dtype=bool) for value in values}
     if column.isna().any():
-        found["missing"] = column.isna().to_numpy()
-    return found
+        masks["missing"] = column.isna().to_numpy()
+    return masks

@@ -1,4 +1,4 @@
-"""Intervals: how far a score, or the difference of two models' scores, could be from what the held-out rows show."""
+"""Intervals: confidence intervals of a score, and of the difference of two models' scores on the same rows."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -9,11 +9,12 @@ import pandas as pd
 from scipy import stats
 
 from scripts.scores import ranking
-from scripts.scores.metrics import FROM_CONFUSION, FROM_ROWS, Predictions, against_rest, asked_of, confusion, score
+from scripts.scores.metrics import FROM_CONFUSION, FROM_ROWS, Predictions, against_rest, binarized, confusion, score
+from scripts.scores.ranking import Floats, Integers
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
-CHUNK = 4_000_000  # numbers held at once, 32 MB
+CHUNK = 4_000_000  # numbers in memory at once, 32 MB
 GROUPS = 10_000  # more rows than this are first summed up in as many groups
 AREAS = {
     "roc_auc": ranking.roc_area,
@@ -66,19 +67,30 @@ def bootstrap(p: Predictions, metric: str, *, seed: int, resamples: int = RESAMP
 
     Metrics of the confusion matrix are drawn by the Bayesian bootstrap (Rubin 1981) under Jeffreys' prior, half a
     row right and half a row wrong: for accuracy that is the interval which Brown, Cai and DasGupta (2001) recommend
-    for small samples, and thirty rows without a mistake do not make a certainty. The others resample rows and
-    take percentiles (Efron and Tibshirani 1993, chapter 13).
+    for small samples, so thirty rows without a mistake do not give an interval of width 0. The other metrics resample
+    rows and take percentiles (Efron and Tibshirani 1993, chapter 13).
 
     Parameters
     ----------
     p : Predictions
-        Of n_rows rows, whose order does not matter.
+        Of n_rows rows; their order does not matter.
     metric : str
-        One of those that such predictions can be scored by.
+        A metric that can score such predictions.
     seed : int
         The same seed and predictions give the same interval.
     resamples : int
         Number of bootstrap resamples.
+
+    Examples
+    --------
+    >>> truth = np.array(["a", "b"] * 20)
+    >>> predicted = np.where(np.arange(40) < 4, "a", truth)
+    >>> p = Predictions(truth, predicted, classes=np.array(["a", "b"]))
+    >>> estimate = bootstrap(p, "accuracy", seed=1)
+    >>> estimate.value
+    0.95
+    >>> estimate.lower < estimate.value < estimate.upper
+    True
 
     """
     rng = np.random.default_rng(seed)
@@ -88,7 +100,7 @@ def bootstrap(p: Predictions, metric: str, *, seed: int, resamples: int = RESAMP
     else:
         [statistics] = resampled([p], metric, resamples, rng)
     lower, upper = bounds(statistics)
-    return Estimate(value, min(lower, value), max(upper, value))  # a NaN bound comes first, and stays
+    return Estimate(value, min(lower, value), max(upper, value))  # min and max keep a NaN that comes first
 
 
 def compare(
@@ -101,16 +113,28 @@ def compare(
     model, other : Predictions
         Of the same rows in the same order.
     metric : str
-        One of those that such predictions can be scored by.
+        A metric that can score such predictions.
     seed : int
         The same seed and predictions give the same interval.
     resamples : int
         Number of bootstrap resamples.
 
+    Examples
+    --------
+    >>> truth = np.array(["a", "b"] * 20)
+    >>> classes = np.array(["a", "b"])
+    >>> model = Predictions(truth, truth, classes=classes)
+    >>> other = Predictions(truth, np.repeat("a", 40), classes=classes)
+    >>> difference = compare(model, other, "accuracy", seed=1)
+    >>> difference.value
+    0.5
+    >>> difference.lower > 0
+    True
+
     """
     value = score(model, metric) - score(other, metric)
-    ours, theirs = resampled([model, other], metric, resamples, np.random.default_rng(seed))
-    differences = ours - theirs
+    minuend, subtrahend = resampled([model, other], metric, resamples, np.random.default_rng(seed))
+    differences = minuend - subtrahend
     lower, upper = bounds(differences)
     defined = differences[np.isfinite(differences)]
     rarer = min(np.count_nonzero(defined <= 0), np.count_nonzero(defined >= 0))
@@ -119,7 +143,19 @@ def compare(
 
 
 def mcnemar(model: Predictions, other: Predictions) -> float | None:
-    """Return the p-value of McNemar's exact test (1947): which of the two is right alone, how often."""
+    """Return the p-value of McNemar's exact test (1947) on the rows where only one of two classifiers is right.
+
+    It is None for regressors.
+
+    Examples
+    --------
+    >>> truth, classes = np.repeat("a", 12), np.array(["a", "b"])
+    >>> model = Predictions(truth, truth, classes=classes)
+    >>> other = Predictions(truth, np.where(np.arange(12) < 10, "b", "a"), classes=classes)
+    >>> mcnemar(model, other)  # ten rows to none: 2 / 2**10
+    0.001953125
+
+    """
     if model.classes is None:
         return None
     right, also = model.y_pred == model.y_true, other.y_pred == other.y_true
@@ -127,8 +163,16 @@ def mcnemar(model: Predictions, other: Predictions) -> float | None:
     return float(stats.binomtest(alone, alone + instead).pvalue) if alone + instead else 1.0
 
 
-def bounds(statistics: np.ndarray) -> tuple[float, float]:
-    """Return the percentiles that hold 95 % of `statistics`; NaN where most of them are not defined."""
+def bounds(statistics: Floats) -> tuple[float, float]:
+    """Return the percentiles that enclose 95 % of `statistics`; NaN where fewer than half are finite.
+
+    Examples
+    --------
+    >>> lower, upper = bounds(np.arange(1001.0))
+    >>> f"{lower:.1f} to {upper:.1f}"
+    '25.0 to 975.0'
+
+    """
     defined = statistics[np.isfinite(statistics)]
     if len(defined) < len(statistics) / 2:
         return math.nan, math.nan
@@ -137,7 +181,7 @@ def bounds(statistics: np.ndarray) -> tuple[float, float]:
     return float(lower), float(upper)
 
 
-def resampled(models: Sequence[Predictions], metric: str, resamples: int, rng: np.random.Generator) -> list[np.ndarray]:
+def resampled(models: Sequence[Predictions], metric: str, resamples: int, rng: np.random.Generator) -> list[Floats]:
     """Return the metric's value for each of `models` in each resample; all of them see the same rows.
 
     Parameters
@@ -145,27 +189,34 @@ def resampled(models: Sequence[Predictions], metric: str, resamples: int, rng: n
     models : sequence of Predictions
         Of the same rows in the same order.
     metric : str
-        One of those that such predictions can be scored by.
+        A metric that can score such predictions.
     resamples : int
         Number of resamples.
     rng : numpy.random.Generator
-        What draws them.
+        The source of the random numbers.
 
     Returns
     -------
     list of ndarray of shape (resamples,)
 
+    Examples
+    --------
+    >>> truth = np.array([1.0, 2.0, 3.0])
+    >>> [values] = resampled([Predictions(truth, truth)], "r2", 100, np.random.default_rng(1))
+    >>> values.shape
+    (100,)
+
     """
     if metric in FROM_CONFUSION:
-        return _tables([asked_of(each, metric) for each in models], metric, resamples, rng)
+        return _tables([binarized(model, metric) for model in models], metric, resamples, rng)
     n = len(models[0])
-    order = np.lexsort([key for each in models for key in each.keys])
-    models = [each.take(order) for each in models]
+    order = np.lexsort([key for model in models for key in model.keys])
+    models = [model.take(order) for model in models]
     if metric in AREAS and n <= GROUPS:
-        drawn = [[_area(each, metric, weights) for each in models] for weights in _weights(n, resamples, rng)]
+        drawn = [[_area(model, metric, weights) for model in models] for weights in _weights(n, resamples, rng)]
         return [np.concatenate(parts) for parts in zip(*drawn, strict=True)]
     rows, finish = FROM_ROWS[metric]
-    columns = [rows(each) for each in models]
+    columns = [rows(model) for model in models]
     table = np.column_stack([np.ones(n), *columns])
     if n > GROUPS:
         group = rng.permutation(n) % GROUPS
@@ -175,7 +226,7 @@ def resampled(models: Sequence[Predictions], metric: str, resamples: int, rng: n
     return [finish(part) for part in np.split(means, len(models), axis=1)]
 
 
-def _weights(n: int, resamples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def _weights(n: int, resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
     """Yield how often each of `n` rows is drawn in each resample, a chunk of resamples at a time."""
     step = max(1, CHUNK // n)
     for start in range(0, resamples, step):
@@ -184,12 +235,12 @@ def _weights(n: int, resamples: int, rng: np.random.Generator) -> Iterator[np.nd
         yield np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n).astype(float)
 
 
-def _jeffreys(cells: np.ndarray, metric: str, resamples: int, rng: np.random.Generator) -> np.ndarray:
+def _jeffreys(cells: Floats, metric: str, resamples: int, rng: np.random.Generator) -> Floats:
     """Return the metric of matrices drawn from the Dirichlet distribution that `cells` and half a row each give."""
     occurs = (cells.sum(0) + cells.sum(1)) > 0
     cells = cells[np.ix_(occurs, occurs)]
     k = len(cells)
-    if k == 1:  # one class, always right: what could go wrong is another class, whichever
+    if k == 1:  # one class, always right: a mistake would be any other class
         return rng.beta(cells[0, 0] + 0.5, 0.5, size=resamples)
     prior = np.where(np.eye(k, dtype=bool), 0.5 / k, 0.5 / (k * k - k))
     step = max(1, CHUNK // cells.size)
@@ -198,22 +249,23 @@ def _jeffreys(cells: np.ndarray, metric: str, resamples: int, rng: np.random.Gen
     return np.concatenate([score(rng.standard_gamma(cells + prior, size=(size, k, k))) for size in sizes])
 
 
-def _tables(models: Sequence[Predictions], metric: str, resamples: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Draw the models' joint table from its multinomial distribution, which is what resampling the rows comes to."""
-    labels = pd.unique(np.concatenate([each.labels for each in models]))
+def _tables(models: Sequence[Predictions], metric: str, resamples: int, rng: np.random.Generator) -> list[Floats]:
+    """Draw the models' joint table from its multinomial distribution, which is equivalent to resampling the rows."""
+    labels = pd.unique(np.concatenate([model.labels for model in models]))
     index, k = pd.Index(labels), len(labels)
     truth = index.get_indexer(models[0].y_true)
-    each_cell = np.column_stack([truth * k + index.get_indexer(each.y_pred) for each in models])
-    cells, counts = np.unique(each_cell, axis=0, return_counts=True)
+    row_cells = np.column_stack([truth * k + index.get_indexer(model.y_pred) for model in models])
+    cells, counts = np.unique(row_cells, axis=0, return_counts=True)
     n = int(counts.sum())
-    step, found = max(1, CHUNK // max(len(counts), k * k)), []
+    step = max(1, CHUNK // max(len(counts), k * k))
+    chunks: list[list[Floats]] = []
     for start in range(0, resamples, step):
         drawn = rng.multinomial(n, counts / n, size=min(step, resamples - start)).astype(float)
-        found.append([FROM_CONFUSION[metric](_collected(drawn, column, k)) for column in cells.T])
-    return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+        chunks.append([FROM_CONFUSION[metric](_collected(drawn, column, k)) for column in cells.T])
+    return [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
 
 
-def _collected(drawn: np.ndarray, cell: np.ndarray, k: int) -> np.ndarray:
+def _collected(drawn: Floats, cell: Integers, k: int) -> Floats:
     """Return one model's confusion matrices, of shape (n_resamples, k, k), out of the joint tables' counts."""
     matrices = np.zeros((len(drawn), k * k))
     order = np.argsort(cell, kind="stable")
@@ -222,7 +274,8 @@ def _collected(drawn: np.ndarray, cell: np.ndarray, k: int) -> np.ndarray:
     return matrices.reshape(-1, k, k)
 
 
-def _area(p: Predictions, metric: str, weights: np.ndarray) -> np.ndarray:
+def _area(p: Predictions, metric: str, weights: Floats) -> Floats:
     """Average the areas of one class against the rest over classes (for two classes: that of the second)."""
     area = AREAS[metric]
-    return np.mean([area(p.y_true == p.classes[k], p.y_proba[:, k], weights) for k in against_rest(p)], axis=0)
+    areas = [area(p.true_codes == k, p.probabilities[:, k], weights) for k in against_rest(p)]
+    return np.asarray(np.mean(areas, axis=0))

@@ -50,10 +50,10 @@ def test_csv_and_parquet_read_alike(tmp_path: Path) -> None:
     ("text", "name", "expected"),
     [
         ("", "data.csv", "the file is empty"),
-        ("a,label\n", "data.csv", "a header but no rows"),
+        ("a,label\n", "data.csv", "the file has a header and no rows"),
         ("a,lable\n1,x\n", "data.csv", "no column 'label'.*did you mean 'lable'"),
-        ("label\nx\n", "data.csv", "no column beside the target"),
-        ("a,label\n1,\n2,x\n", "data.csv", "1 rows have no 'label'"),
+        ("label\nx\n", "data.csv", "the only column is the target"),
+        ("a,label\n1,\n2,x\n", "data.csv", "1 row has no 'label'"),
         ('a,label\n"1,x\n', "data.csv", "cannot be parsed"),
         ("not parquet", "data.parquet", "cannot be parsed"),
         (GOOD, "data.xlsx", "cannot read '.xlsx' files"),
@@ -95,27 +95,27 @@ def test_features_have_the_gaps_that_they_always_had(tmp_path: Path) -> None:
     ("rows", "changes", "what", "fix"),
     [
         ("1,\n2,x\n3,\n", {}, "2 rows have no 'label': the field is empty", "fill them or drop those rows"),
-        ("1,x\n2\n", {}, "1 rows have no 'label': the field is empty", "fill them or drop those rows"),
-        ("1,\n2,x\n", {"missing": []}, "1 rows have no 'label': the field is empty", "fill them or drop those rows"),
+        ("1,x\n2\n", {}, "1 row has no 'label': the field is empty", "fill them or drop those rows"),
+        ("1,\n2,x\n", {"missing": []}, "1 row has no 'label': the field is empty", "fill them or drop those rows"),
         (
             "1,NA\n2,x\n3,\n4,NA\n",
             {},
             "3 rows have no 'label': 2 \N{MULTIPLICATION SIGN} 'NA', 1 \N{MULTIPLICATION SIGN} empty",
-            "fill them or drop those rows; NA, None, null and the like count as empty: "
-            "if such a text is a class, data.missing = [] in pipeline.toml",
+            "fill them or drop those rows; pandas reads NA, None, null and similar texts as empty: "
+            "if such a text is a class, set data.missing = [] in pipeline.toml",
         ),
         (
             "1,?\n2,NA\n",
             {"missing": ["?"]},
-            "1 rows have no 'label': 1 \N{MULTIPLICATION SIGN} '?'",
-            "fill them or drop those rows; data.missing counts such a text as empty: "
-            "if it is a class, take it out of that list in pipeline.toml",
+            "1 row has no 'label': 1 \N{MULTIPLICATION SIGN} '?'",
+            "fill them or drop those rows; data.missing lists such a text as empty: "
+            "if it is a class, remove it from that list in pipeline.toml",
         ),
         (
             "1,NA\n2,null\n3,None\n4,nan\n5,NA\n",
             {},
             "5 rows have no 'label': 2 \N{MULTIPLICATION SIGN} 'NA', ",
-            "data.missing = [] in pipeline.toml",
+            "set data.missing = [] in pipeline.toml",
         ),
     ],
 )
@@ -135,7 +135,7 @@ def test_parquet_has_gaps_of_its_own(tmp_path: Path) -> None:
     pd.DataFrame({"a": [1, 2], "label": ["NA", "?"]}).to_parquet(tmp_path / "data.parquet")
     assert read_table(config(tmp_path / "data.parquet", missing=["?"]))["label"].tolist() == ["NA", "?"]
     pd.DataFrame({"a": [1, 2], "label": ["NA", None]}).to_parquet(tmp_path / "gap.parquet")
-    with pytest.raises(UserError, match=r"1 rows have no 'label' \(fill them or drop those rows\)"):
+    with pytest.raises(UserError, match=r"1 row has no 'label' \(fill them or drop those rows\)"):
         read_table(config(tmp_path / "gap.parquet"))
 
 
@@ -150,14 +150,14 @@ def test_dates_are_named(tmp_path: Path) -> None:
     pd.DataFrame({"when": pd.to_datetime(["2026-01-01", "2026-01-02"]), "label": ["x", "y"]}).to_parquet(
         tmp_path / "dates.parquet"
     )
-    with pytest.raises(UserError, match="column 'when' holds dates"):
+    with pytest.raises(UserError, match="column 'when' contains dates"):
         read_table(config(tmp_path / "dates.parquet"))
 
 
 @pytest.mark.parametrize(
     ("labels", "changes", "expected"),
     [
-        (["x"] * 20, {}, "one class only"),
+        (["x"] * 20, {}, "only one class"),
         (["x"] * 19 + ["y"], {"stratify": True}, "class 'y' has 1 row, too few to stratify"),
         (["x", "y"], {"stratify": True, "test_size": 0.5}, "1 row, too few to stratify"),
         (["x"] * 2 + ["y"] * 2, {"stratify": True}, "data.test_size = 0.2"),
@@ -253,4 +253,4 @@ def test_duplicates_are_rows_with_their_target() -> None:
     frame.loc[20:29] = frame.loc[0:9].to_numpy()
     parts = split(frame, config("none"), seed=1)
     both = [row for row in range(10) if (row in parts.test_places) != (row + 20 in parts.test_places)]
-    assert sorted(each % 20 for each in duplicates(parts)) == both != []
+    assert sorted(row % 20 for row in duplicates(parts)) == both != []

@@ -17,51 +17,51 @@ def test_a_profile_describes_every_column() -> None:
     """Rows, missing values, range of numbers, shares of values."""
     data = frame(200, 1)
     data.loc[:9, "size"] = np.nan
-    found = profile.describe(data)
-    assert found.rows == 200
-    size, colour, doors = found.columns
+    described = profile.describe(data)
+    assert described.rows == 200
+    size, colour, doors = described.columns
     assert (size.name, size.missing) == ("size", 10)
     assert "median" in size.summary
     assert colour.summary.startswith("red ")
     assert sum(doors.counts.values()) == sum(size.counts.values()) == 200
-    assert profile.Profile.model_validate_json(found.model_dump_json()) == found
+    assert profile.Profile.model_validate_json(described.model_dump_json()) == described
 
 
 @pytest.mark.parametrize("n", [30, 300, 3000])
 def test_the_same_source_has_not_drifted(n: int) -> None:
     """On few rows the index is large by chance, and p says so."""
-    assert not any(each.moved for each in profile.drift(profile.describe(frame(n, 1)), frame(n, 2)))
+    assert not any(drift.moved for drift in profile.drift(profile.describe(frame(n, 1)), frame(n, 2)))
 
 
 def test_a_shift_is_seen_in_its_column_alone() -> None:
     """One standard deviation, a value that was rare, a value that is new."""
     now = frame(300, 2, shift=1.0)
-    moved = {each.name: each.moved for each in profile.drift(profile.describe(frame(300, 1)), now)}
+    moved = {drift.name: drift.moved for drift in profile.drift(profile.describe(frame(300, 1)), now)}
     assert moved == {"size": True, "colour": False, "doors": False}
     now["colour"] = "violet"
-    assert {each.name: each.moved for each in profile.drift(profile.describe(frame(300, 1)), now)}["colour"]
+    assert {drift.name: drift.moved for drift in profile.drift(profile.describe(frame(300, 1)), now)}["colour"]
 
 
 def test_missing_values_are_a_drift() -> None:
     """A column that has emptied has moved."""
     now = frame(300, 2)
     now.loc[:200, "size"] = np.nan
-    assert {each.name: each.moved for each in profile.drift(profile.describe(frame(300, 1)), now)}["size"]
+    assert {drift.name: drift.moved for drift in profile.drift(profile.describe(frame(300, 1)), now)}["size"]
 
 
 def test_the_index_is_the_textbooks() -> None:
     """Half and half, then one in four: (0.25 - 0.5) ln(0.25 / 0.5) + (0.75 - 0.5) ln(0.75 / 0.5)."""
     then = pd.DataFrame({"a": ["x"] * 50_000 + ["y"] * 50_000})
     now = pd.DataFrame({"a": ["x"] * 25_000 + ["y"] * 75_000})
-    [found] = profile.drift(profile.describe(then), now)
-    assert found.psi == pytest.approx(0.25 * np.log(2) + 0.25 * np.log(1.5), rel=1e-3)
+    [drift] = profile.drift(profile.describe(then), now)
+    assert drift.psi == pytest.approx(0.25 * np.log(2) + 0.25 * np.log(1.5), rel=1e-3)
 
 
 def test_odd_columns_are_no_obstacle() -> None:
     """Empty, constant, of a type that has changed, or gone."""
     then = pd.DataFrame({"empty": [np.nan] * 40, "same": [1.0] * 40, "number": np.arange(40.0), "gone": range(40)})
     now = pd.DataFrame({"empty": [np.nan] * 40, "same": [1.0] * 40, "number": ["a"] * 40})
-    found = {each.name: each for each in profile.drift(profile.describe(then), now)}
-    assert set(found) == {"empty", "same", "number"}
-    assert not found["empty"].moved
-    assert not found["same"].moved
+    drifts = {drift.name: drift for drift in profile.drift(profile.describe(then), now)}
+    assert set(drifts) == {"empty", "same", "number"}
+    assert not drifts["empty"].moved
+    assert not drifts["same"].moved

@@ -60,10 +60,10 @@ def test_the_order_of_rows_does_not_matter(metric: str, seed: int) -> None:
 def test_a_model_against_itself_is_never_significantly_different(metric: str, n: int, seed: int) -> None:
     """The difference is nothing, and so is its interval."""
     p = rows_of(metric, n, seed)
-    found = intervals.compare(p, p, metric, seed=seed, resamples=200)
-    if not math.isnan(found.value):
-        assert (found.value, found.lower, found.upper, found.p_value) == (0, 0, 0, 1)
-    assert found.mcnemar in (None, 1.0)
+    estimate = intervals.compare(p, p, metric, seed=seed, resamples=200)
+    if not math.isnan(estimate.value):
+        assert (estimate.value, estimate.lower, estimate.upper, estimate.p_value) == (0, 0, 0, 1)
+    assert estimate.mcnemar in (None, 1.0)
 
 
 @pytest.mark.long
@@ -73,9 +73,11 @@ def test_an_interval_is_that_of_resampled_rows() -> None:
     drawn = [rng.integers(0, 80, 80) for _ in range(600)]
     naive = [metrics.scores(p.take(rows)) for rows in drawn]
     for metric in ("accuracy", "f1_macro", "neg_log_loss", "roc_auc_ovr"):
-        expected = np.quantile([each[metric] for each in naive], [0.025, 0.975])
-        found = intervals.bootstrap(p, metric, seed=1)
-        assert [found.lower, found.upper] == pytest.approx(expected, abs=0.2 * (found.upper - found.lower)), metric
+        expected = np.quantile([values[metric] for values in naive], [0.025, 0.975])
+        estimate = intervals.bootstrap(p, metric, seed=1)
+        assert [estimate.lower, estimate.upper] == pytest.approx(
+            expected, abs=0.2 * (estimate.upper - estimate.lower)
+        ), metric
 
 
 @pytest.mark.long
@@ -87,8 +89,8 @@ def test_a_difference_is_that_of_resampled_rows(metric: str) -> None:
     drawn = [rng.integers(0, 90, 90) for _ in range(400)]
     naive = [metrics.score(p.take(rows), metric) - metrics.score(other.take(rows), metric) for rows in drawn]
     expected = np.quantile(naive, [0.025, 0.975])
-    found = intervals.compare(p, other, metric, seed=1)
-    assert [found.lower, found.upper] == pytest.approx(expected, abs=0.2 * (found.upper - found.lower))
+    estimate = intervals.compare(p, other, metric, seed=1)
+    assert [estimate.lower, estimate.upper] == pytest.approx(expected, abs=0.2 * (estimate.upper - estimate.lower))
 
 
 @pytest.mark.long
@@ -127,10 +129,10 @@ def test_accuracy_intervals_cover_the_truth(n: int, accuracy: float) -> None:
 @settings(max_examples=15)
 def test_accuracys_interval_is_jeffreys(count: int) -> None:
     """Known in closed form: the quantiles of a beta distribution."""
-    found = intervals.bootstrap(right(count, 50), "accuracy", seed=3, resamples=20_000)
+    estimate = intervals.bootstrap(right(count, 50), "accuracy", seed=3, resamples=20_000)
     lower, upper = stats.beta.ppf([0.025, 0.975], count + 0.5, 50 - count + 0.5)
-    assert found.lower == pytest.approx(min(lower, count / 50), abs=0.006)
-    assert found.upper == pytest.approx(max(upper, count / 50), abs=0.006)
+    assert estimate.lower == pytest.approx(min(lower, count / 50), abs=0.006)
+    assert estimate.upper == pytest.approx(max(upper, count / 50), abs=0.006)
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "f1_macro", "recall_macro", "precision_macro"])
@@ -144,8 +146,8 @@ def test_rows_without_a_mistake_are_no_certainty(metric: str) -> None:
 def test_a_slice_of_one_class_has_an_interval() -> None:
     """Twelve rows, one class, no mistake: Jeffreys' bound again."""
     truth = np.repeat("a", 12)
-    found = intervals.bootstrap(Predictions(truth, truth, None, AB), "accuracy", seed=1, resamples=20_000)
-    assert found.lower == pytest.approx(stats.beta.ppf(0.025, 12.5, 0.5), abs=0.006)
+    estimate = intervals.bootstrap(Predictions(truth, truth, None, AB), "accuracy", seed=1, resamples=20_000)
+    assert estimate.lower == pytest.approx(stats.beta.ppf(0.025, 12.5, 0.5), abs=0.006)
 
 
 @pytest.mark.long
@@ -158,8 +160,8 @@ def test_paired_intervals_cover_the_true_difference() -> None:
         first, second = draw < 0.85, (draw < 0.7) | (draw > 0.9)
         wrong = np.where(truth == "a", "b", "a")
         p, other = (Predictions(truth, np.where(right, truth, wrong), None, AB) for right in (first, second))
-        found = intervals.compare(p, other, "accuracy", seed=seed, resamples=400)
-        held += found.lower <= 0.05 <= found.upper
+        estimate = intervals.compare(p, other, "accuracy", seed=seed, resamples=400)
+        held += estimate.lower <= 0.05 <= estimate.upper
     assert 0.92 <= held / 600 <= 0.98
 
 

@@ -44,12 +44,12 @@ RATIOS = {"precision": sk.precision_score, "recall": sk.recall_score, "f1": sk.f
 def test_scores_are_scikit_learns(n: int, k: int, seed: int) -> None:
     """Every classification metric equals what scikit-learn's own function gives."""
     p = classified(n, k, seed)
-    truth, said = p.y_true, p.y_pred
+    truth, predicted = p.y_true, p.y_pred
     brier = {"pos_label": p.classes[1]} if k == 2 else {"labels": p.classes}
     expected = {
-        "accuracy": sk.accuracy_score(truth, said),
-        "balanced_accuracy": sk.balanced_accuracy_score(truth, said),
-        "matthews_corrcoef": sk.matthews_corrcoef(truth, said),
+        "accuracy": sk.accuracy_score(truth, predicted),
+        "balanced_accuracy": sk.balanced_accuracy_score(truth, predicted),
+        "matthews_corrcoef": sk.matthews_corrcoef(truth, predicted),
         "neg_log_loss": -sk.log_loss(truth, p.y_proba, labels=p.classes),
         "neg_brier_score": -sk.brier_score_loss(truth, p.y_proba[:, 1] if k == 2 else p.y_proba, **brier),
         "roc_auc_ovr": mean(p, sk.roc_auc_score),
@@ -57,7 +57,7 @@ def test_scores_are_scikit_learns(n: int, k: int, seed: int) -> None:
     }
     for name, function in RATIOS.items():
         for average in ("macro", "micro", "weighted"):
-            expected[f"{name}_{average}"] = function(truth, said, average=average, zero_division=0)
+            expected[f"{name}_{average}"] = function(truth, predicted, average=average, zero_division=0)
     asked = set(CLASSIFICATION_METRICS) - {*OF_CLASS_1, "roc_auc"}
     assert metrics.scores(p, asked) == pytest.approx(expected)
     assert set(expected) == asked
@@ -97,16 +97,16 @@ def test_an_undefined_metric_is_nan() -> None:
 def test_regression_scores_are_scikit_learns(n: int, seed: int) -> None:
     """R², and errors with their sign turned."""
     p = regressed(n, seed)
-    truth, said = p.y_true, p.y_pred
+    truth, predicted = p.y_true, p.y_pred
     expected = {
-        "r2": sk.r2_score(truth, said),
-        "explained_variance": sk.explained_variance_score(truth, said),
-        "neg_mean_absolute_error": -sk.mean_absolute_error(truth, said),
-        "neg_mean_squared_error": -sk.mean_squared_error(truth, said),
-        "neg_root_mean_squared_error": -sk.root_mean_squared_error(truth, said),
-        "neg_mean_absolute_percentage_error": -sk.mean_absolute_percentage_error(truth, said),
-        "neg_mean_squared_log_error": -sk.mean_squared_log_error(truth, said),
-        "neg_root_mean_squared_log_error": -sk.root_mean_squared_log_error(truth, said),
+        "r2": sk.r2_score(truth, predicted),
+        "explained_variance": sk.explained_variance_score(truth, predicted),
+        "neg_mean_absolute_error": -sk.mean_absolute_error(truth, predicted),
+        "neg_mean_squared_error": -sk.mean_squared_error(truth, predicted),
+        "neg_root_mean_squared_error": -sk.root_mean_squared_error(truth, predicted),
+        "neg_mean_absolute_percentage_error": -sk.mean_absolute_percentage_error(truth, predicted),
+        "neg_mean_squared_log_error": -sk.mean_squared_log_error(truth, predicted),
+        "neg_root_mean_squared_log_error": -sk.root_mean_squared_log_error(truth, predicted),
     }
     assert metrics.scores(p, REGRESSION_METRICS) == pytest.approx(expected)
 
