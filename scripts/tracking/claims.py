@@ -1,11 +1,11 @@
-"""Claims: say which receipts name a run, a model, a version or an alias that MLflow no longer holds.
+"""Claims: list the receipts that name a run, a model, a version or an alias that no longer exists in MLflow.
 
     cat build/*.json | python -I claims.py FILE_OR_ADDRESS
 
 FILE_OR_ADDRESS is MLflow's SQLite database, or the http(s) address of its server. Each line of output is one stage
-whose receipt is stale. Where MLflow can't be asked, the output is empty, and a note on standard error gives the reason.
-Make asks before every run, also with the Python of the server's container: so this is one file, it needs the standard
-library alone, and it imports late what is slow to import.
+whose receipt is stale. If MLflow does not answer, the output is empty, and a note on standard error gives the reason.
+Make runs this before every run, also with the Python of the server's container: so it is one file, it uses only the
+standard library, and it imports slow modules late.
 """
 
 import json
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 PATIENCE = 3  # seconds, for all answers of a server
 BUSY = 1  # seconds, for another process that writes to the database
 
-Claim = tuple[str, ...]  # its kind, and the names by which MLflow finds it
+Claim = tuple[str, ...]  # its kind, and its names in MLflow
 
 CLAIMS = {"train": ("run", "model"), "evaluate": ("run",), "register": ("run", "version", "alias")}
 FIELDS = {"run": ("run_id",), "model": ("model_id",), "version": ("name", "version"), "alias": ("name", "alias")}
-# An alias on another version still counts: somebody moved it on purpose.
+# An alias on another version still counts: a person moved it on purpose.
 ROWS = {
     "run": "SELECT 1 FROM runs WHERE run_uuid = ? AND lifecycle_stage IS NOT 'deleted'",
     "model": "SELECT 1 FROM logged_models WHERE model_id = ? AND lifecycle_stage IS NOT 'deleted'",
@@ -48,12 +48,12 @@ PAGES = {
 
 
 class Unanswered(Exception):
-    """MLflow can't be asked; the text says why, without credentials."""
+    """MLflow does not answer; the text gives the reason, without credentials."""
 
 
 def read(text: str) -> dict[str, set[Claim]]:
-    """Return the claims of each stage from receipts that follow one another; what comes after garbage is not read."""
-    found: dict[str, set[Claim]] = {}
+    """Return the claims of each stage from concatenated receipts, up to the first text that is not JSON."""
+    stages: dict[str, set[Claim]] = {}
     decoder, text = json.JSONDecoder(), text.lstrip()
     while text:
         try:
@@ -63,20 +63,20 @@ def read(text: str) -> dict[str, set[Claim]]:
         text = text[end:].lstrip()
         stage = str(receipt.get("command")).removeprefix("make ") if isinstance(receipt, dict) else ""
         if stage in CLAIMS:
-            found[stage] = claims(stage, receipt)
-    return found
+            stages[stage] = claims(stage, receipt)
+    return stages
 
 
 def claims(stage: str, receipt: dict[str, object]) -> set[Claim]:
-    """Return what a stage's receipt claims; one of `register` without a version claims nothing."""
+    """Return the claims of a stage's receipt; a receipt of `register` without a version has none."""
     if stage == "register" and receipt.get("version") is None:
         return set()
-    named = {kind: [receipt.get(field) for field in FIELDS[kind]] for kind in CLAIMS[stage]}
-    return {(kind, *map(str, names)) for kind, names in named.items() if all(names)}
+    names_by_kind = {kind: [receipt.get(field) for field in FIELDS[kind]] for kind in CLAIMS[stage]}
+    return {(kind, *map(str, names)) for kind, names in names_by_kind.items() if all(names)}
 
 
 def ask(address: str, asked: set[Claim]) -> set[Claim]:
-    """Return the claims that MLflow at `address` does not back."""
+    """Return the claims that do not hold in MLflow at `address`."""
     if address.startswith(("http://", "https://")):
         return ask_server(address, asked)
     if "://" in address:
@@ -85,22 +85,22 @@ def ask(address: str, asked: set[Claim]) -> set[Claim]:
 
 
 def ask_database(path: str, asked: set[Claim]) -> set[Claim]:
-    """Return the claims that the SQLite database at `path` does not back; of one that is not there, all."""
+    """Return the claims that do not hold in the SQLite database at `path`; all where the file does not exist."""
     file = Path(path).absolute()
     try:
         file.stat()
     except (FileNotFoundError, NotADirectoryError):
         return asked
     with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=BUSY)) as database:
-        database.execute("BEGIN")  # one view of the database, and one wait for it
+        database.execute("BEGIN")  # one snapshot of the database, and one wait for it
         return {claim for claim in asked if not database.execute(ROWS[claim[0]], claim[1:]).fetchone()}
 
 
 def ask_server(address: str, asked: set[Claim]) -> set[Claim]:
-    """Return the claims that the server at `address` does not back, all asked at once.
+    """Return the claims that do not hold on the server at `address`, with one request a claim, all at the same time.
 
-    A clear no counts, also where another question has no answer: a server with a login says 403 about a version whose
-    registered model is deleted. The threads end with the process, since a look-up in the DNS can't be interrupted.
+    A clear no counts, also where another request has no answer: a server with a login answers 403 for a version whose
+    registered model is deleted. The threads end with the process, since a DNS lookup cannot be interrupted.
     """
     server = Server(address)
     answers: dict[Claim, bool | Exception] = {}
@@ -108,7 +108,7 @@ def ask_server(address: str, asked: set[Claim]) -> set[Claim]:
     def answer(claim: Claim) -> None:
         try:
             answers[claim] = server.holds(claim)
-        except Exception as error:  # whatever it is, the main thread turns it into the note
+        except Exception as error:  # the main thread turns any exception into the note
             answers[claim] = error
 
     deadline = time.monotonic() + PATIENCE
@@ -117,9 +117,9 @@ def ask_server(address: str, asked: set[Claim]) -> set[Claim]:
         thread.start()
     for thread in threads:
         thread.join(max(0, deadline - time.monotonic()))
-    settled = dict(answers)  # the threads that still wait may write on
+    settled = dict(answers)  # the threads that still wait may still write
     gone = {claim for claim in asked if settled.get(claim) is False}
-    failed = [each for each in settled.values() if isinstance(each, Exception)]
+    failed = [result for result in settled.values() if isinstance(result, Exception)]
     if not gone and len(settled) < len(asked):
         raise Unanswered(f"no answer in {PATIENCE} s")
     if not gone and failed:
@@ -128,15 +128,15 @@ def ask_server(address: str, asked: set[Claim]) -> set[Claim]:
 
 
 class Server:
-    """An MLflow server, with the credentials that MLflow's own client would use."""
+    """An MLflow server, with the credentials of MLflow's own client."""
 
     def __init__(self, address: str) -> None:
-        """Prepare requests to `address`; nothing is sent yet."""
-        import urllib.request  # noqa: PLC0415  # a database does not need it, and it takes 40 ms
+        """Prepare requests to `address`, without sending one."""
+        import urllib.request  # noqa: PLC0415  # takes 40 ms, and a database does not need it
 
         parts = urlsplit(address)
         local = parts.hostname in ("localhost", "::1") or str(parts.hostname).startswith("127.")
-        handlers = [urllib.request.ProxyHandler({} if local else None)]
+        handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({} if local else None)]
         if parts.scheme == "https":
             handlers.append(urllib.request.HTTPSHandler(context=tls()))
         self.request, self.opener = urllib.request.Request, urllib.request.build_opener(*handlers)
@@ -145,12 +145,12 @@ class Server:
         self.headers["X-MLFLOW-WORKSPACE"] = os.environ.get("MLFLOW_WORKSPACE", "").strip()
 
     def holds(self, claim: Claim) -> bool:
-        """Return whether the server backs `claim`.
+        """Return whether `claim` holds on the server.
 
         Raises
         ------
         Unanswered
-            It answers neither yes nor no: it refuses the login, it fails, or it is no MLflow server.
+            The answer is neither yes nor no: the server refuses the login, fails, or is not an MLflow server.
 
         """
         import urllib.error  # noqa: PLC0415  # as above
@@ -159,10 +159,10 @@ class Server:
         request = self.request(f"{self.api}/{PAGES[kind].format(*(quote(name, safe='') for name in names))}")
         for name, value in self.headers.items():
             if value:
-                request.add_unredirected_header(name, value)  # another host gets no password
+                request.add_unredirected_header(name, value)  # a redirect to another host carries no password
         try:
             with self.opener.open(request, timeout=PATIENCE) as response:
-                return backed(claim, response.read())
+                return confirmed(claim, response.read())
         except urllib.error.HTTPError as error:
             if missing(error.read()):
                 return False
@@ -170,8 +170,8 @@ class Server:
 
 
 def tls() -> "ssl.SSLContext":
-    """Return which certificates to trust, as MLflow's variables say."""
-    import ssl  # noqa: PLC0415  # slow, and only https needs it
+    """Return the TLS settings, with the certificates that MLflow's variables name."""
+    import ssl  # noqa: PLC0415  # slow to import, and only https needs it
 
     try:
         context = ssl.create_default_context(cafile=os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or None)
@@ -183,64 +183,68 @@ def tls() -> "ssl.SSLContext":
 
 
 def authorization(address: str) -> str:
-    """Return the Authorization header, "" for none: from the address, else by name and password, else by token."""
-    parts, known = urlsplit(address), os.environ.get
+    """Return the Authorization header: from the address, else by user and password, else by token; "" for none."""
+    parts, variable = urlsplit(address), os.environ.get
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     if not user + password:
-        user, password = known("MLFLOW_TRACKING_USERNAME", ""), known("MLFLOW_TRACKING_PASSWORD", "")
+        user, password = variable("MLFLOW_TRACKING_USERNAME", ""), variable("MLFLOW_TRACKING_PASSWORD", "")
         if not (user and password):
-            token = known("MLFLOW_TRACKING_TOKEN", "")
+            token = variable("MLFLOW_TRACKING_TOKEN", "")
             return f"Bearer {token}" if token else ""
     return f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
-def backed(claim: Claim, body: bytes) -> bool:
-    """Return whether MLflow's answer backs `claim`."""
+def confirmed(claim: Claim, body: bytes) -> bool:
+    """Return whether MLflow's answer confirms `claim`."""
     answer = json.loads(body)
     match claim[0]:
         case "run":
-            return answer["run"]["info"]["lifecycle_stage"] != "deleted"
+            holds = answer["run"]["info"]["lifecycle_stage"] != "deleted"
         case "model":
-            return answer["model"]["info"]["model_id"] == claim[1]
+            holds = answer["model"]["info"]["model_id"] == claim[1]
         case "version":
-            return answer["model_version"].get("current_stage") != "Deleted_Internal"
-    return any(each["alias"] == claim[2] for each in answer["registered_model"].get("aliases", []))
+            holds = answer["model_version"].get("current_stage") != "Deleted_Internal"
+        case _:
+            holds = any(entry["alias"] == claim[2] for entry in answer["registered_model"].get("aliases", []))
+    return bool(holds)
 
 
 def missing(body: bytes) -> bool:
-    """Return whether an error is MLflow's for what it does not hold: a proxy answers 404 too."""
+    """Return whether an error is MLflow's for an object that does not exist: a proxy answers 404 too."""
     try:
-        return json.loads(body)["error_code"] == "RESOURCE_DOES_NOT_EXIST"
+        return bool(json.loads(body)["error_code"] == "RESOURCE_DOES_NOT_EXIST")
     except (ValueError, LookupError, TypeError):
         return False
 
 
 def reason(error: Exception) -> str:
-    """Return on one line why MLflow can't be asked; of errors whose text may quote a password, none of it."""
-    cause = getattr(error, "reason", error)  # of an URLError
+    """Return as one line why MLflow does not answer; a text that may quote a password is left out."""
+    cause = getattr(error, "reason", error)  # a URLError has it
     if isinstance(error, OSError):
         text = getattr(cause, "strerror", None) or str(cause)
     else:
-        text = str(error) if isinstance(error, sqlite3.Error | Unanswered) else "no answer that MLflow would give"
+        text = str(error) if isinstance(error, sqlite3.Error | Unanswered) else "the answer is not MLflow's"
     return " ".join(text.split())
 
 
 def main(address: str, receipts: bytes) -> None:
-    """Print the stages whose claims are gone."""
-    found = read(receipts.decode(errors="replace"))
-    asked = set().union(*found.values())
+    """Print the stages with a claim that does not hold."""
+    stages = read(receipts.decode(errors="replace"))
+    asked: set[Claim] = set().union(*stages.values())
     try:
         gone = ask(address, asked) if asked else set()
-    except Exception as error:  # a check that fails never keeps anybody from working
+    except Exception as error:  # a check that fails must not stop the user
         where = re.sub("://.*@", "://", address)
-        note = f"note: {where} can't be asked, so the receipts are taken as they are: {reason(error)}"
+        note = f"note: cannot check the receipts against {where}; they count as valid: {reason(error)}"
         print(note, file=sys.stderr)
         return
     for stage in CLAIMS:
-        if found.get(stage, set()) & gone:
+        if stages.get(stage, set()) & gone:
             print(stage)
 
 
 if __name__ == "__main__":
-    place = sys.argv[1] if sys.argv[1] != "-" else os.environ["MLFLOW_TRACKING_URI"].strip()  # no list of processes shows it
+    place = (
+        sys.argv[1] if sys.argv[1] != "-" else os.environ["MLFLOW_TRACKING_URI"].strip()
+    )  # no list of processes shows it
     main(place, sys.stdin.buffer.read())

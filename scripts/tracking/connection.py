@@ -1,4 +1,4 @@
-"""The way to the tracking server: which proxy is in it, and what went wrong there, as one line."""
+"""The connection to the tracking server: its proxy, and a failed request as an error of one line."""
 
 import ipaddress
 import re
@@ -8,11 +8,11 @@ from requests.exceptions import RequestException
 from requests.utils import get_environ_proxies, select_proxy
 
 from scripts.core.errors import TrackingError
-from scripts.tracking.address import hidden, said, tracking_uri, uri
+from scripts.tracking.address import hidden, message, tracking_uri, uri
 
 
 def local(address: str) -> bool:
-    """Whether the address is one of this machine."""
+    """Whether the address is on this machine."""
     host = urlsplit(address).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -22,33 +22,33 @@ def local(address: str) -> bool:
 
 def proxy(address: str) -> str:
     """Return the proxy that requests to `address` go through, with its credentials, or "" for none."""
-    return select_proxy(address, get_environ_proxies(address)) or ""
+    return str(select_proxy(address, get_environ_proxies(address)) or "")
 
 
 def detour(address: str, through: str) -> tuple[str, str]:
-    """Return how an error names the proxy `through`, and how its fix avoids it; both are "" where there is none."""
+    """Return how an error names the proxy `through`, and how its fix bypasses it; both are "" without a proxy."""
     if not through:
         return "", ""
-    return f", through the proxy {hidden(through)}", f"; NO_PROXY={urlsplit(address).hostname} goes around the proxy"
+    return f", through the proxy {hidden(through)}", f"; NO_PROXY={urlsplit(address).hostname} bypasses the proxy"
 
 
 def unauthorized(address: str, through: str) -> TrackingError:
-    """Return the error for a proxy that asks for a login."""
+    """Return the error for a proxy that requires a login."""
     _, around = detour(address, through)
-    what = f"no answer: the proxy {hidden(through)} answers HTTP 407, it asks for a user and a password"
-    return TrackingError(uri(), what, f"HTTP_PROXY and HTTPS_PROXY take them: http://user:password@…{around}")
+    what = f"no answer: the proxy {hidden(through)} answers HTTP 407: it requires a user and a password"
+    return TrackingError(uri(), what, f"put them into HTTP_PROXY and HTTPS_PROXY: http://user:password@…{around}")
 
 
-def failure(asked: str, error: Exception) -> TrackingError:
-    """Return as one line what became of a request.
+def failure(action: str, error: Exception) -> TrackingError:
+    """Return the error for a request that failed.
 
     Parameters
     ----------
-    asked : str
-        What was asked of the server, such as "list experiments".
+    action : str
+        What the server was asked to do, such as "list experiments".
     error : Exception
-        MLflow's, or one of requests or the system. MLflow reports a dead server as a bare exception text, so the text
-        has to be read.
+        An exception of MLflow, of requests or of the system. MLflow reports a dead server only in the exception's text,
+        so this function reads the text.
 
     """
     text, address = str(error), tracking_uri()
@@ -56,23 +56,23 @@ def failure(asked: str, error: Exception) -> TrackingError:
     through, around = detour(address, by)
     if by and re.search("error code 407|Tunnel connection failed: 407|407 Client Error", text):
         return unauthorized(address, by)
-    if found := re.search(r"too many (5\d\d) error responses", text):
-        what = f"answered HTTP {found[1]} again and again{through}, asked to {asked}"
-        return TrackingError(uri(), what, f"make logs says why; is there room on its disk?{around}")
+    if match := re.search(r"too many (5\d\d) error responses", text):
+        what = f"answered HTTP {match[1]} repeatedly{through}, asked to {action}"
+        return TrackingError(uri(), what, f"make logs shows why; check the free space on the server's disk{around}")
     if "CERTIFICATE_VERIFY_FAILED" in text:
-        fix = f"MLFLOW_TRACKING_SERVER_CERT_PATH names the file with it, or with its CA{around}"
-        return TrackingError(uri(), f"shows a certificate that is not known here{through}", fix)
-    if found := re.search(r"Tunnel connection failed: (\d{3})", text):
-        through += f", which answers HTTP {found[1]}"
+        fix = f"set MLFLOW_TRACKING_SERVER_CERT_PATH to the file with the certificate or with its CA{around}"
+        return TrackingError(uri(), f"its certificate is not trusted{through}", fix)
+    if match := re.search(r"Tunnel connection failed: (\d{3})", text):
+        through += f", which answers HTTP {match[1]}"
     if "Connection refused" in text or "Max retries exceeded" in text or "timed out" in text:
         reason = "no answer: connection refused" if "refused" in text else "no answer"
-        fix = f"is it up? `make up` starts one here; MLFLOW_TRACKING_URI names another{around}"
-        return TrackingError(uri(), f"{reason}{through}, asked to {asked}", fix)
+        fix = f"check that it runs: `make up` starts a server here, MLFLOW_TRACKING_URI names another one{around}"
+        return TrackingError(uri(), f"{reason}{through}, asked to {action}", fix)
     fix = "make logs"
     if re.search(r"error code 40[13]", text):
-        fix = "check MLFLOW_TRACKING_USERNAME and its PASSWORD or TOKEN"
-    # What MLflow itself answers, by its own codes, has come through every proxy; and a full disk knows of none.
+        fix = "check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+    # An answer with one of MLflow's own codes passed every proxy, and a full disk has no proxy.
     if not isinstance(error, RequestException) and not re.search("failed with|valid JSON|Response: ", text):
         through = around = ""
     verb = "failed" if isinstance(error, OSError) else "refused"
-    return TrackingError(uri(), f"{verb} to {asked}{through}: {said(error)}", f"{fix}{around}")
+    return TrackingError(uri(), f"{verb} to {action}{through}: {message(error)}", f"{fix}{around}")

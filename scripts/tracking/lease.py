@@ -1,4 +1,4 @@
-"""A lock on the server, which MLflow does not have: of all who ask for it, one holds it."""
+"""A lock on the server, which MLflow does not have: one process at a time holds it."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -8,18 +8,19 @@ from mlflow.exceptions import MlflowException
 
 from scripts.core import provenance
 from scripts.core.errors import PipelineError
-from scripts.tracking.runs import Tracking, missing, translated, uri
+from scripts.tracking.address import uri
+from scripts.tracking.runs import Tracking, missing, translated
 
 
 class Busy(PipelineError):
-    """Another one holds the lock."""
+    """Another process holds the lock."""
 
     outcome = "nothing was moved"
 
 
 @contextmanager
 def held(tracking: Tracking, name: str, doing: str, *, patience: float = 0, force: bool = False) -> Iterator[None]:
-    """Hold the lock `name`, which is a registered model of that name: MLflow makes one only once, whoever asks.
+    """Hold the lock `name`, a registered model of that name: MLflow creates a name only once.
 
     Parameters
     ----------
@@ -28,30 +29,31 @@ def held(tracking: Tracking, name: str, doing: str, *, patience: float = 0, forc
     name : str
         The lock's name.
     doing : str
-        What its holder does, for the message.
+        What the holder does to the model, for the message, such as "registered".
     patience : float, default=0
-        Seconds to wait for it; after as long it is taken, so its holder may not rely on being alone. Zero does neither.
+        Seconds to wait for the lock. After that time it is taken from its holder, who must not rely on being alone.
+        With 0 there is no wait and no taking.
     force : bool, default=False
-        Take it at once.
+        Take the lock at once.
 
     Raises
     ------
     Busy
-        Another one holds it, and is not surely gone.
+        Another process holds the lock, and has not certainly ended.
 
     """
-    started, told, mine = time.monotonic(), False, provenance.process()
+    started, printed, mine = time.monotonic(), False, provenance.process()
     while (holder := _take(tracking, name, mine, force=force)) is not None:
         waited = time.monotonic() - started
         if not patience:
             raise Busy(
                 f"{name.rpartition('.')[0]} on {uri()}",
                 f"is being {doing} by {holder}",
-                "try again; if that one has died: FORCE=1",
+                "try again; if that process has died, set FORCE=1",
             )
-        if waited > 2 and not told:
+        if waited > 2 and not printed:
             print(f"waiting: {name.rpartition('.')[0]} is being {doing} by {holder}", flush=True)
-            told = True
+            printed = True
         force = waited > patience
         time.sleep(0.1)
     try:
@@ -61,7 +63,7 @@ def held(tracking: Tracking, name: str, doing: str, *, patience: float = 0, forc
             _drop(tracking, name, mine)
 
 
-def _take(tracking: Tracking, name: str, mine: Mapping[str, str], *, force: bool) -> str | None:
+def _take(tracking: Tracking, name: str, mine: dict[str, str], *, force: bool) -> str | None:
     """Take the lock with the tags `mine` and return None, or return who holds it."""
     client = tracking.client
     with translated(f"lock {name}"):
@@ -72,22 +74,22 @@ def _take(tracking: Tracking, name: str, mine: Mapping[str, str], *, force: bool
             try:
                 client.create_registered_model(name, tags=mine, description=holder)
             except MlflowException as error:
-                # MLflow looks for the one that was in its way, and may find it gone by then.
+                # MLflow reads the existing model, which another process may have deleted by then.
                 if error.error_code != "RESOURCE_ALREADY_EXISTS" and not missing(error):
                     raise
             else:
                 return None
             by = "someone"
-            with suppress(MlflowException):  # it may be free by now
-                found = client.get_registered_model(name)
-                by, force = found.description, provenance.gone(found.tags)
+            with suppress(MlflowException):  # another process may have released it
+                lock = client.get_registered_model(name)
+                by, force = lock.description, provenance.gone(lock.tags)
             if not force:
                 return by
     return by
 
 
 def _drop(tracking: Tracking, name: str, mine: Mapping[str, str] | None = None) -> None:
-    """Give the lock back, whoever holds it or, with `mine`, unless somebody has taken it over by now."""
+    """Release the lock; with the tags `mine`, only where this process still holds it."""
     try:
         if mine is None or tracking.client.get_registered_model(name).tags == mine:
             tracking.client.delete_registered_model(name)

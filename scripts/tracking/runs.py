@@ -1,4 +1,4 @@
-"""The door to MLflow: runs, and what is logged to them."""
+"""Runs on the tracking server, and what is logged to them."""
 
 import logging
 import os
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
-import mlflow.data
 import pandas as pd
+from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import DatasetInput, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
@@ -25,26 +25,26 @@ from scripts.tracking.connection import failure
 
 
 @contextmanager
-def translated(asked: str) -> Iterator[None]:
-    """Turn MLflow's exceptions into one line that says what was asked of which server."""
+def translated(action: str) -> Iterator[None]:
+    """Turn MLflow's exceptions into one line that names the server and what it was asked to do."""
     try:
         yield
     except (MlflowException, OSError) as error:
-        raise failure(asked, error) from None
+        raise failure(action, error) from None
 
 
 def missing(error: MlflowException) -> bool:
-    """Whether `error` says that the thing asked for is not there."""
+    """Whether `error` means that the object does not exist."""
     return error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
 def _prepare(database: Path) -> None:
-    """Make the folder of an SQLite file, and open the file: MLflow would try for an hour before it says that it can't.
+    """Create the folder of an SQLite file, and open the file: MLflow retries for an hour before it reports a failure.
 
     Raises
     ------
     UserError
-        The folder can't be made, or the file can't be opened as a database.
+        The folder cannot be created, or the file cannot be opened as a database.
 
     """
     try:
@@ -52,14 +52,16 @@ def _prepare(database: Path) -> None:
         with closing(sqlite3.connect(database)) as connection:
             connection.execute("PRAGMA schema_version")
     except (OSError, sqlite3.Error) as error:
-        if "locked" not in str(error):  # another one is at work in it, and MLflow waits
+        if "locked" not in str(error):  # another process writes to it, and MLflow waits
             what = f"cannot open '{database}': {getattr(error, 'strerror', None) or first_line(error)}"
-            raise UserError(VARIABLE, what, "name a file of yours, sqlite:///<file>, or an MLflow server") from None
+            raise UserError(
+                VARIABLE, what, "name a file that you can write, sqlite:///<file>, or an MLflow server"
+            ) from None
 
 
 @dataclass(frozen=True)
 class Run:
-    """What MLflow holds of one run."""
+    """One run on the tracking server."""
 
     run_id: str
     experiment_id: str
@@ -70,22 +72,22 @@ class Run:
 
     @property
     def url(self) -> str:
-        """The address at which a person sees the run."""
+        """The address of the run's page."""
         return page(f"experiments/{self.experiment_id}/runs/{self.run_id}")
 
 
 class Tracking:
-    """A tracking server that has answered once."""
+    """A tracking server that has answered a first request."""
 
     def __init__(self) -> None:
-        """Connect, without the minutes of retries that MLflow spends on a server that is not there.
+        """Connect, without the minutes of retries that MLflow makes where no server answers.
 
         Raises
         ------
         UserError
-            MLFLOW_TRACKING_URI is not an address that can be used.
+            MLFLOW_TRACKING_URI is not a valid address.
         TrackingError
-            No answer, or a refusal.
+            The server does not answer, or refuses.
 
         """
         address = tracking_uri()
@@ -107,14 +109,14 @@ class Tracking:
                 os.environ.pop(name) if value is None else os.environ.update({name: value})
 
     def create_run(self, experiment: str, tags: Mapping[str, str]) -> Run:
-        """Create a RUNNING run with `tags`, none of them MLflow's guess, in `experiment`, made where it is new."""
+        """Create a RUNNING run with `tags` in `experiment`, and the experiment where it does not exist."""
         with translated(f"create a run in experiment '{experiment}'"):
-            found = self.client.get_experiment_by_name(experiment)
-            if found is not None and found.lifecycle_stage == "deleted":
+            existing = self.client.get_experiment_by_name(experiment)
+            if existing is not None and existing.lifecycle_stage == "deleted":
                 what = f"experiment '{experiment}' is deleted on {uri()}"
                 raise UserError("pipeline.toml: experiment", what, "choose another name, or restore it in MLflow")
             created = self.client.create_run(
-                found.experiment_id if found else self._create_experiment(experiment),
+                existing.experiment_id if existing else self._create_experiment(experiment),
                 tags={**tags, **provenance.process()},
             )
         return self.run(created.info.run_id)
@@ -125,33 +127,35 @@ class Tracking:
         Raises
         ------
         UserError
-            The server does not know it, or it is deleted.
+            The run does not exist on the server, or is deleted.
 
         """
         try:
-            found = self.client.get_run(run_id) if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", run_id) else None
+            entity = self.client.get_run(run_id) if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", run_id) else None
         except MlflowException as error:
             if not missing(error):
                 with translated(f"show run {run_id}"):
                     raise
-            found = None
-        if found is None or found.info.lifecycle_stage == "deleted":
-            raise UserError(f"run {run_id:.64}", f"not on {uri()}", "check RUN_ID, or start afresh: make clean all")
-        info, data = found.info, found.data
+            entity = None
+        if entity is None or entity.info.lifecycle_stage == "deleted":
+            raise UserError(
+                f"run {run_id:.64}", f"does not exist on {uri()}", "check RUN_ID, or start again: make clean all"
+            )
+        info, data = entity.info, entity.data
         return Run(info.run_id, info.experiment_id, info.status, data.params, data.metrics, data.tags)
 
     def fail_orphans(self, experiment: str) -> list[str]:
-        """Mark as FAILED the RUNNING runs whose process is surely gone, with the reason; return their ids."""
+        """Mark as FAILED, with the reason, the RUNNING runs whose process has certainly ended; return their ids."""
         failed = []
         with translated(f"look for orphans in experiment '{experiment}'"):
-            found = self.client.get_experiment_by_name(experiment)
+            existing = self.client.get_experiment_by_name(experiment)
             query = f"attributes.status = 'RUNNING' and tags.`modelmake.host` = '{provenance.host()}'"
-            running = self.client.search_runs([found.experiment_id], query) if found else []
+            running = self.client.search_runs([existing.experiment_id], query) if existing else []
             for run in running:
                 tags = run.data.tags
                 if provenance.gone(tags):
                     where = f"process {tags['modelmake.pid']} in container {tags['modelmake.container']}"
-                    reason = f"{where} on {provenance.host()} was gone, and had not ended it"
+                    reason = f"{where} on {provenance.host()} ended without ending the run"
                     self.client.set_tag(run.info.run_id, "modelmake.failed", reason)
                     self.client.set_terminated(run.info.run_id, "FAILED")
                     failed.append(run.info.run_id)
@@ -159,13 +163,13 @@ class Tracking:
 
     @contextmanager
     def open(self, run: Run) -> Iterator[None]:
-        """Keep the run RUNNING; on leaving it is FINISHED, FAILED by an exception, KILLED by a signal."""
+        """Keep the run RUNNING in the block; then it is FINISHED, FAILED by an exception, KILLED by a signal."""
         try:
             if run.status != "RUNNING":
                 with translated(f"reopen run {run.run_id}"):
-                    # Who holds it comes first: what is RUNNING never names a process that is gone.
-                    held = [RunTag(name, value) for name, value in provenance.process().items()]
-                    self.client.log_batch(run.run_id, tags=held)
+                    # The process comes first: a RUNNING run never names a process that has ended.
+                    process = [RunTag(name, value) for name, value in provenance.process().items()]
+                    self.client.log_batch(run.run_id, tags=process)
                     self.client.update_run(run.run_id, status="RUNNING")
             yield
         except BaseException as error:
@@ -184,7 +188,7 @@ class Tracking:
         tags: Mapping[str, str] | None = None,
         model_id: str | None = None,
     ) -> None:
-        """Log everything at once; `metrics` are tied to the logged model `model_id` as well."""
+        """Log parameters, metrics and tags in one request; `metrics` also belong to the logged model `model_id`."""
         now = int(time.time() * 1000)
         all_params = [Param(name, value) for name, value in (params or {}).items()]
         with translated(f"log to run {run.run_id}"):
@@ -194,16 +198,14 @@ class Tracking:
                 params=all_params[:100],
                 tags=[RunTag(name, value) for name, value in (tags or {}).items()],
             )
-            for start in range(100, len(all_params), 100):  # a request takes no more
+            for start in range(100, len(all_params), 100):  # the most that a request accepts
                 self.client.log_batch(run.run_id, params=all_params[start : start + 100])
 
     def log_data(self, run: Run, frame: pd.DataFrame, *, path: str, target: str, sha256: str) -> None:
-        """Log the data set under the first 36 digits of our own SHA-256: MLflow's digest skips rows past 10,000."""
+        """Log the data set with the first 36 digits of our SHA-256: MLflow's digest leaves out rows after 10,000."""
         with warnings.catch_warnings(), translated(f"log the data set of run {run.run_id}"):
-            warnings.simplefilter("ignore")  # integer columns: gaps are checked when read, not here
-            dataset = mlflow.data.from_pandas(
-                frame, source=path, targets=target, name=Path(path).stem, digest=sha256[:36]
-            )
+            warnings.simplefilter("ignore")  # about gaps in integer columns, which read_table handles
+            dataset = from_pandas(frame, source=path, targets=target, name=Path(path).stem, digest=sha256[:36])
             self.client.log_inputs(run.run_id, [DatasetInput(dataset._to_mlflow_entity())])
 
     def log_files(self, run: Run, folder: str, files: Mapping[str, bytes]) -> None:
@@ -216,7 +218,7 @@ class Tracking:
             self.client.log_artifacts(run.run_id, scratch, folder)
 
     def read_file(self, run: Run, path: str) -> bytes | None:
-        """Return an artifact of the run, None where it has none of that name."""
+        """Return the content of an artifact of the run, None where the run has no such artifact."""
         with translated(f"read {path} of run {run.run_id}"), tempfile.TemporaryDirectory() as scratch:
             try:
                 return Path(self.client.download_artifacts(run.run_id, path, scratch)).read_bytes()
@@ -226,12 +228,13 @@ class Tracking:
                 return None
 
     def _create_experiment(self, name: str) -> str:
-        """Create an experiment; an embedded store keeps the artifacts beside its database."""
+        """Create an experiment; the embedded store keeps artifacts in the folder of its database."""
         local = tracking_uri().startswith("sqlite:///")
         location = (STORE / "artifacts").resolve().as_uri() if local else None
         try:
             return self.client.create_experiment(name, artifact_location=location)
         except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":  # another run was faster
+            existing = self.client.get_experiment_by_name(name)
+            if error.error_code != "RESOURCE_ALREADY_EXISTS" or existing is None:  # another run may have created it
                 raise
-            return self.client.get_experiment_by_name(name).experiment_id
+            return existing.experiment_id

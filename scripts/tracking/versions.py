@@ -1,4 +1,4 @@
-"""The registry: versions of a model, and the aliases that name them."""
+"""The model registry: versions of a registered model, and their aliases."""
 
 import warnings
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ from scripts.tracking.runs import Run, Tracking, missing, translated
 
 CHAMPION = "champion"  # the version in production
 PATIENCE = 30  # seconds; a registration takes one
-PREVIOUS = "previous"  # the one before it, which `make rollback` brings back
+PREVIOUS = "previous"  # the champion before it, which `make rollback` restores
 
 
 @dataclass(frozen=True)
 class Version:
-    """What MLflow holds of one version of a registered model; `created` is in milliseconds since 1970."""
+    """One version of a registered model; `created` is in milliseconds since 1970."""
 
     number: str
     run_id: str
@@ -31,42 +31,44 @@ class Version:
 
     @property
     def model_id(self) -> str:
-        """The logged model that it was made from."""
+        """The id of its logged model."""
         return self.source.removeprefix("models:/")
 
     @property
     def verdict(self) -> str:
-        """What the gate said of it; versions that others made may have none."""
+        """The gate's verdict on it, "none" for a version that another tool created."""
         return self.tags.get("modelmake.verdict", "none")
 
 
 def at(tracking: Tracking, name: str, alias: str) -> Version | None:
-    """Return the version that `alias` names, None where there is none."""
-    return next((each for each in versions(tracking, name) if alias in each.aliases), None)
+    """Return the version with this alias, None where there is none."""
+    return next((version for version in versions(tracking, name) if alias in version.aliases), None)
 
 
 def versions(tracking: Tracking, name: str) -> list[Version]:
-    """Return all versions of a registered model, the newest first; none where there is no such model."""
+    """Return all versions of a registered model, the newest first; none where the model does not exist."""
     with translated(f"list the versions of {name}"):
         try:
-            named = tracking.client.get_registered_model(name).aliases
+            numbers = tracking.client.get_registered_model(name).aliases
         except MlflowException as error:
             if not missing(error):
                 raise
             return []
-        found, token = [], None
+        entities: list[ModelVersion] = []
+        token: str | None = None
         while token != "":
             page = tracking.client.search_model_versions(f"name = '{name}'", page_token=token)
-            found, token = found + list(page), page.token or ""
-    newest = sorted(found, key=lambda each: -int(each.version))
+            entities, token = entities + list(page), page.token or ""
+    newest = sorted(entities, key=lambda entity: -int(entity.version))
     return [
-        _version(each, tuple(sorted(a for a, number in named.items() if str(number) == str(each.version))))
-        for each in newest
+        _version(entity, tuple(sorted(a for a, number in numbers.items() if str(number) == str(entity.version))))
+        for entity in newest
     ]
 
 
-def _version(found: ModelVersion, aliases: tuple[str, ...]) -> Version:
-    return Version(str(found.version), found.run_id, found.source, found.creation_timestamp, found.tags, aliases)
+def _version(entity: ModelVersion, aliases: tuple[str, ...]) -> Version:
+    run_id, source = entity.run_id or "", entity.source or ""
+    return Version(str(entity.version), run_id, source, entity.creation_timestamp, entity.tags, aliases)
 
 
 def register(
@@ -78,25 +80,25 @@ def register(
     description: str,
     tags: Mapping[str, str],
 ) -> str:
-    """Return the run's version of the registered model, made where there is none, with alias, stage and tags.
+    """Return the run's version of the registered model, created where there is none, with alias, stage and tags.
 
-    Every step can be repeated, and the alias, by which others load the model, comes last. One registration at a
-    time, since MLflow makes as many versions of a run as it is asked for; and of those that an interrupted or a slow
-    one may have left, the first stays.
+    Every step can be repeated, and the alias, which others use to load the model, comes last. A lock keeps
+    registrations apart, since MLflow creates a new version on each request. Of several versions that an interrupted or
+    slow registration created, the first remains.
     """
-    client, doing = tracking.client, f"register run {run.run_id} as {registry.name}"
-    with lease.held(tracking, f"{registry.name}.registration", "registered", patience=PATIENCE), translated(doing):
-        with suppress(MlflowException):  # it exists; if it does not, the next step says why
+    client, action = tracking.client, f"register run {run.run_id} as {registry.name}"
+    with lease.held(tracking, f"{registry.name}.registration", "registered", patience=PATIENCE), translated(action):
+        with suppress(MlflowException):  # it exists already; if not, the next step fails with the reason
             client.create_registered_model(registry.name)
         if not _of(client, registry.name, run):
             source = f"models:/{model_id}"
             client.create_model_version(
                 registry.name, source, run.run_id, dict(tags), description=description, model_id=model_id
             )
-        version, *more = _of(client, registry.name, run)
-        for each in more:
-            with suppress(MlflowException):  # another one was faster
-                client.delete_model_version(registry.name, each.version)
+        version, *surplus = _of(client, registry.name, run)
+        for duplicate in surplus:
+            with suppress(MlflowException):  # another process deleted it first
+                client.delete_model_version(registry.name, duplicate.version)
         if version.description != description:
             client.update_model_version(registry.name, version.version, description)
         for key, value in tags.items() - version.tags.items():
@@ -107,13 +109,13 @@ def register(
 
 
 def _of(client: MlflowClient, name: str, run: Run) -> list[ModelVersion]:
-    """Return the run's versions, the first one first."""
-    found = client.search_model_versions(f"name = '{name}' and run_id = '{run.run_id}'")
-    return sorted(found, key=lambda each: int(each.version))
+    """Return the run's versions, the oldest first."""
+    entities = client.search_model_versions(f"name = '{name}' and run_id = '{run.run_id}'")
+    return sorted(entities, key=lambda entity: int(entity.version))
 
 
 def _set_stage(tracking: Tracking, registry: config.Registry, version: ModelVersion) -> None:
-    """Set the stage where client and server still know stages; aliases are their successor."""
+    """Set the stage where client and server support stages, which aliases replace."""
     if registry.stage in (None, version.current_stage):
         return
     with warnings.catch_warnings(), suppress(AttributeError):

@@ -48,15 +48,15 @@ REFUSED = [
     ("mysql+pymysql://host", "mysql+pymysql:// is the address of a database", "http://… or https://…"),
     ("databricks", "Databricks is not supported", "http://localhost:5000"),
     ("databricks://profile", "Databricks is not supported", "http://localhost:5000"),
-    ("sqlite://runs.db", "names no SQLite file", "sqlite:///runs.db"),
+    ("sqlite://runs.db", "does not name an SQLite file", "sqlite:///runs.db"),
     ("htp://localhost", "htp:// is not supported", "did you mean 'http'?"),
     ("http://", "has no host name", "http://localhost:5000"),
     ("http://${HOST}:5000", "has no host name", "http://localhost:5000"),
-    ("http://localhost:99999", "'http://localhost' has a port", "no number up to 65535"),
-    ("http://local host", "has white space in it", "leave it out"),
+    ("http://localhost:99999", "'http://localhost' has a port", "not a number up to 65535"),
+    ("http://local host", "has white space", "remove it"),
     ("http://me:s3/cret@host", "'http://host' has an @ after its first /", "write %40 for @"),
     ("http://me:s3[cret@host", "'http://host' has a bracket", "MLFLOW_TRACKING_PASSWORD"),
-    ("http://host?password=s3cret", "'http://host' has a query", "leave out all from the ? or # on"),
+    ("http://host?password=s3cret", "'http://host' has a query", "remove everything from the ? or # on"),
     ("me:s3cret", "this is not an address", "http://localhost:5000"),
 ]
 PLACES = (
@@ -198,7 +198,7 @@ def test_no_token_is_printed(token: str) -> None:
 def test_a_long_message_is_cut_after_its_password_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half of a password is one too."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:{START}{'x' * 80}@localhost:5000")
-    assert START not in address.said(OSError(f"{'y' * 200} {address.tracking_uri()}"))
+    assert START not in address.message(OSError(f"{'y' * 200} {address.tracking_uri()}"))
 
 
 def test_messages_name_the_address_that_the_user_can_open(
@@ -247,9 +247,9 @@ def test_a_proxy_that_is_down_is_named(
     assert f"error: {remote}: no answer: connection refused, through the proxy http://127.0.0.1:{port}, asked" in line
     waited = error_line(project.stage("up"), 4)
     assert f"error: {remote}: no answer in 0.1 s, through the proxy http://127.0.0.1:{port}: " in waited
-    for each in (line, waited):
-        assert each.endswith("; NO_PROXY=mlflow.example.com goes around the proxy)")
-        assert "s3cret" not in each
+    for text in (line, waited):
+        assert text.endswith("; NO_PROXY=mlflow.example.com bypasses the proxy)")
+        assert "s3cret" not in text
 
 
 @pytest.mark.parametrize("remote", [REMOTE, REMOTE.replace("http", "https")])
@@ -284,7 +284,7 @@ def test_a_proxy_that_finds_no_server_is_named(
 def test_a_proxy_that_does_not_apply_is_not_named(
     project: Project, monkeypatch: pytest.MonkeyPatch, error_line: Check
 ) -> None:
-    """NO_PROXY goes around it, and the store that is a file needs none."""
+    """NO_PROXY bypasses it, and the store that is a file needs none."""
     port = free_port()
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -327,6 +327,6 @@ def test_this_machine_has_several_names() -> None:
 def test_a_mistake_is_raised_wherever_the_address_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything is sent or printed."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", os.fsdecode(b"\xff/mlruns"))
-    for each in (address.tracking_uri, address.uri, lambda: address.page("x")):
+    for function in (address.tracking_uri, address.uri, lambda: address.page("x")):
         with pytest.raises(UserError, match=r"'\?/mlruns' is a folder"):
-            each()
+            function()
