@@ -30,7 +30,7 @@ def test_a_run_that_is_gone_is_named_with_the_way_out(evaluated: Project, error_
     """The receipts outlive a server that lost its state: the stage says so."""
     shutil.copy(empty_store, evaluated.path / ".mlflow/mlflow.db")
     line = error_line(evaluated.stage("evaluate"), 2)
-    assert f"not on sqlite:///{evaluated.path}/.mlflow/mlflow.db" in line
+    assert f"does not exist on sqlite:///{evaluated.path}/.mlflow/mlflow.db" in line
     assert "make clean all" in line
 
 
@@ -83,7 +83,7 @@ def test_an_unknown_run_is_named(
     """The line says which server does not know it, and how to start afresh."""
     monkeypatch.setenv("MODELMAKE_RUN_ID", run_id)
     line = error_line(trained.stage("evaluate"), 2)
-    assert "not on sqlite:///" in line
+    assert "does not exist on sqlite:///" in line
     assert "make clean all" in line
 
 
@@ -99,8 +99,8 @@ def test_a_run_without_a_model_is_named(project: Project, error_line: Check, mon
 
 def test_no_receipt_and_no_run_id_is_named(project: Project, error_line: Check) -> None:
     """Each stage says which one comes before it."""
-    assert "build/train.json: no such receipt" in error_line(project.stage("evaluate"), 2)
-    assert "build/evaluate.json: no such receipt" in error_line(project.stage("register"), 2)
+    assert "build/train.json: the receipt does not exist" in error_line(project.stage("evaluate"), 2)
+    assert "build/evaluate.json: the receipt does not exist" in error_line(project.stage("register"), 2)
 
 
 def test_a_metric_that_needs_probabilities_is_named(project: Project, error_line: Check) -> None:

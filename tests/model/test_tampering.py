@@ -208,7 +208,7 @@ def test_a_run_id_is_an_id(project: Project, error_line: Check, monkeypatch: pyt
     """Nothing else reaches a path or a server."""
     monkeypatch.setenv("MODELMAKE_RUN_ID", run_id)
     for stage in ("evaluate", "register"):
-        assert "not on sqlite:///" in error_line(project.stage(stage), 2)
+        assert "does not exist on sqlite:///" in error_line(project.stage(stage), 2)
 
 
 def test_an_example_outside_of_the_model_is_not_read(evaluated: Project, error_line: Check) -> None:

@@ -93,8 +93,8 @@ def test_a_regressor_is_trained_and_scored(project: Project) -> None:
         ("RandomForestClassifier", "RandomForest", "no 'RandomForest' in sklearn.ensemble"),
         ("n_estimators", "estimators", "unexpected keyword argument 'estimators'"),
         ("accuracy >", "r2 >", "'r2' does not score a classifier"),
-        ("accuracy >", "f1 >", "'f1' is of class 1 of two, and the classes are 'setosa', 'versicolor', 'virginica'"),
-        ("accuracy >", "roc_auc >", "'roc_auc' is of two classes, and there are 3 (roc_auc_ovr)"),
+        ("accuracy >", "f1 >", "'f1' scores class 1 of two classes, and the classes are 'setosa', 'versicolor', 'virginica'"),
+        ("accuracy >", "roc_auc >", "'roc_auc' needs two classes, and there are 3 (use roc_auc_ovr)"),
         ('> 0.8"', '> 0.8 by specis"', "no column 'specis' in the data (did you mean 'species'?)"),
     ],
 )
@@ -202,7 +202,7 @@ def test_a_receipt_is_whole_or_not_there(trained: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "expected"), [(403, "403"), (401, "401"), (503, "answered HTTP 503 again and again")]
+    ("status", "expected"), [(403, "403"), (401, "401"), (503, "answered HTTP 503 repeatedly")]
 )
 def test_a_refusing_server_is_one_line(
     project: Project, error_line: Check, monkeypatch: pytest.MonkeyPatch, status: int, expected: str
@@ -254,7 +254,7 @@ def test_a_run_whose_process_was_killed_is_failed_by_the_next(
     found = project.client.get_run(orphan.info.run_id)
     assert found.info.status == "FAILED"
     assert (
-        f"process {process.pid} in container none on {provenance.host()} was gone"
+        f"process {process.pid} in container none on {provenance.host()} ended without ending the run"
         in found.data.tags["modelmake.failed"]
     )
     for other in (alive, elsewhere):
