@@ -1,4 +1,4 @@
-"""What the gate looks at: the model, the champion and a Dummy estimator, asked about the same held-out rows."""
+"""What the gate looks at: the model, the champion and a Dummy estimator on the same held-out rows."""
 
 from dataclasses import dataclass
 
@@ -14,18 +14,19 @@ from scripts.data.slices import slices
 from scripts.data.split import HASH, ROWS, TRAINED, Split, duplicates, hold_out
 from scripts.gate import rules
 from scripts.model import store
-from scripts.model.estimator import TRUSTED_TYPES, dummy
+from scripts.model.estimator import dummy
+from scripts.model.trust import TRUSTED_TYPES
 from scripts.scores import intervals, metrics
 from scripts.tracking import versions
 from scripts.tracking.runs import Run, Tracking
 
-SERVED = 1_000  # rows sent down the scoring server's road
+SERVED = 1_000  # rows that go through the scoring server's code
 SLICES = 100  # of one column, at most
 
 
 @dataclass(frozen=True)
 class Subject:
-    """The model that is looked at, the rows that it is asked about, and its answers."""
+    """The model, its held-out rows and its predictions of them."""
 
     config: Config
     run: Run
@@ -36,12 +37,12 @@ class Subject:
 
     @property
     def trusted(self) -> tuple[str, ...]:
-        """The types that a model may hold."""
+        """The types that a model may contain."""
         return (*TRUSTED_TYPES, *self.config.model.trusted_types)
 
 
 def predict(estimator: BaseEstimator, split: Split) -> metrics.Predictions:
-    """Predict the held-out rows, with probabilities where the estimator gives them."""
+    """Predict the held-out rows, with probabilities if the estimator has them."""
     y_true, y_pred = split.y_test.to_numpy(), np.asarray(estimator.predict(split.X_test))
     if not is_classifier(estimator):
         return metrics.Predictions(y_true, y_pred)
@@ -50,7 +51,7 @@ def predict(estimator: BaseEstimator, split: Split) -> metrics.Predictions:
 
 
 def load(tracking: Tracking, run: Run, config: Config) -> Subject:
-    """Load the run's model, and let it predict the held-out rows."""
+    """Load the run's model and predict the held-out rows with it."""
     frame = read_table(config.data)
     model_id = store.find(tracking, run)
     pipeline, _ = store.load(model_id, (*TRUSTED_TYPES, *config.model.trusted_types))
@@ -61,44 +62,47 @@ def load(tracking: Tracking, run: Run, config: Config) -> Subject:
     for rule in config.gate.rules:
         if rule.metric in OF_PROBABILITIES and predictions.y_proba is None:
             what = f"'{rule.metric}' needs probabilities, which {type(pipeline[-1]).__name__} does not give"
-            raise UserError(f"pipeline.toml: gate.rules: {rule}", what, "accuracy does not, nor do some estimators")
+            raise UserError(f"pipeline.toml: gate.rules: {rule}", what, "choose another metric, such as accuracy")
     return Subject(config, run, model_id, pipeline, split, predictions)
 
 
 def measure(subject: Subject) -> list[rules.Measured]:
-    """Return the first rule's metric, then what the rules ask for, slice by slice where they name a column."""
+    """Return the first rule's metric, then the metrics of all rules, slice by slice where a rule names a column."""
     test = pd.concat([subject.split.X_test, subject.split.y_test], axis=1)
-    found = []
-    gated = subject.config.gate
-    for metric, by in dict.fromkeys([(gated.metric, None), *((rule.metric, rule.by) for rule in gated.rules)]):
-        parts = {None: np.ones(len(test), dtype=bool)} if by is None else slices(test[by])
+    measured = []
+    gate = subject.config.gate
+    asked: list[tuple[str, str | None]] = [(gate.metric, None), *((rule.metric, rule.by) for rule in gate.rules)]
+    for metric, by in dict.fromkeys(asked):
+        parts: dict[str | None, np.ndarray] = {None: np.ones(len(test), dtype=bool)}
+        if by is not None:
+            parts = dict(slices(test[by]).items())
         if len(parts) > SLICES:
-            what = f"'{by}' has {len(parts)} values on the held-out rows, too many to ask each"
+            what = f"'{by}' has {len(parts)} values on the held-out rows, too many for a rule"
             raise UserError("pipeline.toml: gate.rules", what, f"name a column with at most {SLICES}")
         for name, rows in parts.items():
             p = subject.predictions.take(rows)
-            estimate = intervals.bootstrap(p, metric, seed=subject.config.seed, resamples=gated.resamples)
-            found.append(rules.Measured(metric=metric, by=by, slice=name, rows=len(p), estimate=estimate))
-    return found
+            estimate = intervals.bootstrap(p, metric, seed=subject.config.seed, resamples=gate.resamples)
+            measured.append(rules.Measured(metric=metric, by=by, slice=name, rows=len(p), estimate=estimate))
+    return measured
 
 
 def other_classes(model: metrics.Predictions, champion: metrics.Predictions, metric: str) -> str:
-    """Return why a champion's classes can't be asked beside the model's, or "".
+    """Return why the champion's classes make a comparison impossible, or "".
 
-    One that does not know a class is wrong about its rows, which is an answer. One that knows none of them, as after
-    a change of labels, has not been asked the same thing, nor has an area under curves of other classes that meaning.
+    A champion that misses a class is wrong about the rows of that class, and can be compared. One without any common
+    class, as after a change of labels, solves another problem. An area under curves needs the same classes.
     """
-    if model.classes is None:
+    if model.classes is None or champion.classes is None:
         return ""
-    ours, theirs = model.classes.tolist(), champion.classes.tolist()
-    if set(ours) & set(theirs) and (metric not in OF_ALL_CLASSES or set(ours) == set(theirs)):
+    classes, old_classes = model.classes.tolist(), champion.classes.tolist()
+    if set(classes) & set(old_classes) and (metric not in OF_ALL_CLASSES or set(classes) == set(old_classes)):
         return ""
-    return f"its classes are {few(theirs)}, the model's {few(ours)}"
+    return f"its classes are {few(old_classes)}, the model's {few(classes)}"
 
 
 @dataclass(frozen=True)
 class Rival:
-    """The champion's metrics, by how much the model's are higher on the same rows, and its run."""
+    """The champion's metrics, how much higher the model's are on the same rows, and the champion's run."""
 
     scores: dict[str, float]
     differences: dict[str, float]
@@ -111,18 +115,18 @@ def fair(tracking: Tracking, subject: Subject, run: Run) -> np.ndarray:
     Raises
     ------
     UserError
-        Its run does not say.
+        Its run does not record them.
 
     """
-    split, known = subject.split, tracking.read_file(run, f"{TRAINED}/{ROWS}")
-    if known is None:
-        raise UserError(f"run {run.run_id}", "does not say which rows it was trained on", "not comparable")
-    rows = split.X_test.index
-    return ~np.isin(rows, np.frombuffer(known, HASH)) | np.isin(rows, split.X_train.index)
+    split, hashes = subject.split, tracking.read_file(run, f"{TRAINED}/{ROWS}")
+    if hashes is None:
+        raise UserError(f"run {run.run_id}", "does not record which rows it was trained on", "not comparable")
+    rows = split.X_test.index.to_numpy()
+    return ~np.isin(rows, np.frombuffer(hashes, HASH)) | np.isin(rows, split.X_train.index.to_numpy())
 
 
 def challenge(tracking: Tracking, subject: Subject) -> tuple[rules.Champion | None, Rival | None]:
-    """Score the champion on the same rows; return what the gate has to know, and what the report shows."""
+    """Score the champion on the same rows; return what the gate needs, and what the report shows."""
     config, split, metric = subject.config, subject.split, subject.config.gate.metric
     champion = versions.at(tracking, config.registry.name, versions.CHAMPION)
     if champion is None or config.gate.champion == "off":
@@ -133,33 +137,32 @@ def challenge(tracking: Tracking, subject: Subject) -> tuple[rules.Champion | No
         rows = fair(tracking, subject, run)
         pipeline, _ = store.load(champion.model_id, subject.trusted)
         if is_classifier(pipeline) != is_classifier(subject.pipeline):
-            raise UserError(where, "a classifier beside a regressor", "not comparable")
-        theirs, ours = (each.take(rows) for each in (predict(pipeline, split), subject.predictions))
-        if other := other_classes(ours, theirs, metric):
-            raise UserError(where, other, "not comparable")
-        if metric in OF_PROBABILITIES and theirs.y_proba is None:
+            raise UserError(where, "one model is a classifier, the other a regressor", "not comparable")
+        old, new = predict(pipeline, split).take(rows), subject.predictions.take(rows)
+        if reason := other_classes(new, old, metric):
+            raise UserError(where, reason, "not comparable")
+        if metric in OF_PROBABILITIES and old.y_proba is None:
             raise UserError(where, "it gives no probabilities", "not comparable")
         if not rows.any():
             return rules.Champion(version=champion.number), Rival({}, {}, run)
-        scores, beside = (metrics.scores(each, [metric]) for each in (theirs, ours))
-        resamples = config.gate.resamples
-        difference = intervals.compare(ours, theirs, metric, seed=config.seed, resamples=resamples)
+        scores, new_scores = metrics.scores(old, [metric]), metrics.scores(new, [metric])
+        difference = intervals.compare(new, old, metric, seed=config.seed, resamples=config.gate.resamples)
     except (UserError, ValueError, TypeError, KeyError, AttributeError) as error:  # scikit-learn's, on other columns
         return rules.Champion(version=champion.number, problem=first_line(error)), None
-    differences = {name: beside[name] - value for name, value in scores.items() if name in beside}
-    known = rules.Champion(version=champion.number, rows=len(ours), value=scores[metric], difference=difference)
-    return known, Rival(scores, differences, run)
+    differences = {name: new_scores[name] - value for name, value in scores.items() if name in new_scores}
+    compared = rules.Champion(version=champion.number, rows=len(new), value=scores[metric], difference=difference)
+    return compared, Rival(scores, differences, run)
 
 
 def gather(subject: Subject, champion: rules.Champion | None) -> rules.Evidence:
-    """Collect all that the gate looks at."""
+    """Collect everything that the gate looks at."""
     config, split, p = subject.config, subject.split, subject.predictions
     floor = dummy(split.X_train, split.y_train, classifier=p.classes is not None)
     difference = intervals.compare(
         p, predict(floor, split), config.gate.metric, seed=config.seed, resamples=config.gate.resamples
     )
     copies = duplicates(split)
-    some = split.X_test.head(SERVED)
+    sample = split.X_test.head(SERVED)
     return rules.Evidence(
         model_id=subject.model_id,
         rows=len(p),
@@ -167,7 +170,7 @@ def gather(subject: Subject, champion: rules.Champion | None) -> rules.Evidence:
         dummy=difference,
         champion=champion,
         duplicates=len(copies),
-        duplicate_rows=tuple(int(each) + 1 for each in copies[:5]),
+        duplicate_rows=tuple(int(place) + 1 for place in copies[:5]),
         dirty=subject.run.tags.get("modelmake.git.dirty", "true") == "true",
-        served=store.served(subject.model_id, subject.trusted, some, p.y_pred[: len(some)]),
+        served=store.served(subject.model_id, subject.trusted, sample, p.y_pred[: len(sample)]),
     )

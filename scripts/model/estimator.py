@@ -14,84 +14,37 @@ from sklearn.preprocessing import OneHotEncoder
 from scripts.core.config import Model
 from scripts.core.errors import UserError, first_line, suggestion
 
-# What skops finds in fitted scikit-learn estimators and does not trust by itself: classes and scores that run no code
-# on load, and could run none but their own after it. `[model] trusted_types` adds the user's own.
-TRUSTED_TYPES = (
-    "numpy.dtype",
-    "scipy.interpolate._bsplines.BSpline",
-    "sklearn._loss.loss.HalfTweedieLossIdentity",
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
-    "sklearn.compose._column_transformer.make_column_selector",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
-    "sklearn.gaussian_process.kernels.ConstantKernel",
-    "sklearn.gaussian_process.kernels.Product",
-    "sklearn.gaussian_process.kernels.RBF",
-    "sklearn.metrics._dist_metrics.EuclideanDistance64",
-    "sklearn.metrics._scorer._CurveScorer",
-    "sklearn.metrics._scorer._PassthroughScorer",
-    "sklearn.metrics._scorer._Scorer",
-    "sklearn.model_selection._split.KFold",
-    "sklearn.model_selection._split.StratifiedKFold",
-    "sklearn.multiclass._ConstantPredictor",
-    "sklearn.neighbors._kd_tree.KDTree",
-    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-    "sklearn.tree._tree.Tree",
-    "sklearn.utils._bunch.Bunch",
-    "sklearn.utils._metadata_requests.MetadataRequest",
-    "sklearn.utils._metadata_requests.MethodMetadataRequest",
-    # What a search or a selection of columns is scored by.
-    *(f"sklearn.feature_selection._univariate_selection.{name}" for name in ("chi2", "f_classif", "f_regression")),
-    *(f"sklearn.feature_selection._mutual_info.mutual_info_{name}" for name in ("classif", "regression")),
-    *(
-        f"sklearn.metrics._classification.{name}"
-        for name in """
-        accuracy_score balanced_accuracy_score brier_score_loss f1_score jaccard_score log_loss matthews_corrcoef
-        precision_score recall_score
-        """.split()
-    ),
-    *(f"sklearn.metrics._ranking.{name}_score" for name in ("average_precision", "roc_auc", "top_k_accuracy")),
-    *(
-        f"sklearn.metrics._regression.{name}"
-        for name in """
-        explained_variance_score max_error mean_absolute_error mean_absolute_percentage_error mean_gamma_deviance
-        mean_poisson_deviance mean_squared_error mean_squared_log_error median_absolute_error r2_score
-        root_mean_squared_error root_mean_squared_log_error
-        """.split()
-    ),
-)
-
 
 def build(config: Model, *, seed: int) -> BaseEstimator:
-    """Return the unfitted estimator that `config` names; every `random_state` left open becomes `seed`.
+    """Return the unfitted estimator that `config` names; every `random_state` that is not set becomes `seed`.
 
     Raises
     ------
     UserError
-        It can't be imported, refuses a parameter, or is no scikit-learn estimator.
+        The estimator can't be imported, refuses a parameter, or is not one of scikit-learn's.
 
     """
     factory = _imported(config.estimator)
     try:
-        made = factory(**config.params)
+        estimator = factory(**config.params)
     except (TypeError, ValueError) as error:
         raise UserError("pipeline.toml: model.params", first_line(error), f"see {config.estimator}") from None
-    if not (isinstance(made, BaseEstimator) and hasattr(made, "fit") and hasattr(made, "predict")):
+    if not (isinstance(estimator, BaseEstimator) and hasattr(estimator, "fit") and hasattr(estimator, "predict")):
         raise _no_estimator(config.estimator)
-    unseeded = [name for name, value in made.get_params().items() if name.endswith("random_state") and value is None]
-    return made.set_params(**dict.fromkeys(unseeded, seed))
+    params = estimator.get_params()
+    unseeded = [name for name, value in params.items() if name.endswith("random_state") and value is None]
+    return estimator.set_params(**dict.fromkeys(unseeded, seed))
 
 
 def pipeline(unfitted: BaseEstimator, X: pd.DataFrame) -> Pipeline:
-    """Return `unfitted` behind what the columns of `X` ask for: text is one-hot encoded, numbers pass.
+    """Return `unfitted` after the encoding of the columns of `X`: text is one-hot encoded, numbers stay as they are.
 
     Parameters
     ----------
     unfitted : estimator
         As `build` returns it.
     X : pandas.DataFrame of shape (n_rows, n_features)
-        Only its column types are looked at.
+        Only its column types matter.
 
     """
     text = [column for column, dtype in X.dtypes.items() if dtype.kind not in "biuf"]
@@ -105,14 +58,14 @@ def pipeline(unfitted: BaseEstimator, X: pd.DataFrame) -> Pipeline:
 def parameters(unfitted: BaseEstimator, **more: object) -> dict[str, str]:
     """Return every parameter of an estimator, and `more`, as text that is the same in each process.
 
-    A function is shown without its address in memory; MLflow takes 6,000 characters.
+    The text of a function has no memory address; MLflow accepts 6,000 characters.
     """
-    found = unfitted.get_params() | more
-    return {name: re.sub(r" at 0x[0-9a-f]+", "", str(value))[:6000] for name, value in found.items()}
+    params = unfitted.get_params() | more
+    return {name: re.sub(r" at 0x[0-9a-f]+", "", str(value))[:6000] for name, value in params.items()}
 
 
 def dummy(X: pd.DataFrame, y: pd.Series, *, classifier: bool) -> BaseEstimator:
-    """Return scikit-learn's Dummy estimator, fitted: it knows the classes' shares, or the mean, and nothing else."""
+    """Return scikit-learn's Dummy estimator, fitted: it predicts from the classes' shares, or the mean, alone."""
     return (DummyClassifier(strategy="prior") if classifier else DummyRegressor()).fit(X, y)
 
 
@@ -133,21 +86,23 @@ def fit(unfitted: Pipeline, X: pd.DataFrame, y: pd.Series) -> Pipeline:
 
 
 def _imported(path: str) -> Callable[..., BaseEstimator]:
-    """Return what `path` names."""
+    """Return the class or function at the import path `path`."""
     where = "pipeline.toml: model.estimator"
     module_name, _, name = path.rpartition(".")
     try:
         module = importlib.import_module(module_name)
     except Exception as error:  # a user's own module may fail in any way
-        raise UserError(where, f"cannot import '{module_name}': {first_line(error)}", "an installed module") from None
+        what = f"cannot import '{module_name}': {first_line(error)}"
+        raise UserError(where, what, "name an installed module") from None
     if not hasattr(module, name):
-        known = [each for each in dir(module) if each[0].isupper()]
-        raise UserError(where, f"no '{name}' in {module_name}", suggestion(name, known))
-    found = getattr(module, name)
-    if not callable(found):
+        classes = [member for member in dir(module) if member[0].isupper()]
+        raise UserError(where, f"no '{name}' in {module_name}", suggestion(name, classes))
+    factory: object = getattr(module, name)
+    if not callable(factory):
         raise _no_estimator(path)
-    return found
+    return factory
 
 
 def _no_estimator(path: str) -> UserError:
-    return UserError("pipeline.toml: model.estimator", f"'{path}' makes no scikit-learn estimator", "fit and predict")
+    what = f"'{path}' does not create a scikit-learn estimator"
+    return UserError("pipeline.toml: model.estimator", what, "it needs fit and predict")

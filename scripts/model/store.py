@@ -1,4 +1,4 @@
-"""A run's model on the server: saved as skops, and loaded only after a look at what is in it."""
+"""A run's model on the server: saved as skops, and loaded only after its types are checked."""
 
 import json
 import re
@@ -22,12 +22,10 @@ from sklearn.pipeline import Pipeline
 
 from scripts.core.errors import UserError, first_line
 from scripts.core.provenance import LOCK, pins
+from scripts.model.trust import AGAIN, SAVED, check_loader, checked_types
 from scripts.tracking.runs import Run, Tracking, missing, translated
 
-NAME = "model"  # within its run
-SAVED, EXAMPLE = "model.skops", "input_example.json"  # within its folder
-PYTHON = {"env", "predict_fn", "python_version"}  # what its flavors may say besides
-SKLEARN = {"code", "extra_files", "sklearn_version"}
+NAME = "model"  # in its run
 REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "skops")
 
 
@@ -40,7 +38,7 @@ def log(
     params: Mapping[str, str],
     trusted: Sequence[str],
 ) -> str:
-    """Log the fitted pipeline as skops with signature, input example, the lock's pins, and the lock.
+    """Log the fitted pipeline as skops, with signature, input example, the lock and its pins.
 
     Returns
     -------
@@ -50,7 +48,7 @@ def log(
     Raises
     ------
     UserError
-        The pipeline holds a type that is not in `trusted`.
+        The pipeline contains a type that is not in `trusted`.
 
     """
     client = tracking.client
@@ -59,15 +57,15 @@ def log(
         try:
             skops.io.dump(fitted, Path(scratch, "probe.skops"))
             checked_types(Path(scratch, "probe.skops"), trusted)
-            about = Model(artifact_path=logged.artifact_location, run_id=run.run_id, model_id=logged.model_id)
-            _save(fitted, X, Path(scratch, NAME), about, trusted)
+            model = Model(artifact_path=logged.artifact_location, run_id=run.run_id, model_id=logged.model_id)
+            _save(fitted, X, Path(scratch, NAME), model, trusted)
             client.log_model_artifacts(logged.model_id, str(Path(scratch, NAME)))
         except BaseException:
             client.finalize_logged_model(logged.model_id, LoggedModelStatus.FAILED)
             raise
         client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
         client.log_outputs(run.run_id, [LoggedModelOutput(logged.model_id, step=0)])
-    return logged.model_id
+    return str(logged.model_id)
 
 
 def find(tracking: Tracking, run: Run) -> str:
@@ -76,19 +74,19 @@ def find(tracking: Tracking, run: Run) -> str:
     Raises
     ------
     UserError
-        The run has none: it failed, was stopped, or logged something else.
+        The run has no such model: it failed, was stopped, or logged something else.
 
     """
     with translated(f"find the model of run {run.run_id}"):
-        found = tracking.client.search_logged_models([run.experiment_id], f"source_run_id = '{run.run_id}'")
-    ready = [each.model_id for each in found if each.name == NAME and each.status == LoggedModelStatus.READY]
+        models = tracking.client.search_logged_models([run.experiment_id], f"source_run_id = '{run.run_id}'")
+    ready = [str(model.model_id) for model in models if model.name == NAME and model.status == LoggedModelStatus.READY]
     if not ready:
         raise UserError(f"run {run.run_id}", f"has no model that is READY (run status {run.status})", "make train")
     return ready[0]
 
 
 def load(model_id: str, trusted: Sequence[str]) -> tuple[Pipeline, pd.DataFrame]:
-    """Download a logged model and load it, after checking its types against `trusted`, not its own list.
+    """Download a logged model and load it, once its types are checked against `trusted`, not against its own list.
 
     Returns
     -------
@@ -100,7 +98,7 @@ def load(model_id: str, trusted: Sequence[str]) -> tuple[Pipeline, pd.DataFrame]
     Raises
     ------
     UserError
-        Its files are gone, it is not saved as skops, or it holds a type that is not in `trusted`.
+        Its files are gone, it is not saved as skops, or it contains a type that is not in `trusted`.
 
     """
     with _downloaded(model_id, trusted) as (folder, types):
@@ -109,66 +107,66 @@ def load(model_id: str, trusted: Sequence[str]) -> tuple[Pipeline, pd.DataFrame]
 
 
 def served(model_id: str, trusted: Sequence[str], X: pd.DataFrame, expected: np.ndarray) -> str:
-    """Ask a logged model as MLflow's scoring server does, by JSON; return what is wrong with its answers.
+    """Send rows as JSON to a logged model, as MLflow's scoring server does; return what is wrong with its answers.
 
     Parameters
     ----------
     model_id : str
         The logged model, downloaded again and loaded as pyfunc.
     trusted : sequence of str
-        The types that it may hold.
+        The types that it may contain.
     X : pandas.DataFrame of shape (n_rows, n_features)
         Raw rows.
     expected : ndarray of shape (n_rows,)
-        What it should say of them.
+        The predictions of these rows.
 
     Returns
     -------
     str
-        Empty where the answers are as expected, and wrong columns and types are turned away.
+        Empty if the answers are as expected and rows with wrong columns or types are refused.
 
     """
     with _downloaded(model_id, trusted) as (folder, _):
         loaded = mlflow.pyfunc.load_model(str(folder))
     schema = loaded.metadata.get_input_schema()
     if schema is None:
-        return "served, it would take any rows: it has no signature"
+        return "the served model accepts any rows: it has no signature"
     try:
         answer = json.loads(_ask(loaded, X))["predictions"]
     except MlflowException as error:
-        return f"served, it turns the test rows away: {first_line(error)}"
+        return f"the served model refuses the test rows: {first_line(error)}"
     if not np.array_equal(np.asarray(answer), np.asarray(expected.tolist())):
-        return "served, it does not say what was scored"
-    for wrong, what in _wrong(X.head(3), schema):
+        return "the served model gives other predictions than those that were scored"
+    for rows, fault in _faulty(X.head(3), schema):
         try:
-            _ask(loaded, wrong)
+            _ask(loaded, rows)
         except MlflowException as error:
             if re.search("schema|signature", str(error)):
                 continue
-        return f"served, it does not turn rows with {what} away by its schema"
+        return f"the served model does not refuse rows with {fault} by its schema"
     return ""
 
 
-def _wrong(X: pd.DataFrame, schema: Schema) -> Iterator[tuple[pd.DataFrame, str]]:
-    """Yield rows that a schema has to turn away; MLflow takes any value for text."""
-    for each in [each.name for each in schema.inputs if each.required][:1]:
-        yield X.drop(columns=each), f"no column '{each}'"
-    for each in [name for name, dtype in X.dtypes.items() if dtype.kind in "iuf"][:1]:
-        yield X.assign(**{each: "text"}), f"text as '{each}'"
+def _faulty(X: pd.DataFrame, schema: Schema) -> Iterator[tuple[pd.DataFrame, str]]:
+    """Yield rows that a schema has to refuse; MLflow accepts any value as text."""
+    for column in [column.name for column in schema.inputs if column.required][:1]:
+        yield X.drop(columns=column), f"no column '{column}'"
+    for name in [str(name) for name, dtype in X.dtypes.items() if dtype.kind in "iuf"][:1]:
+        yield X.assign(**{name: "text"}), f"text as '{name}'"
 
 
 def _ask(loaded: PyFuncModel, X: pd.DataFrame) -> str:
-    """Send rows down the scoring server's own road and return the text of its answer."""
+    """Send rows through the scoring server's own code and return the text of its answer."""
     rows = {"columns": list(X.columns), "data": X.astype(object).where(X.notna(), None).to_numpy().tolist()}
-    schema = loaded.metadata.get_input_schema()
-    return scoring_server.invocations(
-        json.dumps({"dataframe_split": rows}), "application/json", loaded, schema
-    ).response
+    schema = loaded.metadata.get_input_schema()  # type: ignore[no-untyped-call]
+    request = json.dumps({"dataframe_split": rows})
+    answer = scoring_server.invocations(request, "application/json", loaded, schema)  # type: ignore[no-untyped-call]
+    return str(answer.response)
 
 
 @contextmanager
 def _downloaded(model_id: str, trusted: Sequence[str]) -> Iterator[tuple[Path, list[str]]]:
-    """Give the folder of a logged model whose types, and whose way to be loaded, have been checked; and the types."""
+    """Yield the folder of a logged model, once its types and its loader are checked, and the types."""
     with tempfile.TemporaryDirectory() as scratch:
         with translated(f"download model {model_id}"):
             try:
@@ -176,67 +174,24 @@ def _downloaded(model_id: str, trusted: Sequence[str]) -> Iterator[tuple[Path, l
             except (MlflowException, OSError) as error:
                 if isinstance(error, MlflowException) and not missing(error):
                     raise
-                fix = "train it again: make train FORCE=1"
-                raise UserError(f"model {model_id}", "its files are gone", fix) from None
+                raise UserError(f"model {model_id}", "its files are gone", AGAIN) from None
         types = checked_types(folder / SAVED, trusted)
-        _checked_loader(folder, model_id, trusted)
+        check_loader(folder, model_id, trusted)
         yield folder, types
 
 
-def _checked_loader(folder: Path, model_id: str, trusted: Sequence[str]) -> None:
-    """Raise UserError unless MLflow, asked for this model by others, reads the file that was looked at, and as skops.
-
-    What a flavor may say is listed: a file can be a skops archive and a pickle at once, and MLflow does as it is told.
-    """
-    again = "train it again: make train FORCE=1"
-    try:
-        about = Model.load(folder)
-        python, sklearn = dict(about.flavors["python_function"]), dict(about.flavors["sklearn"])
-        vouched = set(sklearn.pop("skops_trusted_types", None) or ())
-        example = about.saved_input_example_info["artifact_path"]
-    except Exception as error:  # a tampered file fails in any way
-        raise UserError(f"model {model_id}", f"its MLmodel cannot be read: {first_line(error)}", again) from None
-    told = [python.pop("loader_module", None), python.pop("model_path", None)]
-    told += [sklearn.pop("pickled_model", None), sklearn.pop("serialization_format", None), example]
-    known = set(python) <= PYTHON and set(sklearn) <= SKLEARN and set(about.flavors) == {"python_function", "sklearn"}
-    if told != ["mlflow.sklearn", SAVED, SAVED, "skops", EXAMPLE] or not known or sklearn.get("code"):
-        raise UserError(f"model {model_id}", f"its MLmodel would have MLflow load something else than {SAVED}", again)
-    if strange := sorted(vouched - set(trusted)):
-        raise UserError(f"model {model_id}", f"its MLmodel vouches for '{strange[0]}', as nobody here does", again)
-
-
-def _save(fitted: Pipeline, X: pd.DataFrame, folder: Path, about: Model, trusted: Sequence[str]) -> None:
-    """Write MLflow's model format into `folder`; given the requirements, it need not spawn a process to infer them."""
+def _save(fitted: Pipeline, X: pd.DataFrame, folder: Path, model: Model, trusted: Sequence[str]) -> None:
+    """Write MLflow's model format to `folder`; with given requirements MLflow starts no process to infer them."""
     example = X.head().reset_index(drop=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         mlflow.sklearn.save_model(
             fitted,
             folder,
-            mlflow_model=about,
+            mlflow_model=model,
             signature=mlflow.models.infer_signature(X, fitted.predict(example)),
             input_example=example,
             pip_requirements=pins(*REQUIREMENTS),
             skops_trusted_types=list(trusted),
             extra_files=[str(LOCK)],
         )
-
-
-def checked_types(path: Path, trusted: Sequence[str]) -> list[str]:
-    """Return the types in a skops file that need trust, all of them in `trusted`.
-
-    Raises
-    ------
-    UserError
-        One is not, or the file can't be read.
-
-    """
-    try:
-        found = skops.io.get_untrusted_types(file=path)
-    except Exception as error:  # a tampered archive fails in any way
-        fix = "train it again: make train FORCE=1"
-        raise UserError("model.skops", f"cannot be read: {first_line(error)}", fix) from None
-    if strange := sorted(set(found) - set(trusted)):
-        fix = "if you trust it, name it in [model] trusted_types"
-        raise UserError("model.skops", f"holds the type '{strange[0]}', which nobody vouches for", fix)
-    return found

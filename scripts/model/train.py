@@ -11,8 +11,10 @@ from scripts.core import provenance, receipt
 from scripts.data.read import fingerprint, read_table
 from scripts.data.split import HASH, ROWS, TRAINED, hold_out
 from scripts.model import store
-from scripts.model.estimator import TRUSTED_TYPES, build, fit, parameters, pipeline
-from scripts.tracking.runs import Tracking, uri
+from scripts.model.estimator import build, fit, parameters, pipeline
+from scripts.model.trust import TRUSTED_TYPES
+from scripts.tracking.address import uri
+from scripts.tracking.runs import Tracking
 
 
 def main() -> None:
@@ -37,7 +39,7 @@ def main() -> None:
     url = run.url
     print(f"run     {run.run_id}\nurl     {url}", flush=True)
     if reason := provenance.without_commit():
-        print(f"note: the run has no commit as its origin: git says '{reason:.200}'")
+        print(f"note: no commit is recorded for this run: git reports '{reason:.200}'")
     with tracking.open(run):
         count, features = split.X_train.shape
         print(f"fit     {type(estimator).__name__} on {count} rows, {features} features", flush=True)

@@ -1,4 +1,4 @@
-"""Register: ask the gate once more, check that the model is whole, and give it a version and an alias."""
+"""Register: judge the model by the gate again, check that it predicts, and give it a version and an alias."""
 
 import time
 
@@ -7,20 +7,20 @@ from pydantic import ValidationError
 from scripts.core import config as configuration
 from scripts.core import receipt, settings
 from scripts.core.errors import GateRefused, UserError
+from scripts.core.provenance import Provenance
 from scripts.gate import rules
 from scripts.model import store
-from scripts.model.estimator import TRUSTED_TYPES
+from scripts.model.trust import TRUSTED_TYPES
 from scripts.tracking import versions
-from scripts.tracking.runs import Run, Tracking, page, uri
-
-PROVENANCE = ("git.commit", "git.dirty", "image", "lock", "data", "config", "runner")
+from scripts.tracking.address import page, uri
+from scripts.tracking.runs import Run, Tracking
 
 
 def describe(run: Run, config: configuration.Config, verdict: rules.Verdict) -> str:
-    """Return what a person reads beside the version."""
+    """Return the description of the version."""
     commit = run.tags.get("modelmake.git.commit", "no commit")[:12]
     dirty = " with uncommitted changes" if run.tags.get("modelmake.git.dirty") == "true" else ""
-    reasons = " ".join(f"{each[0].upper()}{each[1:]}." for each in verdict.reasons)
+    reasons = " ".join(f"{reason[0].upper()}{reason[1:]}." for reason in verdict.reasons)
     return (
         f"{config.model.estimator.rpartition('.')[2]} trained on {config.data.path} "
         f"({run.metrics.get('train_rows', 0):.0f} rows, {run.metrics.get('test_rows', 0):.0f} held out).\n\n"
@@ -29,20 +29,22 @@ def describe(run: Run, config: configuration.Config, verdict: rules.Verdict) -> 
 
 
 def version_tags(run: Run, verdict: rules.Verdict) -> dict[str, str]:
-    """Return the version's tags: verdict, metrics and where the run came from."""
-    origin = {f"modelmake.{name}": run.tags.get(f"modelmake.{name}", "unknown") for name in PROVENANCE}
+    """Return the version's tags: verdict, metrics and the run's origin."""
+    origin = Provenance.from_tags(run.tags).tags("version", unknown="unknown")
     metrics = {name: f"{value:.6g}" for name, value in run.metrics.items()}
     return origin | metrics | {"modelmake.verdict": verdict.verdict}
 
 
 def register(tracking: Tracking, run: Run, config: configuration.Config, verdict: rules.Verdict) -> str:
-    """Give the run's model a version, or find the one that it has, and return its number."""
+    """Register the run's model, if that is not done yet, and return its version number."""
     with tracking.open(run):
         model_id = store.find(tracking, run)
         trusted = (*TRUSTED_TYPES, *config.model.trusted_types)
         pipeline, example = store.load(model_id, trusted)
         if len(pipeline.predict(example)) != len(example):
-            raise UserError(f"model {model_id}", "does not predict a value a row", "mend the estimator's predict")
+            raise UserError(
+                f"model {model_id}", "does not predict a value for each row", "correct the estimator's predict"
+            )
         return versions.register(
             tracking,
             config.registry,
@@ -54,12 +56,12 @@ def register(tracking: Tracking, run: Run, config: configuration.Config, verdict
 
 
 def verdict_on(tracking: Tracking, run: Run, config: configuration.Config) -> rules.Verdict:
-    """Ask the gate once more, with the config as it is now, about the evidence that `evaluate` left in the run.
+    """Judge the evidence that `evaluate` logged to the run, with the gate of the current config.
 
     Raises
     ------
     UserError
-        There is none, it lacks what a rule asks for, or the champion is another one by now.
+        There is no evidence, a rule's metric is not in it, or the champion has changed.
 
     """
     again = f"make evaluate RUN_ID={run.run_id}"
@@ -69,31 +71,33 @@ def verdict_on(tracking: Tracking, run: Run, config: configuration.Config) -> ru
     try:
         evidence = rules.Evidence.model_validate_json(text)
     except ValidationError:
-        raise UserError(f"run {run.run_id}", "holds evidence of another version of modelmake", again) from None
+        raise UserError(f"run {run.run_id}", "has evidence of another version of modelmake", again) from None
     if evidence.model_id != store.find(tracking, run):
         raise UserError(f"run {run.run_id}", "was evaluated with another model", again)
-    if lacking := rules.missing(config.gate, evidence):
-        raise UserError(f"run {run.run_id}", f"has no {lacking[0].metric} on held-out rows for '{lacking[0]}'", again)
+    if unmeasured := rules.missing(config.gate, evidence):
+        raise UserError(
+            f"run {run.run_id}", f"has no {unmeasured[0].metric} on held-out rows for '{unmeasured[0]}'", again
+        )
     champion = versions.at(tracking, config.registry.name, versions.CHAMPION)
     if config.gate.champion != "off" and champion is not None and champion.run_id != run.run_id:
         then = f"version {evidence.champion.version}" if evidence.champion else "none"
         if then != f"version {champion.number}":
-            what = f"was compared with champion {then}, which is version {champion.number} by now"
+            what = f"was compared with champion {then}, but the champion is version {champion.number} now"
             raise UserError(f"run {run.run_id}", what, again)
     return rules.judge(config.gate, evidence)
 
 
 def main() -> None:
-    """Leave one version with its alias, and build/register.json."""
+    """Register one version with its alias, and write build/register.json."""
     started = time.monotonic()
     config = configuration.load()
     chosen = settings.run_id()
     evaluated = None if chosen else receipt.Evaluate.read()
-    run_id = chosen or evaluated.run_id
+    run_id = evaluated.run_id if evaluated else chosen
     tracking = Tracking()
     run = tracking.run(run_id)
     store.find(tracking, run)
-    if evaluated and not evaluated.predictions_sha256:  # other data or another config than the run's
+    if evaluated and not evaluated.predictions_sha256:  # data or config differ from the run's
         verdict = rules.refusal(evaluated.reasons[0])
     else:
         verdict = verdict_on(tracking, run, config)
@@ -107,7 +111,7 @@ def main() -> None:
     else:
         print(f"below threshold. Not registering. {verdict.reason}")
         if config.gate.on_refusal == "fail":
-            raise GateRefused(f"run {run_id}", verdict.reason, "[gate] in pipeline.toml holds the rules")
+            raise GateRefused(f"run {run_id}", verdict.reason, "[gate] in pipeline.toml has the rules")
     receipt.Register(
         **receipt.common("register", started),
         tracking_uri=uri(),

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from scripts.core import stages
 from tests.conftest import Outcome, Project
 
 Check = Callable[[Outcome, int], str]
@@ -167,7 +168,7 @@ def test_too_few_rows_are_kept_green(trained: Project) -> None:
     trained.edit("[registry]", "min_test_rows = 31\n[registry]")
     done = trained.stage("evaluate")
     assert done.code == 0
-    assert "not enough data: 30 test rows, 31 would do" in done.out
+    assert "not enough data: 30 test rows, gate.min_test_rows = 31" in done.out
     assert trained.receipt("evaluate")["verdict"] == "keep"
     assert "kept as it is. Not registering." in trained.stage("register").out
     assert trained.receipt("register")["version"] is None
@@ -189,7 +190,7 @@ def test_rows_of_the_training_set_are_counted_and_named(project: Project, error_
     frame = pd.read_csv("data/iris.csv")
     pd.concat([frame, frame.head(40)]).to_csv("data/iris.csv", index=False)
     assert project.stage("train").code == 0
-    assert "stand among the training rows too, and 5.0% may" in error_line(project.stage("evaluate"), 3)
+    assert "are training rows too, and gate.max_duplicates allows 5.0%" in error_line(project.stage("evaluate"), 3)
     evidence = json.loads(artifact(project, "evidence.json"))
     assert evidence["duplicates"] > 5
     rows = pd.read_csv("data/iris.csv")
@@ -271,7 +272,7 @@ def test_a_champion_is_not_asked_about_rows_that_it_was_trained_on(evaluated: Pr
     rows = json.loads(artifact(evaluated, "evidence.json"))["champion"]["rows"]
     assert 0 < rows < 30
     text = artifact(evaluated, "report.html")
-    assert f"Champion and difference are of the {rows} rows that the champion was not trained on." in text
+    assert f"Champion and difference are measured on the {rows} rows that the champion was not trained on." in text
 
 
 @pytest.mark.long
@@ -294,7 +295,7 @@ def test_a_champion_whose_rows_nobody_knows_refuses(evaluated: Project, error_li
     [path] = (evaluated.path / ".mlflow/artifacts").rglob("train/rows")
     path.unlink()
     assert evaluated.stage("train").code == 0
-    assert "does not say which rows it was trained on" in error_line(evaluated.stage("evaluate"), 3)
+    assert "does not record which rows it was trained on" in error_line(evaluated.stage("evaluate"), 3)
 
 
 @pytest.mark.long
@@ -369,9 +370,9 @@ def test_a_champion_of_other_classes_refuses(evaluated: Project, error_line: Che
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"name": "length"}, "served, it turns the test rows away"),
-        ({"type": "string"}, "served, it does not turn rows with text as 'sepal_length' away by its schema"),
-        (None, "served, it would take any rows: it has no signature"),
+        ({"name": "length"}, "the served model refuses the test rows"),
+        ({"type": "string"}, "the served model does not refuse rows with text as 'sepal_length' by its schema"),
+        (None, "the served model accepts any rows: it has no signature"),
     ],
 )
 def test_a_model_that_is_served_otherwise_is_refused(
@@ -410,7 +411,7 @@ def test_a_model_that_mlflow_would_load_from_elsewhere_is_refused(trained: Proje
     text = path.read_text()
     assert "loader_module: mlflow.sklearn" in text
     path.write_text(text.replace("loader_module: mlflow.sklearn", "loader_module: os"))
-    assert "would have MLflow load something else" in error_line(trained.stage("evaluate"), 2)
+    assert "makes MLflow load something other than" in error_line(trained.stage("evaluate"), 2)
 
 
 @pytest.mark.long
@@ -420,9 +421,7 @@ def test_a_column_of_names_is_no_column_of_slices(project: Project, error_line: 
     pd.concat([frame] * 4).assign(name=[f"n{i}" for i in range(600)]).to_csv("data/iris.csv", index=False)
     project.edit('"accuracy > 0.8"', '"accuracy > 0.8", "accuracy > 0.1 by name"')
     assert project.stage("train").code == 0
-    assert "'name' has 120 values on the held-out rows, too many to ask each" in error_line(
-        project.stage("evaluate"), 2
-    )
+    assert "'name' has 120 values on the held-out rows, too many for a rule" in error_line(project.stage("evaluate"), 2)
 
 
 def test_a_run_that_is_not_of_this_data_is_not_registered(evaluated: Project) -> None:

@@ -12,7 +12,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from scripts.core.config import Model
 from scripts.core.errors import UserError
-from scripts.model.estimator import TRUSTED_TYPES, build, fit, parameters, pipeline
+from scripts.model.estimator import build, fit, parameters, pipeline
+from scripts.model.trust import TRUSTED_TYPES
 
 X = pd.DataFrame({"size": [1.0, 2.0, 3.0, 4.0] * 5, "colour": ["red", "blue", "red", "green"] * 5})
 y = pd.Series(["x", "y", "x", "y"] * 5)
@@ -34,9 +35,9 @@ def no_estimator() -> str:
         ("no_such_module.Forest", {}, "cannot import 'no_such_module'"),
         ("sklearn.ensemble.RandomForrestClassifier", {}, "did you mean 'RandomForestClassifier'"),
         ("sklearn.ensemble.RandomForestClassifier", {"trees": 3}, "model.params: .*'trees'"),
-        ("tests.model.test_model.no_estimator", {}, "makes no scikit-learn estimator"),
-        ("sklearn.preprocessing.StandardScaler", {}, "makes no scikit-learn estimator"),
-        ("math.pi", {}, "makes no scikit-learn estimator"),
+        ("tests.model.test_model.no_estimator", {}, "does not create a scikit-learn estimator"),
+        ("sklearn.preprocessing.StandardScaler", {}, "does not create a scikit-learn estimator"),
+        ("math.pi", {}, "does not create a scikit-learn estimator"),
     ],
 )
 def test_an_estimator_that_cannot_be_made_is_named(estimator: str, params: dict[str, object], expected: str) -> None:
@@ -47,9 +48,7 @@ def test_an_estimator_that_cannot_be_made_is_named(estimator: str, params: dict[
 
 def test_a_refused_value_is_named() -> None:
     """scikit-learn's own words, in one line."""
-    estimator = build(
-        Model(estimator="sklearn.tree.DecisionTreeClassifier", params={"max_depth": -1}), seed=1
-    )
+    estimator = build(Model(estimator="sklearn.tree.DecisionTreeClassifier", params={"max_depth": -1}), seed=1)
     with pytest.raises(UserError, match=r"DecisionTreeClassifier\.fit: .*max_depth"):
         fit(pipeline(estimator, X), X, y)
 
@@ -79,7 +78,7 @@ def tuned() -> TunedThresholdClassifierCV:
 
 @pytest.mark.parametrize("name", ["searched", "voting", "tuned"])
 def test_what_holds_estimators_survives_too(name: str) -> None:
-    """A search, an ensemble of several, a threshold: nobody has to vouch for scikit-learn's own."""
+    """A search, an ensemble and a threshold need no line in trusted_types: they are scikit-learn's own."""
     estimator = build(Model(estimator=f"{__name__}.{name}"), seed=1)
     fitted = fit(pipeline(estimator, X), X, y)
     loaded = skops.io.loads(skops.io.dumps(fitted), trusted=list(TRUSTED_TYPES))
@@ -112,7 +111,7 @@ def test_an_unseen_text_value_is_no_error() -> None:
 def test_parameters_are_the_same_text_in_each_process() -> None:
     """A function stands without its address, which parity and reproduce would take for a difference."""
     chain = make_pipeline(SelectKBest(f_classif), RandomForestClassifier(3))
-    found = parameters(chain, seed=7, long="x" * 9000)
-    assert found["selectkbest__score_func"] == "<function f_classif>"
-    assert (found["seed"], found["randomforestclassifier__n_estimators"], len(found["long"])) == ("7", "3", 6000)
-    assert "0x" not in "".join(found.values())
+    shown = parameters(chain, seed=7, long="x" * 9000)
+    assert shown["selectkbest__score_func"] == "<function f_classif>"
+    assert (shown["seed"], shown["randomforestclassifier__n_estimators"], len(shown["long"])) == ("7", "3", 6000)
+    assert "0x" not in "".join(shown.values())

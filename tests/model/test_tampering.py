@@ -12,7 +12,7 @@ import yaml
 
 from scripts.core.errors import UserError
 from scripts.model import store
-from scripts.model.estimator import TRUSTED_TYPES
+from scripts.model.trust import TRUSTED_TYPES
 from scripts.tracking.runs import Tracking
 from tests.conftest import ROOT, Outcome, Project
 
@@ -52,7 +52,7 @@ class Model:
 
 
 def widened(tampered: Model) -> None:
-    """Hold a type of its own, and vouch for it in its own list, which MLflow believes."""
+    """Contain a type of its own, and declare it in its own list, which MLflow believes."""
     import payload
 
     skops.io.dump(payload.Quiet(), tampered.folder / "model.skops")
@@ -118,7 +118,7 @@ def both(tampered: Model) -> None:
 
 
 def boasting(tampered: Model) -> None:
-    """Hold nothing strange, and vouch for more than anybody here does."""
+    """Contain no new type, and declare one that is not on the trusted list."""
     tampered.edit(lambda about: about["flavors"]["sklearn"].update(skops_trusted_types=["os.system"]))
 
 
@@ -155,7 +155,7 @@ def test_the_payload_works(project: Project, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_model_that_is_two_things_at_once_is_refused(evaluated: Project, error_line: Check) -> None:
     """The hardest of the attacks below, on every laptop."""
     both(Model(evaluated))
-    assert "would have MLflow load something else" in error_line(evaluated.stage("evaluate"), 2)
+    assert "makes MLflow load something other than" in error_line(evaluated.stage("evaluate"), 2)
     assert not (evaluated.path / MARK).exists()
 
 
@@ -190,12 +190,12 @@ def test_a_tampered_champion_is_not_compared_with(
 
 
 @pytest.mark.long
-def test_a_type_of_the_users_own_is_loaded_once_it_is_vouched_for(evaluated: Project) -> None:
+def test_a_type_of_the_users_own_is_loaded_once_it_is_trusted(evaluated: Project) -> None:
     """The list that counts is this repository's: with a line in it the same file is loaded, and runs."""
     widened(Model(evaluated))
     model_id = evaluated.receipt("train")["model_id"]
     Tracking()
-    with pytest.raises(UserError, match="nobody vouches for"):
+    with pytest.raises(UserError, match="is not on the trusted list"):
         store.load(model_id, TRUSTED_TYPES)
     assert not (evaluated.path / MARK).exists()
     store.load(model_id, ["payload.Quiet"])
@@ -230,8 +230,8 @@ def test_nothing_here_trusts_what_runs_code() -> None:
     for path in TRUSTED_TYPES:
         module, _, name = path.rpartition(".")
         assert module.split(".")[0] in ("numpy", "scipy", "sklearn")
-        found = getattr(importlib.import_module(module), name)
-        assert isinstance(found, type) or module.startswith(("sklearn.metrics._", "sklearn.feature_selection._")), path
+        member = getattr(importlib.import_module(module), name)
+        assert isinstance(member, type) or module.startswith(("sklearn.metrics._", "sklearn.feature_selection._")), path
 
 
 def test_only_act_gets_the_engines_socket() -> None:
