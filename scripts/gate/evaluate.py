@@ -1,4 +1,4 @@
-"""Evaluate: load the model back from MLflow, score it on the held-out rows, ask the gate, and write the report."""
+"""Evaluate: load the model from MLflow, score it on the held-out rows, judge it by the gate, and write the report."""
 
 import math
 import threading
@@ -11,21 +11,22 @@ import pandas as pd
 from scripts.core import config as configuration
 from scripts.core import files, receipt, settings
 from scripts.core.errors import GateRefused
+from scripts.core.provenance import Provenance
 from scripts.data import profile
 from scripts.data.read import fingerprint
 from scripts.gate import plots, report, rules
 from scripts.gate.evidence import challenge, gather, load
 from scripts.model import store
 from scripts.scores import intervals, metrics
-from scripts.tracking.runs import Run, Tracking, uri
+from scripts.tracking.address import uri
+from scripts.tracking.runs import Run, Tracking
 
 FOLDER = "evaluate"  # of the run's artifacts
-ORIGIN = tuple("git.commit git.branch git.dirty image lock data config python platform cpu runner".split())
 
 
 @contextmanager
-def telling(what: str) -> Iterator[None]:
-    """Say what is being done, if it takes longer than two seconds."""
+def announced(what: str) -> Iterator[None]:
+    """Print the name of a step that takes longer than two seconds."""
     timer = threading.Timer(2, print, (f"{what} …",), {"flush": True})
     timer.start()
     try:
@@ -35,39 +36,39 @@ def telling(what: str) -> Iterator[None]:
 
 
 def mismatch(run: Run, config: configuration.Config) -> str:
-    """Return why data and config are not those that the run was trained with, or ""."""
-    found = {"modelmake.data": fingerprint(config.data), "modelmake.config": config.training_sha256}
+    """Return why data and config differ from those of the run's training, or ""."""
+    current = {"modelmake.data": fingerprint(config.data), "modelmake.config": config.training_sha256}
     names = {"modelmake.data": config.data.path, "modelmake.config": "pipeline.toml"}
-    for tag, sha256 in found.items():
+    for tag, sha256 in current.items():
         trained = run.tags.get(tag, "")
         if trained != sha256:
-            then = trained[:12] or "none"
-            return f"{names[tag]}: not what run {run.run_id} was trained with (SHA-256 {sha256[:12]}, then {then})"
+            checksums = f"SHA-256 {sha256[:12]}, then {trained[:12] or 'none'}"
+            return f"{names[tag]}: not what run {run.run_id} was trained with ({checksums})"
     return ""
 
 
 def look(tracking: Tracking, run: Run, config: configuration.Config) -> tuple[report.Report, str]:
-    """Ask the gate about the run's model; leave metrics, verdict, evidence and report in the run.
+    """Judge the run's model by the gate; log metrics, verdict, evidence and report to the run.
 
     Returns
     -------
     page : Report
-        What was found.
+        The report.
     predictions_sha256 : str
-        The SHA-256 of what the model said.
+        The SHA-256 of the predictions.
 
     """
-    with telling("predicting the held-out rows"):
+    with announced("predicting the held-out rows"):
         subject = load(tracking, run, config)
     p, X_test = subject.predictions, subject.split.X_test
-    with telling(f"scoring the champion on the same {len(p)} rows"):
+    with announced(f"scoring the champion on the same {len(p)} rows"):
         champion, rival = challenge(tracking, subject)
-    with telling(f"measuring what the gate asks for, by {config.gate.resamples} resamples"):
+    with announced(f"measuring the rules' metrics with {config.gate.resamples} resamples"):
         evidence = gather(subject, champion)
     test = pd.concat([X_test, subject.split.y_test], axis=1)
     then = tracking.read_file(rival.run, f"{FOLDER}/profile.json") if rival else None
-    with telling("drawing the report"):
-        drawn = plots.draw(p, subject.pipeline, X_test, metric=config.gate.metric, seed=config.seed)
+    with announced("drawing the report"):
+        drawings = plots.draw(p, subject.pipeline, X_test, metric=config.gate.metric, seed=config.seed)
     page = report.Report(
         title=config.registry.name,
         run=run.run_id,
@@ -77,36 +78,33 @@ def look(tracking: Tracking, run: Run, config: configuration.Config) -> tuple[re
         metrics=metrics.scores(p, [rule.metric for rule in config.gate.rules]),
         champion=rival.scores if rival else {},
         differences=rival.differences if rival else {},
-        plots=drawn,
+        plots=drawings,
         profile=profile.describe(test),
         drift=profile.drift(profile.Profile.model_validate_json(then), test) if then else None,
         provenance=origin(run),
     )
     tags = {"modelmake.verdict": page.verdict.verdict, "modelmake.predictions": p.sha256}
-    tracking.log(run, metrics=page.metrics | rules.bounds(evidence), tags=tags, model_id=subject.model_id)
+    tracking.log(run, metrics={**page.metrics, **rules.bounds(evidence)}, tags=tags, model_id=subject.model_id)
     keep(tracking, run, page)
     return page, p.sha256
 
 
 def keep(tracking: Tracking, run: Run, page: report.Report) -> None:
-    """Leave report, plots, profile and evidence in the run."""
-    texts = {
-        "report.html": page.html,
-        "report.md": page.markdown,
-        "evidence.json": page.evidence.model_dump_json(indent=2),
-        "profile.json": page.profile.model_dump_json(),
-        **{f"plots/{plot.name}.svg": plot.svg for plot in page.plots},
-    }
+    """Log report, plots, profile and evidence to the run."""
+    drawings = {f"plots/{plot.name}.svg": plot.svg for plot in page.plots}
+    texts = {"report.html": page.html, "report.md": page.markdown, **drawings}
+    facts = {"evidence.json": page.evidence, "profile.json": page.profile}
+    texts |= {name: fact.model_dump_json(indent=2) for name, fact in facts.items() if fact is not None}
     tracking.log_files(run, FOLDER, {name: text.encode() for name, text in texts.items()})
 
 
 def origin(run: Run) -> dict[str, str]:
-    """Return where the run came from, as the report says it."""
-    return {name: run.tags[f"modelmake.{name}"] for name in ORIGIN if f"modelmake.{name}" in run.tags}
+    """Return the origin of the run, for the report."""
+    return Provenance.from_tags(run.tags).values("report")
 
 
 def main() -> None:
-    """Leave metrics, verdict and report in the run, build/report.html, build/report.md and build/evaluate.json."""
+    """Log metrics, verdict and report to the run; write build/report.html, build/report.md and build/evaluate.json."""
     started = time.monotonic()
     config = configuration.load()
     run_id = settings.run_id() or receipt.Train.read().run_id
@@ -135,7 +133,7 @@ def main() -> None:
         value=estimate.value,
         lower=estimate.lower,
         upper=estimate.upper,
-        metrics=page.metrics,
+        metrics=dict(page.metrics),
         predictions_sha256=sha256,
         verdict=verdict.verdict,
         reasons=list(verdict.reasons),
@@ -143,4 +141,4 @@ def main() -> None:
         refused=refused,
     ).write(page.markdown)
     if refused:
-        raise GateRefused(f"run {run_id}", verdict.reason, "[gate] in pipeline.toml; build/report.html shows why")
+        raise GateRefused(f"run {run_id}", verdict.reason, "see build/report.html, and [gate] in pipeline.toml")

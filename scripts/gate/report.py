@@ -14,14 +14,14 @@ from scripts.gate.rules import Evidence, Verdict, refusal
 TEMPLATES = Path(__file__).parent
 HEADLINES = {
     "pass": "Good enough to register",
-    "keep": "Nothing is registered, nothing is broken",
+    "keep": "No rule is broken, but nothing is registered",
     "refuse": "A rule or a guard is broken",
 }
 
 
 @dataclass(frozen=True)
 class Report:
-    """All that a report says.
+    """Everything that a report shows.
 
     Parameters
     ----------
@@ -30,25 +30,25 @@ class Report:
     run : str
         The run's id.
     url : str
-        Where MLflow shows it.
+        The run's page in MLflow.
     verdict : Verdict
-        What the gate says.
+        The gate's verdict.
     evidence : Evidence or None
-        What it looked at; None where it could not look.
+        The gate's evidence; None if there is none.
     metrics : Mapping
         Each metric's value.
     champion : Mapping
-        The champion's metrics on the rows that both were compared on; empty where there is none.
+        The champion's metrics on the rows of the comparison; empty if there is none.
     differences : Mapping
-        By how much the model's are higher on these.
+        How much higher the model's metrics are on these rows.
     plots : sequence of Plot
-        What there is to see.
+        The plots.
     profile : Profile or None
         The held-out rows.
     drift : sequence of Drift or None
-        How far they are from the champion's held-out rows; None where that is not known.
+        How far they have moved from the champion's held-out rows; None if that is not known.
     provenance : Mapping
-        Where the run came from.
+        The origin of the run.
 
     """
 
@@ -82,14 +82,14 @@ class Report:
 
 
 def refused(title: str, run: str, url: str, reason: str, provenance: Mapping[str, str]) -> Report:
-    """Return the report on a run that the gate could not look at."""
+    """Return the report on a run that the gate can't measure."""
     return Report(title, run, url, refusal(reason), None, {}, {}, {}, (), None, None, provenance)
 
 
 def table(verdict: Verdict) -> str:
-    """Return what was checked, a line each, for the terminal."""
-    width = max(len(each.name) for each in verdict.checks)
-    return "\n".join(f"{each.outcome:<8}{each.name:<{width + 2}}{each.measured}" for each in verdict.checks)
+    """Return the checks for the terminal, one line for each."""
+    width = max(len(check.name) for check in verdict.checks)
+    return "\n".join(f"{check.outcome:<8}{check.name:<{width + 2}}{check.measured}" for check in verdict.checks)
 
 
 def _render(name: str, report: Report, *, autoescape: bool) -> str:
@@ -99,12 +99,12 @@ def _render(name: str, report: Report, *, autoescape: bool) -> str:
 
 @cache
 def _environment(autoescape: bool) -> Environment:
-    made = Environment(
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
-        autoescape=autoescape,  # noqa: S701  # off for Markdown alone
+        autoescape=autoescape,  # noqa: S701  # off for Markdown only
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
-    return made
+    environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+    return environment

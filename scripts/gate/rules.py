@@ -1,4 +1,4 @@
-"""The gate: rules and evidence in, a verdict out. Pure."""
+"""The gate: a pure function from rules and evidence to a verdict."""
 
 import math
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ Outcome = Literal["pass", "keep", "refuse"]
 
 
 class Fact(BaseModel):
-    """What was found out about a model; JSON and back without loss."""
+    """One fact about a model; it goes to JSON and back without loss."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
@@ -30,10 +30,9 @@ class Measured(Fact):
 
 
 class Champion(Fact):
-    """The version at `@champion` and, unless there is a problem, how much better the model is than that one.
+    """The version at `@champion` and, unless there is a problem, how much better the model is.
 
-    `rows` are those that both were compared on: the held-out rows without those that the champion, unlike the model,
-    was trained on.
+    `rows` counts the rows of the comparison: the held-out rows without those that only the champion was trained on.
     """
 
     version: str
@@ -44,28 +43,28 @@ class Champion(Fact):
 
 
 class Evidence(Fact):
-    """All that the gate looks at.
+    """Everything that the gate looks at.
 
     Parameters
     ----------
     model_id : str
-        The logged model that was looked at.
+        The logged model.
     rows : int
         Number of held-out rows.
     measured : tuple of Measured
-        At least what the rules ask for.
+        At least the metrics that the rules name.
     dummy : Difference
         How much better the model is than scikit-learn's Dummy estimator, in the first rule's metric.
     champion : Champion or None
-        None where no version is the champion yet, or none is to be compared with.
+        None if there is no champion yet, or if the policy is "off".
     duplicates : int
-        Number of held-out rows that stand among the training rows too.
+        Number of held-out rows that are also training rows.
     duplicate_rows : tuple of int
         The first few of them, counted from 1 in the data file.
     dirty : bool
         Whether the run had uncommitted changes, or no commit.
     served : str
-        What was wrong when the model was asked as a server asks it; empty where nothing was.
+        What is wrong with the answers of the served model; empty if nothing is.
 
     """
 
@@ -92,7 +91,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Pass, keep or refuse, with the reasons as sentences and everything that was checked."""
+    """Pass, keep or refuse, with the reasons as sentences and all checks."""
 
     verdict: Outcome
     reasons: tuple[str, ...]
@@ -105,115 +104,153 @@ class Verdict:
 
     @property
     def reason(self) -> str:
-        """The first reason, and how many more there are."""
+        """The first reason, and the number of further ones."""
         return self.reasons[0] + f", and {len(self.reasons) - 1} more" * (len(self.reasons) > 1)
 
 
 def judge(gate: Gate, evidence: Evidence) -> Verdict:
-    """Refuse where a rule or a guard is broken, else keep where the champion stays or the rows are too few, else pass.
+    """Return the verdict of the gate's rules on the evidence.
 
-    With too few rows a broken rule proves nothing either: then it is not a refusal, but nothing is registered.
+    It is "refuse" if a rule or a guard is broken, else "keep" if the champion stays or the rows are too few, else
+    "pass". With too few rows a broken rule proves nothing: the verdict is "keep", and nothing is registered.
+
+    Examples
+    --------
+    >>> from scripts.scores.intervals import Difference, Estimate
+    >>> gate = Gate(rules=["accuracy > 0.9"])
+    >>> accuracy = Measured(metric="accuracy", rows=100, estimate=Estimate(0.93, 0.89, 0.97))
+    >>> dummy = Difference(0.6, 0.5, 0.7, p_value=0.0, mcnemar=None)
+    >>> evidence = Evidence(model_id="m-1", rows=100, measured=(accuracy,), dummy=dummy)
+    >>> judge(gate, evidence).verdict
+    'pass'
+    >>> judge(Gate(rules=["lower(accuracy) > 0.9"]), evidence).reason
+    'the lower bound of accuracy 0.9300 [0.8900, 0.9700] is not above the threshold 0.9'
+    >>> judge(Gate(rules=["accuracy > 0.9"], min_test_rows=200), evidence).verdict
+    'keep'
+
     """
     checks = (*_ask(gate, evidence), *_guard(gate, evidence), _challenge(gate, evidence))
-    outcomes = [each.outcome for each in checks]
+    outcomes = [check.outcome for check in checks]
     verdict: Outcome = "refuse" if "refuse" in outcomes else "keep" if "keep" in outcomes else "pass"
-    deciding = [each for each in checks if each.outcome == verdict]
+    deciding = [check for check in checks if check.outcome == verdict]
     if verdict == "pass":
         deciding = [deciding[0], deciding[-1]]  # the first rule, and the champion
-    return Verdict(verdict, tuple(each.reason for each in deciding), checks)
+    return Verdict(verdict, tuple(check.reason for check in deciding), checks)
 
 
 def refusal(reason: str) -> Verdict:
-    """Return the verdict on a model that can't be looked at at all."""
+    """Return the verdict on a model that can't be measured.
+
+    Examples
+    --------
+    >>> refusal("the data has changed").verdict
+    'refuse'
+
+    """
     return Verdict("refuse", (reason,), (Check("evidence", "refuse", "none", reason),))
 
 
 def missing(gate: Gate, evidence: Evidence) -> list[Rule]:
-    """Return the rules that ask for what `evidence` does not hold."""
-    known = {(each.metric, each.by) for each in evidence.measured}
-    return [rule for rule in gate.rules if (rule.metric, rule.by) not in known]
+    """Return the rules whose metric `evidence` does not contain.
+
+    Examples
+    --------
+    >>> from scripts.scores.intervals import Difference
+    >>> evidence = Evidence(model_id="m-1", rows=100, measured=(), dummy=Difference(0.6, 0.5, 0.7, 0.0, None))
+    >>> [str(rule) for rule in missing(Gate(rules=["f1 > 0.8 by sex"]), evidence)]
+    ['f1 > 0.8 by sex']
+
+    """
+    measured = {(measurement.metric, measurement.by) for measurement in evidence.measured}
+    return [rule for rule in gate.rules if (rule.metric, rule.by) not in measured]
 
 
 def bounds(evidence: Evidence) -> dict[str, float]:
-    """Return the intervals of whole test set metrics as metrics for the run."""
-    return {
-        f"{each.metric}_{end}": getattr(each.estimate, end)
-        for each in evidence.measured
-        if each.by is None
-        for end in ("lower", "upper")
-    }
+    """Return the bounds of each metric on the whole test set, as metrics for the run.
+
+    Examples
+    --------
+    >>> from scripts.scores.intervals import Difference, Estimate
+    >>> r2 = Measured(metric="r2", rows=100, estimate=Estimate(0.7, 0.6, 0.8))
+    >>> evidence = Evidence(model_id="m-1", rows=100, measured=(r2,), dummy=Difference(0.7, 0.6, 0.8, 0.0, None))
+    >>> bounds(evidence)
+    {'r2_lower': 0.6, 'r2_upper': 0.8}
+
+    """
+    whole = [measurement for measurement in evidence.measured if measurement.by is None]
+    lower = {f"{measurement.metric}_lower": measurement.estimate.lower for measurement in whole}
+    return lower | {f"{measurement.metric}_upper": measurement.estimate.upper for measurement in whole}
 
 
 def _ask(gate: Gate, evidence: Evidence) -> Iterator[Check]:
-    """Ask every rule, then for the floor; where the rows are too few, a refusal is turned into a keep."""
+    """Check every rule, then the floor; if the rows are too few, a broken rule means keep, not refuse."""
     enough = evidence.rows >= gate.min_test_rows
     broken: Outcome = "refuse" if enough else "keep"
     for rule in gate.rules:
-        found = [each for each in evidence.measured if (each.metric, each.by) == (rule.metric, rule.by)]
-        if not found:
-            reason = f"{rule.metric} is not known on the held-out rows, so it is not above {rule.threshold:g}"
-            yield Check(str(rule), broken, "not known", reason)
-        for each in found:
-            yield _rule(rule, each, broken)
+        measured = [m for m in evidence.measured if (m.metric, m.by) == (rule.metric, rule.by)]
+        if not measured:
+            reason = f"{rule.metric} was not measured on the held-out rows, so it is not above {rule.threshold:g}"
+            yield Check(str(rule), broken, "not measured", reason)
+        yield from (_rule(rule, measurement, broken) for measurement in measured)
     better = evidence.dummy.lower > 0
-    reason = f"{gate.metric} is {'' if better else 'not '}better than the Dummy estimator's by {evidence.dummy}"
+    reason = f"{gate.metric} is {'' if better else 'not '}better than the Dummy estimator's: {evidence.dummy}"
     yield Check("better than Dummy", "pass" if better else broken, str(evidence.dummy), reason)
     if not enough:
-        reason = f"not enough data: {evidence.rows} test rows, {gate.min_test_rows} would do (gate.min_test_rows)"
+        reason = f"not enough data: {evidence.rows} test rows, gate.min_test_rows = {gate.min_test_rows}"
         yield Check(f"test rows >= {gate.min_test_rows}", "keep", str(evidence.rows), reason)
 
 
-def _rule(rule: Rule, found: Measured, broken: Outcome) -> Check:
-    value = found.estimate.lower if rule.lower else found.estimate.value
+def _rule(rule: Rule, measured: Measured, broken: Outcome) -> Check:
+    value = measured.estimate.lower if rule.lower else measured.estimate.value
     holds = value >= rule.threshold if rule.or_equal else value > rule.threshold  # False for NaN
-    where = f"where {found.by} is {found.slice} ({found.rows} rows) " if found.by else ""
+    where = f"where {measured.by} is {measured.slice} ({measured.rows} rows) " if measured.by else ""
     what = f"{where}{'the lower bound of ' if rule.lower else ''}{rule.metric}"
     if math.isnan(value):
-        reason = f"{what} is not known on the held-out rows, so it is not above {rule.threshold:g}"
+        reason = f"{what} is not defined on the held-out rows, so it is not above {rule.threshold:g}"
     else:
         relation = "at least" if rule.or_equal else "above"
-        reason = f"{what} {found.estimate} is {'' if holds else 'not '}{relation} the threshold {rule.threshold:g}"
-    name = f"{rule}: {found.slice} ({found.rows} rows)" if found.by else str(rule)
-    return Check(name, "pass" if holds else broken, str(found.estimate), reason)
+        reason = f"{what} {measured.estimate} is {'' if holds else 'not '}{relation} the threshold {rule.threshold:g}"
+    name = f"{rule}: {measured.slice} ({measured.rows} rows)" if measured.by else str(rule)
+    return Check(name, "pass" if holds else broken, str(measured.estimate), reason)
 
 
 def _guard(gate: Gate, evidence: Evidence) -> Iterator[Check]:
-    named = ", ".join(map(str, evidence.duplicate_rows)) + ", …" * (evidence.duplicates > len(evidence.duplicate_rows))
-    count = f"{evidence.duplicates} of {evidence.rows} test rows{f' (rows {named})' if evidence.duplicates else ''}"
+    first = ", ".join(map(str, evidence.duplicate_rows)) + ", …" * (evidence.duplicates > len(evidence.duplicate_rows))
+    count = f"{evidence.duplicates} of {evidence.rows} test rows{f' (rows {first})' if evidence.duplicates else ''}"
     few = evidence.duplicates <= gate.max_duplicates * evidence.rows
-    reason = f"{count} stand among the training rows too, and {gate.max_duplicates:.1%} may (gate.max_duplicates)"
+    reason = f"{count} are training rows too, and gate.max_duplicates allows {gate.max_duplicates:.1%}"
     yield Check(f"duplicates <= {gate.max_duplicates:.1%}", "pass" if few else "refuse", count, reason)
-    reason = evidence.served or "served as logged: asked as JSON it says the same, and turns wrong columns away"
+    reason = evidence.served or "the served model gives the same predictions, and refuses wrong columns"
     yield Check("served as logged", "refuse" if evidence.served else "pass", evidence.served or "the same", reason)
     if gate.require_clean:
-        state = "has uncommitted changes, or no commit" if evidence.dirty else "is a commit, whole"
-        yield Check("clean", "refuse" if evidence.dirty else "pass", state, f"what the run was made from {state}")
+        state = "has uncommitted changes, or no commit" if evidence.dirty else "is committed"
+        yield Check("clean", "refuse" if evidence.dirty else "pass", state, f"the code of the run {state}")
 
 
 def _challenge(gate: Gate, evidence: Evidence) -> Check:
     """Compare with the champion, by the policy."""
     name, champion = f"champion: {gate.champion}", evidence.champion
     if gate.champion == "off":
-        return Check(name, "pass", "not asked", "no champion is asked")
+        return Check(name, "pass", "not compared", 'gate.champion is "off", so no champion is compared')
     if champion is None:
         return Check(name, "pass", "none", "there is no champion yet, so the rules decide alone")
-    known = f"{evidence.rows - champion.rows} of {evidence.rows} test rows"
+    seen = f"{evidence.rows - champion.rows} of {evidence.rows} test rows"
     if not champion.problem and champion.rows < min(gate.min_test_rows, evidence.rows):
-        reason = f"not enough data: champion version {champion.version} was trained on {known}"
-        would = f"{gate.min_test_rows} that it does not know would do (gate.min_test_rows)"
-        return Check(name, "keep", f"knows {known}", f"{reason}, {would}")
+        reason = f"not enough data: champion version {champion.version} was trained on {seen}"
+        limit = f"{champion.rows} are left, gate.min_test_rows = {gate.min_test_rows}"
+        return Check(name, "keep", f"trained on {seen}", f"{reason}, {limit}")
     difference = champion.difference
     if difference is None or math.isnan(difference.lower):
-        way_out = 'make promote another version, or champion = "off" in [gate]'
+        fix = 'make promote VERSION=…, or champion = "off" in [gate]'
         what = champion.problem or f"no interval of {gate.metric} on these rows"
-        reason = f"champion version {champion.version} can't be compared: {what} ({way_out})"
+        reason = f"champion version {champion.version} can't be compared: {what} ({fix})"
         return Check(name, "refuse", "can't be compared", reason)
     if gate.champion == "better":
         stays, sign = difference.lower <= gate.margin, "better"
     else:
         stays, sign = difference.upper < -gate.margin, "worse"
-    judged = f"{'' if stays is (sign == 'worse') else 'not '}significantly {sign}"
+    result = f"{'' if stays is (sign == 'worse') else 'not '}significantly {sign}"
     margin = f" by more than {gate.margin:g}" if gate.margin else ""
-    rest = f", without the {known} that it was trained on" if champion.rows < evidence.rows else ""
-    reason = f"{judged}{margin} than champion version {champion.version} in {gate.metric}: {difference}{rest}"
+    rest = f", without the {seen} that it was trained on" if champion.rows < evidence.rows else ""
+    reason = f"{result}{margin} than champion version {champion.version} in {gate.metric}: {difference}{rest}"
     return Check(name, "keep" if stays else "pass", str(difference), reason)

@@ -23,7 +23,7 @@ def measured(value: float, width: float = 0.1, metric: str = "accuracy", **where
     return Measured(metric=metric, rows=40, estimate=Estimate(value, value - width, value + width), **where)
 
 
-def found(*each: Measured, **other: object) -> Evidence:
+def evidenced(*each: Measured, **other: object) -> Evidence:
     return Evidence(**{"model_id": "m-1", "rows": 100, "measured": each, "dummy": BETTER, **other})
 
 
@@ -34,7 +34,7 @@ def champion(value: float, lower: float, upper: float) -> Champion:
 @given(finite, finite)
 def test_passes_exactly_above_the_threshold(value: float, threshold: float) -> None:
     """Equal is not above, unless the rule says so."""
-    evidence = found(measured(value))
+    evidence = evidenced(measured(value))
     assert rules.judge(gated(f"accuracy > {threshold!r}"), evidence).passed == (value > threshold)
     assert rules.judge(gated(f"accuracy >= {threshold!r}"), evidence).passed == (value >= threshold)
 
@@ -44,7 +44,7 @@ def test_tightening_never_turns_a_refusal_into_a_pass(
     value: float, threshold: float, more: float, lower: bool, rows: int, enough: int
 ) -> None:
     """Whatever passes a tighter gate passes a looser one: threshold, bound, strictness, share, margin, rows."""
-    evidence = found(measured(value), rows=rows, duplicates=2, champion=champion(0.0, -1.0, 1.0))
+    evidence = evidenced(measured(value), rows=rows, duplicates=2, champion=champion(0.0, -1.0, 1.0))
     name = "lower(accuracy)" if lower else "accuracy"
     loose = gated(f"accuracy >= {threshold!r}", min_test_rows=enough, max_duplicates=0.5)
     for tight in (
@@ -63,14 +63,14 @@ def test_tightening_never_turns_a_refusal_into_a_pass(
 @given(finite, st.floats(0, 5), st.floats(0, 5))
 def test_a_tighter_threshold_on_a_refusal_stays_a_refusal(value: float, first: float, more: float) -> None:
     """Not only is it no pass, it is no keep either."""
-    evidence = found(measured(value))
+    evidence = evidenced(measured(value))
     if rules.judge(gated(f"accuracy > {first!r}"), evidence).verdict == "refuse":
         assert rules.judge(gated(f"accuracy > {first + more!r}"), evidence).verdict == "refuse"
 
 
 def test_a_rule_can_ask_the_lower_bound() -> None:
     """0.9 ± 0.1 is above 0.85, its lower bound is not."""
-    evidence = found(measured(0.9))
+    evidence = evidenced(measured(0.9))
     assert rules.judge(gated("accuracy > 0.85"), evidence).passed
     verdict = rules.judge(gated("lower(accuracy) > 0.85"), evidence)
     assert verdict.verdict == "refuse"
@@ -79,7 +79,7 @@ def test_a_rule_can_ask_the_lower_bound() -> None:
 
 def test_no_slice_may_be_below() -> None:
     """One bad slice refuses, and is named with its rows."""
-    evidence = found(measured(0.95), measured(0.9, by="sex", slice="male"), measured(0.7, by="sex", slice="female"))
+    evidence = evidenced(measured(0.95), measured(0.9, by="sex", slice="male"), measured(0.7, by="sex", slice="female"))
     verdict = rules.judge(gated("accuracy > 0.9", "accuracy >= 0.8 by sex"), evidence)
     assert verdict.verdict == "refuse"
     assert verdict.reasons == (
@@ -88,12 +88,12 @@ def test_no_slice_may_be_below() -> None:
 
 
 def test_a_missing_or_nan_metric_closes_the_gate() -> None:
-    """What is not known is not above anything."""
-    for evidence in (found(), found(measured(math.nan))):
+    """A metric that is not measured, or not defined, is not above anything."""
+    for evidence, word in ((evidenced(), "not measured"), (evidenced(measured(math.nan)), "not defined")):
         verdict = rules.judge(gated("accuracy > -1"), evidence)
         assert verdict.verdict == "refuse"
-        assert "not known" in verdict.reason
-    assert [str(rule) for rule in rules.missing(gated("accuracy > -1"), found())] == ["accuracy > -1"]
+        assert word in verdict.reason
+    assert [str(rule) for rule in rules.missing(gated("accuracy > -1"), evidenced())] == ["accuracy > -1"]
 
 
 @pytest.mark.parametrize(
@@ -101,8 +101,8 @@ def test_a_missing_or_nan_metric_closes_the_gate() -> None:
     [
         ({"dummy": Difference(0.1, 0.0, 0.2, 0.05, 0.1)}, {}, "not better than the Dummy estimator's"),
         ({"dummy": Difference(0.1, math.nan, 0.2, 0.05, 0.1)}, {}, "not better than the Dummy estimator's"),
-        ({"duplicates": 6, "duplicate_rows": (3, 9)}, {}, "6 of 100 test rows (rows 3, 9, …) stand among the training"),
-        ({"served": "served, it does not say what was scored"}, {}, "does not say what was scored"),
+        ({"duplicates": 6, "duplicate_rows": (3, 9)}, {}, "6 of 100 test rows (rows 3, 9, …) are training rows too"),
+        ({"served": "the served model gives other predictions"}, {}, "gives other predictions"),
         ({"dirty": True}, {"require_clean": True}, "has uncommitted changes"),
         (
             {"champion": Champion(version="3", problem="other columns")},
@@ -114,7 +114,7 @@ def test_a_missing_or_nan_metric_closes_the_gate() -> None:
 )
 def test_a_broken_guard_refuses(other: dict[str, object], settings: dict[str, object], reason: str) -> None:
     """However good the metric is."""
-    verdict = rules.judge(gated("accuracy > 0.5", **settings), found(measured(0.99), **other))
+    verdict = rules.judge(gated("accuracy > 0.5", **settings), evidenced(measured(0.99), **other))
     assert verdict.verdict == "refuse"
     assert len(verdict.reasons) == 1
     assert reason in verdict.reason
@@ -122,7 +122,7 @@ def test_a_broken_guard_refuses(other: dict[str, object], settings: dict[str, ob
 
 def test_a_guard_that_holds_passes() -> None:
     """Five duplicates in a hundred, and uncommitted changes where nobody minds."""
-    evidence = found(measured(0.99), duplicates=5, dirty=True)
+    evidence = evidenced(measured(0.99), duplicates=5, dirty=True)
     assert rules.judge(gated("accuracy > 0.5"), evidence).passed
 
 
@@ -145,7 +145,7 @@ def test_the_policy_decides_about_the_champion(
     policy: str, margin: float, difference: tuple[float, float, float], verdict: str
 ) -> None:
     """A challenger that is worse for sure, or not better for sure, leaves the champion where it is: no failure."""
-    evidence = found(measured(0.9), champion=champion(*difference))
+    evidence = evidenced(measured(0.9), champion=champion(*difference))
     judged = rules.judge(gated("accuracy > 0.5", champion=policy, margin=margin), evidence)
     assert judged.verdict == verdict
     if verdict == "keep":
@@ -155,26 +155,26 @@ def test_the_policy_decides_about_the_champion(
 def test_a_champion_is_compared_on_rows_that_it_does_not_know() -> None:
     """Of those that it was trained on it says so; where too few are left nothing is registered, and nothing is red."""
     known = champion(0.1, 0.01, 0.2).model_copy(update={"rows": 40})
-    verdict = rules.judge(gated("accuracy > 0.5"), found(measured(0.9), champion=known))
+    verdict = rules.judge(gated("accuracy > 0.5"), evidenced(measured(0.9), champion=known))
     assert verdict.passed
     assert "without the 60 of 100 test rows that it was trained on" in verdict.reasons[-1]
     for left in (0, 29):
         few = Champion(version="3", rows=left)
-        verdict = rules.judge(gated("accuracy > 0.5"), found(measured(0.9), champion=few))
+        verdict = rules.judge(gated("accuracy > 0.5"), evidenced(measured(0.9), champion=few))
         assert verdict.verdict == "keep"
-        assert f"not enough data: champion version 3 was trained on {100 - left} of 100 test rows, 30" in verdict.reason
-        assert rules.judge(gated("accuracy > 0.95"), found(measured(0.9), champion=few)).verdict == "refuse"
+        assert f"champion version 3 was trained on {100 - left} of 100 test rows, {left} are left" in verdict.reason
+        assert rules.judge(gated("accuracy > 0.95"), evidenced(measured(0.9), champion=few)).verdict == "refuse"
 
 
 def test_a_broken_rule_outweighs_a_champion_that_stays() -> None:
     """Red before green."""
-    evidence = found(measured(0.4), champion=champion(-0.5, -0.6, -0.4))
+    evidence = evidenced(measured(0.4), champion=champion(-0.5, -0.6, -0.4))
     assert rules.judge(gated("accuracy > 0.5"), evidence).verdict == "refuse"
 
 
 def test_without_a_champion_the_rules_decide_and_it_says_so() -> None:
     """Nothing to compare with is no obstacle."""
-    verdict = rules.judge(gated("accuracy > 0.5"), found(measured(0.9)))
+    verdict = rules.judge(gated("accuracy > 0.5"), evidenced(measured(0.9)))
     assert verdict.passed
     assert verdict.reasons == (
         "accuracy 0.9000 [0.8000, 1.0000] is above the threshold 0.5",
@@ -185,21 +185,21 @@ def test_without_a_champion_the_rules_decide_and_it_says_so() -> None:
 @pytest.mark.parametrize("value", [0.2, 0.9])
 def test_too_few_rows_prove_nothing(value: float) -> None:
     """Neither a pass nor a refusal, and how many rows would do."""
-    verdict = rules.judge(gated("accuracy > 0.5", min_test_rows=30), found(measured(value), rows=29))
+    verdict = rules.judge(gated("accuracy > 0.5", min_test_rows=30), evidenced(measured(value), rows=29))
     assert verdict.verdict == "keep"
-    assert "not enough data: 29 test rows, 30 would do (gate.min_test_rows)" in verdict.reasons
+    assert "not enough data: 29 test rows, gate.min_test_rows = 30" in verdict.reasons
 
 
 def test_too_few_rows_do_not_hide_a_broken_guard() -> None:
     """A model that is not served as logged is refused on any number of rows."""
-    assert rules.judge(gated("accuracy > 0.5"), found(measured(0.9), rows=3, served="wrong")).verdict == "refuse"
+    assert rules.judge(gated("accuracy > 0.5"), evidenced(measured(0.9), rows=3, served="wrong")).verdict == "refuse"
 
 
 @given(finite, st.floats(allow_infinity=False))
 @settings(max_examples=20)
 def test_evidence_survives_the_run(value: float, lower: float) -> None:
     """What is logged is what is read back, NaN too."""
-    evidence = found(
+    evidence = evidenced(
         Measured(metric="r2", rows=3, estimate=Estimate(value, lower, value)), champion=champion(1.0, 0.0, 2.0)
     )
     assert repr(Evidence.model_validate_json(evidence.model_dump_json())) == repr(evidence)

@@ -43,7 +43,7 @@ def test_the_report_is_one_page_that_needs_nothing_else(evaluated: Project) -> N
     assert "@media print" in text
     assert "<script" not in text
     assert "#010203" not in text
-    assert text.index("<h1>") < text.index("accuracy 0.9667") < text.index("<h2>What was checked</h2>")
+    assert text.index("<h1>") < text.index("accuracy 0.9667") < text.index("<h2>Checks</h2>")
 
 
 def test_everything_is_in_the_run(evaluated: Project) -> None:
@@ -85,7 +85,7 @@ def test_a_class_without_held_out_rows_is_reported_all_the_same(project: Project
     frame.to_csv("data/iris.csv", index=False)
     project.edit("accuracy > 0.8", "roc_auc_ovr > 0.5")
     assert project.stage("train").code == 0
-    assert "roc_auc_ovr is not known on the held-out rows" in error_line(project.stage("evaluate"), 3)
+    assert "roc_auc_ovr is not defined on the held-out rows" in error_line(project.stage("evaluate"), 3)
     text = (project.path / "build/report.html").read_text()
     assert "Confusion matrix" in text
     assert "Permutation importance" not in text
