@@ -1,35 +1,35 @@
-"""Parity: compare what two runs of one commit left in their receipts, and fail on any difference."""
+"""Parity: compare the receipts of two runs of one commit, and fail if they differ."""
 
 from pathlib import Path
 
 from scripts.core import receipt
 from scripts.core.errors import PipelineError
-
-SAME = ("git.commit", "git.dirty", "image.id", "image.base", "lock", "data", "config", "python", "platform", "cpu")
+from scripts.core.files import BUILD
+from scripts.core.provenance import Provenance
 
 
 class NotTheSame(PipelineError):
-    """Two runs that should be the same are not."""
+    """Two runs that should be the same differ."""
 
     outcome = "the runs differ"
 
 
-def facts(build: Path) -> dict[str, str]:
-    """Return all that has to be the same, from the receipts in `build`; seconds are not of it.
+def compared(build: Path) -> dict[str, str]:
+    """Return the facts that have to be the same, from the receipts in `build`; seconds are not among them.
 
     Raises
     ------
     UserError
-        A stage has left no receipt there.
+        A receipt is missing there.
 
     """
     train, evaluate = receipt.Train.read(build), receipt.Evaluate.read(build)
-    found = {name: train.provenance.get(f"modelmake.{name}", "unknown") for name in SAME}
-    found |= {f"param {name}": value for name, value in train.params.items()}
+    facts = Provenance.from_tags(train.provenance).values("parity", unknown="unknown")
+    facts |= {f"param {name}": value for name, value in train.params.items()}
     metrics = train.metrics | evaluate.metrics | evaluate.bounds
-    found |= {f"metric {name}": repr(value) for name, value in metrics.items() if not name.endswith("_seconds")}
+    facts |= {f"metric {name}": repr(value) for name, value in metrics.items() if not name.endswith("_seconds")}
     registered = receipt.Register.read(build).version if (build / "register.json").exists() else None
-    return found | {
+    return facts | {
         "predictions": evaluate.predictions_sha256,
         "verdict": f"{evaluate.verdict}: {'; '.join(evaluate.reasons)}",
         "registered": "no" if registered is None else "yes",
@@ -37,11 +37,11 @@ def facts(build: Path) -> dict[str, str]:
 
 
 def main() -> None:
-    """Print one table of both sides, and name what differs."""
-    direct, act = (facts(receipt.BUILD / "parity" / side / "build") for side in ("direct", "act"))
-    differing = [name for name in direct | act if direct.get(name) != act.get(name)]
-    print(receipt.compared(direct, act, differing, ("direct", "act")))
-    if differing:
-        what = f"{len(differing)} of {len(direct | act)} differ: {', '.join(differing)}"
-        raise NotTheSame("parity", what, "the receipts of both are under build/parity")
-    print(f"parity: all {len(direct)} are the same")
+    """Print one table of both sides, and name the differences."""
+    direct, act = (compared(BUILD / "parity" / side / "build") for side in ("direct", "act"))
+    different = [name for name in direct | act if direct.get(name) != act.get(name)]
+    print(receipt.compared(direct, act, different, ("direct", "act")))
+    if different:
+        what = f"{len(different)} of {len(direct | act)} differ: {', '.join(different)}"
+        raise NotTheSame("parity", what, "see the receipts of both under build/parity")
+    print(f"parity: all {len(direct)} facts are the same")

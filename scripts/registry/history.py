@@ -1,4 +1,4 @@
-"""History: every move of @champion, who made it, when and why."""
+"""History: every move of @champion, with its author, time and reason."""
 
 import time
 
@@ -11,23 +11,23 @@ HEAD = ("when", "who", "action", "from", "to", "verdict", "run", "reason")
 
 
 def main() -> None:
-    """Print them, the newest first."""
+    """Print the moves, the newest first."""
     name = configuration.load().registry.name
-    made = moves.history(Tracking(), name)
-    if not made:
+    history = moves.history(Tracking(), name)
+    if not history:
         print(f"no version of {name} was promoted yet (make promote)")
         return
     rows = [
         (
-            time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(each.when)),
-            each.who,
-            each.action if each.done else f"{each.action} (did not end)",
-            each.source,
-            each.target,
-            each.verdict,
-            each.run_id,
-            each.reason,
+            time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(move.when)),
+            move.who,
+            move.action if move.done else f"{move.action} (did not end)",
+            move.source,
+            move.target,
+            move.verdict,
+            move.run_id,
+            move.reason,
         )
-        for each in made
+        for move in history
     ]
     print(aligned([HEAD, *rows]))

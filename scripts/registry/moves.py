@@ -1,22 +1,25 @@
-"""Moves of @champion and @previous: one at a time, and each in a history that only grows."""
+"""Moves of @champion and @previous: one at a time, each kept in a history."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from mlflow.entities import Run as MlflowRun
+
 from scripts.core import provenance
 from scripts.core.errors import UserError
 from scripts.tracking import lease
-from scripts.tracking.runs import Tracking, translated, uri
+from scripts.tracking.address import uri
+from scripts.tracking.runs import Tracking, translated
 from scripts.tracking.versions import CHAMPION, PREVIOUS, Version, at
 
 NONE = "none"
 DONE = "FINISHED"
-TOLD = ("action", "source", "target", "run_id", "verdict", "reason")  # a move's tags
+FIELDS = ("action", "source", "target", "run_id", "verdict", "reason")  # a move's tags
 
 
 @dataclass(frozen=True)
 class Move:
-    """One move of @champion, as the history has it; `when` is in seconds since 1970."""
+    """One entry of the history of @champion; `when` is in seconds since 1970."""
 
     when: float
     who: str
@@ -31,41 +34,43 @@ class Move:
 
     @property
     def done(self) -> bool:
-        """Whether it came to its end."""
+        """Whether the move was completed."""
         return self.status == DONE
 
 
 def history(tracking: Tracking, name: str) -> list[Move]:
     """Return all moves of a model's @champion, the newest first."""
     with translated(f"read the history of {name}"):
-        found = tracking.client.get_experiment_by_name(_book(name))
-        runs, token = [], None
-        while found is not None and token != "":
-            page = tracking.client.search_runs([found.experiment_id], page_token=token)
-            runs, token = runs + list(page), page.token or ""
+        experiment = tracking.client.get_experiment_by_name(_book(name))
+        runs: list[MlflowRun] = []
+        token: str | None = None
+        while experiment is not None and token != "":
+            page = tracking.client.search_runs([experiment.experiment_id], page_token=token)
+            runs += page
+            token = page.token or ""
     moves = [
         Move(
             when=run.info.start_time / 1000,
             entry=run.info.run_id,
             status=run.info.status,
             who=run.data.tags.get("mlflow.user", "unknown"),
-            **{key: run.data.tags.get(f"modelmake.{key}", "") for key in TOLD},
+            **{key: run.data.tags.get(f"modelmake.{key}", "") for key in FIELDS},
         )
         for run in runs
     ]
-    return sorted(moves, key=lambda each: -each.when)
+    return sorted(moves, key=lambda move: -move.when)
 
 
 def move(tracking: Tracking, name: str, action: str, target: Version, reason: str) -> str:
-    """Give @champion to `target` and @previous to the version that had it; return what was done.
+    """Set @champion to `target` and @previous to the version that had it; return the result as a sentence.
 
-    @previous goes first: whoever loads @champion meets the old version or the new one, never none. What was
-    interrupted is completed by the same command.
+    @previous is set first: a client that loads @champion gets the old version or the new one, never none. The same
+    command completes a move that was interrupted.
 
     Raises
     ------
     UserError
-        The version is gone.
+        The version does not exist any more.
 
     """
     champion, moves = at(tracking, name, CHAMPION), history(tracking, name)
@@ -74,8 +79,8 @@ def move(tracking: Tracking, name: str, action: str, target: Version, reason: st
             end(tracking, moves[0])
         return f"version {target.number} of {name} is the champion already"
     source = champion.number if champion else NONE
-    told = (action, source, target.number, target.run_id or NONE, target.verdict, reason)
-    tags = {f"modelmake.{key}": value for key, value in zip(TOLD, told, strict=True)}
+    values = (action, source, target.number, target.run_id or NONE, target.verdict, reason)
+    tags = {f"modelmake.{key}": value for key, value in zip(FIELDS, values, strict=True)}
     tags |= {"mlflow.runName": f"{action} {source} to {target.number}", "mlflow.user": provenance.user()}
     entry = tracking.create_run(_book(name), tags).run_id
     with translated(f"move @champion of {name}"):
@@ -87,28 +92,28 @@ def move(tracking: Tracking, name: str, action: str, target: Version, reason: st
 
 
 def end(tracking: Tracking, last: Move) -> None:
-    """Complete the entry of a move that did its work, and was interrupted before it could say so."""
+    """Complete the entry of a move that set the aliases, and was interrupted before its last step."""
     if not last.done:
         with translated("complete the history"):
             tracking.client.set_terminated(last.entry, DONE)
 
 
 def alone(tracking: Tracking, name: str, *, force: bool) -> AbstractContextManager[None]:
-    """Let one promotion or rollback of a model in at a time: of two writers of an alias MLflow lets the last one win.
+    """Allow one promotion or rollback of a model at a time: MLflow itself keeps the last of two concurrent writes.
 
     Raises
     ------
     Busy
-        Another one is under way; `force` takes over from one that died on another machine.
+        Another one is in progress; `force` takes the lock from a process that died on another machine.
 
     """
     return lease.held(tracking, f"{name}.promotion", "promoted or rolled back", force=force)
 
 
-def known(version: Version | None, name: str, asked: str) -> Version:
-    """Return `version`, or raise UserError where there is none."""
+def required(version: Version | None, name: str, what: str) -> Version:
+    """Return `version`, or raise UserError if there is none."""
     if version is None:
-        raise UserError(f"{name} on {uri()}", f"has no {asked}", "make registry lists what there is")
+        raise UserError(f"{name} on {uri()}", f"has no {what}", "make registry lists the versions")
     return version
 
 

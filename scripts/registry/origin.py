@@ -1,31 +1,43 @@
-"""Origin: what a run was made from and what came of it, as far as another try can be compared with it."""
+"""Origin: the facts of a run with which a repetition is compared."""
 
-import json
+from pydantic import BaseModel, ConfigDict
 
 from scripts.core import config as configuration
 from scripts.core import files, receipt, settings
 from scripts.core.errors import UserError
-from scripts.registry.moves import known
+from scripts.registry.moves import required
 from scripts.tracking import versions
-from scripts.tracking.runs import Run, Tracking, uri
+from scripts.tracking.address import uri
+from scripts.tracking.runs import Run, Tracking
+
+
+class Origin(BaseModel):
+    """The facts of a run: parameters, metrics and the tags of its origin."""
+
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
+
+    run_id: str
+    tracking_uri: str
+    params: dict[str, str]
+    metrics: dict[str, float]
+    tags: dict[str, str]
 
 
 def chosen(tracking: Tracking) -> Run:
-    """Return the run that RUN_ID names, or the one behind VERSION, or the last one that was trained here."""
+    """Return the run that RUN_ID names, or the run of VERSION, or the last run of this checkout."""
     if not (number := settings.text("VERSION")):
         return tracking.run(settings.run_id() or receipt.Train.read().run_id)
     name = configuration.load().registry.name
-    found = (each for each in versions.versions(tracking, name) if each.number == number)
-    return tracking.run(known(next(found, None), name, f"version {number:.40}").run_id)
+    numbered = {version.number: version for version in versions.versions(tracking, name)}
+    return tracking.run(required(numbered.get(number), name, f"version {number:.40}").run_id)
 
 
 def main() -> None:
-    """Leave build/origin.json."""
+    """Write build/origin.json."""
     run = chosen(Tracking())
     if not run.tags.get("modelmake.git.commit"):
-        raise UserError(
-            f"run {run.run_id}", "was made from no commit, so nobody can say from what", "commit, then train"
-        )
-    facts = {"run_id": run.run_id, "tracking_uri": uri(), "params": dict(run.params), "metrics": dict(run.metrics)}
-    facts["tags"] = {name: value for name, value in run.tags.items() if name.startswith("modelmake.")}
-    files.replace("origin.json", json.dumps(facts, indent=1))
+        raise UserError(f"run {run.run_id}", "has no commit, so it can't be repeated", "commit, then train")
+    tags = {name: value for name, value in run.tags.items() if name.startswith("modelmake.")}
+    params, metrics = dict(run.params), dict(run.metrics)
+    origin = Origin(run_id=run.run_id, tracking_uri=uri(), params=params, metrics=metrics, tags=tags)
+    files.replace("origin.json", origin.model_dump_json(indent=1))

@@ -1,4 +1,4 @@
-"""Promote: move @champion to the version at @staging, or to VERSION, if the gate let that one pass."""
+"""Promote: move @champion to the version at @staging, or to VERSION, if its verdict is pass."""
 
 from scripts.core import config as configuration
 from scripts.core import settings
@@ -10,24 +10,25 @@ from scripts.tracking.versions import Version
 
 
 def chosen(tracking: Tracking, config: configuration.Registry) -> Version:
-    """Return the version that is to be the champion.
+    """Return the version that becomes the champion.
 
     Raises
     ------
     UserError
-        There is none.
+        It does not exist.
 
     """
     if number := settings.text("VERSION"):
         print(f"▸ promote · version {number:.40}, as VERSION says", flush=True)
-        found = (each for each in versions.versions(tracking, config.name) if each.number == number)
-        return moves.known(next(found, None), config.name, f"version {number:.40}")
+        numbered = {version.number: version for version in versions.versions(tracking, config.name)}
+        return moves.required(numbered.get(number), config.name, f"version {number:.40}")
     print(f"▸ promote · the version at @{config.alias}", flush=True)
-    return moves.known(versions.at(tracking, config.name, config.alias), config.name, f"version at @{config.alias}")
+    version = versions.at(tracking, config.name, config.alias)
+    return moves.required(version, config.name, f"version at @{config.alias}")
 
 
 def main() -> None:
-    """Move the alias, or say why not."""
+    """Move the alias, or refuse with the reason."""
     config = configuration.load().registry
     tracking = Tracking()
     with moves.alone(tracking, config.name, force=settings.switch("FORCE")):

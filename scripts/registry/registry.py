@@ -1,11 +1,12 @@
-"""Registry: every version, with its aliases, verdict, metric, age and where it was made."""
+"""Registry: every version, with its aliases, verdict, metrics, age and origin."""
 
 import time
 
 from scripts.core import config as configuration
 from scripts.core.receipt import aligned
 from scripts.tracking import versions
-from scripts.tracking.runs import Tracking, uri
+from scripts.tracking.address import uri
+from scripts.tracking.runs import Tracking
 
 
 def age(milliseconds: int, now: float) -> str:
@@ -18,24 +19,24 @@ def age(milliseconds: int, now: float) -> str:
 
 
 def main() -> None:
-    """Print them, the newest first."""
+    """Print the versions, the newest first."""
     config, now = configuration.load(), time.time()
     name, metrics = config.registry.name, list(dict.fromkeys(rule.metric for rule in config.gate.rules))
-    found = versions.versions(Tracking(), name)
-    if not found:
+    newest = versions.versions(Tracking(), name)
+    if not newest:
         print(f"no version of {name} on {uri()} yet (make register)")
         return
     rows = [
         (
-            each.number,
-            " ".join(f"@{alias}" for alias in each.aliases),
-            each.verdict,
-            *(each.tags.get(metric, "") for metric in metrics),
-            age(each.created, now),
-            each.tags.get("modelmake.runner", ""),
-            each.tags.get("modelmake.git.commit", "")[:12],
-            each.run_id,
+            version.number,
+            " ".join(f"@{alias}" for alias in version.aliases),
+            version.verdict,
+            *(version.tags.get(metric, "") for metric in metrics),
+            age(version.created, now),
+            version.tags.get("modelmake.runner", ""),
+            version.tags.get("modelmake.git.commit", "")[:12],
+            version.run_id,
         )
-        for each in found
+        for version in newest
     ]
     print(aligned([("version", "aliases", "verdict", *metrics, "age", "runner", "commit", "run"), *rows]))

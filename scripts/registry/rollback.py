@@ -17,19 +17,18 @@ def main() -> None:
 
 
 def rollback(tracking: Tracking, name: str) -> str:
-    """Undo the promotion that made the champion, as the history has it, and return what was done.
+    """Undo the promotion of the champion; return the result as a sentence.
 
-    The history is asked rather than @previous, which an interrupted move may have left on the champion itself.
+    The version comes from the history: after an interrupted move @previous can name the champion itself.
     """
-    champion = moves.known(versions.at(tracking, name, versions.CHAMPION), name, "version at @champion")
-    made = moves.history(tracking, name)
-    if made and made[0].action == "rollback" and made[0].target == champion.number:
-        moves.end(tracking, made[0])
-        return f"rolled back to version {champion.number} already; make promote VERSION={made[0].source} goes forward"
-    promoted = (each for each in made if each.done and each.action == "promote" and each.target == champion.number)
-    number = next((each.source for each in promoted), None)
-    asked = "version to go back to, before the champion"
-    found = (each for each in versions.versions(tracking, name) if each.number == number)
-    return moves.move(
-        tracking, name, "rollback", moves.known(next(found, None), name, asked), settings.text("REASON")
-    )
+    champion = moves.required(versions.at(tracking, name, versions.CHAMPION), name, "version at @champion")
+    history = moves.history(tracking, name)
+    last = history[0] if history else None
+    if last and last.action == "rollback" and last.target == champion.number:
+        moves.end(tracking, last)
+        return f"rolled back to version {champion.number} already; make promote VERSION={last.source} goes forward"
+    promotions = (m for m in history if m.done and m.action == "promote" and m.target == champion.number)
+    number = next((promotion.source for promotion in promotions), "")
+    numbered = {version.number: version for version in versions.versions(tracking, name)}
+    target = moves.required(numbered.get(number), name, "version to go back to, before the champion")
+    return moves.move(tracking, name, "rollback", target, settings.text("REASON"))

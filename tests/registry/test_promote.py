@@ -177,9 +177,8 @@ def test_the_loser_is_told_and_a_dead_ones_lock_can_be_taken(
     """Who holds it and since when; nothing has moved; FORCE=1 is for one that died."""
     promoted.client.create_registered_model(f"{NAME}.promotion", description="ada since 12:00:00 UTC")
     line = error_line(promoted.stage("promote"), 1)
-    assert (
-        "is being promoted or rolled back by ada since 12:00:00 UTC (try again; if that process has died, set FORCE=1)" in line
-    )
+    assert "is being promoted or rolled back by ada since 12:00:00 UTC" in line
+    assert "(try again; if that process has died, set FORCE=1)" in line
     assert aliases(promoted)["champion"] == "1"
     monkeypatch.setenv("MODELMAKE_FORCE", "1")
     assert promoted.stage("promote").code == 0

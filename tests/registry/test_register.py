@@ -105,7 +105,7 @@ def test_a_run_that_was_compared_with_another_champion_is_evaluated_again(
     assert evaluated.stage("register").code == 0
     assert [evaluated.stage(stage).code for stage in ("train", "evaluate", "promote")] == [0, 0, 0]
     line = error_line(evaluated.stage("register"), 2)
-    assert "was compared with champion none, which is version 1 by now" in line
+    assert "was compared with champion none, but the champion is version 1 now" in line
     assert [evaluated.stage(stage).code for stage in ("evaluate", "register")] == [0, 0]
     assert evaluated.receipt("register")["version"] == "2"
 
