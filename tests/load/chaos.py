@@ -184,7 +184,7 @@ def full() -> list[Row]:
     missing = [step for step in report["missing"] if not step.endswith("kept")]
     result = (
         f"{len(crowd.errors)} runs end with an error, the log says '{reasons[-1] if reasons else 'nothing'}', "
-        f"integrity {sound}, {len(missing)} acknowledged writes lost, {len(again.errors)} errors after space is free"
+        f"integrity {sound}, {len(missing)} acknowledged writes lost, {len(again.errors)} errors once there is room"
     )
     kept = bool(crowd.errors and reasons) and sound == "ok" and not missing and not again.errors
     return [Row("disk full", result, kept)]
