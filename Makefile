@@ -191,14 +191,14 @@ distclean: clean ## remove build/, .venv, and the local MLflow server with its r
 
 .PHONY: docs
 docs: .venv/lock.txt ## write the reference pages again, and build the site in build/site
-	@.venv/bin/python -m scripts.checks.docs
+	@.venv/bin/python -m scripts docs
 
 ## Measures
 
 .PHONY: bench
-bench: $(environment) .venv/lock.txt ## measure time and size as ratios from one run (docs/benchmarks.md)
+bench: $(environment) .venv/lock.txt ## measure time and size as ratios from one run (docs/explanation/benchmarks.md)
 	@.venv/bin/python -m scripts bench
 
 .PHONY: chaos
-chaos: $(environment) .venv/lock.txt ## test the server's state under load and faults (docs/reliability.md)
+chaos: $(environment) .venv/lock.txt ## test the server's state under load and faults (docs/explanation/reliability.md)
 	@$(with_engine) .venv/bin/python -m scripts chaos

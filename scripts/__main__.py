@@ -23,7 +23,7 @@ ROOMS = {
     "gate": ("evaluate",),
     "registry": ("register", "promote", "rollback", "history", "registry", "origin", "reproduce"),
     "server": ("up", "login", "archive", "gc", "verify"),
-    "checks": ("lint", "test", "owntest", "summary", "comment", "parity", "sbom", "audit"),
+    "checks": ("lint", "test", "owntest", "summary", "comment", "parity", "sbom", "audit", "docs"),
 }
 MODULES = {verb: f"scripts.{room}.{verb}" for room, verbs in ROOMS.items() for verb in verbs}
 MODULES |= {verb: f"tests.load.{verb}" for verb in ("bench", "chaos")}
@@ -91,6 +91,8 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    for name in [name for name in os.environ if name.startswith("GIT_")]:  # a hook's repository, which is not ours
+        del os.environ[name]
     code = main(sys.argv[1:])
     sys.stdout.flush()
     os._exit(code)  # saves half a second of tearing down modules; every receipt is on disk

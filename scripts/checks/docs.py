@@ -105,10 +105,3 @@ def _broken(page: Path) -> Iterator[tuple[str, str]]:
             yield link, "file"
         elif anchor and anchor not in anchors(target.read_text(encoding="utf-8")):
             yield link, "heading"
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        sys.exit(f"error: {error}")

@@ -12,6 +12,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from scripts.checks import docs, reference
 from scripts.core import receipt
 from scripts.core.errors import UserError
 from scripts.core.provenance import LOCK
@@ -40,6 +41,7 @@ def commands() -> dict[str, list[str]]:
     """Return each linter's command line."""
     shell = [str(path) for path in sorted(Path("docker").rglob("*.sh"))] + ["docker/shell", ".ci/run"]
     compose = sorted(str(path) for path in Path("docker").rglob("*.yaml"))
+    hooks = [str(path) for path in Path().glob(".pre-commit-config.yaml")]
     workflows = sorted(str(path) for path in Path(".github/workflows").glob("*.yml"))
     actions = sorted(str(path) for path in Path(".github/actions").glob("*/action.yml"))
     schema = [sys.executable, "-m", "check_jsonschema", "--builtin-schema"]
@@ -49,7 +51,7 @@ def commands() -> dict[str, list[str]]:
         "ruff format": ["ruff", "format", "--no-cache", "--quiet", "--diff", *own()],
         "shellcheck": ["shellcheck", "--external-sources", "--source-path=SCRIPTDIR", *shell],
         "hadolint": ["hadolint", "docker/image/Dockerfile"],
-        "yamllint": ["yamllint", "--strict", ".yamllint", "compose.yaml", *compose, *workflows, *actions],
+        "yamllint": ["yamllint", "--strict", ".yamllint", "compose.yaml", *hooks, *compose, *workflows, *actions],
         "compose schema": [*schema, "vendor.compose-spec", "compose.yaml"],
         "make": ["make", "--dry-run", "--warn-undefined-variables", "help"],
     }
@@ -115,6 +117,9 @@ def main() -> None:
         results = list(pool.map(lambda item: run(*item), commands().items()))
     differences = "\n".join(disagreements(Path("pyproject.toml").read_text(), LOCK.read_text()))
     results.append(Result("lock", 0.0, f"{differences}\nrun `make lock`" if differences else ""))
+    if Path("docs/reference").is_dir():
+        pages = "\n".join([*reference.stale(), *docs.broken()])
+        results.append(Result("pages", 0.0, f"{pages}\nrun `make docs`" if pages else ""))
     for result in results:
         print(result)
     if failed := [result.name for result in results if result.problems]:

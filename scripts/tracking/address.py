@@ -48,7 +48,7 @@ def tracking_uri() -> str:
         address = f"{scheme}://{rest.rstrip('/')}"
         _check(address)
         return address
-    if separator and scheme == "sqlite" and rest.startswith("/") and rest != "/":
+    if separator and scheme == "sqlite" and rest.startswith("/") and rest not in ("/", "/:memory:"):
         return f"sqlite://{rest}"
     raise _unsupported(given)
 

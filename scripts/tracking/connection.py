@@ -68,6 +68,10 @@ def failure(action: str, error: Exception) -> TrackingError:
         reason = "no answer: connection refused" if "refused" in text else "no answer"
         fix = f"check that it runs: `make up` starts a server here, MLFLOW_TRACKING_URI names another one{around}"
         return TrackingError(uri(), f"{reason}{through}, asked to {action}", fix)
+    if by and re.search("InvalidProxyURL|Invalid url|Invalid URL|SOCKS|proxy URL", f"{type(error).__name__} {text}"):
+        return TrackingError(
+            uri(), f"not asked: the proxy {hidden(by)} is not a usable address", f"http://proxy:3128{around}"
+        )
     fix = "make logs"
     if re.search(r"error code 40[13]", text):
         fix = "check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"

@@ -1,4 +1,4 @@
-"""provenance: which processes are surely gone, and which nobody here can tell of."""
+"""provenance: the tags of a run, and which processes have certainly ended."""
 
 import os
 import subprocess
@@ -6,6 +6,37 @@ import subprocess
 import pytest
 
 from scripts.core import provenance
+from scripts.core.provenance import Provenance
+
+TAGS = {
+    "modelmake.git.commit": "c0ffee",
+    "modelmake.git.dirty": "true",
+    "modelmake.image.id": "sha256:1",
+    "modelmake.run_url": "https://github.com/a/b/actions/runs/1",
+}
+
+
+def test_provenance_is_read_back_from_its_tags() -> None:
+    """Each field has its tag, and a field without a value has none; other tags do not count."""
+    origin = Provenance.from_tags({**TAGS, "modelmake.verdict": "pass", "mlflow.user": "ada"})
+    assert (origin.git_commit, origin.git_dirty, origin.image_id, origin.image) == ("c0ffee", "true", "sha256:1", "")
+    assert origin.tags() == TAGS
+
+
+def test_a_version_has_every_tag_of_its_origin() -> None:
+    """An old run without a tag is registered with `unknown`."""
+    assert Provenance.from_tags(TAGS).tags("version", unknown="unknown") == {
+        "modelmake.git.commit": "c0ffee",
+        "modelmake.git.dirty": "true",
+        **{f"modelmake.{name}": "unknown" for name in ("image", "lock", "data", "config", "runner")},
+    }
+
+
+def test_the_likeliest_cause_comes_first() -> None:
+    """Other data explain other results better than an image that was built again; each cause is a compared field."""
+    causes = list(provenance.causes())
+    assert (causes[0], causes[-1]) == ("data", "image.id")
+    assert set(causes) == set(provenance.names("reproduce")) - {"git.commit"}
 
 
 @pytest.fixture
