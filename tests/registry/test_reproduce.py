@@ -197,8 +197,8 @@ def test_data_outside_of_git_is_named_when_it_changed_or_went(checkout: Checkout
     ("tag", "expected"),
     [
         ("c0ffee", "error: commit c0ffee: is not in this checkout (git fetch origin c0ffee)"),
-        ("HEAD", "error: run's commit: 'HEAD' is none"),
-        ("--help", "error: run's commit: '--help' is none"),
+        ("HEAD", "error: run's commit: 'HEAD' is not a commit"),
+        ("--help", "error: run's commit: '--help' is not a commit"),
     ],
 )
 def test_a_commit_that_is_not_here_is_named(checkout: Checkout, tag: str, expected: str) -> None:
