@@ -126,7 +126,8 @@ def test_every_stage_names_such_an_address(
     evaluated: Project, monkeypatch: pytest.MonkeyPatch, error_line: Check, stage: str
 ) -> None:
     """None of them gets as far as a traceback."""
-    (evaluated.path / "build/verify.json").write_text(json.dumps({"facts": {}, "files": {}}))
+    manifest = {"mlflow": "3.17.0", "schema": "1", "facts": {}, "files": {}}
+    (evaluated.path / "build/verify.json").write_text(json.dumps(manifest))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "localhost:5000")
     line = error_line(evaluated.stage(stage), 2)
     assert line == "error: MLFLOW_TRACKING_URI: 'localhost:5000' has no scheme (did you mean http://localhost:5000?)"
