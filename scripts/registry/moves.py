@@ -3,8 +3,6 @@
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from mlflow.entities import Run as MlflowRun
-
 from scripts.core import provenance
 from scripts.core.errors import UserError
 from scripts.tracking import lease
@@ -42,22 +40,21 @@ def history(tracking: Tracking, name: str) -> list[Move]:
     """Return all moves of a model's @champion, the newest first."""
     with translated(f"read the history of {name}"):
         experiment = tracking.client.get_experiment_by_name(_book(name))
-        runs: list[MlflowRun] = []
+        moves: list[Move] = []
         token: str | None = None
         while experiment is not None and token != "":
             page = tracking.client.search_runs([experiment.experiment_id], page_token=token)
-            runs += page
             token = page.token or ""
-    moves = [
-        Move(
-            when=run.info.start_time / 1000,
-            entry=run.info.run_id,
-            status=run.info.status,
-            who=run.data.tags.get("mlflow.user", "unknown"),
-            **{key: run.data.tags.get(f"modelmake.{key}", "") for key in FIELDS},
-        )
-        for run in runs
-    ]
+            moves += [
+                Move(
+                    when=run.info.start_time / 1000,
+                    entry=run.info.run_id,
+                    status=run.info.status,
+                    who=run.data.tags.get("mlflow.user", "unknown"),
+                    **{key: run.data.tags.get(f"modelmake.{key}", "") for key in FIELDS},
+                )
+                for run in page
+            ]
     return sorted(moves, key=lambda move: -move.when)
 
 
