@@ -25,6 +25,7 @@ from typing import BinaryIO
 from pydantic import BaseModel, ConfigDict, Field
 
 from scripts.core.errors import UserError
+from scripts.core.provenance import sha256
 from scripts.server import migrate
 from scripts.server.seal import SealedError, decrypted, encrypted
 
@@ -74,12 +75,6 @@ class Hashed(io.RawIOBase):
         self.left -= count
         self.digest.update(data)
         return data
-
-
-def sha256(path: Path) -> str:
-    """Return the hexadecimal SHA-256 of the file at `path`."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def fact(rows: Iterable[tuple[object, ...]]) -> str:
