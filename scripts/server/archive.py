@@ -1,8 +1,7 @@
 """Archive: the MLflow server's database and artifacts as one checked archive, and back.
 
-docker/server/state.sh runs it on the server's volume with one of five verbs: backup (to standard output), stage (from
-standard input; prints the manifest), swap, settle and upgrade. BACKUP_KEY, the text of an age identity, encrypts and
-decrypts.
+docker/server/state.sh runs it on the server's volume: backup (to standard output), stage (from standard input), swap,
+settle or upgrade. BACKUP_KEY is the text of an age identity.
 """
 
 import gzip
