@@ -158,9 +158,9 @@ def _faulty(X: pd.DataFrame, schema: Schema) -> Iterator[tuple[pd.DataFrame, str
 def _ask(loaded: PyFuncModel, X: pd.DataFrame) -> str:
     """Send rows through the scoring server's own code and return the text of its answer."""
     rows = {"columns": list(X.columns), "data": X.astype(object).where(X.notna(), None).to_numpy().tolist()}
-    schema = loaded.metadata.get_input_schema()  # type: ignore[no-untyped-call]
+    schema = loaded.metadata.get_input_schema()
     request = json.dumps({"dataframe_split": rows})
-    answer = scoring_server.invocations(request, "application/json", loaded, schema)  # type: ignore[no-untyped-call]
+    answer = scoring_server.invocations(request, "application/json", loaded, schema)
     return str(answer.response)
 
 

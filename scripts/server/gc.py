@@ -71,13 +71,13 @@ def find(state: Path) -> Garbage:
 def remove(state: Path, garbage: Garbage) -> None:
     """Remove rows by MLflow's own store, then every folder without a row."""
     address = f"sqlite:///{state / DATABASE}"
-    store = SqlAlchemyStore(address, (state / ARTIFACTS).as_uri())  # type: ignore[no-untyped-call]
+    store = SqlAlchemyStore(address, (state / ARTIFACTS).as_uri())
     for model in garbage.models:
-        store._hard_delete_logged_model(model)  # type: ignore[no-untyped-call]
+        store._hard_delete_logged_model(model)
     for run in garbage.runs:
-        store._hard_delete_run(run)  # type: ignore[no-untyped-call]
+        store._hard_delete_run(run)
     for experiment in garbage.experiments:
-        store._hard_delete_experiment(experiment)  # type: ignore[no-untyped-call]
+        store._hard_delete_experiment(experiment)
     for folder in find(state).folders:
         shutil.rmtree(folder)
 

@@ -31,7 +31,7 @@ def main(state: str) -> None:
     (folder / "auth.ini").write_text(SETTINGS.format(folder=folder, user=USER), encoding="utf-8")
     (folder / "key").write_text(secrets.token_hex(32), encoding="utf-8")
     store = SqlAlchemyStore()
-    store.init_db(f"sqlite:///{folder}/users.db")  # type: ignore[no-untyped-call]
+    store.init_db(f"sqlite:///{folder}/users.db")
     password = sys.stdin.read().strip()
     if store.has_user(USER):
         store.update_user(USER, password=password, is_admin=True)

@@ -9,7 +9,8 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from mlflow import MlflowClient
-from mlflow.entities import ViewType
+from mlflow.entities import Experiment, Run, ViewType
+from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.store.entities import PagedList
 from rich.progress import track
 
@@ -34,13 +35,11 @@ def pages(search: Callable[[str | None], PagedList[Entity]]) -> Iterator[Entity]
 
 def shown(client: MlflowClient) -> dict[str, str]:
     """Return the facts of scripts/server/archive.py as the server shows them."""
-    experiments = [
-        experiment.experiment_id
-        for experiment in pages(lambda token: client.search_experiments(ViewType.ALL, page_token=token))
-    ]
-    runs = list(pages(lambda token: client.search_runs(experiments, "", ViewType.ALL, page_token=token)))
-    versions = list(pages(lambda token: client.search_model_versions(page_token=token)))
-    models = list(pages(lambda token: client.search_registered_models(page_token=token)))
+    experiments: list[Experiment] = list(pages(lambda token: client.search_experiments(ViewType.ALL, page_token=token)))
+    ids = [experiment.experiment_id for experiment in experiments]
+    runs: list[Run] = list(pages(lambda token: client.search_runs(ids, "", ViewType.ALL, page_token=token)))
+    versions: list[ModelVersion] = list(pages(lambda token: client.search_model_versions(page_token=token)))
+    models: list[RegisteredModel] = list(pages(lambda token: client.search_registered_models(page_token=token)))
     rows: dict[str, list[tuple[object, ...]]] = {
         "runs": [(run.info.run_id, run.info.status, run.info.lifecycle_stage) for run in runs],
         "params": [(run.info.run_id, key, value) for run in runs for key, value in run.data.params.items()],

@@ -232,9 +232,9 @@ class Tracking:
         local = tracking_uri().startswith("sqlite:///")
         location = (STORE / "artifacts").resolve().as_uri() if local else None
         try:
-            return self.client.create_experiment(name, artifact_location=location)
+            return str(self.client.create_experiment(name, artifact_location=location))
         except MlflowException as error:
             existing = self.client.get_experiment_by_name(name)
             if error.error_code != "RESOURCE_ALREADY_EXISTS" or existing is None:  # another run may have created it
                 raise
-            return existing.experiment_id
+            return str(existing.experiment_id)
