@@ -27,7 +27,7 @@ mount() { # variable, file on the host, path in the container
   [ ! -f "$2" ] || options+=(-v "$(realpath "$2"):$3:ro" -e "$1=$3")
 }
 pass USER CI
-for name in $settings; do pass "MODELMAKE_$name"; done
+for name in $settings; do [ "$name" = RUNNER ] || pass "MODELMAKE_$name"; done # make in the image runs bare
 
 if [ "${GITHUB_ACTIONS:-}" = true ]; then
   for name in $github; do [[ $name == GITHUB_TOKEN || $name == REGISTRY_* ]] || pass "$name"; done

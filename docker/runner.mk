@@ -42,11 +42,11 @@ environment :=
 server :=
 inside := $(wildcard /etc/modelmake)
 unbound := help clean distclean doctor engine base up down logs
-runner := $(if $(inside),image,$(strip $(call setting,RUNNER)))
+runner := $(or $(strip $(call setting,RUNNER)),$(if $(inside),image))
 ifneq ($(filter-out help clean doctor engine base,$(goals)),)
   engine := $(if $(filter image host,$(runner)),,$(shell docker version -f '{{.Server.Version}}' 2>/dev/null))
 endif
-why_runner := $(if $(inside),this is the image,$(if $(runner),set by RUNNER))
+why_runner := $(if $(call setting,RUNNER),set by RUNNER,$(if $(inside),this is the image))
 runner := $(or $(runner),$(if $(engine),docker,host))
 MODELMAKE_RUNNER := $(runner)
 ifeq ($(runner),image)

@@ -124,7 +124,7 @@ def _without_target(gaps: pd.Series, config: Data) -> UserError:
     if path.suffix.lower() == ".parquet":
         return UserError(config.path, what, fix)
     texts = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[])[config.target].fillna("")
-    counts = texts[gaps].value_counts()
+    counts = texts[gaps.to_numpy()].value_counts()
     if set(counts.index) == {""}:
         return UserError(config.path, f"{what}: the field is empty", fix)
     shown = [f"{count} × {repr(text) if text else 'empty'}" for text, count in counts.head(MOST).items()]  # noqa: RUF001

@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+from scripts.core.provenance import IMAGE
+
+# What docker/run.sh says to a container about the machine outside.
+TOLD = tuple(f"MODELMAKE_{name}" for name in ("IMAGE_ID", "UI", "HOST", "CONTAINER", "CONTAINERS", "GIT_DIR"))
 PROXY = "http://mallory:s3cret@127.0.0.1:9"  # nobody listens there
 
 
@@ -11,7 +15,7 @@ def environment(folder: Path, victim: Path) -> dict[str, str]:
     (folder / "noise.sh").write_text("echo loading modules; cd /; set -f\n")
     (folder / "evil.py").write_text("raise SystemExit('imported by mistake')\n")
     git = victim / ".git"
-    return {
+    junk = {
         **_git(git, victim),
         **_switches(folder),
         **_names(),
@@ -28,6 +32,8 @@ def environment(folder: Path, victim: Path) -> dict[str, str]:
         "CI": "false",
         "TMPDIR": str(folder / "gone"),
     }
+    inside = TOLD if IMAGE.exists() else ()  # there docker/run.sh has set them
+    return {name: value for name, value in junk.items() if name not in inside}
 
 
 def _git(git: Path, work_tree: Path) -> dict[str, str]:

@@ -110,6 +110,9 @@ def test_a_receipt_of_what_is_deleted_is_stale(done: Project, database: Path, wh
 def test_an_alias_on_another_version_is_no_lost_claim(done: Project, database: Path) -> None:
     """Somebody moved it on purpose."""
     run_id, model_id = (done.receipt("train")[name] for name in ("run_id", "model_id"))
+    import mlflow
+
+    mlflow.set_tracking_uri(os.environ["MLFLOW_TRACKING_URI"])  # where the registry looks for a model
     other = done.client.create_model_version(NAME, f"models:/{model_id}", run_id)
     done.client.set_registered_model_alias(NAME, "staging", other.version)
     assert ask(database, receipts(done)) == Outcome(0, "", "")
