@@ -238,6 +238,24 @@ def test_a_receipt_of_the_tests_holds_in_another_checkout_of_the_same_files(fres
     assert started(Checkout(other).make("test", "RUN=echo")) == ["test", "owntest"]
 
 
+def test_only_the_users_tests_run_again_after_an_edit_of_theirs(fresh: Checkout) -> None:
+    """A module of the user's or a test of theirs is no input of the product's tests; a file of ours is one of both."""
+    stages = ("test", "owntest")
+
+    def inputs() -> list[str]:
+        fresh.make(*(f"build/{stage}.inputs" for stage in stages))
+        return [(fresh.path / f"build/{stage}.inputs").read_text() for stage in stages]
+
+    (fresh.path / "tests").mkdir()
+    before = inputs()
+    for name, ours in (("mine.py", False), ("tests/test_mine.py", False), ("scripts/core/settings.py", True)):
+        with (fresh.path / name).open("a") as file:
+            file.write("# changed\n")
+        after = inputs()
+        assert [old != new for old, new in zip(before, after, strict=True)] == [ours, True]
+        before = after
+
+
 def test_force_runs_what_is_up_to_date(fresh: Checkout) -> None:
     """FORCE=1 is for the targets that were named."""
     fresh.make("build/lint.inputs")
