@@ -375,7 +375,8 @@ def test_a_hook_of_git_may_run_make_on_an_engine(stack: Repository, tmp_path: Pa
     if linked:
         subprocess.run(["git", "worktree", "add", "-qb", "mine", str(other.path)], cwd=stack.path, check=True)
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=stack.path, capture_output=True, text=True, check=True)
-    hooked(other.path, f"MLFLOW_PORT={stack.port} make train act FORCE=1 RUNNER=docker JOB=ci")
+    replay = "act JOB=ci" if linked else ""  # once is enough: what it does to a repository is tested above
+    hooked(other.path, f"MLFLOW_PORT={stack.port} make train {replay} FORCE=1 RUNNER=docker")
     try:
         commit_and_push(other.path)
         assert other.receipt("train")["provenance"]["modelmake.git.commit"] != head.stdout.strip()

@@ -134,7 +134,7 @@ def test_stages_take_the_login_and_a_wrong_one_is_one_line(closed: Closed, empty
     assert done.returncode == 0, done.stderr
     wrong = closed.make("train", "FORCE=1", MLFLOW_TRACKING_PASSWORD="marked-wrong")  # noqa: S106
     assert wrong.returncode != 0
-    assert "check MLFLOW_TRACKING_USERNAME and its PASSWORD or TOKEN" in wrong.stderr
+    assert "check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN" in wrong.stderr
     assert "stopped: problem with the tracking server" in wrong.stderr
     assert "marked-wrong" not in wrong.stdout + wrong.stderr
 
