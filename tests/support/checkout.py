@@ -148,6 +148,8 @@ class Repository(Stack):
         (self.path / "tests").mkdir()
         (self.path / "tests/__init__.py").touch()
         (self.path / "tests/test_inside.py").write_text(INSIDE)
+        # Types of one file are enough for a lint that each replay repeats.
+        self.edit("pyproject.toml", 'files = ["scripts"]', 'files = ["scripts/core/errors.py"]')
         self.commit("A short test")
         return self
 
