@@ -51,7 +51,7 @@ lint: build/lint.done ## run every linter and the type checker, without network 
 
 .PHONY: format
 format: $(environment) ## format the code and apply the fixes of the linters
-	@$(RUN) docker/host/format.sh
+	@$(RUN) python -m scripts format
 
 .PHONY: test
 test: build/test.done build/owntest.done ## run the tests that need no engine; only yours if only your files changed

@@ -53,9 +53,10 @@ ifeq ($(runner),image)
   RUN :=
 else ifeq ($(runner),docker)
   RUN = docker/run.sh $(access)
-  environment := image
+  image := $(shell docker/image/image.sh ready)
+  environment := $(if $(image),,image)
   server := docker/server/compose.sh
-  why_runner := engine $(engine) answers; image $(shell docker/image/image.sh describe)
+  why_runner := engine $(engine) answers; image $(or $(image),is not built yet)
 else ifeq ($(runner),host)
   RUN = env PATH="$$PWD/.venv/bin:$$PATH"
   environment := .venv/lock.txt

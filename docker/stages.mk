@@ -12,10 +12,17 @@ $(CHAIN:%=build/%.done) shell up promote rollback history registry reproduce: ac
 lock comment audit: access = outside
 format: access = writable
 
-build/code.inputs $(STAGES:%=build/%.inputs): FORCE
-	@docker/host/hash.sh $(basename $(notdir $@))
-$(CHAIN:%=build/%.inputs): build/reads | claims
-build/reads: build/code.inputs | $(environment)
+# One process hashes the inputs of several stages; a file of inputs is new only if an input has changed.
+.PHONY: hashes-of-checks hashes-of-chain
+build/code.inputs: FORCE | $(environment)
+	@docker/host/hash.sh code
+hashes-of-checks: | $(environment)
+	@docker/host/hash.sh lint test owntest
+hashes-of-chain: build/reads | claims
+	@docker/host/hash.sh $(CHAIN)
+build/lint.inputs build/test.inputs build/owntest.inputs: hashes-of-checks ;
+$(CHAIN:%=build/%.inputs): hashes-of-chain ;
+build/reads: build/code.inputs
 	@$(RUN) python -m scripts inputs
 build/train.done: build/train.inputs
 build/evaluate.done: build/train.inputs build/evaluate.inputs

@@ -23,7 +23,7 @@ ROOMS = {
     "gate": ("evaluate",),
     "registry": ("register", "promote", "rollback", "history", "registry", "origin", "reproduce"),
     "server": ("up", "login", "archive", "gc", "verify"),
-    "checks": ("lint", "test", "owntest", "summary", "comment", "parity", "sbom", "audit", "docs"),
+    "checks": ("lint", "format", "test", "owntest", "summary", "comment", "parity", "sbom", "audit", "docs"),
 }
 MODULES = {verb: f"scripts.{room}.{verb}" for room, verbs in ROOMS.items() for verb in verbs}
 MODULES |= {verb: f"tests.load.{verb}" for verb in ("bench", "chaos")}

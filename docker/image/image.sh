@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `name` prints the image's name, whose tag is a hash of its inputs. `describe` prints the same if the image exists.
+# `name` prints the image's name, whose tag is a hash of its inputs. `ready` prints it only if the image exists.
 # `build` pulls the image, or builds it (and pushes it in CI). Needs docker with buildx. If the pinned base can't be
 # pulled, it builds on the base of docker/image/base.sh, and the tag ends in -debian.
 set -euo pipefail
@@ -12,14 +12,17 @@ repository=$(tr '[:upper:]' '[:lower:]' <<<"${MODELMAKE_IMAGE_REPO:-${origin:-mo
 inputs=$(git hash-object --no-filters Dockerfile ../requirements.txt venv.sh warm.py && uname -m)
 pinned="$repository:$(git hash-object --stdin <<<"$inputs" | cut -c1-12)"
 debian="$pinned-debian"
-here() { docker image inspect "$1" >/dev/null 2>&1; }
-name() { here "$pinned" || ! here "$debian" && echo "$pinned" || echo "$debian"; }
+tags=$(docker image inspect -f '{{join .RepoTags "\n"}}' "$pinned" "$debian" 2>/dev/null || true)
+existing=$(grep -Fx -e "$pinned" -e "$debian" <<<"$tags" | sort | head -1 || true) # "-debian" sorts last
 done_with() { docker tag "$1" modelmake:latest && exit; } # .actrc uses this name
 
-[ "$1" = name ] && name && exit
-[ "$1" = describe ] && { here "$(name)" && name || echo "is not built yet"; } && exit
-here "$pinned" && done_with "$pinned"
-here "$debian" && done_with "$debian"
+[ "$1" = name ] && echo "${existing:-$pinned}" && exit
+if [ -n "$existing" ]; then
+  [ "$1" = build ] || echo "$existing"
+  grep -Fxq modelmake:latest <<<"$tags" && exit
+  done_with "$existing"
+fi
+[ "$1" = build ] || exit 0
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -57,7 +60,7 @@ fi
 docker buildx version >/dev/null 2>&1 || die docker "no buildx plugin" "install docker-buildx, or: make engine"
 base=$(sed -n 's/^ARG BASE=//p' Dockerfile)
 name=$pinned
-if ! here "$base" && ! docker pull -q "$base" >/dev/null 2>&1; then
+if ! docker image inspect "$base" >/dev/null 2>&1 && ! docker pull -q "$base" >/dev/null 2>&1; then
   echo "▸ image · the pinned base can't be pulled; building from Debian packages instead" >&2
   name=$debian
   base=modelmake-base:trixie

@@ -34,7 +34,7 @@ class Result:
 
 def own() -> list[str]:
     """Return the folders and files with the product's Python code; the rest is the user's."""
-    return ["scripts", "docker", *sorted(str(path) for path in Path("tests").glob("*") if path.is_dir())]
+    return ["scripts", "docker", *sorted(map(str, [*Path("tests").glob("*/"), *Path("tests").glob("conftest.py")]))]
 
 
 def commands() -> dict[str, list[str]]:
