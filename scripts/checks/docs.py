@@ -37,8 +37,8 @@ def sources() -> list[Path]:
 def anchors(text: str) -> set[str]:
     """Return the anchors of a page's headings, as the site and GitHub make them."""
     headings = re.findall(r"^#+ +(.+)", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S), re.M)
-    plain = (unicodedata.normalize("NFKD", each).encode("ascii", "ignore").decode() for each in headings)
-    return {re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", each).strip().lower()) for each in plain}
+    plain = (unicodedata.normalize("NFKD", heading).encode("ascii", "ignore").decode() for heading in headings)
+    return {re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", text).strip().lower()) for text in plain}
 
 
 def broken() -> list[str]:
@@ -80,7 +80,7 @@ def close() -> None:
             SHIM.sub(f'<script src="{local}"></script>', page.read_text(encoding="utf-8")), encoding="utf-8"
         )
     for script in SCRIPTS.glob("bundle.*.js"):
-        script.write_text(ELSEWHERE.sub(lambda found: f"{found[0][0]}about:blank", script.read_text(encoding="utf-8")))
+        script.write_text(ELSEWHERE.sub(lambda match: f"{match[0][0]}about:blank", script.read_text(encoding="utf-8")))
     for text in (SITE / "reference").glob("*.toml"):
         text.unlink()
     shutil.rmtree(".cache", ignore_errors=True)  # zensical's

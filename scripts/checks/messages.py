@@ -41,20 +41,20 @@ def sources() -> list[Path]:
 def endings() -> list[Ending]:
     """Return PipelineError and its subclasses, a base before its children."""
     classes = [node for path in sources() for node in _tree(path).body if isinstance(node, ast.ClassDef)]
-    found: dict[str, Ending] = {}
-    while new := [node for node in classes if node.name not in found and _is_ending(node, found)]:
+    by_name: dict[str, Ending] = {}
+    while new := [node for node in classes if node.name not in by_name and _is_ending(node, by_name)]:
         for node in new:
-            found[node.name] = _ending(node, found)
-    return list(found.values())
+            by_name[node.name] = _ending(node, by_name)
+    return list(by_name.values())
 
 
 def messages() -> list[Message]:
     """Return the error lines of the code, each once."""
-    names = {each.name for each in endings()}
-    found = {message for path in sources() for message in _of_python(path, names)}
+    names = {ending.name for ending in endings()}
+    texts = {message for path in sources() for message in _of_python(path, names)}
     scripts = sorted(path for path in Path("docker").rglob("*") if path.suffix == ".sh")
-    found |= {message for path in scripts for message in _of_shell(path)}
-    return sorted(message for message in found if re.search(r"[a-z]", message.text))  # else a run fills in all of it
+    texts |= {message for path in scripts for message in _of_shell(path)}
+    return sorted(message for message in texts if re.search(r"[a-z]", message.text))  # else a run fills in all of it
 
 
 @cache
@@ -62,12 +62,12 @@ def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def _is_ending(node: ast.ClassDef, found: dict[str, Ending]) -> bool:
+def _is_ending(node: ast.ClassDef, by_name: dict[str, Ending]) -> bool:
     bases = {base.id for base in node.bases if isinstance(base, ast.Name)}
-    return node.name == BASE or not bases.isdisjoint(found)
+    return node.name == BASE or not bases.isdisjoint(by_name)
 
 
-def _ending(node: ast.ClassDef, found: dict[str, Ending]) -> Ending:
+def _ending(node: ast.ClassDef, by_name: dict[str, Ending]) -> Ending:
     own = {
         target.id: statement.value.value
         for statement in node.body
@@ -75,7 +75,7 @@ def _ending(node: ast.ClassDef, found: dict[str, Ending]) -> Ending:
         for target in statement.targets
         if isinstance(target, ast.Name)
     }
-    bases = [found[base.id] for base in node.bases if isinstance(base, ast.Name) and base.id in found]
+    bases = [by_name[base.id] for base in node.bases if isinstance(base, ast.Name) and base.id in by_name]
     code, outcome = (bases[0].code, bases[0].outcome) if bases else (1, "failed")
     meaning = (ast.get_docstring(node) or "").splitlines()[0]
     return Ending(node.name, int(str(own.get("exit_code", code))), str(own.get("outcome", outcome)), meaning)
@@ -123,13 +123,13 @@ def _texts(node: ast.expr, scopes: list[ast.FunctionDef | ast.Module]) -> list[s
 def _values(name: str, scope: ast.FunctionDef | ast.Module) -> Iterator[ast.expr]:
     """Yield what is assigned to `name` in a function, or at the top of a module."""
     nodes = list(scope.body if isinstance(scope, ast.Module) else ast.walk(scope))
-    for node in (each for each in nodes if isinstance(each, ast.Assign)):
+    for node in (node for node in nodes if isinstance(node, ast.Assign)):
         for target in node.targets:
             if isinstance(target, ast.Name) and target.id == name:
                 yield node.value
             elif isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
                 pairs = zip(target.elts, node.value.elts, strict=False)
-                yield from (value for each, value in pairs if isinstance(each, ast.Name) and each.id == name)
+                yield from (value for part, value in pairs if isinstance(part, ast.Name) and part.id == name)
 
 
 def _line(text: str) -> str:

@@ -136,18 +136,18 @@ def exit_codes() -> str:
         "| --- | --- | --- |",
         "| 0 | Done. | |",
     ]
-    ends = sorted(endings(), key=lambda each: each.code)
-    lines += [f"| {each.code} | {each.meaning} | `{each.outcome}` |" for each in ends if each.name != BASE]
+    ends = sorted(endings(), key=lambda ending: ending.code)
+    lines += [f"| {end.code} | {end.meaning} | `{end.outcome}` |" for end in ends if end.name != BASE]
     lines += ["| 1 | A bug in modelmake: a traceback is above. | |"]
     lines += ["| 130, 143 | Ctrl-C or SIGTERM stopped it. | `stopped by SIGINT`, `stopped by SIGTERM` |"]
     return "\n".join(lines) + "\n"
 
 
-def errors(found: list[Message]) -> str:
+def errors(messages: list[Message]) -> str:
     """Return the page of the kinds of error line, each with the messages of the code that belong to it."""
     text = tomllib.loads((FOLDER / "errors.toml").read_text(encoding="utf-8"))
     of_kind: dict[str, list[str]] = {}
-    for message in found:
+    for message in messages:
         of_kind.setdefault(kind(message, text), []).append(message.text)
     lines = [
         *(
@@ -159,19 +159,19 @@ def errors(found: list[Message]) -> str:
     ]
     for section in text["section"]:
         lines += ["", f"## {section['title']}"]
-        for each in section["kind"]:
-            says = dict.fromkeys([*each.get("says", []), *of_kind.get(each["title"], [])])
+        for entry in section["kind"]:
+            says = dict.fromkeys([*entry.get("says", []), *of_kind.get(entry["title"], [])])
             lines += [
                 "",
-                f"### {each['title']}",
+                f"### {entry['title']}",
                 "",
                 "```text",
                 *says,
                 "```",
                 "",
-                each["means"],
+                entry["means"],
                 "",
-                f"**What to do:** {each['do']}",
+                f"**What to do:** {entry['do']}",
             ]
     return "\n".join(lines) + "\n"
 
@@ -185,14 +185,14 @@ def kind(message: Message, text: Schema) -> str:
         Neither is known.
 
     """
-    kinds = [each for section in text["section"] for each in section["kind"]]
-    for each in kinds:
-        if any(re.search(pattern, message.text) for pattern in each.get("match", [])):
-            return str(each["title"])
+    kinds = [entry for section in text["section"] for entry in section["kind"]]
+    for entry in kinds:
+        if any(re.search(pattern, message.text) for pattern in entry.get("match", [])):
+            return str(entry["title"])
     homes = [
-        (len(home), str(each["title"]))
-        for each in kinds
-        for home in each.get("files", [])
+        (len(home), str(entry["title"]))
+        for entry in kinds
+        for home in entry.get("files", [])
         if message.path.startswith(home)
     ]
     if not homes:
@@ -231,13 +231,13 @@ def _type(key: str, field: Schema) -> str:
     if key in (types := _meanings()["types"]):
         return str(types[key])
     if "enum" in field:
-        return "one of " + ", ".join(_literal(each) for each in field["enum"])
+        return "one of " + ", ".join(_literal(value) for value in field["enum"])
     if "anyOf" in field:
-        return " or ".join(_type("", each) for each in field["anyOf"] if each.get("type") != "null")
+        return " or ".join(_type("", one) for one in field["anyOf"] if one.get("type") != "null")
     if field.get("type") == "array":
         return f"list of {_type('', field.get('items', {}))}s"
     words = {"string": "text", "integer": "whole number", "boolean": "true or false", "object": "table"}
-    return words.get(found := str(field.get("type", "table")), found)
+    return words.get(name := str(field.get("type", "table")), name)
 
 
 def _limits(field: Schema) -> Iterator[str]:
