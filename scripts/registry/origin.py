@@ -28,7 +28,7 @@ def chosen(tracking: Tracking) -> Run:
     if not (number := settings.text("VERSION")):
         return tracking.run(settings.run_id() or receipt.Train.read().run_id)
     name = configuration.load().registry.name
-    numbered = {version.number: version for version in versions.versions(tracking, name)}
+    numbered = {version.number: version for version in versions.of_model(tracking, name)}
     return tracking.run(required(numbered.get(number), name, f"version {number:.40}").run_id)
 
 

@@ -20,7 +20,7 @@ def chosen(tracking: Tracking, config: configuration.Registry) -> Version:
     """
     if number := settings.text("VERSION"):
         print(f"▸ promote · version {number:.40}, as VERSION says", flush=True)
-        numbered = {version.number: version for version in versions.versions(tracking, config.name)}
+        numbered = {version.number: version for version in versions.of_model(tracking, config.name)}
         return moves.required(numbered.get(number), config.name, f"version {number:.40}")
     print(f"▸ promote · the version at @{config.alias}", flush=True)
     version = versions.at(tracking, config.name, config.alias)

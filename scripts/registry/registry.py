@@ -22,7 +22,7 @@ def main() -> None:
     """Print the versions, the newest first."""
     config, now = configuration.load(), time.time()
     name, metrics = config.registry.name, list(dict.fromkeys(rule.metric for rule in config.gate.rules))
-    newest = versions.versions(Tracking(), name)
+    newest = versions.of_model(Tracking(), name)
     if not newest:
         print(f"no version of {name} on {uri()} yet (make register)")
         return

@@ -29,6 +29,6 @@ def rollback(tracking: Tracking, name: str) -> str:
         return f"rolled back to version {champion.number} already; make promote VERSION={last.source} goes forward"
     promotions = (m for m in history if m.done and m.action == "promote" and m.target == champion.number)
     number = next((promotion.source for promotion in promotions), "")
-    numbered = {version.number: version for version in versions.versions(tracking, name)}
+    numbered = {version.number: version for version in versions.of_model(tracking, name)}
     target = moves.required(numbered.get(number), name, "version to go back to, before the champion")
     return moves.move(tracking, name, "rollback", target, settings.text("REASON"))

@@ -42,10 +42,10 @@ class Version:
 
 def at(tracking: Tracking, name: str, alias: str) -> Version | None:
     """Return the version with this alias, None where there is none."""
-    return next((version for version in versions(tracking, name) if alias in version.aliases), None)
+    return next((version for version in of_model(tracking, name) if alias in version.aliases), None)
 
 
-def versions(tracking: Tracking, name: str) -> list[Version]:
+def of_model(tracking: Tracking, name: str) -> list[Version]:
     """Return all versions of a registered model, the newest first; none where the model does not exist."""
     with translated(f"list the versions of {name}"):
         try:

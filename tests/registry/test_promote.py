@@ -146,7 +146,7 @@ def test_of_many_at_once_each_moves_whole_or_says_why_not(promoted: Project) -> 
 
     def promote(number: str) -> None:
         tracking = Tracking()
-        target = next(each for each in versions.versions(tracking, NAME) if each.number == number)
+        target = next(each for each in versions.of_model(tracking, NAME) if each.number == number)
         start.wait()
         try:
             with moves.alone(tracking, NAME, force=False):
