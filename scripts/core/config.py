@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
 
@@ -15,10 +15,11 @@ from scripts.core.errors import UserError, few, suggestion
 
 SHAPING = ("seed", "data", "model")  # the keys that the trained model depends on
 READ_BY = {
-    "train": ("experiment", *SHAPING),
-    "evaluate": ("experiment", *SHAPING, "gate"),
-    "register": ("experiment", *SHAPING, "gate", "registry"),
+    "train": ("experiment", *SHAPING, "train"),
+    "evaluate": ("experiment", *SHAPING, "train", "gate"),
+    "register": ("experiment", *SHAPING, "train", "gate", "registry"),
 }
+SNAPSHOTS = "data/snapshots"
 
 # scikit-learn's scorer names. The report shows REPORTED for every model, and the other metrics where a rule names them.
 REPORTED = (
@@ -49,38 +50,100 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-class Data(Section):
-    """`[data]`: the file, the column to predict and the held-out share.
+class Column(Section):
+    """`[data.schema.<column>]`: what a column contains, which `fetch`, `train` and every prediction check."""
 
-    `missing` lists the texts that mean a missing value in a CSV file, in place of pandas' own list (NA, None, null
+    type: Literal["number", "integer", "boolean", "category", "text", "date"] | None = None
+    min: float | str | None = None
+    max: float | str | None = None
+    values: Annotated[list[str | int | float | bool], Field(min_length=1)] | None = None
+    unique: bool | None = None
+    missing: float | None = Field(default=None, ge=0, le=1)
+
+
+class Data(Section):
+    """`[data]`: the table, the column to predict, and which rows are held out.
+
+    `path` is a file or a folder that is read as it is. `source` stands in its place: an address that `make fetch`
+    takes a snapshot of, which then is the `path`.
+    `missing` lists the texts that mean a missing value in a text file, in place of pandas' own list (NA, None, null
     and more). An empty field is always a missing value. In Parquet files `missing` has no effect.
     """
 
     path: Text
+    source: Text | None = None
+    query: Text | None = None
+    snapshot: Literal["file", "mlflow"] | None = None
+    format: Literal["csv", "parquet", "xlsx", "jsonl", "feather"] | None = None
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    decimal: Literal[".", ","] | None = None
+    encoding: Text | None = None
+    comment: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    sheet: Text | None = None
+    missing: list[str] | None = None
     target: Text
+    positive: str | int | float | bool | None = None
+    drop: list[str] | None = None
+    id: Text | None = None
+    group: Text | None = None
+    time: Text | None = None
     test_size: float = Field(default=0.2, gt=0, lt=1)
     stratify: bool = False
-    missing: list[str] | None = None
+    columns: dict[str, Column] | None = Field(default=None, alias="schema")
+
+    @model_validator(mode="before")
+    @classmethod
+    def locate(cls, table: object) -> object:
+        """Name the snapshot of `source` as the path."""
+        if not isinstance(table, dict) or "source" not in table:
+            return table
+        if "path" in table:
+            raise ValueError("both 'path' and 'source'|keep 'path' for a local table, 'source' for one to fetch")
+        address = json.dumps([table["source"], table.get("query")], default=str)
+        digest = hashlib.sha256(address.encode()).hexdigest()
+        return table | {"path": f"{SNAPSHOTS}/{digest[:12]}.parquet"}
 
 
-class Model(Section):
-    """`[model]`: an estimator by import path (a class, or a function that returns one) and its parameters."""
+class Step(Section):
+    """An estimator by import path: a class, or a function that returns one, and its parameters.
+
+    A parameter that is a table with the key `estimator` is an estimator too, to any depth.
+    """
 
     estimator: str = Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")
     params: dict[str, JsonValue] = {}
+
+
+class Model(Step):
+    """`[model]`: the estimator, with its preprocessing.
+
+    `steps` are transformers between the default preprocessing and the estimator. `raw` leaves the default
+    preprocessing out, so the first step gets the table as it is.
+    """
+
+    steps: list[Step] | None = None
+    raw: bool | None = None
     trusted_types: list[str] = []
+
+
+class Train(Section):
+    """`[train]`: cross-validation on the training rows, beside the fit on all of them."""
+
+    folds: int | None = Field(default=None, ge=2, le=100)
 
 
 class Rule(Section):
     """One rule of the gate, a line such as `accuracy > 0.9` or `lower(f1_macro) >= 0.8 by sex`.
 
-    `lower(…)` compares the lower bound of the 95 % interval, `by <column>` every slice of the held-out rows.
+    `lower(…)` compares the lower bound of the 95 % interval, `cv(…)` the mean of the folds of `[train] folds`,
+    `by <column>` every slice of the held-out rows.
     """
 
     metric: str
     threshold: float
     or_equal: bool = False
     lower: bool = False
+    cv: bool = False
     by: str | None = None
 
     @model_validator(mode="before")
@@ -89,21 +152,24 @@ class Rule(Section):
         """Parse the line; its metric is one of scikit-learn's scorer names, so higher is always better."""
         if not isinstance(line, str) or len(line) > 500:
             raise ValueError(f"'{line!s:.80}' is not a rule|write a rule such as \"{METRICS[0]} > 0.9\"")
-        match = re.fullmatch(r"(?:lower\((\w+)\)|(\w+)) *(>=?|<=?) *(\S+?)(?: +by +(.+?))? *", line.strip())
-        if not match or match[3].startswith("<"):
+        match = re.fullmatch(r"(?:(lower|cv)\((\w+)\)|(\w+)) *(>=?|<=?) *(\S+?)(?: +by +(.+?))? *", line.strip())
+        if not match or match[4].startswith("<"):
             fix = "use >: higher is better in every metric" if match else f'write a rule such as "{METRICS[0]} > 0.9"'
             raise ValueError(f"'{line:.80}' is not a rule|{fix}")
-        name, threshold = match[1] or match[2], _number(match[4])
+        name, threshold, form = match[2] or match[3], _number(match[5]), match[1]
         if name not in METRICS:
             raise ValueError(f"no metric '{name}'|{suggestion(name, METRICS)}")
         if threshold is None:
-            raise ValueError(f"'{match[4]:.40}' is not a number|'{line:.80}' needs a number as its threshold")
-        equal = match[3] == ">="
-        return {"metric": name, "threshold": threshold, "or_equal": equal, "lower": bool(match[1]), "by": match[5]}
+            raise ValueError(f"'{match[5]:.40}' is not a number|'{line:.80}' needs a number as its threshold")
+        if form == "cv" and match[6]:
+            raise ValueError(f"'{line:.80}' asks the folds by column|leave out 'by', or 'cv'")
+        read = {"metric": name, "threshold": threshold, "or_equal": match[4] == ">=", "by": match[6]}
+        return read | {"lower": form == "lower", "cv": form == "cv"}
 
     def __str__(self) -> str:
         """Return the line."""
-        name = f"lower({self.metric})" if self.lower else self.metric
+        form = "lower" if self.lower else "cv" if self.cv else ""
+        name = f"{form}({self.metric})" if form else self.metric
         return f"{name} {'>=' if self.or_equal else '>'} {self.threshold:g}{f' by {self.by}' if self.by else ''}"
 
 
@@ -174,8 +240,16 @@ class Config(Section):
     seed: int = Field(default=42, ge=0, lt=2**32)
     data: Data
     model: Model
+    train: Train = Train()
     gate: Gate
     registry: Registry
+
+    @model_validator(mode="after")
+    def has_folds(self) -> Self:
+        """A rule that asks the folds needs them."""
+        if self.train.folds is None and (asking := [rule for rule in self.gate.rules if rule.cv]):
+            raise ValueError(f"gate.rules: {asking[0]}: there are no folds|set folds = 5 under [train]")
+        return self
 
     @property
     def training_sha256(self) -> str:
@@ -217,7 +291,7 @@ def _explain(path: Path, error: ValidationError) -> UserError:
     """Return pydantic's first error as one line; an unknown key comes first: if misspelt, it is missing too."""
     first = min(error.errors(include_url=False), key=lambda details: details["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in first["loc"])
-    where = f"{path}: {key}"
+    where = f"{path}: {key}" if key else str(path)
     if first["type"] == "extra_forbidden":
         return UserError(where, "unknown key", suggestion(str(first["loc"][-1]), _allowed_keys(first["loc"][:-1])))
     if first["type"] == "missing":
@@ -230,8 +304,17 @@ def _allowed_keys(location: tuple[int | str, ...]) -> list[str]:
     """Return the keys that the table at `location` may have."""
     section: type[BaseModel] = Config
     for part in location:
-        annotation = section.model_fields[str(part)].annotation
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        fields = {field.alias or name: field for name, field in section.model_fields.items()}
+        if part not in fields:  # the name of an entry, or its place in a list
+            continue
+        if (inner := _section(fields[str(part)].annotation)) is None:
             return []
-        section = annotation
-    return list(section.model_fields)
+        section = inner
+    return [field.alias or name for name, field in section.model_fields.items()]
+
+
+def _section(annotation: object) -> type[BaseModel] | None:
+    """Return the table of pipeline.toml that a type contains, such as `list[Step] | None`; None if there is none."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((inner for part in get_args(annotation) if (inner := _section(part))), None)
