@@ -91,6 +91,11 @@ class Data(Section):
     stratify: bool = False
     columns: dict[str, Column] | None = Field(default=None, alias="schema")
 
+    @property
+    def not_features(self) -> list[str]:
+        """The columns that are read but that no model is trained on, beside the target."""
+        return [*(self.drop or []), *(name for name in (self.id, self.group) if name)]
+
     @model_validator(mode="before")
     @classmethod
     def locate(cls, table: object) -> object:
@@ -246,7 +251,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def has_folds(self) -> Self:
-        """A rule that asks the folds needs them."""
+        """Raise ValueError for a rule that asks the folds where there are none."""
         if self.train.folds is None and (asking := [rule for rule in self.gate.rules if rule.cv]):
             raise ValueError(f"gate.rules: {asking[0]}: there are no folds|set folds = 5 under [train]")
         return self

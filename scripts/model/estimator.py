@@ -1,4 +1,4 @@
-"""From the config to an unfitted scikit-learn Pipeline."""
+"""From the config to an unfitted estimator."""
 
 import importlib
 import re
@@ -6,10 +6,8 @@ from collections.abc import Callable
 
 import pandas as pd
 from sklearn.base import BaseEstimator
-from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder
 
 from scripts.core.config import Model
 from scripts.core.errors import UserError, first_line, suggestion
@@ -34,25 +32,6 @@ def build(config: Model, *, seed: int) -> BaseEstimator:
     params = estimator.get_params()
     unseeded = [name for name, value in params.items() if name.endswith("random_state") and value is None]
     return estimator.set_params(**dict.fromkeys(unseeded, seed))
-
-
-def pipeline(unfitted: BaseEstimator, X: pd.DataFrame) -> Pipeline:
-    """Return `unfitted` after the encoding of the columns of `X`: text is one-hot encoded, numbers stay as they are.
-
-    Parameters
-    ----------
-    unfitted : estimator
-        As `build` returns it.
-    X : pandas.DataFrame of shape (n_rows, n_features)
-        Only its column types matter.
-
-    """
-    text = [column for column, dtype in X.dtypes.items() if dtype.kind not in "biuf"]
-    if not text:
-        return Pipeline([("estimator", unfitted)])
-    one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-    columns = ColumnTransformer([("text", one_hot, text)], remainder="passthrough", verbose_feature_names_out=False)
-    return Pipeline([("columns", columns), ("estimator", unfitted)])
 
 
 def parameters(unfitted: BaseEstimator, **more: object) -> dict[str, str]:

@@ -11,7 +11,8 @@ from scripts.core import provenance, receipt
 from scripts.data.read import fingerprint, read_table
 from scripts.data.split import HASH, ROWS, TRAINED, hold_out
 from scripts.model import store
-from scripts.model.estimator import build, fit, parameters, pipeline
+from scripts.model.estimator import build, fit, parameters
+from scripts.model.preprocess import pipeline
 from scripts.model.trust import TRUSTED_TYPES
 from scripts.tracking.address import uri
 from scripts.tracking.runs import Tracking
@@ -29,7 +30,7 @@ def main() -> None:
     classifier = is_classifier(estimator)
     split = hold_out(frame, config.data, seed=config.seed, classifier=classifier)
     config.gate.check(list(frame.columns), sorted(split.y_train.unique().tolist(), key=str) if classifier else None)
-    unfitted = pipeline(estimator, split.X_train)
+    unfitted = pipeline(config, estimator, split.X_train, split.y_train)
 
     tracking = Tracking()
     for orphan in tracking.fail_orphans(config.experiment):

@@ -1,5 +1,7 @@
 """From the config to an estimator that can be fitted and saved safely."""
 
+import tomllib
+
 import pandas as pd
 import pytest
 import skops.io
@@ -10,13 +12,16 @@ from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
-from scripts.core.config import Model
+from scripts.core.config import Config, Model
 from scripts.core.errors import UserError
-from scripts.model.estimator import build, fit, parameters, pipeline
+from scripts.model.estimator import build, fit, parameters
+from scripts.model.preprocess import pipeline
 from scripts.model.trust import TRUSTED_TYPES
+from tests.conftest import PIPELINE
 
 X = pd.DataFrame({"size": [1.0, 2.0, 3.0, 4.0] * 5, "colour": ["red", "blue", "red", "green"] * 5})
 y = pd.Series(["x", "y", "x", "y"] * 5)
+CONFIG = Config.model_validate(tomllib.loads(PIPELINE))
 
 
 def bagged_trees(depth: int) -> BaggingClassifier:
@@ -50,7 +55,7 @@ def test_a_refused_value_is_named() -> None:
     """scikit-learn's own words, in one line."""
     estimator = build(Model(estimator="sklearn.tree.DecisionTreeClassifier", params={"max_depth": -1}), seed=1)
     with pytest.raises(UserError, match=r"DecisionTreeClassifier\.fit: .*max_depth"):
-        fit(pipeline(estimator, X), X, y)
+        fit(pipeline(CONFIG, estimator, X, y), X, y)
 
 
 def test_every_open_random_state_is_seeded() -> None:
@@ -80,7 +85,7 @@ def tuned() -> TunedThresholdClassifierCV:
 def test_what_holds_estimators_survives_too(name: str) -> None:
     """A search, an ensemble and a threshold need no line in trusted_types: they are scikit-learn's own."""
     estimator = build(Model(estimator=f"{__name__}.{name}"), seed=1)
-    fitted = fit(pipeline(estimator, X), X, y)
+    fitted = fit(pipeline(CONFIG, estimator, X, y), X, y)
     loaded = skops.io.loads(skops.io.dumps(fitted), trusted=list(TRUSTED_TYPES))
     assert (loaded.predict(X) == fitted.predict(X)).all()
 
@@ -97,14 +102,14 @@ def test_what_holds_estimators_survives_too(name: str) -> None:
 )
 def test_usual_estimators_survive_skops_on_text_columns(name: str) -> None:
     """They fit text and numbers, are saved without pickle, and predict the same when loaded."""
-    fitted = fit(pipeline(build(Model(estimator=f"sklearn.{name}"), seed=1), X), X, y)
+    fitted = fit(pipeline(CONFIG, build(Model(estimator=f"sklearn.{name}"), seed=1), X, y), X, y)
     loaded = skops.io.loads(skops.io.dumps(fitted), trusted=list(TRUSTED_TYPES))
     assert (loaded.predict(X) == fitted.predict(X)).all()
 
 
 def test_an_unseen_text_value_is_no_error() -> None:
     """A colour that training never saw still gets a prediction."""
-    fitted = fit(pipeline(DecisionTreeClassifier(random_state=1), X), X, y)
+    fitted = fit(pipeline(CONFIG, DecisionTreeClassifier(random_state=1), X, y), X, y)
     assert len(fitted.predict(pd.DataFrame({"size": [1.0], "colour": ["violet"]}))) == 1
 
 
