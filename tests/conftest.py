@@ -44,8 +44,8 @@ name = "flower_classifier"
 stage = "Staging"
 """
 
-# A hook of git's names its repository to all that it starts; the tests work with their own ones.
-for name in [name for name in os.environ if name.startswith("GIT_")]:
+# A hook of git names its repository, and an outer make its options, to all that they start; the tests have their own.
+for name in [name for name in os.environ if name.startswith(("GIT_", "MAKE", "MFLAGS", "MODELMAKE_ARGS"))]:
     del os.environ[name]
 
 Once = Callable[[str, Callable[[Path], object]], Path]
