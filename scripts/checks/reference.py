@@ -9,6 +9,7 @@ from typing import Any
 
 from scripts.checks.messages import BASE, Message, endings, messages
 from scripts.core import config
+from scripts.core.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS
 
 FOLDER = Path("docs/reference")
 MAKEFILE = Path("Makefile")
@@ -123,7 +124,7 @@ def pipeline(schema: Schema) -> str:
             facts = [_type(key, field), *_limits(field), default]
             lines += ["", f"### {key}", "", " · ".join(facts), "", _meaning(key, field)]
     lines += ["", METRICS]
-    for title, names in (("Classifiers", config.CLASSIFICATION_METRICS), ("Regressors", config.REGRESSION_METRICS)):
+    for title, names in (("Classifiers", CLASSIFICATION_METRICS), ("Regressors", REGRESSION_METRICS)):
         lines += ["", f"{title}: {', '.join(f'`{name}`' for name in names)}."]
     return "\n".join(lines) + "\n"
 

@@ -2,16 +2,16 @@
 
 import hashlib
 import json
-import math
 import re
 import tomllib
-from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, JsonValue, ValidationError, field_validator, model_validator
 
-from scripts.core.errors import UserError, few, suggestion
+from scripts.core.errors import UserError, suggestion
+from scripts.core.gate import Gate
+from scripts.core.section import Section, Text
 
 SHAPING = ("seed", "data", "model")  # the keys that the trained model depends on
 READ_BY = {
@@ -20,34 +20,6 @@ READ_BY = {
     "register": ("experiment", *SHAPING, "train", "gate", "registry"),
 }
 SNAPSHOTS = "data/snapshots"
-
-# scikit-learn's scorer names. The report shows REPORTED for every model, and the other metrics where a rule names them.
-REPORTED = (
-    *("accuracy", "balanced_accuracy", "precision_macro", "recall_macro", "f1_macro", "neg_log_loss", "roc_auc_ovr"),
-    *("r2", "neg_mean_absolute_error", "neg_root_mean_squared_error"),
-)
-OF_CLASS_1 = ("precision", "recall", "f1", "jaccard")  # of class 1, as in scikit-learn
-OF_ALL_CLASSES = ("roc_auc", "roc_auc_ovr", "average_precision")  # areas under curves
-OF_PROBABILITIES = ("neg_log_loss", "neg_brier_score", *OF_ALL_CLASSES)
-CLASSIFICATION_METRICS = (
-    *("accuracy", "balanced_accuracy", "matthews_corrcoef"),
-    *(f"{name}_{average}" for name in OF_CLASS_1 for average in ("macro", "micro", "weighted")),
-    *OF_CLASS_1,
-    *OF_PROBABILITIES,
-)
-REGRESSION_METRICS = (
-    *("r2", "explained_variance", "neg_mean_absolute_error", "neg_mean_squared_error", "neg_root_mean_squared_error"),
-    *("neg_mean_absolute_percentage_error", "neg_mean_squared_log_error", "neg_root_mean_squared_log_error"),
-)
-METRICS = CLASSIFICATION_METRICS + REGRESSION_METRICS
-
-Text = Annotated[str, Field(min_length=1, max_length=250, pattern=r"^[^\x00-\x1f\x7f]+$")]
-
-
-class Section(BaseModel):
-    """The base of every table of pipeline.toml: frozen, no unknown keys, no silent conversion."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Column(Section):
@@ -66,6 +38,8 @@ class Data(Section):
 
     `path` is a file or a folder that is read as it is. `source` stands in its place: an address that `make fetch`
     takes a snapshot of, which then is the `path`.
+    `group` keeps the rows of one value together, in the training rows or in the held-out rows. `time` holds the
+    latest rows out. `positive` is the class that f1, precision, recall and the like score.
     `missing` lists the texts that mean a missing value in a text file, in place of pandas' own list (NA, None, null
     and more). An empty field is always a missing value. In Parquet files `missing` has no effect.
     """
@@ -108,6 +82,15 @@ class Data(Section):
         digest = hashlib.sha256(address.encode()).hexdigest()
         return table | {"path": f"{SNAPSHOTS}/{digest[:12]}.parquet"}
 
+    @model_validator(mode="after")
+    def is_consistent(self) -> Self:
+        """Raise ValueError for keys that exclude each other."""
+        if self.target in self.not_features:
+            raise ValueError(f"'{self.target}' is the target|leave it out of drop, id and group")
+        if self.stratify and self.time is not None:
+            raise ValueError("'stratify' and 'time': the latest rows are held out, whatever their class|keep one")
+        return self
+
 
 class Step(Section):
     """An estimator by import path: a class, or a function that returns one, and its parameters.
@@ -116,7 +99,7 @@ class Step(Section):
     """
 
     estimator: str = Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")
-    params: dict[str, JsonValue] = {}
+    params: dict[str, JsonValue] = Field(default={})
 
 
 class Model(Step):
@@ -128,96 +111,13 @@ class Model(Step):
 
     steps: list[Step] | None = None
     raw: bool | None = None
-    trusted_types: list[str] = []
+    trusted_types: list[str] = Field(default=[])
 
 
 class Train(Section):
     """`[train]`: cross-validation on the training rows, beside the fit on all of them."""
 
     folds: int | None = Field(default=None, ge=2, le=100)
-
-
-class Rule(Section):
-    """One rule of the gate, a line such as `accuracy > 0.9` or `lower(f1_macro) >= 0.8 by sex`.
-
-    `lower(…)` compares the lower bound of the 95 % interval, `cv(…)` the mean of the folds of `[train] folds`,
-    `by <column>` every slice of the held-out rows.
-    """
-
-    metric: str
-    threshold: float
-    or_equal: bool = False
-    lower: bool = False
-    cv: bool = False
-    by: str | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def read(cls, line: object) -> object:
-        """Parse the line; its metric is one of scikit-learn's scorer names, so higher is always better."""
-        if not isinstance(line, str) or len(line) > 500:
-            raise ValueError(f"'{line!s:.80}' is not a rule|write a rule such as \"{METRICS[0]} > 0.9\"")
-        match = re.fullmatch(r"(?:(lower|cv)\((\w+)\)|(\w+)) *(>=?|<=?) *(\S+?)(?: +by +(.+?))? *", line.strip())
-        if not match or match[4].startswith("<"):
-            fix = "use >: higher is better in every metric" if match else f'write a rule such as "{METRICS[0]} > 0.9"'
-            raise ValueError(f"'{line:.80}' is not a rule|{fix}")
-        name, threshold, form = match[2] or match[3], _number(match[5]), match[1]
-        if name not in METRICS:
-            raise ValueError(f"no metric '{name}'|{suggestion(name, METRICS)}")
-        if threshold is None:
-            raise ValueError(f"'{match[5]:.40}' is not a number|'{line:.80}' needs a number as its threshold")
-        if form == "cv" and match[6]:
-            raise ValueError(f"'{line:.80}' asks the folds by column|leave out 'by', or 'cv'")
-        read = {"metric": name, "threshold": threshold, "or_equal": match[4] == ">=", "by": match[6]}
-        return read | {"lower": form == "lower", "cv": form == "cv"}
-
-    def __str__(self) -> str:
-        """Return the line."""
-        form = "lower" if self.lower else "cv" if self.cv else ""
-        name = f"{form}({self.metric})" if form else self.metric
-        return f"{name} {'>=' if self.or_equal else '>'} {self.threshold:g}{f' by {self.by}' if self.by else ''}"
-
-
-class Gate(Section):
-    """`[gate]`: what a model must reach on the held-out rows before `register` registers it.
-
-    In the first rule's metric a model must beat the Dummy estimator, and `evaluate` compares it in that metric with
-    the champion, the version that `@champion` names.
-    """
-
-    rules: Annotated[list[Rule], Field(min_length=1)]
-    champion: Literal["not_worse", "better", "off"] = "not_worse"
-    margin: float = Field(default=0.0, ge=0)
-    min_test_rows: int = Field(default=30, ge=1)
-    max_duplicates: float = Field(default=0.05, ge=0, le=1)
-    require_clean: bool = False
-    resamples: int = Field(default=2000, ge=100, le=100_000)
-    on_refusal: Literal["fail", "skip"] = "fail"
-
-    @property
-    def metric(self) -> str:
-        """The first rule's metric."""
-        return self.rules[0].metric
-
-    def check(self, columns: Iterable[str], classes: Collection[object] | None) -> None:
-        """Raise UserError for a rule that does not fit the model's `classes`, or the data's `columns`.
-
-        `classes` is None for a regressor.
-        """
-        fitting = REGRESSION_METRICS if classes is None else CLASSIFICATION_METRICS
-        for rule in self.rules:
-            where = f"pipeline.toml: gate.rules: {rule}"
-            if rule.metric not in fitting:
-                what = f"'{rule.metric}' does not score a {'regressor' if classes is None else 'classifier'}"
-                raise UserError(where, what, f"one of: {', '.join(fitting)}")
-            if classes is not None and rule.metric in OF_CLASS_1 and not (len(classes) == 2 and 1 in classes):
-                what = f"'{rule.metric}' scores class 1 of two classes, and the classes are {few(classes)}"
-                raise UserError(where, what, f"use {rule.metric}_macro, which scores all classes")
-            if classes is not None and rule.metric == "roc_auc" and len(classes) != 2:
-                what = f"'roc_auc' needs two classes, and there are {len(classes)}"
-                raise UserError(where, what, "use roc_auc_ovr")
-            if rule.by is not None and rule.by not in columns:
-                raise UserError(where, f"no column '{rule.by}' in the data", suggestion(rule.by, columns))
 
 
 class Registry(Section):
@@ -281,15 +181,6 @@ def load(path: Path = Path("pipeline.toml")) -> Config:
         raise UserError(str(path), f"not TOML: {error}", "see https://toml.io") from None
     except ValidationError as error:
         raise _explain(path, error) from None
-
-
-def _number(text: str) -> float | None:
-    """Return `text` as a finite number, None where it is not one."""
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _explain(path: Path, error: ValidationError) -> UserError:

@@ -7,8 +7,9 @@ import pandas as pd
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.pipeline import Pipeline
 
-from scripts.core.config import OF_ALL_CLASSES, OF_PROBABILITIES, Config
+from scripts.core.config import Config
 from scripts.core.errors import UserError, few, first_line
+from scripts.core.gate import OF_ALL_CLASSES, OF_PROBABILITIES
 from scripts.data.read import read_table
 from scripts.data.slices import slices
 from scripts.data.split import HASH, ROWS, TRAINED, Split, duplicates, hold_out

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from scripts.core.config import Gate, Rule
+from scripts.core.gate import Gate, Rule
 from scripts.scores.intervals import Difference, Estimate
 
 Outcome = Literal["pass", "keep", "refuse"]

@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from scripts.core.config import CLASSIFICATION_METRICS, OF_CLASS_1, OF_PROBABILITIES, REGRESSION_METRICS, REPORTED
+from scripts.core.gate import CLASSIFICATION_METRICS, OF_CLASS_1, OF_PROBABILITIES, REGRESSION_METRICS, REPORTED
 from scripts.scores import ranking
 from scripts.scores.ranking import Bools, Floats, Integers, ratio
 

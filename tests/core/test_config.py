@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from scripts.core import config
+from scripts.core import config, gate
 from scripts.core.errors import UserError
 from tests.conftest import EXAMPLE, PIPELINE
 
@@ -84,9 +84,9 @@ def test_a_mistake_is_named_with_its_key(tmp_path: Path, old: str, new: str, exp
 )
 def test_a_rule_is_one_line(line: str, expected: tuple[object, ...]) -> None:
     """Metric, comparison, threshold; the interval's lower bound; the column whose slices are asked."""
-    rule = config.Rule.model_validate(line)
+    rule = gate.Rule.model_validate(line)
     assert (rule.metric, rule.threshold, rule.or_equal, rule.lower, rule.by) == expected
-    assert config.Rule.model_validate(str(rule)) == rule
+    assert gate.Rule.model_validate(str(rule)) == rule
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

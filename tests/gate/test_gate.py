@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.core.config import Gate
+from scripts.core.gate import Gate
 from scripts.gate import rules
 from scripts.gate.rules import Champion, Evidence, Measured
 from scripts.scores.intervals import Difference, Estimate

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from scripts.core.config import CLASSIFICATION_METRICS, METRICS, OF_CLASS_1
+from scripts.core.gate import CLASSIFICATION_METRICS, METRICS, OF_CLASS_1
 from scripts.scores import intervals, metrics
 from scripts.scores.metrics import Predictions
 from tests.scores.test_metrics import classified, regressed

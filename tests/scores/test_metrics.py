@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from scripts.core.config import CLASSIFICATION_METRICS, METRICS, OF_CLASS_1, REGRESSION_METRICS, REPORTED
+from scripts.core.gate import CLASSIFICATION_METRICS, METRICS, OF_CLASS_1, REGRESSION_METRICS, REPORTED
 from scripts.scores import metrics
 from scripts.scores.metrics import Predictions
 
