@@ -1,6 +1,7 @@
 # modelmake: make for models. `make` lists the targets, `make all` runs the pipeline.
 
 RUNNER ?= ## docker (pinned image) or host (.venv); default: docker if an engine answers
+PIPELINE ?= ## file of the pipeline (default pipeline.toml): PIPELINE=pipelines/churn.toml
 MLFLOW_TRACKING_URI ?= ## address of your MLflow server (default: the local server of `make up`)
 MLFLOW_PORT ?= ## port of the local MLflow server (default 5000, or its last port)
 AUTH ?= ## login on the local MLflow server: `make up AUTH=1` adds it, AUTH=0 removes it
@@ -19,6 +20,10 @@ ARGS ?= ## more options for pytest or act, for example: make test ARGS='-k gate 
 REASON ?= ## reason for a run, promotion or rollback, which MLflow keeps
 FOLLOW ?= ## 1 makes `make logs` follow the log until Ctrl-C
 UPGRADE ?= ## 1 makes `make lock` take the newest versions
+DATA ?= ## table for which `make new` writes a pipeline
+TARGET ?= ## column that the pipeline of `make new` predicts
+NAME ?= ## name of the pipeline that `make new` writes (default: the name of the table)
+PKG ?= ## packages that `make add` adds, for example: make add PKG=lightgbm
 IMAGE_REPO ?= ## image name without tag (default: ghcr.io/<owner>/<repository>, or modelmake)
 PYTHON ?= ## Python 3.11 to 3.13 that creates .venv (default: the newest on the PATH)
 
@@ -28,15 +33,23 @@ include docker/stages.mk
 ## Everything
 
 .PHONY: all
-all: build/summary.txt ## run lint, test, train, evaluate and register, and print a summary
+all: $(folder)/summary.txt ## run lint, test, train, evaluate and register, and print a summary
 	@$(call fresh,register)
-	@cat build/summary.txt
+	@cat $<
 
-build/summary.txt: build/lint.done build/test.done build/register.done | $(environment)
+$(folder)/summary.txt: build/lint.done build/test.done $(folder)/register.done | $(environment)
 	@$(RUN) python -m scripts summary
 
+.PHONY: all-pipelines
+all-pipelines: $(if $(several),$(CHECKS:%=build/%.done),all) ## run lint and test once, then each pipeline
+	@$(if $(several),docker/host/pipelines.sh $(RUN))
+
+.PHONY: pipelines
+pipelines: $(environment) ## list the pipelines: pipeline.toml, and the files in pipelines/
+	@$(RUN) python -m scripts pipelines
+
 .PHONY: why
-why: $(STAGES:%=build/%.inputs) ## show which stages would run, and because of which inputs
+why: $(call of,$(STAGES),inputs) ## show which stages would run, and because of which inputs
 	@$(RUN) python -m scripts why
 
 .PHONY: help
@@ -64,15 +77,15 @@ test-stack: $(environment) .venv/lock.txt ## run the tests that drive make, dock
 ## Model
 
 .PHONY: train
-train: build/$(last).done ## fit the estimator and log the run to MLflow
+train: $(folder)/$(last).done ## fit the estimator and log the run to MLflow
 	@$(call fresh,$(last))
 
 .PHONY: evaluate
-evaluate: build/$(last).done ## score the model on held-out rows and apply the gate
+evaluate: $(folder)/$(last).done ## score the model on held-out rows and apply the gate
 	@$(call fresh,$(last))
 
 .PHONY: register
-register: build/$(last).done ## register the model as a new version with an alias, if it passes the gate
+register: $(folder)/$(last).done ## register the model as a new version with an alias, if it passes the gate
 	@$(call fresh,$(last))
 
 .PHONY: reproduce

@@ -41,6 +41,10 @@ check_port() { # Kubernetes sets MLFLOW_PORT to an address if a service is named
 # The compose project of this checkout, or of its scratch server $1.
 project() { echo "modelmake-$(git hash-object --stdin <<<"$root" | cut -c1-8)${1:+-$1}"; }
 
+# The folder with the receipts of the pipeline that PIPELINE names (docker/runner.mk).
+receipts=build
+[ "${MODELMAKE_PIPELINE:-pipeline.toml}" = pipeline.toml ] || receipts=build/${MODELMAKE_PIPELINE%.toml}
+
 # Options of a container without privileges, and of one that also reaches no network. The engine's configuration may
 # name proxies for every container; a container that talks only to the local server gets none.
 closed=(--read-only --cap-drop ALL --security-opt no-new-privileges)

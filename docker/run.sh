@@ -42,10 +42,10 @@ if MODELMAKE_GIT_DIR=$(git -C "$root" rev-parse --path-format=absolute --git-dir
   export MODELMAKE_GIT_DIR
   [[ $history == "$root"/* ]] || options+=(-v "$history:$history:ro" -e MODELMAKE_GIT_DIR)
 fi
-# The table may lie outside of the checkout (scripts/core/inputs.py writes what train reads).
-while IFS= read -r file; do
-  [ ! -f "$file" ] || options+=(-v "$file:$file:ro")
-done < <(sed -n 's,^file \(/.*\),\1,p' "$root/build/train.reads" 2>/dev/null)
+# The table, a file or a folder, may lie outside of the checkout (scripts/core/inputs.py writes what train reads).
+while IFS= read -r table; do
+  [[ $table != /* ]] || [ ! -e "$table" ] || options+=(-v "$table:$table:ro")
+done < <(echo "${MODELMAKE_DATA:-}" && sed -n 's,^file ,,p' "$root/$receipts/train.reads" 2>/dev/null)
 
 proxies=("${no_proxies[@]}")
 proxied() { # the caller's proxies; without any, those of the engine's configuration apply

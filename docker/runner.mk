@@ -34,6 +34,16 @@ $(foreach name,AUTH TLS,\
 override CI := $(call switch,CI,$(value CI))
 export CI $(settings:%=MODELMAKE_%)
 
+# A pipeline is pipeline.toml or pipelines/<name>.toml. The receipts of the one are in build/, those of the other in
+# build/pipelines/<name>/.
+pipeline := $(or $(strip $(call setting,PIPELINE)),pipeline.toml)
+folder := build
+ifneq ($(pipeline),pipeline.toml)
+  problem := $(shell docker/host/pipeline.sh '$(subst ','\'',$(pipeline))')
+  $(if $(problem),$(error $(problem)))
+  folder := build/$(pipeline:.toml=)
+endif
+
 # The only choice of the runner: after it a recipe is the same for each runner, with $(RUN) in front. A container
 # reaches no network and writes only to build/, unless its target has another `access` (docker/run.sh).
 access = sealed

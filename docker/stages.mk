@@ -1,40 +1,45 @@
-# `make all` and its stages leave build/<stage>.done. A stage runs again if a hash of its inputs has changed
-# (docker/host/hash.sh). Python decides which of train, evaluate and register that affects (scripts/core/stages.py).
+# `make all` and its stages leave <stage>.done in build/ or in the folder of the pipeline. A stage runs again if a hash
+# of its inputs has changed (docker/host/hash.sh). Python decides which of train, evaluate and register that affects
+# (scripts/core/stages.py).
+CHECKS := lint test owntest
 CHAIN := train evaluate register
-STAGES := lint test owntest $(CHAIN)
-named := $(filter $(CHAIN),$(goals:all=$(CHAIN)))
+STAGES := $(CHECKS) $(CHAIN)
+of = $(foreach stage,$1,$(if $(filter $(CHAIN),$(stage)),$(folder),build)/$(stage).$2)
+several := $(wildcard pipelines/*.toml)
+asked := $(if $(several),$(goals:all-pipelines=lint test),$(goals:all-pipelines=all))
+named := $(filter $(CHAIN),$(asked:all=$(CHAIN)))
 last := $(lastword $(filter $(named),$(CHAIN)))
-fresh = [ build/$(or $1,$@).done -nt build/asked ] || echo "$@: up to date (FORCE=1 runs it anyway)"
-checks := $(filter lint test owntest,$(subst test,test owntest,$(goals:all=lint test)))
+fresh = [ $(call of,$(or $1,$@),done) -nt build/asked ] || echo "$@: up to date (FORCE=1 runs it anyway)"
+checks := $(filter $(CHECKS),$(subst test,test owntest,$(asked:all=lint test)))
 forced := $(strip $(if $(MODELMAKE_FORCE)$(call setting,ARGS),$(checks) $(last)))
-$(forced:%=build/%.done): FORCE
-$(CHAIN:%=build/%.done) shell up promote rollback history registry reproduce: access = mlflow
+$(call of,$(forced),done): FORCE
+$(CHAIN:%=$(folder)/%.done) shell up promote rollback history registry reproduce: access = mlflow
 lock comment audit: access = outside
 format: access = writable
 
 # One process hashes the inputs of several stages; a file of inputs is new only if an input has changed.
 .PHONY: hashes-of-checks hashes-of-chain
 build/code.inputs: FORCE | $(environment)
-	@docker/host/hash.sh code
+	@docker/host/hash.sh build/code
 hashes-of-checks: | $(environment)
-	@docker/host/hash.sh lint test owntest
-hashes-of-chain: build/reads | claims
-	@docker/host/hash.sh $(CHAIN)
-build/lint.inputs build/test.inputs build/owntest.inputs: hashes-of-checks ;
-$(CHAIN:%=build/%.inputs): hashes-of-chain ;
-build/reads: build/code.inputs
+	@docker/host/hash.sh $(CHECKS:%=build/%)
+hashes-of-chain: $(folder)/reads | claims
+	@docker/host/hash.sh $(CHAIN:%=$(folder)/%)
+$(CHECKS:%=build/%.inputs): hashes-of-checks ;
+$(CHAIN:%=$(folder)/%.inputs): hashes-of-chain ;
+$(folder)/reads: build/code.inputs
 	@$(RUN) python -m scripts inputs
-build/train.done: build/train.inputs
-build/evaluate.done: build/train.inputs build/evaluate.inputs
-build/register.done: build/train.inputs build/evaluate.inputs build/register.inputs
-$(CHAIN:%=build/%.done): | $(environment)
+$(folder)/train.done: $(folder)/train.inputs
+$(folder)/evaluate.done: $(call of,train evaluate,inputs)
+$(folder)/register.done: $(call of,$(CHAIN),inputs)
+$(CHAIN:%=$(folder)/%.done): | $(environment)
 	@$(RUN) python -m scripts $(or $(named),$(basename $(notdir $@))) && touch $@
-build/lint.done build/test.done build/owntest.done: build/%.done: build/%.inputs | $(environment)
+$(CHECKS:%=build/%.done): build/%.done: build/%.inputs | $(environment)
 	@echo "▸ $*" && $(RUN) python -m scripts $* && touch $@
 
 # `all` trains a model only after lint and test have passed, also with -j. It ignores RUN_ID.
-ifneq ($(filter all,$(goals)),)
-$(CHAIN:%=build/%.done) build/reads: | build/lint.done build/test.done build/owntest.done
+ifneq ($(filter all,$(asked)),)
+$(CHAIN:%=$(folder)/%.done) $(folder)/reads: | $(CHECKS:%=build/%.done)
 override RUN_ID :=
 override MODELMAKE_RUN_ID :=
 override MLFLOW_RUN_ID :=

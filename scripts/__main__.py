@@ -17,7 +17,7 @@ from scripts.core.errors import Interrupted, PipelineError
 from scripts.core.inputs import CHAIN
 
 ROOMS = {
-    "core": ("inputs", "why"),
+    "core": ("inputs", "why", "pipelines"),
     "data": ("path",),
     "model": ("train",),
     "gate": ("evaluate",),

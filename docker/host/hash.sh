@@ -1,18 +1,22 @@
 #!/usr/bin/env bash
-# Leaves "hash name" of each input of each named stage in build/<stage>.inputs, which it writes only if one has changed.
-# Needs git; for train, evaluate and register also build/<stage>.reads, which Python writes (scripts/core/inputs.py).
+# Leaves "hash name" of each input of a stage in <stage>.inputs, which it writes only if one has changed; the arguments
+# are paths such as build/lint, or of a pipeline build/pipelines/<name>/train. Needs git; for train, evaluate and
+# register also <stage>.reads, which Python writes (scripts/core/inputs.py).
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 cd "$root"
 runner=${MODELMAKE_RUNNER:-docker} image=$runner
 [ "$runner" != docker ] || image=$(docker/image/image.sh name)
-mkdir -p build
+mkdir -p build "$(dirname "$1")"
 : >build/asked # a stage whose .done file is older has not run in this make
 
 hash() { git hash-object --stdin; }
+listed() { # the name of a file; of a folder, which a table may be, the names of its files
+  if [ -d "$1" ]; then find -L "$1" -type f | LC_ALL=C sort; elif [ -f "$1" ]; then printf '%s\n' "$1"; fi
+}
 files() { # names on standard input
   local names
-  names=$(while IFS= read -r name; do [ ! -f "$name" ] || printf '%s\n' "$name"; done)
+  names=$(while IFS= read -r name; do listed "$name"; done)
   [ -z "$names" ] || paste -d ' ' <(git hash-object --no-filters --stdin-paths <<<"$names") - <<<"$names"
 }
 everything=$(
@@ -28,29 +32,30 @@ own() { # the Python files of the user
   matching '\.py$' "^(scripts|docker)/|^tests/[a-z]+/|^tests/(conftest|__init__)\.py$|${1:-^$}"
 }
 
-inputs() { # of one stage
-  case $1 in
-    code) matching '^(scripts/|pipeline\.toml$)' | files ;;
+inputs() { # of the stage at one path
+  case ${1##*/} in
+    code) matching '^(scripts/|pipelines/|pipeline\.toml$)' | files ;;
     lint) matching . '^data/' | files ;;
     test) product | files ;;
     owntest) (product && own) | files ;;
     *)
-      sed -n 's/^settings //p' "build/$1.reads"
-      (sed -n 's/^file //p' "build/$1.reads" && own '^tests/') | LC_ALL=C sort -u | files
+      sed -n 's/^settings //p' "$1.reads"
+      (sed -n 's/^file //p' "$1.reads" && own '^tests/') | LC_ALL=C sort -u | files
       tracking=${MLFLOW_TRACKING_URI:-embedded .mlflow}
       [ "$runner" != docker ] || tracking=${MLFLOW_TRACKING_URI:-compose $(project "")}
       echo "$(hash <<<"${tracking/*@/}") tracking server" # without the password: a new one is not a new server
-      [ "$1" = train ] || echo "$(hash <<<"${MODELMAKE_RUN_ID:-${MLFLOW_RUN_ID:-}}") RUN_ID"
+      [ "${1##*/}" = train ] || echo "$(hash <<<"${MODELMAKE_RUN_ID:-${MLFLOW_RUN_ID:-}}") RUN_ID"
       ;;
   esac
   echo "$(hash <<<"$image") image"
 }
 
 for stage in "$@"; do
-  inputs "$stage" >"build/$stage.inputs.$$"
-  if cmp -s "build/$stage.inputs.$$" "build/$stage.inputs"; then
-    rm "build/$stage.inputs.$$"
+  new=$(mktemp "$stage.inputs.XXXXXX") # several containers may do this at once
+  inputs "$stage" >"$new"
+  if cmp -s "$new" "$stage.inputs"; then
+    rm "$new"
   else
-    mv "build/$stage.inputs.$$" "build/$stage.inputs"
+    chmod 644 "$new" && mv "$new" "$stage.inputs"
   fi
 done

@@ -4,11 +4,11 @@
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 cd "$root"
-receipts=()
+present=()
 for stage in train evaluate register; do
-  [ ! -f "build/$stage.json" ] || receipts+=("build/$stage.json")
+  [ ! -f "$receipts/$stage.json" ] || present+=("$receipts/$stage.json")
 done
-[ ${#receipts[@]} != 0 ] || exit 0
+[ ${#present[@]} != 0 ] || exit 0
 
 runner=${MODELMAKE_RUNNER:-docker} store=/mlflow/mlflow.db
 address=$(tr -d '[:space:]' <<<"${MLFLOW_TRACKING_URI:-}")
@@ -36,8 +36,8 @@ missing() { # prints the stages whose run or version is gone
       ;;
   esac
 }
-for stage in $(cat "${receipts[@]}" | missing); do
-  [ -f "build/$stage.json" ] || continue
-  echo "$stage: the tracking server no longer has what build/$stage.json names; running $stage again"
-  rm -f "build/$stage.json" "build/$stage.inputs"
+for stage in $(cat "${present[@]}" | missing); do
+  [ -f "$receipts/$stage.json" ] || continue
+  echo "$stage: the tracking server no longer has what $receipts/$stage.json names; running $stage again"
+  rm -f "$receipts/$stage.json" "$receipts/$stage.inputs"
 done

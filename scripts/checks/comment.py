@@ -5,17 +5,22 @@ import re
 import requests
 
 from scripts.core import settings
-from scripts.core.files import BUILD
+from scripts.core.files import MAIN, pipeline, place
 
-MARK = "<!-- modelmake -->"
 PARTS = ("lint", "test", "train", "report", "evaluate", "register")
+
+
+def mark() -> str:
+    """Return the first line of the pipeline's comment, by which it is found again."""
+    return f"<!-- modelmake{'' if pipeline() == MAIN else f' {pipeline().stem}'} -->"
 
 
 def report() -> str:
     """Return the stages' summaries under build/ as one text."""
-    parts = [path.read_text(encoding="utf-8") for name in PARTS if (path := BUILD / f"{name}.md").exists()]
+    parts = [path.read_text(encoding="utf-8") for name in PARTS if (path := place(f"{name}.md")).exists()]
     commit, server, repository, run = (settings.github(name) for name in ("SHA", "SERVER_URL", "REPOSITORY", "RUN_ID"))
-    return "\n".join([MARK, f"**modelmake** on {commit} · [log]({server}/{repository}/actions/runs/{run})", "", *parts])
+    title = f"**modelmake** on {commit} · {pipeline()}"
+    return "\n".join([mark(), f"{title} · [log]({server}/{repository}/actions/runs/{run})", "", *parts])
 
 
 def post(session: requests.Session, repository: str, number: str, body: str) -> str:
@@ -33,7 +38,7 @@ def post(session: requests.Session, repository: str, number: str, body: str) -> 
     while url and comment_id is None:
         page = session.get(url, timeout=30)
         page.raise_for_status()
-        comment_id = next((comment["id"] for comment in page.json() if comment["body"].startswith(MARK)), None)
+        comment_id = next((comment["id"] for comment in page.json() if comment["body"].startswith(mark())), None)
         url = page.links.get("next", {}).get("url")
     if comment_id is None:
         done = session.post(f"{issues}/{number}/comments", json={"body": body}, timeout=30)

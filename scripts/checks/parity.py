@@ -4,7 +4,7 @@ from pathlib import Path
 
 from scripts.core import receipt
 from scripts.core.errors import PipelineError
-from scripts.core.files import BUILD
+from scripts.core.files import BUILD, build
 from scripts.core.provenance import Provenance
 
 
@@ -38,7 +38,7 @@ def compared(build: Path) -> dict[str, str]:
 
 def main() -> None:
     """Print one table of both sides, and name the differences."""
-    direct, act = (compared(BUILD / "parity" / side / "build") for side in ("direct", "act"))
+    direct, act = (compared(BUILD / "parity" / side / build()) for side in ("direct", "act"))
     different = [name for name in direct | act if direct.get(name) != act.get(name)]
     print(receipt.compared(direct, act, different, ("direct", "act")))
     if different:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, Field, JsonValue, ValidationError, field_validator, model_validator
 
+from scripts.core import files
 from scripts.core.errors import UserError, suggestion
 from scripts.core.gate import Gate
 from scripts.core.section import Section, Text
@@ -164,8 +165,8 @@ class Config(Section):
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
-def load(path: Path = Path("pipeline.toml")) -> Config:
-    """Read and check `path`.
+def load(path: Path | None = None) -> Config:
+    """Read and check `path`, by default the file of the pipeline that PIPELINE names.
 
     Raises
     ------
@@ -173,10 +174,13 @@ def load(path: Path = Path("pipeline.toml")) -> Config:
         The file is missing, is not TOML, or a key is unknown, missing or of the wrong type or value.
 
     """
+    path = path or files.pipeline()
     try:
         return Config.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except OSError as error:
-        raise UserError(str(path), f"cannot be read: {error.strerror}", "put it beside the Makefile") from None
+        others = sorted(Path("pipelines").glob("*.toml"))
+        fix = f"name a pipeline: PIPELINE={others[0]}" if others else "put it beside the Makefile"
+        raise UserError(str(path), f"cannot be read: {error.strerror}", fix) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(str(path), f"not TOML: {error}", "see https://toml.io") from None
     except ValidationError as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scripts.core import config as configuration
 from scripts.core.errors import UserError
-from scripts.core.files import BUILD, replace
+from scripts.core.files import build, pipeline, replace
 from scripts.core.provenance import LOCK
 
 CHAIN = {
@@ -44,7 +44,7 @@ def _modules(tree: ast.Module) -> Iterator[str]:
 
 def settings(stage: str) -> str:
     """Return "hash name" of the settings of pipeline.toml that a stage reads; of the whole text if it is not valid."""
-    path = Path("pipeline.toml")
+    path = pipeline()
     try:
         keys = configuration.READ_BY[stage]
         values = configuration.load(path).model_dump(mode="json", include=set(keys), exclude_none=True)
@@ -66,8 +66,8 @@ def files(stage: str) -> set[str]:
 
 
 def main() -> None:
-    """Write build/<stage>.reads for each stage of the chain: the hash of its settings, and its files, one a line."""
+    """Write <stage>.reads for each stage of the chain: the hash of its settings, and its files, one a line."""
     for stage in CHAIN:
         lines = [f"settings {settings(stage)}", *(f"file {name}" for name in sorted(files(stage)))]
         replace(f"{stage}.reads", "\n".join(lines) + "\n")
-    (BUILD / "reads").touch()
+    (build() / "reads").touch()

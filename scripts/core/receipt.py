@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scripts.core import provenance, settings
 from scripts.core.errors import UserError
-from scripts.core.files import BUILD, replace
+from scripts.core.files import place, replace
 from scripts.core.stages import read as read_inputs
 
 
@@ -21,7 +21,7 @@ def hand_on(**outputs: str) -> None:
 
 
 def summarize(stage: str, rows: Mapping[str, str]) -> None:
-    """Write build/<stage>.md, a table of `rows`, and add it to the job's summary."""
+    """Write <stage>.md, a table of `rows`, and add it to the job's summary."""
     cells = [(name, text.replace("|", "\\|").replace("\n", " ")) for name, text in rows.items()]
     (_, first), *rest = cells
     lines = [f"| {stage} | {first} |", "| --- | --- |", *(f"| {name} | {text} |" for name, text in rest)]
@@ -29,7 +29,7 @@ def summarize(stage: str, rows: Mapping[str, str]) -> None:
 
 
 def publish(name: str, text: str) -> None:
-    """Write `text` to build/<name>, and in a workflow step add it to the job's summary.
+    """Write `text` to the file `name` of the pipeline's folder, and in a workflow step add it to the job's summary.
 
     act deletes the job's summary between steps (nektos/act#2273); the file remains.
     """
@@ -72,7 +72,7 @@ class Receipt(BaseModel):
     inputs: dict[str, str] = Field(default_factory=dict)
 
     def write(self) -> None:
-        """Write build/<stage>.md and build/<stage>.json."""
+        """Write <stage>.md and <stage>.json."""
         summarize(self.stage, {"result": f"done in {self.seconds:.1f} s", **self.rows()})
         replace(f"{self.stage}.json", self.model_dump_json(indent=2) + "\n")
 
@@ -81,8 +81,8 @@ class Receipt(BaseModel):
         return {}
 
     @classmethod
-    def read(cls, folder: Path = BUILD) -> Self:
-        """Read <stage>.json in `folder`.
+    def read(cls, folder: Path | None = None) -> Self:
+        """Read <stage>.json in `folder`, by default in that of the pipeline.
 
         Raises
         ------
@@ -90,7 +90,7 @@ class Receipt(BaseModel):
             The file does not exist, or another version of modelmake wrote it.
 
         """
-        path = folder / f"{cls.stage}.json"
+        path = place(f"{cls.stage}.json") if folder is None else folder / f"{cls.stage}.json"
         try:
             return cls.model_validate_json(path.read_bytes())
         except FileNotFoundError:
@@ -166,7 +166,7 @@ class Evaluate(Receipt):
     refused: bool  # the refusal is a failure, so the stage runs again and fails again
 
     def write(self, report: str = "") -> None:
-        """Write build/report.md too."""
+        """Write report.md too."""
         publish("report.md", report)
         super().write()
 

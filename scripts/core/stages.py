@@ -1,26 +1,25 @@
 """Stages: which of train, evaluate and register must run, and why, for make and for `make why`."""
 
 import json
-from pathlib import Path
 
 from scripts.core import settings
-from scripts.core.files import BUILD
+from scripts.core.files import place
 from scripts.core.inputs import CHAIN
 
 Inputs = dict[str, str]  # hash by name
 
 
 def read(stage: str) -> Inputs:
-    """Return the stage's current inputs, from build/<stage>.inputs."""
-    path = BUILD / f"{stage}.inputs"
+    """Return the stage's current inputs, from its file <stage>.inputs."""
+    path = place(f"{stage}.inputs")
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return {name: digest for digest, name in (line.split(" ", 1) for line in lines)}
 
 
-def reason(stage: str, folder: Path = BUILD) -> str:
+def reason(stage: str) -> str:
     """Return why a stage must run, "" where its receipt is up to date."""
     try:
-        receipt = json.loads((folder / f"{stage}.json").read_text(encoding="utf-8"))
+        receipt = json.loads(place(f"{stage}.json").read_text(encoding="utf-8"))
         before: Inputs = receipt["inputs"]
     except (OSError, ValueError, KeyError, TypeError):
         return "it has not run yet"

@@ -47,8 +47,8 @@ def main() -> None:
         A parameter, a metric, the predictions or the data differ.
 
     """
-    again = files.BUILD / "reproduce/build"
-    origin = Origin.model_validate_json((files.BUILD / "origin.json").read_bytes())
+    again = files.BUILD / "reproduce" / files.build()
+    origin = Origin.model_validate_json((files.place("origin.json")).read_bytes())
     a, b = then(origin), now(receipt.Train.read(again), receipt.Evaluate.read(again))
     different = [name for name, value in a.items() if b.get(name, "none") != value]
     print(receipt.compared(a, b, different, ("then", "now")))
