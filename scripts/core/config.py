@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import BaseModel, Field, JsonValue, ValidationError, field_validator, model_validator
 
 from scripts.core import files
+from scripts.core.column import Column
 from scripts.core.errors import UserError, suggestion
 from scripts.core.gate import Gate
 from scripts.core.section import Section, Text
@@ -23,15 +24,10 @@ READ_BY = {
 SNAPSHOTS = "data/snapshots"
 
 
-class Column(Section):
-    """`[data.schema.<column>]`: what a column contains, which `fetch`, `train` and every prediction check."""
-
-    type: Literal["number", "integer", "boolean", "category", "text", "date"] | None = None
-    min: float | str | None = None
-    max: float | str | None = None
-    values: Annotated[list[str | int | float | bool], Field(min_length=1)] | None = None
-    unique: bool | None = None
-    missing: float | None = Field(default=None, ge=0, le=1)
+def snapshot(source: object, query: object) -> str:
+    """Return the path of the snapshot that `make fetch` takes of a source."""
+    address = json.dumps([source, query], default=str)
+    return f"{SNAPSHOTS}/{hashlib.sha256(address.encode()).hexdigest()[:12]}.parquet"
 
 
 class Data(Section):
@@ -79,9 +75,7 @@ class Data(Section):
             return table
         if "path" in table:
             raise ValueError("both 'path' and 'source'|keep 'path' for a local table, 'source' for one to fetch")
-        address = json.dumps([table["source"], table.get("query")], default=str)
-        digest = hashlib.sha256(address.encode()).hexdigest()
-        return table | {"path": f"{SNAPSHOTS}/{digest[:12]}.parquet"}
+        return table | {"path": snapshot(table["source"], table.get("query"))}
 
     @model_validator(mode="after")
     def is_consistent(self) -> Self:

@@ -8,6 +8,7 @@ from sklearn.base import is_classifier
 
 from scripts.core import config as configuration
 from scripts.core import provenance, receipt
+from scripts.data import schema
 from scripts.data.read import fingerprint, read_table
 from scripts.data.split import HASH, ROWS, TRAINED, hold_out
 from scripts.model import store
@@ -24,6 +25,7 @@ def main() -> None:
     config = configuration.load()
     data_sha256 = fingerprint(config.data)
     frame = read_table(config.data)
+    schema.check(frame, config.data)
     random.seed(config.seed)
     np.random.seed(config.seed)
     estimator = build(config.model, seed=config.seed)
