@@ -42,7 +42,7 @@ def no_estimator() -> str:
         ("sklearn.ensemble.RandomForestClassifier", {"trees": 3}, "model.params: .*'trees'"),
         ("tests.model.test_model.no_estimator", {}, "does not create a scikit-learn estimator"),
         ("sklearn.preprocessing.StandardScaler", {}, "does not create a scikit-learn estimator"),
-        ("math.pi", {}, "does not create a scikit-learn estimator"),
+        ("math.pi", {}, "neither a class nor a function"),
     ],
 )
 def test_an_estimator_that_cannot_be_made_is_named(estimator: str, params: dict[str, object], expected: str) -> None:
