@@ -80,8 +80,6 @@ class Data(Section):
     @model_validator(mode="after")
     def is_consistent(self) -> Self:
         """Raise ValueError for keys that exclude each other."""
-        if self.target in self.not_features:
-            raise ValueError(f"'{self.target}' is the target|leave it out of drop, id and group")
         if self.stratify and self.time is not None:
             raise ValueError("'stratify' and 'time': the latest rows are held out, whatever their class|keep one")
         return self

@@ -47,13 +47,17 @@ def folds(split: Split, config: Data, n_folds: int, *, seed: int, classifier: bo
     [(2, 2), (4, 2), (6, 2)]
 
     """
-    names = {split.target, *filter(None, (config.group, config.time))}
-    train = split.frame[sorted(names)].iloc[split.train_places]
+    kept = [name for name in split.frame.columns if name not in split.features or name == config.time]
+    train = split.frame[kept].iloc[split.train_places]
     classes = split.y_train if classifier else None
     if config.time is not None:
         parts = list(_following(train, config, n_folds, seed))
     else:
-        of = _whole(train, config, n_folds, seed, classes) if config.group else _single(train, n_folds, seed, classes)
+        of = (
+            _whole(train, config, n_folds, seed, classes)
+            if config.group
+            else _single(train, config, n_folds, seed, classes)
+        )
         parts = [(of != number, of == number) for number in range(n_folds)]
     made = [Fold(np.flatnonzero(fit), np.flatnonzero(test)) for fit, test in parts]
     for number, fold in enumerate(made, start=1):
@@ -61,10 +65,10 @@ def folds(split: Split, config: Data, n_folds: int, *, seed: int, classifier: bo
     return made
 
 
-def _single(train: pd.DataFrame, n_folds: int, seed: int, classes: pd.Series | None) -> Integers:
+def _single(train: pd.DataFrame, config: Data, n_folds: int, seed: int, classes: pd.Series | None) -> Integers:
     """Return the fold of each row, dealt out class by class."""
     _enough(len(train), n_folds, n_folds, "rows")
-    order = shuffled(train, seed)
+    order = shuffled(train, config, seed)
     if classes is not None:
         codes, names = pd.factorize(classes)
         texts = sorted(range(len(names)), key=lambda place: str(names[place]))

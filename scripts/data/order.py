@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from scripts.core.config import Data
-from scripts.core.errors import UserError, few, suggestion
+from scripts.core.errors import UserError, few
 
 Integers = NDArray[np.intp]
 DAYS = ("%Y/%m/%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y")
@@ -17,10 +17,17 @@ FORMATS = (*(f"{day}{time}" for day in DAYS for time in ("", " %H:%M", " %H:%M:%
 MOST = 5  # rows in an error message
 
 
-def shuffled(frame: pd.DataFrame, seed: int) -> Integers:
-    """Return the rows' positions, ordered by a hash of `seed` and the row; equal rows have different hashes."""
+def shuffled(frame: pd.DataFrame, config: Data, seed: int) -> Integers:
+    """Return the rows' positions, ordered by a hash of `seed` and the row; equal rows have different hashes.
+
+    The rows' hashes leave out the columns of `drop` and `id`: copies are numbered in the order of what these contain.
+    """
     rows = frame.index.to_numpy()
     copy = pd.Series(rows).groupby(rows).cumcount()
+    hidden = sorted({*(config.drop or []), *([config.id] if config.id else [])})
+    if hidden and not frame.index.is_unique:
+        order = np.lexsort([*(frame[name].astype(str).to_numpy(dtype=str) for name in hidden), rows])
+        copy = pd.Series(rows[order]).groupby(rows[order]).cumcount().set_axis(order).sort_index()
     drawn = pd.util.hash_pandas_object(pd.DataFrame({"row": rows, "copy": copy, "seed": seed}), index=False)
     return np.argsort(drawn.to_numpy(), kind="stable")
 
@@ -34,7 +41,7 @@ def groups(frame: pd.DataFrame, config: Data, seed: int) -> Integers:
     Raises
     ------
     UserError
-        There is no such column, or a row has no value in it.
+        A row has no value in the column.
 
     Examples
     --------
@@ -60,7 +67,7 @@ def moments(frame: pd.DataFrame, config: Data) -> Integers:
     Raises
     ------
     UserError
-        There is no such column, a row has no value in it, or its text is no date.
+        A row has no value in the column, or its text is no date.
 
     Examples
     --------
@@ -80,13 +87,7 @@ def moments(frame: pd.DataFrame, config: Data) -> Integers:
 
 def _complete(frame: pd.DataFrame, key: str, name: str | None, config: Data) -> pd.Series:
     """Return the column `name`, which the key `[data] group` or `time` names, once it has no gaps."""
-    if name not in frame.columns:
-        raise UserError(
-            f"pipeline.toml: data.{key}",
-            f"no column '{name}' in {config.path}",
-            suggestion(str(name), map(str, frame.columns)),
-        )
-    column = frame[name]
+    column = frame[str(name)]
     if (gaps := column.isna().to_numpy()).any():
         what = f"column '{name}' has no value in {_rows(gaps)}"
         raise UserError(config.path, what, f"fill them in or drop those rows: data.{key} needs a value in each row")

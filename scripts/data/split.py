@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from scripts.core.config import Data
 from scripts.core.errors import UserError
 from scripts.data.order import Integers, groups, moments, shuffled
-from scripts.data.read import row_hashes
 from scripts.data.whole import nearest
 
 TRAINED, ROWS, HASH = "train", "rows", "<u8"  # the run's artifact with the hashes of its training rows
@@ -115,8 +114,6 @@ def hold_out(frame: pd.DataFrame, config: Data, *, seed: int, classifier: bool) 
     """
     y = frame[config.target]
     features = [name for name in frame.columns if name != config.target and name not in config.not_features]
-    if not features:
-        raise UserError(config.path, "no column is left as a feature", "see drop, id and group under [data]")
     stratify = classifier and config.stratify
     if classifier:
         _check_classes(y, config)
@@ -136,7 +133,7 @@ def hold_out(frame: pd.DataFrame, config: Data, *, seed: int, classifier: bool) 
 def duplicates(split: Split) -> NDArray[np.intp]:
     """Return the positions in the table of the held-out rows that equal a training row, target included.
 
-    Columns that are no features do not count: a row with another number is a copy all the same.
+    Columns of `drop` and `id` do not count, since the rows' hashes leave them out.
 
     Examples
     --------
@@ -148,8 +145,6 @@ def duplicates(split: Split) -> NDArray[np.intp]:
 
     """
     rows = split.frame.index.to_numpy()
-    if len(split.features) + 1 < split.frame.shape[1]:
-        rows = row_hashes(split.frame[[*split.features, split.target]])
     return split.test_places[np.isin(rows[split.test_places], rows[split.train_places])]
 
 
@@ -161,7 +156,7 @@ def _rows(frame: pd.DataFrame, config: Data, seed: int, *, stratify: bool) -> tu
         where = f"{config.path}: {len(frame)} rows, data.test_size = {config.test_size}"
         least = "fewer rows than there are classes" if stratify else "no rows"
         raise UserError(where, f"the train or test part would have {least}", "add rows, or change test_size")
-    order = shuffled(frame, seed)
+    order = shuffled(frame, config, seed)
     first = np.arange(len(order))
     if stratify:  # spread the rows of each class evenly, so a share of all rows is a share of each class
         drawn = y.iloc[order].reset_index(drop=True)
@@ -180,7 +175,7 @@ def _whole_groups(frame: pd.DataFrame, config: Data, seed: int, *, stratify: boo
     chosen = nearest(codes, frame[config.target] if stratify else None, config.test_size)
     held = chosen[codes]
     _check_share(int(held.sum()), len(frame), config, f"{config.path}: {n_groups} groups of '{config.group}'")
-    order = shuffled(frame, seed)
+    order = shuffled(frame, config, seed)
     note = f"{chosen.sum()} of {n_groups} groups of '{config.group}' are held out: {held.sum()} of {len(frame)} rows"
     return order[~held[order]], order[held[order]], note
 
@@ -206,7 +201,7 @@ def _latest(frame: pd.DataFrame, config: Data, seed: int) -> tuple[Integers, Int
             raise UserError(config.path, what, "set data.group or data.time alone")
         out = len(frame) - int(held.sum() + trained.sum())
         note += f", {out} earlier rows of the same groups are left out"
-    order = shuffled(frame, seed)
+    order = shuffled(frame, config, seed)
     order = order[np.argsort(times[order], kind="stable")]
     return order[trained[order]], order[held[order]], note
 

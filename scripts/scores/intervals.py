@@ -275,7 +275,7 @@ def _collected(drawn: Floats, cell: Integers, k: int) -> Floats:
 
 
 def _area(p: Predictions, metric: str, weights: Floats) -> Floats:
-    """Average the areas of one class against the rest over classes (for two classes: that of the second)."""
+    """Average the areas of one class against the rest over classes (for two classes: that of the positive one)."""
     area = AREAS[metric]
     areas = [area(p.true_codes == k, p.probabilities[:, k], weights) for k in against_rest(p)]
     return np.asarray(np.mean(areas, axis=0))

@@ -6,7 +6,7 @@ Every metric goes by its scikit-learn scorer name, so higher is always better.
 import hashlib
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
@@ -16,6 +16,8 @@ import pandas as pd
 from scripts.core.gate import CLASSIFICATION_METRICS, OF_CLASS_1, OF_PROBABILITIES, REGRESSION_METRICS, REPORTED
 from scripts.scores import ranking
 from scripts.scores.ranking import Bools, Floats, Integers, ratio
+
+OF_POSITIVE = ("precision", "recall", "f1")  # shown too where `[data] positive` names a class
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,9 @@ class Predictions:
         Probabilities, where the estimator gives them.
     classes : ndarray of shape (n_classes,) or None
         The classes of the training rows, in the order of `y_proba`'s columns; None for a regressor.
+    positive : object
+        The class of two that f1, precision, recall, jaccard and areas under curves score; None for class 1, and for
+        the areas the last class.
 
     """
 
@@ -36,6 +41,7 @@ class Predictions:
     y_pred: np.ndarray
     y_proba: Floats | None = None
     classes: np.ndarray | None = None
+    positive: object = None
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -44,7 +50,7 @@ class Predictions:
     def take(self, rows: Bools | Integers) -> Self:
         """Return the predictions of some rows: a mask, or their positions."""
         proba = None if self.y_proba is None else self.y_proba[rows]
-        return type(self)(self.y_true[rows], self.y_pred[rows], proba, self.classes)
+        return replace(self, y_true=self.y_true[rows], y_pred=self.y_pred[rows], y_proba=proba)
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -98,7 +104,8 @@ def scores(p: Predictions, requested: Iterable[str] = ()) -> dict[str, float]:
     reported = [
         name for name in REPORTED if name in fitting and (p.y_proba is not None or name not in OF_PROBABILITIES)
     ]
-    return {name: score(p, name) for name in dict.fromkeys((*reported, *requested))}
+    of_positive = () if p.positive is None else OF_POSITIVE
+    return {name: score(p, name) for name in dict.fromkeys((*reported, *of_positive, *requested))}
 
 
 def score(p: Predictions, metric: str) -> float:
@@ -113,7 +120,8 @@ def binarized(p: Predictions, metric: str) -> Predictions:
     """Return the predictions that a metric of the confusion matrix scores: a metric of class 1 has two classes."""
     if metric not in OF_CLASS_1:
         return p
-    return Predictions(p.y_true == 1, p.y_pred == 1, None, np.array([False, True]))
+    positive = 1 if p.positive is None else p.positive
+    return Predictions(p.y_true == positive, p.y_pred == positive, None, np.array([False, True]))
 
 
 def confusion(p: Predictions, metric: str = "accuracy") -> Floats:
@@ -179,9 +187,12 @@ def _averaged(name: str, average: str) -> Callable[[Floats], Floats]:
 
 
 def against_rest(p: Predictions) -> range:
-    """Return the classes that areas under curves are averaged over, as columns of `y_proba`."""
+    """Return the classes that areas under curves are averaged over, as columns of `y_proba`: of two, one."""
     k = p.probabilities.shape[1]
-    return range(1, 2) if k == 2 else range(k)
+    if k != 2:
+        return range(k)
+    of = [] if p.classes is None or p.positive is None else np.flatnonzero(p.classes == p.positive).tolist()
+    return range(of[0], of[0] + 1) if of else range(1, 2)
 
 
 # These functions return columns of shape (n_rows, n_columns); a metric is a function of their means.

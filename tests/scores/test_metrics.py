@@ -73,6 +73,27 @@ def test_metrics_of_class_1_are_scikit_learns(n: int, seed: int) -> None:
     assert {name: metrics.score(p, name) for name in expected} == pytest.approx(expected)
 
 
+KINDS = (["no", "yes"], [False, True], [0, 1], [2, 7], [1.0, 2.0])
+
+
+@given(st.integers(20, 60), st.integers(0, 1000), st.sampled_from(KINDS), st.integers(0, 1))
+def test_metrics_of_the_positive_class_are_scikit_learns(n: int, seed: int, labels: list[object], which: int) -> None:
+    """Of text, booleans and numbers, the first class as well as the last: scikit-learn's with that `pos_label`."""
+    numbered = classified(n, 2, seed, numbered=True)
+    classes, positive = np.array(labels), labels[which]
+    p = Predictions(classes[numbered.y_true], classes[numbered.y_pred], numbered.y_proba, classes, positive)
+    truth, proba = p.y_true == positive, p.y_proba[:, which]
+    expected = {name: f(p.y_true, p.y_pred, pos_label=positive, zero_division=0) for name, f in RATIOS.items()}
+    expected["roc_auc"] = sk.roc_auc_score(truth, proba)
+    expected["average_precision"] = sk.average_precision_score(p.y_true, proba, pos_label=positive)
+    expected["neg_brier_score"] = -sk.brier_score_loss(p.y_true, proba, pos_label=positive)
+    assert {name: metrics.score(p, name) for name in expected} == pytest.approx(expected)
+    assert {"precision", "recall", "f1"} <= set(metrics.scores(p.take(np.arange(n) < n - 1)))
+    if positive is True or positive == 1:  # the default
+        unnamed = Predictions(p.y_true, p.y_pred, p.y_proba, classes)
+        assert metrics.score(unnamed, "f1") == metrics.score(p, "f1")
+
+
 def test_ties_count_a_half_in_the_area_under_the_curve() -> None:
     """Equal scores on both sides give 0.5, as in scikit-learn."""
     truth = np.array(["a", "b", "a", "b"])

@@ -1,0 +1,44 @@
+"""Score: a fitted estimator's predictions of some rows, and its scores on the rows that it was trained on."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, is_classifier
+
+from scripts.core.gate import OF_PROBABILITIES, positive_class
+from scripts.data.split import Split
+from scripts.scores import metrics
+
+MOST = 100_000  # training rows that are predicted, evenly spread over all of them
+
+
+def predict(estimator: BaseEstimator, X: pd.DataFrame, y: pd.Series, positive: object = None) -> metrics.Predictions:
+    """Predict rows whose target is known, with probabilities if the estimator has them.
+
+    `positive` is `[data] positive`; it has no effect on more than two classes.
+    """
+    y_true, y_pred = y.to_numpy(), np.asarray(estimator.predict(X))
+    if not is_classifier(estimator):
+        return metrics.Predictions(y_true, y_pred)
+    y_proba = estimator.predict_proba(X) if hasattr(estimator, "predict_proba") else None
+    classes = np.asarray(estimator.classes_)
+    of_two = None if positive is None or len(classes) != 2 else positive_class(positive, classes.tolist())
+    return metrics.Predictions(y_true, y_pred, y_proba, classes, of_two)
+
+
+def scores(p: metrics.Predictions, requested: Iterable[str]) -> dict[str, float]:
+    """Return the metrics that the report shows, and the `requested` ones that need nothing that `p` lacks."""
+    computed = [name for name in requested if p.y_proba is not None or name not in OF_PROBABILITIES]
+    return metrics.scores(p, computed)
+
+
+def on_training_rows(
+    estimator: BaseEstimator, split: Split, requested: Iterable[str], positive: object
+) -> tuple[dict[str, float], int]:
+    """Return the scores on the training rows, on a sample of them if there are many, and the number of rows."""
+    X, y = split.X_train, split.y_train
+    if len(X) > MOST:
+        rows = np.linspace(0, len(X) - 1, MOST).astype(int)
+        X, y = X.iloc[rows], y.iloc[rows]
+    return scores(predict(estimator, X, y, positive), requested), len(X)
