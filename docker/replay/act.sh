@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Replays the workflow with act, in the pinned image without a network; leaves checkout and receipts in $1 (build/act).
-# Needs an engine on a unix socket. Reads EVENT, JOB, ACT_REF, ACT_TRACKING, and ARGS for act. Exits as the workflow.
+# Needs an engine on a unix socket. Reads EVENT, JOB, PIPELINE (default: each), ACT_REF, ACT_TRACKING, and ARGS for act.
+# Exits as the workflow.
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 replay=${1:-$root/build/act}
@@ -62,6 +63,7 @@ if [ "$tracking" = local ]; then
     options+=(--secret MLFLOW_TRACKING_USERNAME --secret MLFLOW_TRACKING_PASSWORD)
   fi
 fi
+[ -z "${MODELMAKE_PIPELINE:-}" ] || options+=(--env "MODELMAKE_PIPELINE=$MODELMAKE_PIPELINE")
 for file in env secret var input; do options+=("--$file-file" /dev/null); done # GitHub reads no such files
 job=${MODELMAKE_JOB:-}
 capabilities="--cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE"
@@ -93,7 +95,13 @@ docker start --attach modelmake-act 2>&1 | tee -i "$replay.log" && code=0 || cod
 
 [ "$code" != 0 ] || exit 0
 grep -h ^error: "$replay.server.log" >&2 || true
-step='\[[^/]*\/\([^] ]*\) *\].*Failure - Main \(make [a-z]*\)'
-failed=$(sed -n "s/.*$step.*/job \\1 failed; to run that step alone: \\2/p" "$replay.log")
+# Where there are several pipelines, act numbers them: "[churn-2/pipeline/train]".
+several=$(sed -n 's,.*\[\([^]/]*\)/pipeline/.*,\1,p' "$replay.log" | sort -u | wc -l)
+number=$([ "$several" -lt 2 ] || echo '-[0-9]*')
+step='\([^] /]*\) *\].*Failure - Main \(make [a-z]*\).*'
+alone='failed; to run that step alone:'
+failed=$(sed -n -e "s,.*\[\([^]/]*\)$number/pipeline/$step,job \2 of \1 $alone \3 PIPELINE=pipelines/\1.toml,p" \
+  -e "s,.*\[[^]/]*/$step,job \1 $alone \2,p" "$replay.log" |
+  sed 's,^\(job [a-z]* \)of pipeline \(.*\) PIPELINE=.*,\1\2,')
 echo "act: ${failed:-the workflow did not run to its end; see the output above; make lint checks the workflow}" >&2
 exit "$code"

@@ -20,6 +20,7 @@ echo "▸ parity · HEAD, directly"
 "${here[@]}" train
 "${here[@]}" evaluate register || true # a gate that refuses must refuse in both runs
 echo "▸ parity · HEAD, by act"
+export MODELMAKE_PIPELINE=${MODELMAKE_PIPELINE:-pipeline.toml}
 MODELMAKE_ACT_TRACKING=scratch "$root/docker/replay/act.sh" "$replay" || true
 echo "▸ parity"
 "$root/docker/run.sh" sealed python -m scripts parity

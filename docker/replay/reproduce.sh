@@ -5,7 +5,7 @@ set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 cd "$root"
 again="$root/build/reproduce"
-of_run() { sed -n "s/.*\"modelmake.$1\": \"\([^\"]*\)\".*/\1/p" "$root/build/origin.json"; }
+of_run() { sed -n "s/.*\"modelmake.$1\": \"\([^\"]*\)\".*/\1/p" "$root/$receipts/origin.json"; }
 
 # shellcheck disable=SC2329  # called by the trap
 sweep() { # distclean removes the receipts too
@@ -44,7 +44,7 @@ there=(env -u MLFLOW_RUN_ID -u MLFLOW_TRACKING_URI
 for name in ARGS FORCE RUN_ID REASON VERSION; do there+=("$name="); done # those of this make do not count
 trap sweep EXIT
 
-data=$("$@" python -m scripts path build/reproduce/pipeline.toml)
+data=$("$@" python -m scripts path "build/reproduce/${MODELMAKE_PIPELINE:-pipeline.toml}")
 case $data in
   /*) [ -f "$data" ] || die "$data" "is gone" "put the data back" ;;
   ?*)

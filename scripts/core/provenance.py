@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, Self
 
-from scripts.core import settings
+from scripts.core import files, settings
 
 LOCK = Path("docker/requirements.txt")
 IMAGE = Path("/etc/modelmake")  # in the image, its name and that of its base; no environment variable can change it
@@ -71,6 +71,7 @@ class Provenance:
     image_base: str = _fact("image.base", "parity")
     lock: str = _fact("lock", "report", "version", "parity", "reproduce", cause="the lock differs", rank=2)
     data: str = _fact("data", "report", "version", "parity", "reproduce", cause="the data has changed", rank=1)
+    pipeline: str = _fact("pipeline", "report", "version")
     config: str = _fact("config", "report", "version", "parity", "reproduce", cause="the config differs", rank=8)
     python: str = _fact("python", "report", "parity", "reproduce", cause="the Python version differs", rank=4)
     platform: str = _fact("platform", "report", "parity", "reproduce", cause="the platform differs", rank=5)
@@ -96,6 +97,7 @@ class Provenance:
             image_base=base() or "host",
             lock=sha256(LOCK),
             data=data_sha256,
+            pipeline=str(files.pipeline()),
             config=training_sha256,
             python=platform.python_version(),
             platform=f"{platform.system()} {platform.machine()}",

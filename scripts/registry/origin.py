@@ -33,10 +33,20 @@ def chosen(tracking: Tracking) -> Run:
 
 
 def main() -> None:
-    """Write build/origin.json."""
+    """Write origin.json.
+
+    Raises
+    ------
+    UserError
+        The run has no commit, or it is one of another pipeline.
+
+    """
     run = chosen(Tracking())
     if not run.tags.get("modelmake.git.commit"):
         raise UserError(f"run {run.run_id}", "has no commit, so it can't be repeated", "commit, then train")
+    pipeline = run.tags.get("modelmake.pipeline", str(files.MAIN))
+    if pipeline != str(files.pipeline()):
+        raise UserError(f"run {run.run_id}", f"is of {pipeline}, not of {files.pipeline()}", f"add PIPELINE={pipeline}")
     tags = {name: value for name, value in run.tags.items() if name.startswith("modelmake.")}
     params, metrics = dict(run.params), dict(run.metrics)
     origin = Origin(run_id=run.run_id, tracking_uri=uri(), params=params, metrics=metrics, tags=tags)

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("act")]  # an engine ru
 
 def jobs(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
     """Return how each job of a replay ended."""
-    return dict(re.findall(r"\[mlops-pipeline/(\w+) *\] 🏁  Job (\w+)", done.stdout))
+    return dict(re.findall(r"\[(?:mlops-pipeline|pipeline/pipeline)/(\w+) *\] 🏁  Job (\w+)", done.stdout))
 
 
 def steps(done: subprocess.CompletedProcess[str]) -> list[str]:
@@ -68,7 +68,7 @@ def turn(engine: docker.DockerClient) -> Iterator[None]:
 def left(repository: Repository, engine: docker.DockerClient) -> set[str]:
     """Return the names of what is the repository's own on the engine, and of volumes that act has left behind."""
     with turn(engine):
-        volumes = {each.name for each in engine.volumes.list() if re.match("act-(mlops|promote)", each.name)}
+        volumes = {each.name for each in engine.volumes.list() if re.match("act-(?!toolcache)", each.name)}
     return repository.left(engine) | volumes
 
 
@@ -79,7 +79,7 @@ def test_a_push_is_replayed(repository: Repository, engine: docker.DockerClient)
     done = repository.act()
     assert done.returncode == 0, done.stdout
     assert jobs(done) == {"ci": "succeeded", "train": "succeeded", "cd": "succeeded"}
-    assert steps(done) == ["lint", "test", "up", "train", "evaluate", "register"]
+    assert steps(done) == ["pipelines", "lint", "test", "up", "train", "evaluate", "register"]
     assert "1 uncommitted files are not in this replay" in done.stdout
     provenance = repository.replayed.receipt("train")["provenance"]
     assert (provenance["modelmake.git.commit"], provenance["modelmake.git.dirty"]) == (commit, "false")
@@ -123,7 +123,7 @@ def test_a_broken_commit_fails_where_it_would_on_github(
 def test_a_workflow_that_cannot_be_read_runs_no_job(repository: Repository, engine: docker.DockerClient) -> None:
     """As on GitHub; act names the line, lint finds it too, and of the server that was just starting nothing is left."""
     before = left(repository, engine)
-    repository.edit(".github/workflows/mlops-pipeline.yml", "  train:\n    needs: ci", "  train:\n    needz: ci")
+    repository.edit(".github/workflows/mlops-pipeline.yml", "    needs: ci", "    needz: ci")
     repository.commit("Break it")
     done = repository.act()
     assert done.returncode != 0

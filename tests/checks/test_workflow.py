@@ -6,29 +6,53 @@ import yaml
 
 from tests.conftest import ROOT
 
-TEXT = (ROOT / ".github/workflows/mlops-pipeline.yml").read_text()
-WORKFLOW = yaml.safe_load(TEXT)
-JOBS = WORKFLOW["jobs"]
+WORKFLOWS = ROOT / ".github/workflows"
+TEXT, ONE, PROMOTE = ((WORKFLOWS / f"{name}.yml").read_text() for name in ("mlops-pipeline", "pipeline", "promote"))
+WORKFLOW, CALLED = yaml.safe_load(TEXT), yaml.safe_load(ONE)
+CALL = WORKFLOW["jobs"]["pipelines"]
+JOBS = {"ci": WORKFLOW["jobs"]["ci"]} | CALLED["jobs"]
 STEPS = [step for job in JOBS.values() for step in job["steps"]]
 ACTIONS = {path.parent.name: path.read_text() for path in (ROOT / ".github/actions").glob("*/action.yml")}
 MAKEFILE = (ROOT / "Makefile").read_text()
-PROMOTE = (ROOT / ".github/workflows/promote.yml").read_text()
 
 
 def test_the_jobs_are_a_chain_that_hands_the_run_on() -> None:
-    """ci, train, cd, and the run's id goes from one to the next as a job output."""
-    assert {name: job.get("needs") for name, job in JOBS.items()} == {"ci": None, "train": "ci", "cd": "train"}
+    """ci, then train and cd of each pipeline, and the run's id goes from one to the next as a job output."""
+    assert set(WORKFLOW["jobs"]) == {"ci", "pipelines"}
+    assert CALL["needs"] == "ci"
+    assert {name: job.get("needs") for name, job in JOBS.items()} == {"ci": None, "train": None, "cd": "train"}
     assert JOBS["train"]["outputs"] == {"run_id": "${{ steps.train.outputs.run_id }}"}
     assert JOBS["cd"]["env"]["MODELMAKE_RUN_ID"] == "${{ needs.train.outputs.run_id }}"
     ran = {name: [step["run"].split()[1] for step in job["steps"] if "run" in step] for name, job in JOBS.items()}
-    assert ran["ci"] == ["lint", "test"]
+    assert ran["ci"] == ["pipelines", "lint", "test"]
     assert ran["train"] == ["up", "train", "backup"]
     assert ran["cd"] == ["restore", "evaluate", "register", "comment", "backup"]
 
 
+def test_each_pipeline_runs_by_itself() -> None:
+    """A matrix of what `make pipelines` lists; a refusal of one stops no other, and each names its own artifacts."""
+    assert CALL["uses"] == "./.github/workflows/pipeline.yml"
+    assert CALL["strategy"]["matrix"] == {"pipeline": "${{ fromJSON(needs.ci.outputs.pipelines) }}"}
+    assert CALL["strategy"]["fail-fast"] is False
+    artifacts = [step["with"] for step in STEPS if re.search("actions/(up|down)load$", step.get("uses", ""))]
+    names = [name for words in artifacts for name in words.values() if name != "ci"]
+    assert len(names) == 5
+    assert all(name.endswith("-${{ inputs.pipeline }}") for name in names)
+
+
+def test_a_called_workflow_gets_what_it_declares() -> None:
+    """Every input and secret is handed on by name, and no others; it may do no more than its caller."""
+    declared = CALLED[True]["workflow_call"]  # YAML takes `on` for true
+    assert set(CALL["with"]) == set(declared["inputs"])
+    assert CALL["secrets"] == {name: f"${{{{ secrets.{name} }}}}" for name in declared["secrets"]}
+    assert set(re.findall(r"secrets\.(\w+)", ONE)) == set(declared["secrets"])
+    for name in ("train", "cd"):
+        assert JOBS[name]["permissions"].items() <= CALL["permissions"].items()
+
+
 def test_a_step_is_one_make_target() -> None:
     """No logic in YAML: whatever runs here can be typed on a laptop."""
-    for text in (TEXT, PROMOTE, *ACTIONS.values()):
+    for text in (TEXT, ONE, PROMOTE, *ACTIONS.values()):
         for line in re.findall(r"^ *(?:- )?run: (.*)$", text, re.M):
             assert re.fullmatch(r"make [a-z]+( (TO|FROM)=\S+)?", line), line
             assert re.search(rf"^{line.split()[1]}:", MAKEFILE, re.M), line
@@ -36,7 +60,7 @@ def test_a_step_is_one_make_target() -> None:
 
 def test_every_foreign_action_is_pinned() -> None:
     """By its commit, with the version beside it; our own are read from the checkout."""
-    uses = [line for text in (TEXT, PROMOTE, *ACTIONS.values()) for line in re.findall(r"uses: (.*)$", text, re.M)]
+    uses = [line for text in (TEXT, ONE, PROMOTE, *ACTIONS.values()) for line in re.findall(r"uses: (.*)$", text, re.M)]
     foreign = [line for line in uses if not line.startswith("./")]
     assert foreign
     assert [line for line in foreign if not re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)] == []
@@ -44,7 +68,7 @@ def test_every_foreign_action_is_pinned() -> None:
 
 def test_what_only_github_can_do_is_left_out_under_act() -> None:
     """Act clones every foreign action beforehand, so each sits in one of ours, behind a guard."""
-    assert set(re.findall(r"uses: (actions/[a-z-]+)", TEXT)) == {"actions/checkout"}
+    assert set(re.findall(r"uses: (actions/[a-z-]+)", TEXT + ONE)) == {"actions/checkout"}
     for step in STEPS:
         if step.get("uses", "").startswith("./") or step.get("run", "").split()[1:2] in (
             ["backup"],
@@ -57,14 +81,16 @@ def test_what_only_github_can_do_is_left_out_under_act() -> None:
 def test_a_pull_request_never_registers() -> None:
     """Nor does a dispatch that says no; a registration is not cancelled by the next push."""
     [register] = [step for step in STEPS if step.get("run") == "make register"]
-    assert "github.event_name != 'pull_request' &&" in register["if"]
-    assert "inputs.register" in register["if"]
+    assert register["if"] == "${{ inputs.register }}"
+    assert "github.event_name != 'pull_request' &&" in CALL["with"]["register"]
+    assert "inputs.register" in CALL["with"]["register"]
+    assert CALLED[True]["workflow_call"]["inputs"]["register"]["default"] is False
     assert WORKFLOW["concurrency"]["cancel-in-progress"] == "${{ github.event_name == 'pull_request' }}"
 
 
 def test_each_job_has_the_rights_it_needs() -> None:
     """None by default; only `ci` writes images, only `cd` writes a comment, and no checkout keeps the token."""
-    assert WORKFLOW["permissions"] == {}
+    assert WORKFLOW["permissions"] == CALLED["permissions"] == {}
     written = {name: [k for k, v in job["permissions"].items() if v == "write"] for name, job in JOBS.items()}
     assert written == {"ci": ["packages"], "train": [], "cd": ["pull-requests"]}
     assert all(job["timeout-minutes"] <= 60 for job in JOBS.values())
@@ -75,7 +101,7 @@ def test_each_job_has_the_rights_it_needs() -> None:
 def test_no_secret_reaches_a_job_that_does_not_need_it() -> None:
     """`ci` runs the code of a pull request: it sees no tracking server."""
     assert "env" not in JOBS["ci"]
-    assert "secrets" not in str(WORKFLOW["env"])
+    assert "secrets" not in str(WORKFLOW["env"]) + str(CALLED["env"])
 
 
 def test_a_promotion_is_approved_and_asked_for_by_hand() -> None:
