@@ -1,130 +1,124 @@
 """Read: the user's table, checked, with a hash of each row as its index."""
 
+import hashlib
+import lzma
+import zipfile
+import zlib
+from collections.abc import Collection
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from scripts.core.config import Data
 from scripts.core.errors import UserError, first_line, suggestion
 from scripts.core.provenance import sha256
+from scripts.data.columns import plain
+from scripts.data.formats import ROW_HASHES, load, texts
+from scripts.data.hashes import row_hashes
+from scripts.data.location import files
 
 MOST = 3  # texts in an error message
+DAMAGED = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 
 def fingerprint(config: Data) -> str:
-    """Return the SHA-256 of the data file."""
-    _existing(config)
-    return sha256(Path(config.path))
+    """Return the SHA-256 of the data file, or of the names and contents of the files in a folder."""
+    paths, folder = files(config), Path(config.path)
+    if not folder.is_dir():
+        return sha256(folder)
+    lines = [f"{sha256(path)} {path.relative_to(folder).as_posix()}\n" for path in paths]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def read_table(config: Data) -> pd.DataFrame:
-    """Read the data file and check that a model can be trained on it.
+    """Read the data file, or the files of a folder, and check that a model can be trained on it.
 
     Returns
     -------
-    pandas.DataFrame of shape (n_rows, n_features + 1)
-        The columns in the order of the file, with the target; the index is the rows' hashes (`row_hashes`).
+    pandas.DataFrame of shape (n_rows, n_columns)
+        All columns in the order of the file, also those of `drop`, `id`, `group` and `time`; the index is the rows'
+        hashes (`row_hashes`) without the columns of `drop` and `id`.
 
     Raises
     ------
     UserError
-        The file is missing, empty or unreadable, or the target column is missing or has gaps, or a column
-        contains neither numbers nor text.
+        The file is missing, empty or unreadable, a column that a key names is missing, the target has gaps, or a
+        column can't be a feature.
 
     """
-    path = _existing(config)
-    if path.suffix.lower() not in (".csv", ".parquet"):
-        raise UserError("pipeline.toml: data.path", f"cannot read '{path.suffix}' files", "use .csv or .parquet")
     try:
-        frame = _parsed(path, config)
+        frame = load(config)
+    except UserError:
+        raise
     except pd.errors.EmptyDataError:
         raise UserError(config.path, "the file is empty", "add a header line and rows") from None
+    except DAMAGED as error:
+        what = f"the file is damaged, or its end is missing: {first_line(error)}"
+        raise UserError(config.path, what, "download or copy it again") from None
     except Exception as error:  # parsers raise many types, all for a file that is not valid
-        raise UserError(
-            config.path, f"cannot be parsed: {first_line(error)}", f"use a valid {path.suffix} file"
-        ) from None
+        raise UserError(config.path, f"cannot be parsed: {first_line(error)}", _remedy(error, config)) from None
     _check(frame, config)
-    try:
-        return identified(frame)
-    except (TypeError, ValueError) as error:
-        where = f"{config.path}: values that are neither numbers nor text"
-        raise UserError(where, first_line(error), "drop that column, or split it into several") from None
+    return identified(plain(frame, config), [*(config.drop or []), *([config.id] if config.id else [])])
 
 
-def identified(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the frame with the rows' hashes as its index, which identifies them in every later step."""
-    return frame.set_index(pd.Index(row_hashes(frame), name="row"))
+def identified(frame: pd.DataFrame, without: Collection[str] = ()) -> pd.DataFrame:
+    """Return the frame with the rows' hashes as its index, which identifies them in every later step.
 
-
-def row_hashes(frame: pd.DataFrame) -> NDArray[np.uint64]:
-    """Return a hash of each row: ndarray of uint64 of shape (n_rows,).
-
-    The same row has the same hash in every file: the order of the columns does not matter, and whole numbers hash as
-    floating-point numbers, which pandas uses where the column has a gap.
-
-    Examples
-    --------
-    >>> frame = pd.DataFrame({"width": [1, 2], "kind": ["a", "b"]})
-    >>> bool((row_hashes(frame) == row_hashes(frame[["kind", "width"]].astype({"width": float}))).all())
-    True
-
+    The columns of `without` do not count: a row number would make a row of each copy.
     """
-    numbers = {name: float for name, dtype in frame.dtypes.items() if dtype.kind in "biuf"}
-    hashes = pd.util.hash_pandas_object(frame[sorted(frame.columns)].astype(numbers), index=False)
-    return np.asarray(hashes, dtype=np.uint64)
+    return frame.set_index(pd.Index(row_hashes(frame[[n for n in frame.columns if n not in without]]), name=ROW_HASHES))
 
 
-def _existing(config: Data) -> Path:
-    path = Path(config.path)
-    if not path.is_file():
-        raise UserError(
-            "pipeline.toml: data.path",
-            f"no file '{config.path}'",
-            "name a path relative to the Makefile, or an absolute path",
-        )
-    if path.stat().st_size == 0:
-        raise UserError(config.path, "the file is empty", "add a header line and rows")
-    return path
-
-
-def _parsed(path: Path, config: Data) -> pd.DataFrame:
-    """Return the content of the file, without a byte order mark."""
-    if path.suffix.lower() == ".parquet":
-        return pd.read_parquet(path)
-    if config.missing is None:
-        return pd.read_csv(path)
-    return pd.read_csv(path, keep_default_na=False, na_values=["", *config.missing])
+def _remedy(error: Exception, config: Data) -> str:
+    """Return what to do about a file that cannot be parsed."""
+    if isinstance(error, (UnicodeError, LookupError)) and config.encoding:
+        return "correct data.encoding"
+    keys = [key for key in ("delimiter", "encoding", "comment", "format") if getattr(config, key)]
+    stated = f", or correct {' and '.join(f'data.{key}' for key in keys)}" if keys else ""
+    return f"use a valid {Path(config.path).suffix or 'CSV'} file{stated}"
 
 
 def _check(frame: pd.DataFrame, config: Data) -> None:
-    columns = [str(column) for column in frame.columns]
+    columns = list(frame.columns)
     if config.target not in columns:
         what = f"no column '{config.target}' in {config.path}"
         raise UserError("pipeline.toml: data.target", what, suggestion(config.target, columns))
-    if len(set(columns)) != len(columns) or not all(isinstance(column, str) for column in frame.columns):
+    if len(set(columns)) != len(columns):
         raise UserError(config.path, "column names must be text, each used once", "rename them")
-    if len(columns) < 2:
-        raise UserError(config.path, "the only column is the target", "add features")
+    _check_keys(columns, config)
     if frame.empty:
         raise UserError(config.path, "the file has a header and no rows", "add rows")
     if (gaps := frame[config.target].isna()).any():
         raise _without_target(gaps, config)
-    for column, dtype in frame.dtypes.items():
-        if dtype.kind in "mM":
-            raise UserError(config.path, f"column '{column}' contains dates", "turn them into numbers, such as days")
+
+
+def _check_keys(columns: list[str], config: Data) -> None:
+    """Raise UserError for a key that names no column, or the target."""
+    named = [("drop", name) for name in config.drop or []] + [
+        (key, name) for key in ("id", "group", "time") if (name := getattr(config, key))
+    ]
+    for key, name in named:
+        if name not in columns:
+            what = f"no column '{name}' in {config.path}"
+            raise UserError(f"pipeline.toml: data.{key}", what, suggestion(name, columns))
+        if name == config.target:
+            what = f"'{name}' is the target, and cannot be in data.{key} too"
+            raise UserError(f"pipeline.toml: data.{key}", what, "name another column, or another target")
+    if clash := [name for name in (config.group, config.time) if name and name in (config.drop or [])]:
+        what = f"'{clash[0]}' is named by another key too"
+        raise UserError("pipeline.toml: data.drop", what, "leave it out of data.drop: no model is trained on a group")
+    if not set(columns) - {config.target, *config.not_features}:
+        raise UserError(config.path, "the only column is the target", "add features, or shorten data.drop")
 
 
 def _without_target(gaps: pd.Series, config: Data) -> UserError:
     """Return the error for rows without a target, with the texts that pandas reads as a missing value."""
     rows = "1 row has" if gaps.sum() == 1 else f"{gaps.sum()} rows have"
     what, fix = f"{rows} no '{config.target}'", "fill them or drop those rows"
-    path = Path(config.path)
-    if path.suffix.lower() == ".parquet":
+    fields = texts(config, config.target)
+    if fields is None:
         return UserError(config.path, what, fix)
-    texts = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[])[config.target].fillna("")
-    counts = texts[gaps.to_numpy()].value_counts()
+    counts = fields[gaps.to_numpy()].value_counts()
     if set(counts.index) == {""}:
         return UserError(config.path, f"{what}: the field is empty", fix)
     shown = [f"{count} × {repr(text) if text else 'empty'}" for text, count in counts.head(MOST).items()]  # noqa: RUF001

@@ -56,7 +56,8 @@ def test_csv_and_parquet_read_alike(tmp_path: Path) -> None:
         ("a,label\n1,\n2,x\n", "data.csv", "1 row has no 'label'"),
         ('a,label\n"1,x\n', "data.csv", "cannot be parsed"),
         ("not parquet", "data.parquet", "cannot be parsed"),
-        (GOOD, "data.xlsx", "cannot read '.xlsx' files"),
+        (GOOD, "data.xlsx", "cannot be parsed: the content is not an Excel workbook"),
+        (GOOD, "data.xls", "cannot read '.xls' files"),
     ],
 )
 def test_bad_data_is_named(tmp_path: Path, text: str, name: str, expected: str) -> None:
@@ -145,13 +146,13 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_table(config(tmp_path / "absent.csv"))
 
 
-def test_dates_are_named(tmp_path: Path) -> None:
-    """No estimator takes dates, so the column is named before one fails."""
-    pd.DataFrame({"when": pd.to_datetime(["2026-01-01", "2026-01-02"]), "label": ["x", "y"]}).to_parquet(
-        tmp_path / "dates.parquet"
-    )
-    with pytest.raises(UserError, match="column 'when' contains dates"):
-        read_table(config(tmp_path / "dates.parquet"))
+def test_dates_are_features_but_no_target(tmp_path: Path) -> None:
+    """Parts of a date can be learned from; a date cannot be predicted as it is."""
+    frame = pd.DataFrame({"when": pd.to_datetime(["2026-01-01", "2026-01-02"]), "label": ["x", "y"]})
+    frame.to_parquet(tmp_path / "dates.parquet")
+    assert read_table(config(tmp_path / "dates.parquet"))["when"].dtype == "datetime64[us]"
+    with pytest.raises(UserError, match="column 'when' contains dates, and is the target"):
+        read_table(config(tmp_path / "dates.parquet", target="when"))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,237 @@
+"""Formats: read a table from whatever file or folder it is in."""
+
+import io
+import json
+import re
+import warnings
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+from typing import TextIO, cast
+from urllib.parse import unquote
+
+import pandas as pd
+
+from scripts.core.config import Data
+from scripts.core.errors import UserError, few, suggestion
+from scripts.data import location
+from scripts.data.content import Content, content
+from scripts.data.dialect import Dialect, sniff, without_comments
+
+CHUNK = 50_000  # lines of JSON
+ROW_HASHES = "row"  # the name of the index that `read_table` adds, which is no column
+UNNAMED = re.compile(r"Unnamed: \d+")
+HIVE = re.compile(r"([^=/]+)=([^=/]*)")
+NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+
+
+def load(config: Data) -> pd.DataFrame:
+    """Return the table as its file or folder has it, with the types of the file.
+
+    Raises
+    ------
+    UserError
+        There is no table, its format is not one that is read, or files of a folder differ.
+
+    """
+    contents = _contents(config)
+    kind = contents[0].kind
+    if kind == "csv":
+        return _named(_csv(contents, config))
+    frames = [_with_partitions(READERS[kind](part, config), part.path, config) for part in contents]
+    return _named(_joined(frames, contents))
+
+
+def dialect(config: Data) -> str:
+    """Return how the table is written, as one line, "" for a plain CSV or Parquet file."""
+    contents = _contents(config)
+    kind = contents[0].kind
+    parts = [str(_dialect(contents[0], config)) if kind == "csv" else "", contents[0].compression]
+    if kind == "xlsx":
+        sheets = _sheets(contents[0])
+        parts.insert(0, f"sheet '{_sheet(contents[0], config)}' of {len(sheets)}" if len(sheets) > 1 else "")
+    if Path(config.path).is_dir():
+        parts.insert(0, f"{len(contents)} file{'s' * (len(contents) > 1)} in a folder")
+    return ", ".join(part for part in parts if part)
+
+
+def texts(config: Data, column: str) -> pd.Series | None:
+    """Return the fields of a column as the file has them, None where the file is no text."""
+    contents = _contents(config)
+    if contents[0].kind != "csv":
+        return None
+    frames = [_parsed(part, config, dtype=str, usecols=[column], na_values=[], raw=True) for part in contents]
+    return pd.concat(frames, ignore_index=True)[column].fillna("")
+
+
+def _contents(config: Data) -> list[Content]:
+    """Return the files of the table, which are of one kind."""
+    contents = [content(path, config) for path in location.files(config)]
+    kinds = sorted({part.kind for part in contents})
+    if len(kinds) > 1:
+        counts = " and ".join(f"{sum(part.kind == kind for part in contents)} {kind}" for kind in kinds)
+        what = f"the folder '{config.path}' has files of several formats ({counts})"
+        raise UserError(location.KEY, what, "name one file, or keep files of one format in the folder")
+    return contents
+
+
+def _joined(frames: list[pd.DataFrame], contents: list[Content]) -> pd.DataFrame:
+    """Return the rows of all files, whose columns have the same names in whatever order."""
+    if len(frames) == 1:
+        return frames[0]
+    first = list(frames[0].columns)
+    for frame, part in zip(frames, contents, strict=True):
+        if set(frame.columns) != set(first):
+            more, fewer = [sorted(set(a) - set(b), key=str) for a, b in ((frame, first), (first, frame))]
+            what = "; ".join(f"{word} {few(names)}" for word, names in (("adds", more), ("lacks", fewer)) if names)
+            fix = "give all files of the folder the same columns"
+            raise UserError(str(part.path), f"its columns are not those of '{contents[0].path.name}': {what}", fix)
+    return pd.concat([frame[first] for frame in frames], ignore_index=True)
+
+
+def _named(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with texts as names; what has neither a name nor a value is a trailing delimiter."""
+    frame.columns = pd.Index([str(name) for name in frame.columns], dtype=object)
+    empty = [name for name in frame.columns if UNNAMED.fullmatch(name) and frame[name].isna().to_numpy().all()]
+    return frame.drop(columns=empty) if empty else frame
+
+
+def _with_partitions(frame: pd.DataFrame, path: Path, config: Data) -> pd.DataFrame:
+    """Add the columns that folders name, such as year=2026."""
+    if not Path(config.path).is_dir():
+        return frame
+    pairs = [pair for part in path.relative_to(config.path).parts[:-1] if (pair := HIVE.fullmatch(part))]
+    for name, value in (pair.groups() for pair in pairs):
+        text = unquote(value)
+        number = int(text) if re.fullmatch(r"-?(0|[1-9]\d{0,17})", text) else text
+        frame[unquote(name)] = None if text == NO_VALUE else number
+    return frame
+
+
+def _csv(contents: list[Content], config: Data) -> pd.DataFrame:
+    """Read text files; what is text in a part of a file, or in one of the files, is text in all of them."""
+    frame = _texts_joined(contents, config, {})
+    objects = [name for name, dtype in frame.dtypes.items() if dtype.kind == "O" and dtype != "str"]
+    mixed = [name for name in objects if pd.api.types.infer_dtype(frame[name], skipna=True).startswith("mixed")]
+    return _texts_joined(contents, config, dict.fromkeys(mixed, "str")) if mixed else frame
+
+
+def _texts_joined(contents: list[Content], config: Data, dtype: dict[str, str]) -> pd.DataFrame:
+    frames = [_with_partitions(_parsed(part, config, dtype=dtype), part.path, config) for part in contents]
+    return _joined(frames, contents)
+
+
+def _parsed(part: Content, config: Data, *, raw: bool = False, **options: object) -> pd.DataFrame:
+    """Parse one text file; `raw` fields are not read as gaps."""
+    read = _dialect(part, config)
+    if not raw and config.missing is not None:
+        options |= {"keep_default_na": False, "na_values": ["", *config.missing]}
+    elif raw:
+        options["keep_default_na"] = False
+    options |= {"index_col": False} if read.trailing else {"index_col": 0} if read.row_names else {}
+    source = _lines(part, read) if read.comment or read.skip else part.open()
+    with source as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore", pd.errors.ParserWarning)  # rows with a trailing delimiter
+        warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # _csv reads such columns again
+        frame = pd.read_csv(
+            file,
+            sep=r"\s+" if read.delimiter == " " else read.delimiter,
+            decimal=read.decimal,
+            encoding=read.encoding,
+            skipinitialspace=read.spaces,
+            **options,
+        )
+    return frame.reset_index(drop=True) if read.row_names else frame
+
+
+def _lines(part: Content, read: Dialect) -> TextIO:
+    """Return the text without its comments and without the lines before its header."""
+    with io.TextIOWrapper(part.open(), encoding=read.encoding, newline="") as file:
+        lines = list(without_comments(file, read.comment, read.prefix))
+    return io.StringIO("".join(lines[read.skip :]).removeprefix("\ufeff"))
+
+
+def _dialect(part: Content, config: Data) -> Dialect:
+    state = part.path.stat()
+    keys = {"path", "target", "delimiter", "decimal", "encoding", "comment"}
+    return _sniffed(part, config.model_dump_json(include=keys), state.st_mtime_ns, state.st_size)
+
+
+@cache
+def _sniffed(part: Content, keys: str, modified: int, size: int) -> Dialect:  # noqa: ARG001  # another file is sniffed
+    return sniff(part, Data.model_validate_json(keys))
+
+
+def _parquet(part: Content, config: Data) -> pd.DataFrame:
+    import pyarrow.parquet as pq  # noqa: PLC0415  # a CSV does not need it
+
+    from scripts.data.arrow import to_frame  # noqa: PLC0415
+
+    source = part.open() if part.compression else part.path
+    return to_frame(pq.ParquetFile(source).read(), config, ROW_HASHES)
+
+
+def _feather(part: Content, config: Data) -> pd.DataFrame:
+    import pyarrow as pa  # noqa: PLC0415  # a CSV does not need it
+    from pyarrow import feather  # noqa: PLC0415
+
+    from scripts.data.arrow import to_frame  # noqa: PLC0415
+
+    stream = part.head().startswith(b"\xff\xff\xff\xff")
+    source = pa.BufferReader(part.open().read())
+    table = pa.ipc.open_stream(source).read_all() if stream else feather.read_table(source)
+    return to_frame(table, config, ROW_HASHES)
+
+
+def _jsonl(part: Content, config: Data) -> pd.DataFrame:
+    """Read a list of records, or a record a line."""
+    with io.TextIOWrapper(part.open(), encoding=config.encoding or "utf-8-sig") as file:
+        first = file.read(1 << 10).lstrip()[:1]
+        file.seek(0)
+        records = json.load(file) if first == "[" else (json.loads(line) for line in file if line.strip())
+        frames, chunk = [], []
+        for record in records:
+            if not isinstance(record, dict):
+                raise UserError(str(part.path), "its JSON is not a list of records", 'write {"column": value, …} a row')
+            chunk.append(record)
+            if len(chunk) == CHUNK:
+                frames.append(pd.DataFrame.from_records(chunk))
+                chunk = []
+    frames += [pd.DataFrame.from_records(chunk)] if chunk else []
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def _xlsx(part: Content, config: Data) -> pd.DataFrame:
+    options = {} if config.missing is None else {"keep_default_na": False, "na_values": ["", *config.missing]}
+    return pd.read_excel(part.path, sheet_name=_sheet(part, config), engine="openpyxl", **options)
+
+
+def _sheet(part: Content, config: Data) -> str:
+    """Return the sheet of the key, or the first one that names the target, or the first one."""
+    sheets = _sheets(part)
+    if config.sheet is None:
+        return next((name for name, header in sheets.items() if config.target in header), next(iter(sheets)))
+    if config.sheet not in sheets:
+        what = f"no sheet '{config.sheet}' in {part.path}"
+        raise UserError("pipeline.toml: data.sheet", what, suggestion(config.sheet, sheets))
+    return config.sheet
+
+
+def _sheets(part: Content) -> dict[str, list[str]]:
+    """Return the names in the first row of each sheet of a workbook."""
+    from openpyxl import load_workbook  # noqa: PLC0415  # slow, and few tables need it
+
+    workbook = load_workbook(part.path, read_only=True)
+    try:
+        firsts = {sheet.title: next(sheet.iter_rows(max_row=1, values_only=True), ()) for sheet in workbook.worksheets}
+    finally:
+        workbook.close()
+    return {title: [str(value) for value in cast("Iterable[object]", first)] for title, first in firsts.items()}
+
+
+READERS: dict[str, Callable[[Content, Data], pd.DataFrame]] = {
+    "parquet": _parquet,
+    "feather": _feather,
+    "jsonl": _jsonl,
+    "xlsx": _xlsx,
+}

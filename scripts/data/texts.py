@@ -1,0 +1,195 @@
+"""Texts: columns of text that are dates, or numbers for the most part, which is never passed over in silence."""
+
+import json
+import re
+from dataclasses import dataclass
+
+import pandas as pd
+
+from scripts.core.config import Data
+from scripts.core.errors import UserError
+from scripts.data.dialect import COMMA
+
+SAMPLE = 1000  # values by which a column is taken for dates or numbers
+MOST = 0.9
+FEW_CODES = 20  # different numbers that may be categories beside texts
+SHOWN = 3  # columns or texts in an error message
+AS_TEXT = ("category", "text", "boolean")
+CLOCK = ("", " %H:%M", " %H:%M:%S")
+DAY_FIRST = ("%d/%m/%Y", "%d-%m-%Y", "%d/%m/%y")
+DATES = (
+    *("%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d.%m.%y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y"),
+    *("%B %d, %Y", "%b %d %Y", "%b %Y", "%b-%Y", "%B %Y", "%Y %b", "%Y %B", "%Y/%m", "%a, %d %b %Y", *DAY_FIRST),
+)
+ISO = re.compile(r"\d{4}-\d\d(-\d\d([T ]\d\d(:?\d\d(:?\d\d([.,]\d+)?)?)? ?(Z|UTC|[-+]\d\d(:?\d\d)?)?)?)?")
+DATE = re.compile(
+    r"(\w{3}, )?(\d{4}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4} [A-Za-z]{3,9}|"
+    r"\d{1,2}[- ][A-Za-z]{3,9}[- ]\d{2,4}|[A-Za-z]{3,9}[- ](\d{1,2},? )?\d{4})\b.{0,20}"
+)
+DECORATED = re.compile(
+    r"[-+(]?[$€£¥]? ?[-+]?(\d{1,3}([,.' \u00a0\u202f]\d{3})+|\d+)([.,]\d+)? ?[%$€£¥)]?(?: ?(?:USD|EUR|GBP|CHF))?"
+)
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A column of text that may be something else: what it has, how to solve it, and the texts that may be gaps."""
+
+    name: str
+    what: str
+    fix: str = ""
+    gaps: tuple[str, ...] = ()
+
+
+def read_texts(column: pd.Series, config: Data) -> tuple[pd.Series, Suspect | None]:
+    """Return a column of text as dates or numbers where it certainly is that, and a Suspect where it may be."""
+    declared = (config.columns or {}).get(str(column.name))
+    kind = declared.type if declared else None
+    if kind in AS_TEXT:
+        return column, None
+    present = column.dropna()
+    sample = present.iloc[:: max(1, len(present) // SAMPLE)]
+    feature = column.name != config.target
+    if kind in ("number", "integer"):
+        return _declared(column, config)
+    if feature and (kind == "date" or _share(sample, DATE) > 0.5):
+        return _dates(column, certain=kind == "date")
+    if _numbers(sample, config).notna().mean() > 0.4:
+        return _numbers_in_part(column, config)
+    return column, _decorated(column) if feature and _share(sample, DECORATED) > 0.5 else None
+
+
+def explain(suspects: list[Suspect], config: Data) -> UserError:
+    """Return the error for columns of text that may be numbers or dates: all with gaps at once, else the first."""
+    gaps = [suspect for suspect in suspects if suspect.gaps]
+    if not gaps:
+        return UserError(config.path, suspects[0].what, suspects[0].fix)
+    what = "; ".join(suspect.what for suspect in gaps[:SHOWN])
+    if len(gaps) > SHOWN:
+        what += f"; and {len(gaps) - SHOWN} more such column{'s' * (len(gaps) > SHOWN + 1)}"
+    texts = dict.fromkeys([*(config.missing or []), *(text for suspect in gaps for text in suspect.gaps)])
+    name = gaps[0].name
+    fix = f"if such texts mean a missing value, set data.missing = {json.dumps(list(texts), ensure_ascii=False)}"
+    if _is_binary(config):
+        fix = "write nothing in place of such texts"
+    return UserError(config.path, what, f"{fix}; if a column is text, {_declare(name, 'category')}")
+
+
+def _is_binary(config: Data) -> bool:
+    """Return whether data.missing has no effect."""
+    return config.path.lower().endswith((".parquet", ".pq", ".feather", ".arrow", ".jsonl", ".json", ".ndjson"))
+
+
+def _declare(name: str, kind: str) -> str:
+    key = name if re.fullmatch(r"[\w-]+", name, re.ASCII) else json.dumps(name, ensure_ascii=False)
+    return f'set type = "{kind}" under [data.schema.{key}]'
+
+
+def _share(sample: pd.Series, pattern: re.Pattern[str]) -> float:
+    return sum(bool(pattern.fullmatch(text.strip())) for text in sample) / max(1, len(sample))
+
+
+def _numbers(texts: pd.Series, config: Data) -> pd.Series:
+    """Return texts as numbers, NaN where a text is none."""
+    if config.decimal == ",":
+        texts = texts.str.replace(",", ".", regex=False)
+    return pd.to_numeric(texts.astype(object), errors="coerce")
+
+
+def _shown(counts: pd.Series) -> str:
+    """Return the most frequent texts with their counts."""
+    texts = [f"{count} × {text!r}" for text, count in counts.head(SHOWN).items()]  # noqa: RUF001
+    return ", ".join(texts) + ", …" * (len(counts) > SHOWN)
+
+
+def _mapped(column: pd.Series, values: pd.Series) -> pd.Series:
+    """Return the value of each text of a column; `values` has the texts as its index."""
+    return column.map(values).rename(column.name)
+
+
+def _declared(column: pd.Series, config: Data) -> tuple[pd.Series, Suspect | None]:
+    counts = column.value_counts()
+    numbers = _numbers(pd.Series(counts.index, index=counts.index), config)
+    if (wrong := counts[numbers.isna().to_numpy()]).empty:
+        return _mapped(column, numbers.astype(float)), None
+    return column, Suspect(str(column.name), f"column '{column.name}' is declared as numbers and has {_shown(wrong)}",
+                           gaps=tuple(wrong.index[:5]))  # fmt: skip
+
+
+def _numbers_in_part(column: pd.Series, config: Data) -> tuple[pd.Series, Suspect | None]:
+    """Name a column in which most values are numbers, or many numbers stand beside a few texts."""
+    name, counts = str(column.name), column.value_counts()
+    texts = pd.Series(counts.index, index=counts.index)
+    numbers = _numbers(texts, config)
+    others = counts[numbers.isna().to_numpy()]
+    number, total, different = int(counts.sum() - others.sum()), int(counts.sum()), int(numbers.notna().sum())
+    if others.empty:
+        if config.decimal == "," and texts.str.contains(",").any():
+            return _mapped(column, numbers), None
+        return column, _all_numbers(name, counts, numbers)
+    few = len(others) <= 5 and different > FEW_CODES and number >= total / 2
+    if not (few or number >= MOST * total) or (name == config.target and different <= FEW_CODES):
+        return column, None
+    what = f"column '{name}' has {number} number{'s' * (number > 1)} and {_shown(others)}"
+    if all(COMMA.fullmatch(text.strip()) for text in others.index):
+        return column, Suspect(name, what, f'set data.decimal = ","; if it is text, {_declare(name, "category")}')
+    return column, Suspect(name, what, gaps=tuple(others.index[:5]))
+
+
+def _all_numbers(name: str, counts: pd.Series, numbers: pd.Series) -> Suspect | None:
+    choose = f"if they count or measure, {_declare(name, 'number')}; if they are codes, {_declare(name, 'category')}"
+    if numbers.abs().max() >= 2**63:
+        what = f"column '{name}' has whole numbers of 2^63 and more, such as {numbers.abs().idxmax()}"
+        return Suspect(name, what, f'if they are ids, leave them out: data.drop = ["{name}"]; {choose}')
+    return Suspect(name, f"column '{name}' has {counts.sum()} numbers as text, such as '{counts.index[0]}'", choose)
+
+
+def _decorated(column: pd.Series) -> Suspect | None:
+    """Name a column of numbers with signs of currency, percent or thousands, or with another decimal mark."""
+    name, counts = str(column.name), column.value_counts()
+    if _share(pd.Series(counts.index), DECORATED) < MOST:
+        return None
+    commas = sum(bool(COMMA.fullmatch(text.strip())) for text in counts.index)
+    what = f"column '{name}' has numbers that are read as text, such as '{counts.index[0]}'"
+    text = f"if it is text, {_declare(name, 'category')}"
+    if commas >= MOST * len(counts):
+        return Suspect(name, what, f'set data.decimal = ","; {text}')
+    return Suspect(name, what, f"write them without signs of currency, percent or thousands; {text}")
+
+
+def _dates(column: pd.Series, *, certain: bool) -> tuple[pd.Series, Suspect | None]:
+    """Return dates where all texts are; day and month that could be exchanged are named."""
+    name, counts = str(column.name), column.value_counts()
+    texts = pd.Series(counts.index, index=counts.index).str.strip()
+    dates, exchanged = _parsed(texts)
+    others = counts[dates.isna().to_numpy()]
+    if others.empty:
+        if exchanged:
+            what = f"column '{name}' has dates whose day and month could be exchanged, such as '{counts.index[0]}'"
+            fix = f"write them as YYYY-MM-DD; if it is text, {_declare(name, 'category')}"
+            return column, Suspect(name, what, fix)
+        return _mapped(column, dates), None
+    if not certain and others.sum() > (1 - MOST) * counts.sum():
+        return column, None
+    number = int(counts.sum() - others.sum())
+    what = f"column '{name}' has {number} date{'s' * (number > 1)} and {_shown(others)}"
+    return column, Suspect(name, what, gaps=tuple(others.index[:5]))
+
+
+def _parsed(texts: pd.Series) -> tuple[pd.Series, bool]:
+    """Return the dates of the format that most texts have, and whether it has day and month in an unclear order."""
+    if _share(texts.iloc[:SAMPLE], ISO) > 0.5:
+        dates = pd.to_datetime(texts.where(texts.map(lambda text: bool(ISO.fullmatch(text)))), format="ISO8601",
+                               utc=True, errors="coerce")  # fmt: skip
+        return dates.dt.tz_convert(None).astype("datetime64[us]"), False
+    sample = texts.iloc[:SAMPLE]
+    formats = [date + clock for date in DATES for clock in CLOCK]
+    best = max(formats, key=lambda form: int(pd.to_datetime(sample, format=form, errors="coerce").notna().sum()))
+    dates = pd.to_datetime(texts, format=best, errors="coerce").astype("datetime64[us]")
+    if not best.startswith(DAY_FIRST):
+        return dates, False
+    swapped = best.replace("%d", "%_").replace("%m", "%d").replace("%_", "%m")
+    months = pd.to_datetime(texts, format=swapped, errors="coerce").astype("datetime64[us]")
+    if dates.notna().sum() == months.notna().sum():
+        return dates, not dates.equals(months)
+    return max(dates, months, key=lambda parsed: int(parsed.notna().sum())), False
