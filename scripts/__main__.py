@@ -18,12 +18,12 @@ from scripts.core.inputs import CHAIN
 
 ROOMS = {
     "core": ("inputs", "why", "pipelines"),
-    "data": ("path",),
+    "data": ("path", "fetch"),
     "model": ("train",),
     "gate": ("evaluate",),
     "registry": ("register", "promote", "rollback", "history", "registry", "origin", "reproduce"),
     "server": ("up", "login", "archive", "gc", "verify"),
-    "checks": ("lint", "format", "test", "owntest", "summary", "comment", "parity", "sbom", "audit", "docs"),
+    "checks": ("lint", "format", "test", "owntest", "summary", "comment", "parity", "sbom", "audit", "add", "docs"),
 }
 MODULES = {verb: f"scripts.{room}.{verb}" for room, verbs in ROOMS.items() for verb in verbs}
 MODULES |= {verb: f"tests.load.{verb}" for verb in ("bench", "chaos")}

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
@@ -22,11 +23,13 @@ READ_BY = {
     "register": ("experiment", *SHAPING, "train", "gate", "registry"),
 }
 SNAPSHOTS = "data/snapshots"
+READING = ("format", "delimiter", "decimal", "encoding", "comment", "sheet", "missing")  # keys of [data]
 
 
-def snapshot(source: object, query: object) -> str:
-    """Return the path of the snapshot that `make fetch` takes of a source."""
-    address = json.dumps([source, query], default=str)
+def snapshot(data: Mapping[str, object]) -> str:
+    """Return the path of the snapshot that `make fetch` takes of a source: another one if it is read in another way."""
+    read_by = {key: data[key] for key in READING if key in data}
+    address = json.dumps([data["source"], data.get("query"), *([read_by] if read_by else [])], default=str)
     return f"{SNAPSHOTS}/{hashlib.sha256(address.encode()).hexdigest()[:12]}.parquet"
 
 
@@ -75,7 +78,7 @@ class Data(Section):
             return table
         if "path" in table:
             raise ValueError("both 'path' and 'source'|keep 'path' for a local table, 'source' for one to fetch")
-        return table | {"path": snapshot(table["source"], table.get("query"))}
+        return table | {"path": snapshot(table)}
 
     @model_validator(mode="after")
     def is_consistent(self) -> Self:

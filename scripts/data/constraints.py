@@ -79,9 +79,10 @@ def _is_integer(values: pd.Series) -> pd.Series:
 
 
 def _is_boolean(values: pd.Series) -> pd.Series:
-    if types.is_bool_dtype(values):
-        return _all(values, True)
-    return values.map(lambda value: isinstance(value, bool | np.bool_), na_action="ignore")
+    """Return which values are booleans; where one is missing, they are 0 and 1."""
+    if types.is_numeric_dtype(values):
+        return values.isin([0, 1])
+    return values.astype(object).map(lambda value: isinstance(value, bool | np.bool_))
 
 
 def _is_text(values: pd.Series) -> pd.Series:
@@ -149,13 +150,13 @@ def _bounded(bound: float | str, compare: Callable[[pd.Series, object], pd.Serie
 
 
 def _listed(allowed: list[str | int | float | bool]) -> Test:
-    """Return the test that values are among those allowed; 1 is not True, and a date is its ISO 8601 text."""
+    """Return the test that values are among those allowed; True is not 1, and a date is its ISO 8601 text."""
 
     def test(values: pd.Series) -> pd.Series:
         if kind(values) == "date":
             return _dates(values).isin(pd.to_datetime([str(one) for one in allowed], format="ISO8601", utc=True))
         boolean = kind(values) == "boolean"
-        return values.isin([value for value in allowed if isinstance(value, bool) == boolean])
+        return values.isin([value for value in allowed if isinstance(value, bool) or not boolean])
 
     return test
 

@@ -77,6 +77,8 @@ def explain(suspects: list[Suspect], config: Data) -> UserError:
 
 def _is_binary(config: Data) -> bool:
     """Return whether data.missing has no effect."""
+    if config.source and not config.query:  # it has one on the file of which `fetch` takes a snapshot
+        return False
     return config.path.lower().endswith((".parquet", ".pq", ".feather", ".arrow", ".jsonl", ".json", ".ndjson"))
 
 
