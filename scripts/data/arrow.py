@@ -27,6 +27,9 @@ def to_frame(table: pa.Table, config: Data, without: str) -> pd.DataFrame:
     """
     index = json.loads((table.schema.metadata or {}).get(b"pandas", b"{}")).get("index_columns", [])
     table = table.drop_columns([n for n in index if isinstance(n, str) and (n.startswith("__index_") or n == without)])
+    for counted in (entry for entry in index if isinstance(entry, dict) and entry.get("name")):
+        numbers = range(counted["start"], counted["stop"], counted["step"])
+        table = table.add_column(0, counted["name"], pa.array(numbers, pa.int64()))
     for place, field in enumerate(table.schema):
         if field.name not in (config.drop or []) and (cast := _cast(field.type)):
             table = table.set_column(place, field.name, cast(table.column(place)))

@@ -1,13 +1,14 @@
 """Formats: read a table from whatever file or folder it is in."""
 
 import io
+import itertools
 import json
 import re
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import TextIO, cast
+from typing import TextIO
 from urllib.parse import unquote
 
 import pandas as pd
@@ -16,7 +17,7 @@ from scripts.core.config import Data
 from scripts.core.errors import UserError, few, suggestion
 from scripts.data import location
 from scripts.data.content import Content, content
-from scripts.data.dialect import Dialect, sniff, without_comments
+from scripts.data.dialect import PREAMBLE, Dialect, sniff, without_comments
 
 CHUNK = 50_000  # lines of JSON
 ROW_HASHES = "row"  # the name of the index that `read_table` adds, which is no column
@@ -49,10 +50,16 @@ def dialect(config: Data) -> str:
     parts = [str(_dialect(contents[0], config)) if kind == "csv" else "", contents[0].compression]
     if kind == "xlsx":
         sheets = _sheets(contents[0])
-        parts.insert(0, f"sheet '{_sheet(contents[0], config)}' of {len(sheets)}" if len(sheets) > 1 else "")
+        parts.insert(0, f"sheet '{_sheet(contents[0], config)[0]}' of {len(sheets)}" if len(sheets) > 1 else "")
     if Path(config.path).is_dir():
         parts.insert(0, f"{len(contents)} file{'s' * (len(contents) > 1)} in a folder")
     return ", ".join(part for part in parts if part)
+
+
+def decimal(config: Data) -> str:
+    """Return the decimal mark of the table."""
+    first = _contents(config)[0]
+    return _dialect(first, config).decimal if first.kind == "csv" else config.decimal or "."
 
 
 def texts(config: Data, column: str) -> pd.Series | None:
@@ -163,12 +170,15 @@ def _sniffed(part: Content, keys: str, modified: int, size: int) -> Dialect:  # 
 
 
 def _parquet(part: Content, config: Data) -> pd.DataFrame:
-    import pyarrow.parquet as pq  # noqa: PLC0415  # a CSV does not need it
+    import pyarrow as pa  # noqa: PLC0415  # a CSV does not need it
+    import pyarrow.parquet as pq  # noqa: PLC0415
 
     from scripts.data.arrow import to_frame  # noqa: PLC0415
 
-    source = part.open() if part.compression else part.path
-    return to_frame(pq.ParquetFile(source).read(), config, ROW_HASHES)
+    if not part.compression:
+        return to_frame(pq.read_table(part.path, partitioning=None), config, ROW_HASHES)
+    with part.open() as file:
+        return to_frame(pq.read_table(pa.BufferReader(file.read())), config, ROW_HASHES)
 
 
 def _feather(part: Content, config: Data) -> pd.DataFrame:
@@ -178,7 +188,8 @@ def _feather(part: Content, config: Data) -> pd.DataFrame:
     from scripts.data.arrow import to_frame  # noqa: PLC0415
 
     stream = part.head().startswith(b"\xff\xff\xff\xff")
-    source = pa.BufferReader(part.open().read())
+    with part.open() as file:
+        source = pa.BufferReader(file.read())
     table = pa.ipc.open_stream(source).read_all() if stream else feather.read_table(source)
     return to_frame(table, config, ROW_HASHES)
 
@@ -188,45 +199,49 @@ def _jsonl(part: Content, config: Data) -> pd.DataFrame:
     with io.TextIOWrapper(part.open(), encoding=config.encoding or "utf-8-sig") as file:
         first = file.read(1 << 10).lstrip()[:1]
         file.seek(0)
-        records = json.load(file) if first == "[" else (json.loads(line) for line in file if line.strip())
-        frames, chunk = [], []
-        for record in records:
-            if not isinstance(record, dict):
+        records = iter(json.load(file) if first == "[" else (json.loads(line) for line in file if line.strip()))
+        frames = []
+        while chunk := list(itertools.islice(records, CHUNK)):
+            if not all(isinstance(record, dict) for record in chunk) or _is_one_object(chunk):
                 raise UserError(str(part.path), "its JSON is not a list of records", 'write {"column": value, …} a row')
-            chunk.append(record)
-            if len(chunk) == CHUNK:
-                frames.append(pd.DataFrame.from_records(chunk))
-                chunk = []
-    frames += [pd.DataFrame.from_records(chunk)] if chunk else []
+            frames.append(pd.DataFrame.from_records(chunk))
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def _is_one_object(records: list[dict[str, object]]) -> bool:
+    """Return whether the whole table is in one object, by columns or under a key."""
+    return len(records) == 1 and all(isinstance(value, (dict, list)) for value in records[0].values())
 
 
 def _xlsx(part: Content, config: Data) -> pd.DataFrame:
     options = {} if config.missing is None else {"keep_default_na": False, "na_values": ["", *config.missing]}
-    return pd.read_excel(part.path, sheet_name=_sheet(part, config), engine="openpyxl", **options)
+    sheet, header = _sheet(part, config)
+    return pd.read_excel(part.path, sheet_name=sheet, header=header, engine="openpyxl", **options)
 
 
-def _sheet(part: Content, config: Data) -> str:
-    """Return the sheet of the key, or the first one that names the target, or the first one."""
+def _sheet(part: Content, config: Data) -> tuple[str, int]:
+    """Return the sheet and the row of its header: of the key, or the first one that names the target, or the first."""
     sheets = _sheets(part)
-    if config.sheet is None:
-        return next((name for name, header in sheets.items() if config.target in header), next(iter(sheets)))
-    if config.sheet not in sheets:
+    if config.sheet is not None and config.sheet not in sheets:
         what = f"no sheet '{config.sheet}' in {part.path}"
         raise UserError("pipeline.toml: data.sheet", what, suggestion(config.sheet, sheets))
-    return config.sheet
+    asked = [config.sheet] if config.sheet is not None else list(sheets)
+    named = ((name, row) for name in asked for row, values in enumerate(sheets[name]) if config.target in values)
+    return next(named, (asked[0], 0))
 
 
-def _sheets(part: Content) -> dict[str, list[str]]:
-    """Return the names in the first row of each sheet of a workbook."""
+def _sheets(part: Content) -> dict[str, list[list[str]]]:
+    """Return the first rows of each sheet of a workbook, as texts."""
     from openpyxl import load_workbook  # noqa: PLC0415  # slow, and few tables need it
 
     workbook = load_workbook(part.path, read_only=True)
     try:
-        firsts = {sheet.title: next(sheet.iter_rows(max_row=1, values_only=True), ()) for sheet in workbook.worksheets}
+        return {
+            sheet.title: [[str(value) for value in row] for row in sheet.iter_rows(max_row=PREAMBLE, values_only=True)]
+            for sheet in workbook.worksheets
+        }
     finally:
         workbook.close()
-    return {title: [str(value) for value in cast("Iterable[object]", first)] for title, first in firsts.items()}
 
 
 READERS: dict[str, Callable[[Content, Data], pd.DataFrame]] = {

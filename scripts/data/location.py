@@ -7,6 +7,7 @@ from scripts.core.config import Data
 from scripts.core.errors import UserError
 
 KEY = "pipeline.toml: data.path"
+TABLES = set(".csv .tsv .txt .data .dat .parquet .pq .feather .arrow .jsonl .ndjson .json .xlsx".split())
 HIDDEN = (".", "_")  # first letters of files that other tools leave in a folder of tables: _SUCCESS, .part-0.crc
 
 
@@ -34,9 +35,11 @@ def _members(folder: Path) -> list[Path]:
         fix = "write its current rows to a Parquet file, and name that file"
         raise UserError(KEY, f"'{folder}' is a Delta table, which keeps deleted rows too", fix)
     members = [path for path in folder.rglob("*") if path.is_file() and path.stat().st_size and _shown(path, folder)]
-    if not members:
+    tables = [path for path in members if TABLES & {suffix.lower() for suffix in path.suffixes[-2:]}]
+    tables = tables or [path for path in members if not path.suffix]
+    if not tables:
         raise UserError(KEY, f"the folder '{folder}' has no table", "name a file, or a folder of Parquet or CSV files")
-    return sorted(members, key=lambda path: path.relative_to(folder).as_posix())
+    return sorted(tables, key=lambda path: path.relative_to(folder).as_posix())
 
 
 def _shown(path: Path, folder: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import hashlib
 import lzma
+import re
 import zipfile
 import zlib
 from collections.abc import Collection
@@ -13,12 +14,13 @@ from scripts.core.config import Data
 from scripts.core.errors import UserError, first_line, suggestion
 from scripts.core.provenance import sha256
 from scripts.data.columns import plain
-from scripts.data.formats import ROW_HASHES, load, texts
+from scripts.data.formats import ROW_HASHES, decimal, load, texts
 from scripts.data.hashes import row_hashes
 from scripts.data.location import files
 
 MOST = 3  # texts in an error message
 DAMAGED = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+NUMBER = re.compile(r"[-+]?\d*\.?\d+([eE][-+]?\d+)?(\.\d+)?")
 
 
 def fingerprint(config: Data) -> str:
@@ -56,9 +58,12 @@ def read_table(config: Data) -> pd.DataFrame:
         what = f"the file is damaged, or its end is missing: {first_line(error)}"
         raise UserError(config.path, what, "download or copy it again") from None
     except Exception as error:  # parsers raise many types, all for a file that is not valid
+        if "Truncated" in str(error):  # by pyarrow
+            raise UserError(config.path, "the file is damaged, or its end is missing", "copy it again") from None
         raise UserError(config.path, f"cannot be parsed: {first_line(error)}", _remedy(error, config)) from None
     _check(frame, config)
-    return identified(plain(frame, config), [*(config.drop or []), *([config.id] if config.id else [])])
+    frame = plain(frame, config.model_copy(update={"decimal": decimal(config)}))
+    return identified(frame, [*(config.drop or []), *([config.id] if config.id else [])])
 
 
 def identified(frame: pd.DataFrame, without: Collection[str] = ()) -> pd.DataFrame:
@@ -81,8 +86,7 @@ def _remedy(error: Exception, config: Data) -> str:
 def _check(frame: pd.DataFrame, config: Data) -> None:
     columns = list(frame.columns)
     if config.target not in columns:
-        what = f"no column '{config.target}' in {config.path}"
-        raise UserError("pipeline.toml: data.target", what, suggestion(config.target, columns))
+        raise _absent_target(columns, config)
     if len(set(columns)) != len(columns):
         raise UserError(config.path, "column names must be text, each used once", "rename them")
     _check_keys(columns, config)
@@ -90,6 +94,17 @@ def _check(frame: pd.DataFrame, config: Data) -> None:
         raise UserError(config.path, "the file has a header and no rows", "add rows")
     if (gaps := frame[config.target].isna()).any():
         raise _without_target(gaps, config)
+
+
+def _absent_target(columns: list[str], config: Data) -> UserError:
+    what = f"no column '{config.target}' in {config.path}"
+    if config.delimiter and len(columns) == 1:
+        key = "pipeline.toml: data.delimiter"
+        return UserError(key, f"{config.delimiter!r} is not in the header '{columns[0]:.80}'", "remove or correct it")
+    if columns and sum(bool(NUMBER.fullmatch(name)) for name in columns) > len(columns) / 2:
+        what += f": its first line is a row ({', '.join(columns[:4])}{', …' if len(columns) > 4 else ''})"
+        return UserError("pipeline.toml: data.target", what, "add a header line with the names of the columns")
+    return UserError("pipeline.toml: data.target", what, suggestion(config.target, columns))
 
 
 def _check_keys(columns: list[str], config: Data) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from scripts.core.config import Data
 from scripts.core.errors import UserError
-from scripts.data.dialect import COMMA
+from scripts.data.dialect import COMMA, GROUPS
 
 SAMPLE = 1000  # values by which a column is taken for dates or numbers
 MOST = 0.9
@@ -28,6 +28,12 @@ DATE = re.compile(
 )
 DECORATED = re.compile(
     r"[-+(]?[$€£¥]? ?[-+]?(\d{1,3}([,.' \u00a0\u202f]\d{3})+|\d+)([.,]\d+)? ?[%$€£¥)]?(?: ?(?:USD|EUR|GBP|CHF))?"
+)
+
+
+GROUPED = (  # the decimal mark, the mark of thousands, numbers with them, and a number that cannot be read otherwise
+    (",", ".", r"[-+]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?", r"[-+]?\d{1,3}(\.\d{3})+(,\d+|\.\d{3})"),
+    (".", ",", r"[-+]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?", r"[-+]?\d{1,3}(,\d{3})+(\.\d+|,\d{3})"),
 )
 
 
@@ -56,7 +62,7 @@ def read_texts(column: pd.Series, config: Data) -> tuple[pd.Series, Suspect | No
         return _dates(column, certain=kind == "date")
     if _numbers(sample, config).notna().mean() > 0.4:
         return _numbers_in_part(column, config)
-    return column, _decorated(column) if feature and _share(sample, DECORATED) > 0.5 else None
+    return _decorated(column) if feature and _share(sample, DECORATED) > 0.5 else (column, None)
 
 
 def explain(suspects: list[Suspect], config: Data) -> UserError:
@@ -98,6 +104,15 @@ def _numbers(texts: pd.Series, config: Data) -> pd.Series:
     return pd.to_numeric(texts.astype(object), errors="coerce")
 
 
+def _grouped(texts: pd.Series) -> pd.Series | None:
+    """Return texts as numbers if all are, and one of them certainly has a mark of thousands, such as 1.234,50."""
+    for mark, thousands, number, certain in GROUPED:
+        if texts.str.fullmatch(number).all() and texts.str.fullmatch(certain).any():
+            plain = texts.str.replace(thousands, "", regex=False).str.replace(mark, ".", regex=False)
+            return pd.to_numeric(plain.astype(object))
+    return None
+
+
 def _shown(counts: pd.Series) -> str:
     """Return the most frequent texts with their counts."""
     texts = [f"{count} × {text!r}" for text, count in counts.head(SHOWN).items()]  # noqa: RUF001
@@ -122,6 +137,8 @@ def _numbers_in_part(column: pd.Series, config: Data) -> tuple[pd.Series, Suspec
     """Name a column in which most values are numbers, or many numbers stand beside a few texts."""
     name, counts = str(column.name), column.value_counts()
     texts = pd.Series(counts.index, index=counts.index)
+    if (grouped := _grouped(texts)) is not None:
+        return _mapped(column, grouped), None
     numbers = _numbers(texts, config)
     others = counts[numbers.isna().to_numpy()]
     number, total, different = int(counts.sum() - others.sum()), int(counts.sum()), int(numbers.notna().sum())
@@ -146,24 +163,26 @@ def _all_numbers(name: str, counts: pd.Series, numbers: pd.Series) -> Suspect | 
     return Suspect(name, f"column '{name}' has {counts.sum()} numbers as text, such as '{counts.index[0]}'", choose)
 
 
-def _decorated(column: pd.Series) -> Suspect | None:
+def _decorated(column: pd.Series) -> tuple[pd.Series, Suspect | None]:
     """Name a column of numbers with signs of currency, percent or thousands, or with another decimal mark."""
     name, counts = str(column.name), column.value_counts()
-    if _share(pd.Series(counts.index), DECORATED) < MOST:
-        return None
-    commas = sum(bool(COMMA.fullmatch(text.strip())) for text in counts.index)
+    texts = pd.Series(counts.index, index=counts.index)
+    if (grouped := _grouped(texts)) is not None:
+        return _mapped(column, grouped), None
+    if _share(texts, DECORATED) < MOST:
+        return column, None
     what = f"column '{name}' has numbers that are read as text, such as '{counts.index[0]}'"
     text = f"if it is text, {_declare(name, 'category')}"
-    if commas >= MOST * len(counts):
-        return Suspect(name, what, f'set data.decimal = ","; {text}')
-    return Suspect(name, what, f"write them without signs of currency, percent or thousands; {text}")
+    if _share(texts, COMMA) >= MOST > _share(texts, GROUPS[","]):
+        return column, Suspect(name, what, f'set data.decimal = ","; {text}')
+    return column, Suspect(name, what, f"write them without signs of currency, percent or thousands; {text}")
 
 
 def _dates(column: pd.Series, *, certain: bool) -> tuple[pd.Series, Suspect | None]:
     """Return dates where all texts are; day and month that could be exchanged are named."""
     name, counts = str(column.name), column.value_counts()
     texts = pd.Series(counts.index, index=counts.index).str.strip()
-    dates, exchanged = _parsed(texts)
+    dates, exchanged = _parsed(texts, counts)
     others = counts[dates.isna().to_numpy()]
     if others.empty:
         if exchanged:
@@ -178,11 +197,11 @@ def _dates(column: pd.Series, *, certain: bool) -> tuple[pd.Series, Suspect | No
     return column, Suspect(name, what, gaps=tuple(others.index[:5]))
 
 
-def _parsed(texts: pd.Series) -> tuple[pd.Series, bool]:
+def _parsed(texts: pd.Series, counts: pd.Series) -> tuple[pd.Series, bool]:
     """Return the dates of the format that most texts have, and whether it has day and month in an unclear order."""
-    if _share(texts.iloc[:SAMPLE], ISO) > 0.5:
-        dates = pd.to_datetime(texts.where(texts.map(lambda text: bool(ISO.fullmatch(text)))), format="ISO8601",
-                               utc=True, errors="coerce")  # fmt: skip
+    iso = texts.map(lambda text: bool(ISO.fullmatch(text)))
+    if counts[iso.to_numpy()].sum() > counts.sum() / 2:
+        dates = pd.to_datetime(texts.where(iso), format="ISO8601", utc=True, errors="coerce")
         return dates.dt.tz_convert(None).astype("datetime64[us]"), False
     sample = texts.iloc[:SAMPLE]
     formats = [date + clock for date in DATES for clock in CLOCK]
