@@ -25,7 +25,7 @@ class Split:
     frame : pandas.DataFrame of shape (n_rows, n_columns)
         The whole table.
     features : list of str
-        The columns that a model is trained on.
+        The columns that a model is trained on, in the order of their names, whatever their order in the file.
     target : str
         The column to predict.
     train_places, test_places : ndarray of shape (n_train,), (n_test,)
@@ -113,7 +113,7 @@ def hold_out(frame: pd.DataFrame, config: Data, *, seed: int, classifier: bool) 
 
     """
     y = frame[config.target]
-    features = [name for name in frame.columns if name != config.target and name not in config.not_features]
+    features = sorted(set(frame.columns) - {config.target, *config.not_features})
     stratify = classifier and config.stratify
     if classifier:
         _check_classes(y, config)

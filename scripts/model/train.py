@@ -1,22 +1,49 @@
-"""Train: read the data, split it, fit the estimator, and log all of it to MLflow."""
+"""Train: read the data, split it, fit the estimator, score it on the training rows, and log all of it to MLflow."""
 
 import random
 import time
 
 import numpy as np
 from sklearn.base import is_classifier
+from sklearn.pipeline import Pipeline
 
 from scripts.core import config as configuration
 from scripts.core import provenance, receipt
 from scripts.data import schema
+from scripts.data.folds import Fold, folds
 from scripts.data.read import fingerprint, read_table
-from scripts.data.split import HASH, ROWS, TRAINED, hold_out
+from scripts.data.split import HASH, ROWS, TRAINED, Split, hold_out
 from scripts.model import store
+from scripts.model.cross_validate import cross_validated
 from scripts.model.estimator import build, fit, parameters
 from scripts.model.preprocess import pipeline
+from scripts.model.score import on_training_rows
 from scripts.model.trust import TRUSTED_TYPES
 from scripts.tracking.address import uri
 from scripts.tracking.runs import Tracking
+
+
+def settings(config: configuration.Config) -> dict[str, object]:
+    """Return the keys of the config that are logged as parameters beside those of the estimator, if they are set."""
+    data, steps = config.data, [step.estimator for step in config.model.steps or []]
+    given = {"group": data.group, "time": data.time, "positive": data.positive, "folds": config.train.folds}
+    listed = {"drop": data.drop, "steps": steps}
+    always = {"estimator": config.model.estimator, "seed": config.seed, "test_size": data.test_size}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return {**always, "stratify": data.stratify, **chosen, **{name: ", ".join(of) for name, of in listed.items() if of}}
+
+
+def score(fitted: Pipeline, split: Split, parts: list[Fold], config: configuration.Config) -> dict[str, float]:
+    """Return the scores on the training rows, as `train_<metric>`, and those of the folds; print the first rule's."""
+    gate = config.gate
+    scores, count = on_training_rows(fitted, split, [gate.metric], config.data.positive)
+    sample = f" (on {count} of {len(split.X_train)})" if count < len(split.X_train) else ""
+    values = cross_validated(fitted, split, parts, config) if parts else {}
+    if gate.metric in scores:
+        mean, spread = (values.get(f"cv_{gate.metric}_{of}") for of in ("mean", "std"))
+        folded = f", {mean:.4f} ± {spread:.4f} in {len(parts)} folds" if mean is not None else ""
+        print(f"scores  {gate.metric} {scores[gate.metric]:.4f} on the training rows{sample}{folded}", flush=True)
+    return {f"train_{name}": value for name, value in scores.items()} | values
 
 
 def main() -> None:
@@ -31,7 +58,12 @@ def main() -> None:
     estimator = build(config.model, seed=config.seed)
     classifier = is_classifier(estimator)
     split = hold_out(frame, config.data, seed=config.seed, classifier=classifier)
-    config.gate.check(list(frame.columns), sorted(split.y_train.unique().tolist(), key=str) if classifier else None)
+    if split.note:
+        print(f"split   {split.note}")
+    classes = sorted(split.y_train.unique().tolist(), key=str) if classifier else None
+    config.gate.check(list(frame.columns), classes, config.data.positive)
+    n_folds = config.train.folds
+    parts = folds(split, config.data, n_folds, seed=config.seed, classifier=classifier) if n_folds else []
     unfitted = pipeline(config, estimator, split.X_train, split.y_train)
 
     tracking = Tracking()
@@ -49,14 +81,9 @@ def main() -> None:
         fit_started = time.monotonic()
         fitted = fit(unfitted, split.X_train, split.y_train)
         seconds = time.monotonic() - fit_started
-        params = parameters(
-            estimator,
-            estimator=config.model.estimator,
-            seed=config.seed,
-            test_size=config.data.test_size,
-            stratify=config.data.stratify,
-        )
-        metrics = {"fit_seconds": seconds, "train_rows": count, "test_rows": len(split.X_test)}
+        params = parameters(estimator, **settings(config))
+        metrics = {"fit_seconds": seconds, "train_rows": count, "test_rows": len(split.test_places)}
+        metrics |= score(fitted, split, parts, config)
         tracking.log(run, params=params, metrics=metrics)
         rows = split.X_train.index.to_numpy()
         tracking.log_files(run, TRAINED, {ROWS: rows.astype(HASH).tobytes()})
