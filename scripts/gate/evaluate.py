@@ -91,7 +91,7 @@ def look(tracking: Tracking, run: Run, config: configuration.Config) -> tuple[re
 
 def keep(tracking: Tracking, run: Run, page: report.Report) -> None:
     """Log report, plots, profile and evidence to the run."""
-    drawings = {f"plots/{plot.name}.svg": plot.svg for plot in page.plots}
+    drawings = {f"plots/{plot.name}.svg": plot.svg for plot in page.plots if plot.svg}
     texts = {"report.html": page.html, "report.md": page.markdown, **drawings}
     facts = {"evidence.json": page.evidence, "profile.json": page.profile}
     texts |= {name: fact.model_dump_json(indent=2) for name, fact in facts.items() if fact is not None}

@@ -1,91 +1,23 @@
-"""Plots of a model on held-out rows, from scikit-learn's display classes, as SVG for light and dark pages."""
+"""Plots of a model on held-out rows."""
 
-import io
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from html import escape
-
-import matplotlib as mpl
-
-mpl.use("svg")
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.rcsetup import cycler
-from matplotlib.typing import RcKeyType
 from sklearn.base import BaseEstimator
-from sklearn.calibration import CalibrationDisplay
-from sklearn.inspection import permutation_importance
-from sklearn.metrics import (
-    ConfusionMatrixDisplay,
-    PrecisionRecallDisplay,
-    PredictionErrorDisplay,
-    RocCurveDisplay,
-)
 
-from scripts.scores.metrics import FROM_CONFUSION, Predictions, against_rest, confusion, score
+from scripts.gate.curves import curves
+from scripts.gate.drawing import COLOURS, INK, SHADES, Plot, axes, distinct, style
+from scripts.gate.importance import Importance
+from scripts.scores.metrics import Predictions, confusion
+from scripts.scores.ranking import Floats
 
-ROWS = 5_000  # the most that a plot draws
-ROWS_SHUFFLED = 1_000  # rows for the importance, which predicts them many times
-CLASSES = 8  # more lines than this can't be read
-INK = "#010203"  # replaced by the page's own colour of text
-COLOURS = ("#3b82c4", "#d9822b", "#3a9d6e", "#b35cc1", "#c9524f", "#8a8f2e", "#5f6fd0", "#a0703c")
-SHADES = LinearSegmentedColormap.from_list("shades", [(0.23, 0.51, 0.77, 0.0), (0.23, 0.51, 0.77, 0.65)])
-STYLE: dict[RcKeyType, object] = {
-    "svg.fonttype": "none",
-    "text.parse_math": False,  # a dollar sign in a name is text
-    "svg.hashsalt": "modelmake",
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.prop_cycle": cycler(color=COLOURS),
-    "legend.frameon": False,
-    "lines.linewidth": 1.8,
-    "savefig.transparent": True,
-    "text.color": INK,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-}
-
-
-@dataclass(frozen=True)
-class Plot:
-    """One plot: a title, a text alternative, and the drawing."""
-
-    name: str
-    title: str
-    alt: str
-    svg: str
-
-
-@dataclass(frozen=True)
-class OneClass:
-    """One class against the rest.
-
-    Parameters
-    ----------
-    name : str
-        The class.
-    truth : ndarray of shape (n_rows,)
-        Whether a row is of the class.
-    proba : ndarray of shape (n_rows,)
-        Its predicted probability.
-
-    """
-
-    name: str
-    truth: np.ndarray
-    proba: np.ndarray
+DOTS = 2_000  # more than this are a stain
+LISTED = 15  # classes of a matrix with numbers that can be read
+LARGEST = 1e150  # the square of a larger number is no number
 
 
 def draw(p: Predictions, pipeline: BaseEstimator, X: pd.DataFrame, *, metric: str, seed: int) -> list[Plot]:
-    """Return the plots that fit these predictions.
+    """Return the plots that fit these predictions; one that can't be drawn says why.
 
     Parameters
     ----------
@@ -98,152 +30,90 @@ def draw(p: Predictions, pipeline: BaseEstimator, X: pd.DataFrame, *, metric: st
     metric : str
         The scorer of the importance.
     seed : int
-        Draws a sample if there are too many rows.
+        Draws a sample if there are too many rows, and shuffles columns.
 
     """
-    rng = np.random.default_rng(seed)
-    sample = p.take(np.sort(rng.permutation(len(p))[:ROWS]))
-    plots: list[Plot] = []
-    with plt.rc_context(STYLE), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about letters that only the page's font has
-        if p.classes is None:
-            plots += [_error(sample, "actual_vs_predicted"), _error(sample, "residual_vs_predicted")]
-        else:
-            classes = list(_against_rest(sample))[:CLASSES]
-            plots += [_confusion(p)]
-            plots += [curve(classes) for curve in (_roc, _precision_recall, _calibration) if classes]
-        plots += _importance(p, pipeline, X, metric, seed)
-    return plots
-
-
-def _against_rest(p: Predictions) -> Iterator[OneClass]:
-    """Yield the classes that have a curve: some rows are of the class, some are not."""
-    if p.classes is None or p.y_proba is None:
-        return
-    for k in against_rest(p):
-        truth = p.y_true == p.classes[k]
-        if truth.any() and not truth.all():
-            yield OneClass(str(p.classes[k]), truth, p.y_proba[:, k])
-
-
-@contextmanager
-def _axes(
-    width: float = 4.6, height: float = 3.8, *, names: bool = False
-) -> Iterator[tuple[Axes, Callable[..., Plot]]]:
-    """Yield axes and a function that returns the drawn plot; only axes of `names` need a layout of their own."""
-    figure, axes = plt.subplots(figsize=(width, height), layout="constrained" if names else None)
-    if not names:
-        figure.subplots_adjust(left=0.14, right=0.97, bottom=0.14, top=0.97)
-
-    def finished(name: str, title: str, alt: str) -> Plot:
-        file = io.StringIO()
-        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-        svg = file.getvalue()
-        svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
-        # The page contains several drawings, so the name makes each id unique.
-        for word in ('id="', 'href="#', "url(#"):
-            svg = svg.replace(word, f"{word}{name}-")
-        return Plot(
-            name, title, alt, svg.replace("<svg ", f'<svg role="img" aria-label="{escape(alt, quote=True)}" ', 1)
-        )
-
-    try:
-        yield axes, finished
-    finally:
-        plt.close(figure)
+    with style():
+        plots = _errors(p, seed) if p.classes is None else [_confusion(p), *curves(p).draw()]
+        return [*plots, Importance(p, pipeline, X, metric, seed).plot()]
 
 
 def _confusion(p: Predictions) -> Plot:
-    cells = confusion(p).astype(int)
-    side = min(9.0, max(3.8, 1.2 + 0.55 * len(cells)))
-    with _axes(side + 0.8, side, names=True) as (axes, finished):
-        display = ConfusionMatrixDisplay(cells, display_labels=p.labels)
-        numbers = len(cells) <= 20
-        display.plot(
-            ax=axes, cmap=SHADES, colorbar=False, values_format="d", include_values=numbers,
-            text_kw={"color": INK} if numbers else None, xticks_rotation=45 if len(cells) > 4 else "horizontal",
-        )  # fmt: skip
-        right, wrong = int(np.trace(cells)), int(cells.sum() - np.trace(cells))
-        return finished(
-            "confusion", "Confusion matrix", f"Of {right + wrong} rows {right} are predicted right, {wrong} wrong."
-        )
+    cells, names = _condensed(confusion(p).astype(int), distinct(p.labels, 16))
+    side = min(9.0, max(3.8, 1.6 + 0.42 * len(cells)))
+    with axes(side + 0.8, side) as (drawn, finished):
+        drawn.imshow(cells / np.maximum(cells.sum(1, keepdims=True), 1), cmap=SHADES, vmin=0, vmax=1)
+        for (row, column), count in np.ndenumerate(cells):
+            if count or len(cells) <= 4:
+                drawn.text(column, row, f"{count:,}", ha="center", va="center", fontsize=9 if len(cells) > 4 else 11)
+        drawn.set_xticks(range(len(names)), names)
+        if _wide(names):
+            for text in drawn.get_xticklabels():
+                text.set(rotation=45, ha="right", rotation_mode="anchor")
+        drawn.set_yticks(range(len(names)), names)
+        drawn.set(xlabel="Predicted class", ylabel="True class")
+        drawn.spines[:].set_visible(True)
+        drawn.tick_params(length=0)
+        right = int((p.true_codes == p.pred_codes).sum())
+        title = "Confusion matrix"
+        if len(p.labels) > len(cells):
+            title += f": the {LISTED - 1} of {len(p.labels)} classes that are confused most"
+        return finished("confusion", title, f"Of {len(p)} rows {right} are predicted right, {len(p) - right} wrong.")
 
 
-def _roc(classes: Sequence[OneClass]) -> Plot:
-    with _axes() as (axes, finished):
-        areas = []
-        for one in classes:
-            display = RocCurveDisplay.from_predictions(one.truth, one.proba, name=one.name, ax=axes)
-            areas.append(f"{one.name} {display.roc_auc:.3f}")
-        axes.plot([0, 1], [0, 1], color=INK, alpha=0.3, linewidth=1, linestyle="--")
-        axes.set(xlabel="False positive rate", ylabel="True positive rate")
-        axes.legend(loc="lower right")
-        return finished(
-            "roc", "ROC curve", f"Area under the ROC curve, each class against the rest: {', '.join(areas)}."
-        )
+def _condensed(cells: np.ndarray, names: list[str]) -> tuple[np.ndarray, list[str]]:
+    """Return a matrix that can be read: the classes with most errors, and the others as one."""
+    if len(cells) <= LISTED:
+        return cells, names
+    wrong = cells.sum(0) + cells.sum(1) - 2 * np.diagonal(cells)
+    most = np.sort(np.argsort(-wrong, kind="stable")[: LISTED - 1])
+    place = np.full(len(cells), LISTED - 1)
+    place[most] = np.arange(LISTED - 1)
+    condensed = np.zeros((LISTED, LISTED), dtype=int)
+    np.add.at(condensed, (place[:, None], place[None, :]), cells)
+    return condensed, [*(names[k] for k in most), f"{len(cells) - len(most)} others"]
 
 
-def _precision_recall(classes: Sequence[OneClass]) -> Plot:
-    with _axes() as (axes, finished):
-        areas = []
-        for one in classes:
-            display = PrecisionRecallDisplay.from_predictions(one.truth, one.proba, name=one.name, ax=axes)
-            areas.append(f"{one.name} {display.average_precision:.3f}")
-        axes.set(xlabel="Recall", ylabel="Precision")
-        axes.legend(loc="lower left")
-        return finished("precision-recall", "Precision and recall", f"Average precision by class: {', '.join(areas)}.")
+def _wide(names: list[str]) -> bool:
+    """Whether names side by side would touch."""
+    return len(names) > 4 or max(map(len, names)) * len(names) > 36
 
 
-def _calibration(classes: Sequence[OneClass]) -> Plot:
-    with _axes() as (axes, finished):
-        worst = 0.0
-        for one in classes:
-            bins = min(10, max(2, len(one.truth) // 20))
-            display = CalibrationDisplay.from_predictions(
-                one.truth, np.clip(one.proba, 0, 1), n_bins=bins, strategy="quantile", name=one.name, ax=axes,
-                ref_line=False,
-            )  # fmt: skip
-            worst = max(worst, float(np.max(np.abs(display.prob_true - display.prob_pred), initial=0)))
-        axes.plot([0, 1], [0, 1], color=INK, alpha=0.3, linewidth=1, linestyle="--")
-        axes.set(xlabel="Predicted probability", ylabel="Share of rows of the class")
-        axes.legend(loc="upper left")
-        alt = f"Predicted probability against the share of rows of the class; the largest difference is {worst:.2f}."
-        return finished("calibration", "Calibration", alt)
+def _errors(p: Predictions, seed: int) -> list[Plot]:
+    """Plot predicted and actual values, and what is between them."""
+    true, predicted = np.asarray(p.y_true, dtype=float), np.asarray(p.y_pred, dtype=float)
+    drawable = np.flatnonzero((np.abs(true) < LARGEST) & (np.abs(predicted) < LARGEST))  # neither is true of NaN
+    dots = np.sort(np.random.default_rng(seed).permutation(drawable)[:DOTS])
+    rows = "" if len(dots) == len(p) else f"\n({len(dots):,} of {len(p):,} rows)"
+    error = true[drawable] - predicted[drawable]
+    if not len(error):
+        why = "Left out: no row has an actual and a predicted value that are finite."
+        return [Plot("predicted", "Predicted against actual", why)]
+    spread = f"mean {error.mean():.4g}, standard deviation {error.std():.4g}{rows.replace(chr(10), ' ')}"
+    return [
+        _predicted(true[dots], predicted[dots], rows, spread),
+        _residuals(true[dots], predicted[dots], rows, spread),
+    ]
 
 
-def _error(p: Predictions, kind: str) -> Plot:
-    residuals = kind.startswith("residual")
-    with _axes() as (axes, finished):
-        PredictionErrorDisplay.from_predictions(
-            p.y_true, p.y_pred, kind=kind, ax=axes, subsample=None,
-            scatter_kwargs={"s": 18, "alpha": 0.6, "color": COLOURS[0], "linewidths": 0},
-            line_kwargs={"color": INK, "alpha": 0.4, "linewidth": 1},
-        )  # fmt: skip
-        error = p.y_true - p.y_pred
-        spread = f"mean {error.mean():.4g}, standard deviation {error.std():.4g}"
-        if residuals:
-            return finished("residuals", "Residuals", f"Actual minus predicted values: {spread}.")
-        return finished(
-            "predicted", "Predicted against actual", f"Predicted and actual values; their difference: {spread}."
-        )
+def _predicted(true: Floats, predicted: Floats, rows: str, spread: str) -> Plot:
+    with axes() as (drawn, finished):
+        ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
+        drawn.plot(ends, ends, color=INK, alpha=0.4, linewidth=1, linestyle="--")
+        _scatter(drawn, predicted, true)
+        drawn.set(xlabel=f"Predicted value{rows}", ylabel="Actual value")
+        alt = f"Predicted and actual values; their difference: {spread}."
+        return finished("predicted", "Predicted against actual", alt)
 
 
-def _importance(p: Predictions, pipeline: BaseEstimator, X: pd.DataFrame, metric: str, seed: int) -> list[Plot]:
-    def scorer(estimator: BaseEstimator, X: pd.DataFrame, y: np.ndarray) -> float:
-        proba = estimator.predict_proba(X) if p.y_proba is not None and metric not in FROM_CONFUSION else None
-        return score(Predictions(y, np.asarray(estimator.predict(X)), proba, p.classes), metric)
+def _residuals(true: Floats, predicted: Floats, rows: str, spread: str) -> Plot:
+    with axes() as (drawn, finished):
+        drawn.axhline(0, color=INK, alpha=0.4, linewidth=1, linestyle="--")
+        _scatter(drawn, predicted, true - predicted)
+        drawn.set(xlabel=f"Predicted value{rows}", ylabel="Actual minus predicted value")
+        return finished("residuals", "Residuals", f"Actual minus predicted values: {spread}.")
 
-    rows = np.sort(np.random.default_rng(seed).permutation(len(X))[:ROWS_SHUFFLED])
-    importance = permutation_importance(
-        pipeline, X.iloc[rows], p.y_true[rows], scoring=scorer, n_repeats=5, random_state=seed
-    )
-    if not np.isfinite(importance.importances_mean).all():  # the metric is not defined on these rows
-        return []
-    order = np.argsort(-importance.importances_mean, kind="stable")[:15]
-    names, means = [str(X.columns[i]) for i in order], importance.importances_mean[order]
-    with _axes(height=max(1.6, 0.6 + 0.32 * len(names)), names=True) as (axes, finished):
-        axes.barh(names[::-1], means[::-1], xerr=importance.importances_std[order][::-1], height=0.6, ecolor=INK)
-        axes.set(xlabel=f"Loss of {metric} when the column is shuffled")
-        axes.axvline(0, color=INK, linewidth=0.8)
-        alt = "Permutation importance: " + ", ".join(f"{a} {b:.3f}" for a, b in zip(names[:5], means[:5], strict=True))
-        return [finished("importance", "Permutation importance", f"{alt}.")]
+
+def _scatter(drawn: Axes, x: Floats, y: Floats) -> None:
+    drawn.scatter(x, y, s=18, alpha=0.6 if len(x) < DOTS else 0.3, color=COLOURS[0], linewidths=0)
+    drawn.locator_params(axis="x", nbins=6)
