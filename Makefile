@@ -76,6 +76,10 @@ test-stack: $(environment) .venv/lock.txt ## run the tests that drive make, dock
 
 ## Model
 
+.PHONY: fetch
+fetch: $(environment) ## take a snapshot of the table that data.source names
+	@$(RUN) python -m scripts fetch
+
 .PHONY: train
 train: $(folder)/$(last).done ## fit the estimator and log the run to MLflow
 	@$(call fresh,$(last))

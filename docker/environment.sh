@@ -9,6 +9,9 @@ network="HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy
   SSL_CERT_FILE PIP_INDEX_URL UV_INDEX_URL UV_DEFAULT_INDEX"
 tracking="MLFLOW_TRACKING_URI MLFLOW_TRACKING_USERNAME MLFLOW_TRACKING_PASSWORD MLFLOW_TRACKING_TOKEN
   MLFLOW_TRACKING_SERVER_CERT_PATH MLFLOW_RUN_ID"
+# How `make fetch` reaches the source of a table; in a container no other command has these.
+sources="DATABASE_URL AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN
+  AWS_DEFAULT_REGION AWS_REGION AWS_ENDPOINT_URL"
 github="GITHUB_ACTIONS GITHUB_ACTOR GITHUB_API_URL GITHUB_HEAD_REF GITHUB_OUTPUT GITHUB_REF GITHUB_REPOSITORY
   GITHUB_RUN_ID GITHUB_SERVER_URL GITHUB_SHA GITHUB_STEP_SUMMARY GITHUB_TOKEN REGISTRY_USERNAME REGISTRY_PASSWORD"
 ci="CI ACT"
@@ -17,7 +20,7 @@ ci="CI ACT"
 settings="RUNNER PIPELINE AUTH TLS EVENT JOB ACT_REF ACT_TRACKING FROM TO KEY RUN_ID VERSION
   FORCE ARGS REASON FOLLOW UPGRADE DATA TARGET NAME PKG IMAGE_REPO PYTHON"
 
-allowed="$machine $engine $network $tracking MLFLOW_PORT $github $ci"
+allowed="$machine $engine $network $tracking $sources MLFLOW_PORT $github $ci"
 for name in $settings; do allowed="$allowed MODELMAKE_$name"; done
 # In a container also the facts about the host that docker/run.sh and act pass to a stage.
 [ ! -e /etc/modelmake ] ||

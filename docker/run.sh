@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command in the pinned image: source read-only, build/ writable, the caller's uid, no privileges.
-# $1 is the access: sealed (no network), writable (no network, but the source is writable), mlflow or outside.
+# $1 is the access: sealed (no network), writable (no network, but the source is writable), mlflow, outside,
+# or fetch (as outside, with the credentials of the sources; also data/snapshots/ is writable).
 # --scratch NAME before $1 selects the scratch server NAME as MLflow (docker/server/compose.sh).
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -53,13 +54,28 @@ proxied() { # the caller's proxies; without any, those of the engine's configura
   [ -z "${HTTP_PROXY:-}${HTTPS_PROXY:-}${http_proxy:-}${https_proxy:-}" ] ||
     pass HTTP_PROXY HTTPS_PROXY http_proxy https_proxy NO_PROXY no_proxy
 }
+on_this_machine() { # address
+  local host
+  host=${1#*://} host=$(tr '[:upper:]' '[:lower:]' <<<"${host##*@}")
+  [[ $host =~ ^((.*\.)?localhost|127(\.[0-9]+){3}|0\.0\.0\.0|\[::1\])([:/]|$) ]]
+}
+sources() { # what `make fetch` reads, and the one place where it writes
+  local address=${DATABASE_URL:-} file
+  # shellcheck disable=SC2086  # words
+  pass $sources
+  if on_this_machine "$address" || on_this_machine "${AWS_ENDPOINT_URL:-}"; then options+=(--network host); fi
+  file=/${address#sqlite:////}
+  [[ $address != sqlite:////* ]] || [ ! -f "$file" ] || options+=(-v "$file:$file:ro")
+  mkdir -p "$root/data/snapshots"
+  options+=(-v "$root/data/snapshots:/src/data/snapshots")
+}
 case $access in
   sealed | writable) options+=(--network none) ;;
-  outside)
+  outside | fetch)
     proxied
-    pass GITHUB_TOKEN
     bundle=/etc/ssl/certs/ca-certificates.crt
     mount SSL_CERT_FILE "${SSL_CERT_FILE:-$bundle}" "$bundle"
+    if [ "$access" = outside ]; then pass GITHUB_TOKEN; else sources; fi
     ;;
   mlflow)
     # From these variables the next run learns which processes have ended (scripts/core/provenance.py).
@@ -70,7 +86,6 @@ case $access in
     options+=(--name "$MODELMAKE_CONTAINER" -e MODELMAKE_HOST -e MODELMAKE_CONTAINER -e MODELMAKE_CONTAINERS)
 
     address=$(tr -d '[:space:]' <<<"${MLFLOW_TRACKING_URI:-}")
-    host=${address#*://} host=$(tr '[:upper:]' '[:lower:]' <<<"${host##*@}")
     if [ -n "$scratch" ] || [ -z "$address" ]; then
       MODELMAKE_UI=$("$root/docker/server/compose.sh" ${scratch:+--scratch "$scratch"} ensure)
       MLFLOW_TRACKING_URI=http://mlflow:5000
@@ -81,7 +96,7 @@ case $access in
         MLFLOW_TRACKING_PASSWORD=${MLFLOW_TRACKING_PASSWORD:-$(cat "$root/.mlflow/password")}
       fi
     else
-      if [[ $host =~ ^((.*\.)?localhost|127(\.[0-9]+){3}|0\.0\.0\.0|\[::1\])([:/]|$) ]]; then
+      if on_this_machine "$address"; then
         options+=(--network host)
       else
         proxied

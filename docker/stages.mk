@@ -16,6 +16,8 @@ $(call of,$(forced),done): FORCE
 $(CHAIN:%=$(folder)/%.done) shell up promote rollback history registry reproduce: access = mlflow
 lock comment audit: access = outside
 format: access = writable
+fetch: access = fetch
+$(folder)/reads: | $(filter fetch,$(goals)) # `make fetch train` reads the new snapshot, also with -j
 
 # One process hashes the inputs of several stages; a file of inputs is new only if an input has changed.
 .PHONY: hashes-of-checks hashes-of-chain
