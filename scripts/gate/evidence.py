@@ -1,10 +1,10 @@
 """What the gate looks at: the model, the champion and a Dummy estimator on the same held-out rows."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 
 from scripts.core.config import Config
@@ -13,11 +13,14 @@ from scripts.core.gate import OF_ALL_CLASSES, OF_PROBABILITIES
 from scripts.data.read import read_table
 from scripts.data.slices import slices
 from scripts.data.split import HASH, ROWS, TRAINED, Split, duplicates, hold_out
-from scripts.gate import rules
+from scripts.gate import facts
 from scripts.model import store
 from scripts.model.estimator import dummy
+from scripts.model.outside import Outside
+from scripts.model.score import predict
 from scripts.model.trust import TRUSTED_TYPES
 from scripts.scores import intervals, metrics
+from scripts.scores.enough import enough
 from scripts.tracking import versions
 from scripts.tracking.runs import Run, Tracking
 
@@ -35,6 +38,7 @@ class Subject:
     pipeline: Pipeline
     split: Split
     predictions: metrics.Predictions
+    served: Outside
 
     @property
     def trusted(self) -> tuple[str, ...]:
@@ -42,37 +46,34 @@ class Subject:
         return (*TRUSTED_TYPES, *self.config.model.trusted_types)
 
 
-def predict(estimator: BaseEstimator, split: Split) -> metrics.Predictions:
-    """Predict the held-out rows, with probabilities if the estimator has them."""
-    y_true, y_pred = split.y_test.to_numpy(), np.asarray(estimator.predict(split.X_test))
-    if not is_classifier(estimator):
-        return metrics.Predictions(y_true, y_pred)
-    y_proba = estimator.predict_proba(split.X_test) if hasattr(estimator, "predict_proba") else None
-    return metrics.Predictions(y_true, y_pred, y_proba, np.asarray(estimator.classes_))
-
-
 def load(tracking: Tracking, run: Run, config: Config) -> Subject:
     """Load the run's model and predict the held-out rows with it."""
     frame = read_table(config.data)
     model_id = store.find(tracking, run)
-    pipeline, _ = store.load(model_id, (*TRUSTED_TYPES, *config.model.trusted_types))
+    pipeline, served = store.serve(model_id, (*TRUSTED_TYPES, *config.model.trusted_types))
     classifier = is_classifier(pipeline)
-    config.gate.check(list(frame.columns), pipeline.classes_.tolist() if classifier else None)
+    classes = pipeline.classes_.tolist() if classifier else None
+    config.gate.check(list(frame.columns), classes, config.data.positive)
     split = hold_out(frame, config.data, seed=config.seed, classifier=classifier)
-    predictions = predict(pipeline, split)
+    predictions = predict(pipeline, split.X_test, split.y_test, config.data.positive)
+    sample = split.X_test.head(SERVED)
+    served.ask(sample, predictions.y_pred[: len(sample)])
     for rule in config.gate.rules:
         if rule.metric in OF_PROBABILITIES and predictions.y_proba is None:
             what = f"'{rule.metric}' needs probabilities, which {type(pipeline[-1]).__name__} does not give"
             raise UserError(f"pipeline.toml: gate.rules: {rule}", what, "choose another metric, such as accuracy")
-    return Subject(config, run, model_id, pipeline, split, predictions)
+    return Subject(config, run, model_id, pipeline, split, predictions, served)
 
 
-def measure(subject: Subject) -> list[rules.Measured]:
+def measure(subject: Subject) -> list[facts.Measured]:
     """Return the first rule's metric, then the metrics of all rules, slice by slice where a rule names a column."""
-    test = pd.concat([subject.split.X_test, subject.split.y_test], axis=1)
+    test = subject.split.test
     measured = []
     gate = subject.config.gate
-    asked: list[tuple[str, str | None]] = [(gate.metric, None), *((rule.metric, rule.by) for rule in gate.rules)]
+    asked: list[tuple[str, str | None]] = [
+        (gate.metric, None),
+        *((rule.metric, rule.by) for rule in gate.rules if not rule.cv),
+    ]
     for metric, by in dict.fromkeys(asked):
         parts: dict[str | None, np.ndarray] = {None: np.ones(len(test), dtype=bool)}
         if by is not None:
@@ -83,7 +84,7 @@ def measure(subject: Subject) -> list[rules.Measured]:
         for name, rows in parts.items():
             p = subject.predictions.take(rows)
             estimate = intervals.bootstrap(p, metric, seed=subject.config.seed, resamples=gate.resamples)
-            measured.append(rules.Measured(metric=metric, by=by, slice=name, rows=len(p), estimate=estimate))
+            measured.append(facts.Measured(metric=metric, by=by, slice=name, rows=len(p), estimate=estimate))
     return measured
 
 
@@ -126,7 +127,7 @@ def fair(tracking: Tracking, subject: Subject, run: Run) -> np.ndarray:
     return ~np.isin(rows, np.frombuffer(hashes, HASH)) | np.isin(rows, split.X_train.index.to_numpy())
 
 
-def challenge(tracking: Tracking, subject: Subject) -> tuple[rules.Champion | None, Rival | None]:
+def challenge(tracking: Tracking, subject: Subject) -> tuple[facts.Champion | None, Rival | None]:
     """Score the champion on the same rows; return what the gate needs, and what the report shows."""
     config, split, metric = subject.config, subject.split, subject.config.gate.metric
     champion = versions.at(tracking, config.registry.name, versions.CHAMPION)
@@ -139,39 +140,79 @@ def challenge(tracking: Tracking, subject: Subject) -> tuple[rules.Champion | No
         pipeline, _ = store.load(champion.model_id, subject.trusted)
         if is_classifier(pipeline) != is_classifier(subject.pipeline):
             raise UserError(where, "one model is a classifier, the other a regressor", "not comparable")
-        old, new = predict(pipeline, split).take(rows), subject.predictions.take(rows)
+        old = predict(pipeline, split.X_test, split.y_test, config.data.positive).take(rows)
+        new = subject.predictions.take(rows)
         if reason := other_classes(new, old, metric):
             raise UserError(where, reason, "not comparable")
         if metric in OF_PROBABILITIES and old.y_proba is None:
             raise UserError(where, "it gives no probabilities", "not comparable")
         if not rows.any():
-            return rules.Champion(version=champion.number), Rival({}, {}, run)
+            return facts.Champion(version=champion.number), Rival({}, {}, run)
         scores, new_scores = metrics.scores(old, [metric]), metrics.scores(new, [metric])
         difference = intervals.compare(new, old, metric, seed=config.seed, resamples=config.gate.resamples)
     except (UserError, ValueError, TypeError, KeyError, AttributeError) as error:  # scikit-learn's, on other columns
-        return rules.Champion(version=champion.number, problem=first_line(error)), None
+        return facts.Champion(version=champion.number, problem=first_line(error)), None
     differences = {name: new_scores[name] - value for name, value in scores.items() if name in new_scores}
-    compared = rules.Champion(version=champion.number, rows=len(new), value=scores[metric], difference=difference)
+    compared = facts.Champion(version=champion.number, rows=len(new), value=scores[metric], difference=difference)
     return compared, Rival(scores, differences, run)
 
 
-def gather(subject: Subject, champion: rules.Champion | None) -> rules.Evidence:
+def scarce(p: metrics.Predictions, dummy: metrics.Predictions) -> facts.Scarce | None:
+    """Return the rows that alone can show that a classifier is better than Dummy, if they are too few for that.
+
+    Dummy predicts one class, so these are the rows of the others. Enough of them are 4 if the model is right on all,
+    and up to 8 if it is right on half of them or fewer (`scores.enough`).
+
+    Examples
+    --------
+    >>> classes, truth = np.array([0, 1]), np.array([0] * 78 + [1] * 2)
+    >>> model = metrics.Predictions(truth, truth, classes=classes)
+    >>> scarce(model, metrics.Predictions(truth, np.zeros(80, dtype=int), classes=classes))
+    Scarce(name='class 1', rows=2, enough=4, positive=True)
+
+    """
+    if p.classes is None:
+        return None
+    common = dummy.y_pred.tolist()[0]
+    other = p.y_true != common
+    rows = int(other.sum())
+    right = int(np.count_nonzero(other & (p.y_pred == p.y_true)))
+    needed = enough(len(p), max(0.5, right / rows) if rows else 1.0)
+    if rows >= needed:
+        return None
+    names = [name for name in p.classes.tolist() if name != common]
+    name = f"class {names[0]!r}" if len(names) == 1 else f"classes other than {common!r}"
+    return facts.Scarce(
+        name=name, rows=rows, enough=needed, positive=names == [1 if p.positive is None else p.positive]
+    )
+
+
+def cross_validation(run: Run) -> tuple[facts.Folds, ...]:
+    """Return the metrics over the folds that `train` logged to the run."""
+    names = [name.removeprefix("cv_").removesuffix("_mean") for name in run.metrics if re.fullmatch("cv_.+_mean", name)]
+    return tuple(
+        facts.Folds(metric=name, mean=run.metrics[f"cv_{name}_mean"], spread=run.metrics.get(f"cv_{name}_std", np.nan))
+        for name in sorted(names)
+    )
+
+
+def gather(subject: Subject, champion: facts.Champion | None) -> facts.Evidence:
     """Collect everything that the gate looks at."""
     config, split, p = subject.config, subject.split, subject.predictions
     floor = dummy(split.X_train, split.y_train, classifier=p.classes is not None)
-    difference = intervals.compare(
-        p, predict(floor, split), config.gate.metric, seed=config.seed, resamples=config.gate.resamples
-    )
+    other = predict(floor, split.X_test, split.y_test, config.data.positive)
+    difference = intervals.compare(p, other, config.gate.metric, seed=config.seed, resamples=config.gate.resamples)
     copies = duplicates(split)
-    sample = split.X_test.head(SERVED)
-    return rules.Evidence(
+    return facts.Evidence(
         model_id=subject.model_id,
         rows=len(p),
         measured=tuple(measure(subject)),
         dummy=difference,
+        scarce=scarce(p, other),
+        folds=cross_validation(subject.run),
         champion=champion,
         duplicates=len(copies),
         duplicate_rows=tuple(int(place) + 1 for place in copies[:5]),
         dirty=subject.run.tags.get("modelmake.git.dirty", "true") == "true",
-        served=store.served(subject.model_id, subject.trusted, sample, p.y_pred[: len(sample)]),
+        served=subject.served.result(),
     )

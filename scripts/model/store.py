@@ -1,11 +1,9 @@
-"""A run's model on the server: saved as skops, and loaded only after its types are checked."""
+"""A run's model on the server: saved as skops with all that it needs, and loaded only after it is checked."""
 
-import json
-import re
+import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import mlflow
@@ -15,18 +13,22 @@ import pandas as pd
 import skops.io
 from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 from mlflow.exceptions import MlflowException
-from mlflow.models import Model
-from mlflow.pyfunc import PyFuncModel, scoring_server
-from mlflow.types import Schema
+from mlflow.models import Model, ModelSignature, infer_signature
+from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types.schema import AnyType
+from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from scripts.core.errors import UserError, first_line
-from scripts.core.provenance import LOCK, pins
-from scripts.model.trust import AGAIN, SAVED, check_loader, checked_types
+from scripts.core.errors import UserError
+from scripts.core.provenance import LOCK
+from scripts.model import own
+from scripts.model.outside import Outside
+from scripts.model.probe import save
+from scripts.model.requirements import requirements
+from scripts.model.trust import AGAIN, SAVED, check_loader, checked_types, contents
 from scripts.tracking.runs import Run, Tracking, missing, translated
 
 NAME = "model"  # in its run
-REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "skops")
 
 
 def log(
@@ -38,7 +40,7 @@ def log(
     params: Mapping[str, str],
     trusted: Sequence[str],
 ) -> str:
-    """Log the fitted pipeline as skops, with signature, input example, the lock and its pins.
+    """Log the fitted pipeline as skops, with signature, input example, the user's own code, the lock and its pins.
 
     Returns
     -------
@@ -48,17 +50,17 @@ def log(
     Raises
     ------
     UserError
-        The pipeline contains a type that is not in `trusted`.
+        The pipeline contains a type that is not trusted, or can't be saved.
 
     """
     client = tracking.client
     with translated(f"log the model of run {run.run_id}"), tempfile.TemporaryDirectory() as scratch:
         logged = client.create_logged_model(run.experiment_id, NAME, run.run_id, params=dict(params))
         try:
-            skops.io.dump(fitted, Path(scratch, "probe.skops"))
-            checked_types(Path(scratch, "probe.skops"), trusted)
+            save(fitted, Path(scratch, SAVED))
+            types = checked_types(Path(scratch, SAVED), trusted)
             model = Model(artifact_path=logged.artifact_location, run_id=run.run_id, model_id=logged.model_id)
-            _save(fitted, X, Path(scratch, NAME), model, trusted)
+            _save(fitted, X, Path(scratch, NAME), model, types)
             client.log_model_artifacts(logged.model_id, str(Path(scratch, NAME)))
         except BaseException:
             client.finalize_logged_model(logged.model_id, LoggedModelStatus.FAILED)
@@ -98,90 +100,57 @@ def load(model_id: str, trusted: Sequence[str]) -> tuple[Pipeline, pd.DataFrame]
     Raises
     ------
     UserError
-        Its files are gone, it is not saved as skops, or it contains a type that is not in `trusted`.
+        Its files are gone, it is not saved as skops, it contains a type that is not trusted, or the code that is
+        logged with it is not the code of this checkout.
 
     """
-    with _downloaded(model_id, trusted) as (folder, types):
+    with tempfile.TemporaryDirectory() as scratch:
+        folder, types = _download(model_id, trusted, scratch)
         example = Model.load(folder).load_input_example(str(folder))
         return skops.io.load(folder / SAVED, trusted=types), example
 
 
-def served(model_id: str, trusted: Sequence[str], X: pd.DataFrame, expected: np.ndarray) -> str:
-    """Send rows as JSON to a logged model, as MLflow's scoring server does; return what is wrong with its answers.
-
-    Parameters
-    ----------
-    model_id : str
-        The logged model, downloaded again and loaded as pyfunc.
-    trusted : sequence of str
-        The types that it may contain.
-    X : pandas.DataFrame of shape (n_rows, n_features)
-        Raw rows.
-    expected : ndarray of shape (n_rows,)
-        The predictions of these rows.
+def serve(model_id: str, trusted: Sequence[str]) -> tuple[Pipeline, Outside]:
+    """Load a logged model as `load` does, and start a process outside of this repository that serves it.
 
     Returns
     -------
-    str
-        Empty if the answers are as expected and rows with wrong columns or types are refused.
+    pipeline : Pipeline
+        The fitted pipeline.
+    served : Outside
+        The process.
 
     """
-    with _downloaded(model_id, trusted) as (folder, _):
-        loaded = mlflow.pyfunc.load_model(str(folder))
-    schema = loaded.metadata.get_input_schema()
-    if schema is None:
-        return "the served model accepts any rows: it has no signature"
+    scratch = tempfile.TemporaryDirectory()
     try:
-        answer = json.loads(_ask(loaded, X))["predictions"]
-    except MlflowException as error:
-        return f"the served model refuses the test rows: {first_line(error)}"
-    if not np.array_equal(np.asarray(answer), np.asarray(expected.tolist())):
-        return "the served model gives other predictions than those that were scored"
-    for rows, fault in _faulty(X.head(3), schema):
+        folder, types = _download(model_id, trusted, scratch.name)
+    except BaseException:
+        scratch.cleanup()
+        raise
+    served = Outside(scratch, folder)
+    return skops.io.load(folder / SAVED, trusted=types), served
+
+
+def _download(model_id: str, trusted: Sequence[str], scratch: str) -> tuple[Path, list[str]]:
+    """Download a logged model, check its code, its types and its loader, and return its folder and its types."""
+    with translated(f"download model {model_id}"):
         try:
-            _ask(loaded, rows)
-        except MlflowException as error:
-            if re.search("schema|signature", str(error)):
-                continue
-        return f"the served model does not refuse rows with {fault} by its schema"
-    return ""
+            folder = Path(mlflow.artifacts.download_artifacts(f"models:/{model_id}", dst_path=scratch))
+        except (MlflowException, OSError) as error:
+            if isinstance(error, MlflowException) and not missing(error):
+                raise
+            raise UserError(f"model {model_id}", "its files are gone", AGAIN) from None
+    code = own.logged(folder, model_id)
+    types = checked_types(folder / SAVED, trusted, code)
+    check_loader(folder, model_id, trusted, code)
+    return folder, types
 
 
-def _faulty(X: pd.DataFrame, schema: Schema) -> Iterator[tuple[pd.DataFrame, str]]:
-    """Yield rows that a schema has to refuse; MLflow accepts any value as text."""
-    for column in [column.name for column in schema.inputs if column.required][:1]:
-        yield X.drop(columns=column), f"no column '{column}'"
-    for name in [str(name) for name, dtype in X.dtypes.items() if dtype.kind in "iuf"][:1]:
-        yield X.assign(**{name: "text"}), f"text as '{name}'"
-
-
-def _ask(loaded: PyFuncModel, X: pd.DataFrame) -> str:
-    """Send rows through the scoring server's own code and return the text of its answer."""
-    rows = {"columns": list(X.columns), "data": X.astype(object).where(X.notna(), None).to_numpy().tolist()}
-    schema = loaded.metadata.get_input_schema()
-    request = json.dumps({"dataframe_split": rows})
-    answer = scoring_server.invocations(request, "application/json", loaded, schema)
-    return str(answer.response)
-
-
-@contextmanager
-def _downloaded(model_id: str, trusted: Sequence[str]) -> Iterator[tuple[Path, list[str]]]:
-    """Yield the folder of a logged model, once its types and its loader are checked, and the types."""
-    with tempfile.TemporaryDirectory() as scratch:
-        with translated(f"download model {model_id}"):
-            try:
-                folder = Path(mlflow.artifacts.download_artifacts(f"models:/{model_id}", dst_path=scratch))
-            except (MlflowException, OSError) as error:
-                if isinstance(error, MlflowException) and not missing(error):
-                    raise
-                raise UserError(f"model {model_id}", "its files are gone", AGAIN) from None
-        types = checked_types(folder / SAVED, trusted)
-        check_loader(folder, model_id, trusted)
-        yield folder, types
-
-
-def _save(fitted: Pipeline, X: pd.DataFrame, folder: Path, model: Model, trusted: Sequence[str]) -> None:
+def _save(fitted: Pipeline, X: pd.DataFrame, folder: Path, model: Model, types: Sequence[str]) -> None:
     """Write MLflow's model format to `folder`; with given requirements MLflow starts no process to infer them."""
+    modules = {part.module for part in contents(folder.parent / SAVED)}
+    files = own.files(modules)
+    packages = {module.partition(".")[0] for module in modules if own.source(module) is None} | own.installed(files)
     example = X.head().reset_index(drop=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -189,9 +158,42 @@ def _save(fitted: Pipeline, X: pd.DataFrame, folder: Path, model: Model, trusted
             fitted,
             folder,
             mlflow_model=model,
-            signature=mlflow.models.infer_signature(X, fitted.predict(example)),
+            signature=ModelSignature(signature(X), infer_signature(None, fitted.predict(example)).outputs),
             input_example=example,
-            pip_requirements=pins(*REQUIREMENTS),
-            skops_trusted_types=list(trusted),
+            pip_requirements=requirements(packages),
+            code_paths=_copied(files, folder.parent / own.CODE),
+            skops_trusted_types=list(types),
             extra_files=[str(LOCK)],
         )
+
+
+def _copied(files: Collection[Path], folder: Path) -> list[str] | None:
+    """Copy the user's modules to `folder`, with their packages, and return what MLflow has to log; None for nothing."""
+    for path in files:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, folder / path)
+    return sorted(str(path) for path in folder.iterdir()) if files else None
+
+
+def signature(X: pd.DataFrame) -> Schema:
+    """Return the schema of the rows that a model accepts; it requires every column of the training rows.
+
+    Whole numbers and truth values have the type `any`, which MLflow hands on as they are: with `long` it refuses a
+    gap, with `double` a frame without gaps, and with `boolean` it makes a gap False.
+    """
+    return Schema([ColSpec(_type(column), str(name)) for name, column in X.items()])
+
+
+def _type(column: pd.Series) -> DataType | AnyType:
+    kind = column.dtype.kind
+    if kind in "biu" or (column.dtype == np.float64 and _whole(column.to_numpy())):
+        return AnyType()
+    if kind == "f":
+        return DataType.double if column.dtype == np.float64 else DataType.float
+    return DataType.datetime if kind == "M" else DataType.string
+
+
+def _whole(values: NDArray[np.float64]) -> bool:
+    """Whether no number has a fraction; the first rows mostly answer it."""
+    with np.errstate(invalid="ignore"):
+        return not any((part % 1 > 0).any() for part in (values[:1000], values))

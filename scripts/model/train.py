@@ -17,6 +17,7 @@ from scripts.model import store
 from scripts.model.cross_validate import cross_validated
 from scripts.model.estimator import build, fit, parameters
 from scripts.model.preprocess import pipeline
+from scripts.model.probe import probe
 from scripts.model.score import on_training_rows
 from scripts.model.trust import TRUSTED_TYPES
 from scripts.tracking.address import uri
@@ -65,6 +66,8 @@ def main() -> None:
     n_folds = config.train.folds
     parts = folds(split, config.data, n_folds, seed=config.seed, classifier=classifier) if n_folds else []
     unfitted = pipeline(config, estimator, split.X_train, split.y_train)
+    trusted = (*TRUSTED_TYPES, *config.model.trusted_types)
+    probe(unfitted, split.X_train, split.y_train, trusted)
 
     tracking = Tracking()
     for orphan in tracking.fail_orphans(config.experiment):
@@ -88,7 +91,6 @@ def main() -> None:
         rows = split.X_train.index.to_numpy()
         tracking.log_files(run, TRAINED, {ROWS: rows.astype(HASH).tobytes()})
         tracking.log_data(run, frame, path=config.data.path, target=config.data.target, sha256=data_sha256)
-        trusted = (*TRUSTED_TYPES, *config.model.trusted_types)
         model_id = store.log(tracking, run, fitted, split.X_train, params=params, trusted=trusted)
     print(f"model   {model_id}, fitted in {seconds:.2f} s")
     receipt.Train(

@@ -1,21 +1,38 @@
-"""Trust: which types a saved model may contain, and which file MLflow may load it from."""
+"""Trust: which types a saved model may contain, and which files MLflow may load it from."""
 
-from collections.abc import Sequence
+import ast
+import importlib
+import json
+import zipfile
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import skops.io
 from mlflow.models import Model
 
-from scripts.core.errors import UserError, first_line
+from scripts.core.errors import UserError, few, first_line
+from scripts.model.own import CODE, defined, source
 
 SAVED, EXAMPLE = "model.skops", "input_example.json"  # in the model's folder
 PYTHON = {"env", "predict_fn", "python_version"}  # further keys that its flavors may have
-SKLEARN = {"code", "extra_files", "sklearn_version"}
+SKLEARN = {"extra_files", "sklearn_version"}
+IMPORTED = ("ObjectNode", "FunctionNode", "TypeNode", "ConstructorFromReduceNode")  # skops imports these by name
 AGAIN = "train it again: make train FORCE=1"
+
+# The estimators of boosting packages. Their models are restored from bytes or text by the package's own library, which
+# calls no Python (checked for xgboost 3.2, lightgbm 4.7 and catboost 1.2).
+BOOSTING = (
+    *(f"xgboost.sklearn.{name}" for name in ("XGBClassifier", "XGBRegressor", "XGBRFClassifier", "XGBRFRegressor")),
+    *("xgboost.core.Booster", "collections.OrderedDict", "lightgbm.basic.Booster"),
+    *(f"lightgbm.sklearn.{name}" for name in ("LGBMClassifier", "LGBMRegressor")),
+    *(f"catboost.core.{name}" for name in ("CatBoostClassifier", "CatBoostRegressor")),
+)
 
 # Types in fitted scikit-learn estimators that skops does not trust by default: classes and scores that run no code on
 # load, and later only their own. `[model] trusted_types` adds the user's own types.
 TRUSTED_TYPES = (
+    *BOOSTING,
     "numpy.dtype",
     "scipy.interpolate._bsplines.BSpline",
     "sklearn._loss.loss.HalfTweedieLossIdentity",
@@ -62,30 +79,122 @@ TRUSTED_TYPES = (
 )
 
 
-def checked_types(path: Path, trusted: Sequence[str]) -> list[str]:
-    """Return the types in a skops file that skops does not trust by default; all of them are in `trusted`.
+@dataclass(frozen=True)
+class Saved:
+    """One object in a skops file: the name of its class or function, and how skops makes it again."""
+
+    module: str
+    name: str
+    loader: str
+
+    @property
+    def path(self) -> str:
+        """The name, as `trusted_types` has it."""
+        return f"{self.module}.{self.name}"
+
+
+def contents(path: Path) -> set[Saved]:
+    """Return what a skops file contains.
 
     Raises
     ------
     UserError
-        A type is not in `trusted`, or the file can't be read.
+        The file can't be read.
 
     """
     try:
+        with zipfile.ZipFile(path) as archive:
+            schema = json.loads(archive.read("schema.json"))
+        return set(_saved(schema))
+    except Exception as error:  # a tampered archive fails in any way
+        raise UserError(SAVED, f"cannot be read: {first_line(error)}", AGAIN) from None
+
+
+def _saved(state: object) -> Iterator[Saved]:
+    """Yield what a part of the file's schema describes; the parts are nested in lists and tables."""
+    parts = [state]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, dict):
+            if "__class__" in part and "__module__" in part:
+                yield Saved(str(part["__module__"]), str(part["__class__"]), str(part.get("__loader__")))
+            parts += part.values()
+        elif isinstance(part, list):
+            parts += part
+
+
+def checked_types(path: Path, trusted: Sequence[str], code: Collection[Path] | None = None) -> list[str]:
+    """Return the types in a skops file that skops does not trust by default; all of them are trusted here.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    trusted : sequence of str
+        Types that are trusted by name.
+    code : collection of Path, optional
+        The files whose classes and functions are trusted too; by default every module of the user's.
+
+    Raises
+    ------
+    UserError
+        A type is not trusted, or the file can't be read.
+
+    """
+    saved = contents(path)
+    try:
         types: list[str] = skops.io.get_untrusted_types(file=path)
     except Exception as error:  # a tampered archive fails in any way
-        raise UserError("model.skops", f"cannot be read: {first_line(error)}", AGAIN) from None
-    if untrusted := sorted(set(types) - set(trusted)):
-        what = f"contains the type '{untrusted[0]}', which is not on the trusted list"
-        raise UserError("model.skops", what, "if you trust it, add it to [model] trusted_types")
+        raise UserError(SAVED, f"cannot be read: {first_line(error)}", AGAIN) from None
+    if untrusted := sorted(set(types) - set(trusted) - own_types(saved, code)):
+        raise UserError(SAVED, *_untrusted(untrusted, trusted))
     return types
 
 
-def check_loader(folder: Path, model_id: str, trusted: Sequence[str]) -> None:
-    """Raise UserError unless MLflow itself would load this model from the checked file, and as skops.
+def _untrusted(types: list[str], trusted: Sequence[str]) -> tuple[str, str]:
+    """Return what is wrong with untrusted types, all of them, and the line that trusts them."""
+    what = f"contains the type '{types[0]}', which is not on the trusted list"
+    if len(types) > 1:
+        what = f"contains {len(types)} types that are not on the trusted list: {few(types, len(types))}"
+    line = json.dumps([*(name for name in trusted if name not in TRUSTED_TYPES), *types])
+    return what, f"if you trust {'them' if types[1:] else 'it'}, set trusted_types = {line} under [model]"
+
+
+def own_types(saved: Collection[Saved], code: Collection[Path] | None = None) -> set[str]:
+    """Return the classes and functions that the user's modules define; `code` limits the modules to these files.
+
+    A function only counts where it is stored as one: skops would call it, with values from the file, where the file
+    stores it as the class of a value. A name that a module imports does not count.
+    """
+    names: set[str] = set()
+    others: set[str] = set()
+    for part in saved:
+        path = source(part.module)
+        kind = defined(path).get(part.name) if path and (code is None or path in code) else None
+        accepted = kind is ast.ClassDef or (kind is ast.FunctionDef and part.loader == "FunctionNode")
+        (names if accepted else others).add(part.path)
+    return names - others
+
+
+def unimportable(saved: Collection[Saved]) -> list[str]:
+    """Return the names that no other process could import, such as a lambda, or a class in a function."""
+    return sorted(part.path for part in saved if part.loader in IMPORTED and not _importable(part))
+
+
+def _importable(part: Saved) -> bool:
+    if part.module == "__main__":
+        return False
+    try:
+        return hasattr(importlib.import_module(part.module), part.name)
+    except Exception:  # the user's own module may fail in any way
+        return False
+
+
+def check_loader(folder: Path, model_id: str, trusted: Sequence[str], code: Collection[Path]) -> None:
+    """Raise UserError unless MLflow itself would load this model from the checked files, and as skops.
 
     The keys of each flavor are on a list: one file can be a skops archive and a pickle at once, and MLflow loads it as
-    its MLmodel declares.
+    its MLmodel declares. `code` has the checked files of the user's code, which MLflow imports from their folder.
     """
     try:
         model = Model.load(folder)
@@ -96,10 +205,12 @@ def check_loader(folder: Path, model_id: str, trusted: Sequence[str]) -> None:
         raise UserError(f"model {model_id}", f"its MLmodel cannot be read: {first_line(error)}", AGAIN) from None
     sources = [python.pop("loader_module", None), python.pop("model_path", None)]
     sources += [sklearn.pop("pickled_model", None), sklearn.pop("serialization_format", None), example]
-    expected = ["mlflow.sklearn", SAVED, SAVED, "skops", EXAMPLE]
+    sources += [python.pop(CODE, None), sklearn.pop(CODE, None)]
+    place = CODE if code else None
+    expected = ["mlflow.sklearn", SAVED, SAVED, "skops", EXAMPLE, place, place]
     unexpected = set(python) - PYTHON | set(sklearn) - SKLEARN | set(model.flavors) - {"python_function", "sklearn"}
-    if sources != expected or unexpected or sklearn.get("code"):
+    if sources != expected or unexpected:
         raise UserError(f"model {model_id}", f"its MLmodel makes MLflow load something other than {SAVED}", AGAIN)
-    if untrusted := sorted(declared - set(trusted)):
+    if untrusted := sorted(declared - {*trusted, *own_types(contents(folder / SAVED), code)}):
         what = f"its MLmodel trusts the type '{untrusted[0]}', which is not on the trusted list"
         raise UserError(f"model {model_id}", what, AGAIN)

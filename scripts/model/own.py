@@ -1,0 +1,87 @@
+"""The user's own code: the modules of this repository that a model needs, and the copy that is logged with it."""
+
+import ast
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from scripts.core.errors import UserError, first_line
+from scripts.core.provenance import sha256
+
+CODE = "code"  # in the model's folder; MLflow puts it on the path before it loads the model
+PRODUCT = ("scripts", "tests", "docker", "build")  # folders whose modules are not the user's
+
+
+def source(module: str) -> Path | None:
+    """Return the file of one of the user's modules, relative to the Makefile; None for every other module."""
+    *packages, name = module.split(".")
+    if [*packages, name][0] in PRODUCT or not all(part.isidentifier() for part in (*packages, name)):
+        return None
+    paths = Path(*packages, name, "__init__.py"), Path(*packages, f"{name}.py")
+    return next((path for path in paths if path.is_file()), None)
+
+
+def files(modules: Iterable[str]) -> set[Path]:
+    """Return the files of the user's modules among `modules`, of their packages, and of all that they import."""
+    paths: set[Path] = set()
+    queue = list(modules)
+    while queue:
+        parts = queue.pop().split(".")
+        for end in range(len(parts)):
+            path = source(".".join(parts[: end + 1]))
+            if path is not None and path not in paths:
+                paths.add(path)
+                queue += imports(path)
+    return paths
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield the absolute names of the modules that a file imports, anywhere in it; an imported name may be a module."""
+    for node in ast.walk(_parsed(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            package = path.parent.parts[: len(path.parent.parts) - node.level + 1] if node.level else ()
+            name = ".".join([*package, *([node.module] if node.module else [])])
+            yield name
+            yield from (f"{name}.{alias.name}" for alias in node.names)
+
+
+def defined(path: Path) -> dict[str, type[ast.AST]]:
+    """Return the classes and functions at the top level of a file, which are defined there and not imported."""
+    kinds = (ast.ClassDef, ast.FunctionDef)
+    return {node.name: type(node) for node in _parsed(path).body if isinstance(node, kinds)}
+
+
+def installed(paths: Iterable[Path]) -> set[str]:
+    """Return the top-level modules that files import and that are neither the user's nor Python's own."""
+    names = {name.partition(".")[0] for path in paths for name in imports(path)}
+    local = {path.parts[0].removesuffix(".py") for path in paths}
+    return {name for name in names if name and name not in sys.stdlib_module_names} - local - set(PRODUCT)
+
+
+def logged(folder: Path, model_id: str) -> set[Path]:
+    """Return the files of the code logged with a model; each is byte for byte the file of this checkout.
+
+    Raises
+    ------
+    UserError
+        A file is not one of the user's modules, or differs from it.
+
+    """
+    code = folder / CODE
+    paths = {path.relative_to(code) for path in code.rglob("*") if path.is_symlink() or not path.is_dir()}
+    for path in sorted(paths):
+        module = ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+        if source(module) != path or (code / path).is_symlink() or sha256(code / path) != sha256(path):
+            what = f"the file '{path}' of its code is not the same in this checkout"
+            fix = "check out the commit that it was trained from, or train it again: make train FORCE=1"
+            raise UserError(f"model {model_id}", what, fix)
+    return paths
+
+
+def _parsed(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError) as error:
+        raise UserError(str(path), f"is not valid Python: {first_line(error)}", "correct it") from None
