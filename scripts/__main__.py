@@ -18,7 +18,8 @@ from scripts.core.inputs import CHAIN
 
 ROOMS = {
     "core": ("inputs", "why", "pipelines"),
-    "data": ("path", "fetch"),
+    "data": ("path",),
+    "source": ("fetch",),
     "model": ("train",),
     "gate": ("evaluate",),
     "registry": ("register", "promote", "rollback", "history", "registry", "origin", "reproduce"),

@@ -14,7 +14,7 @@ from scripts.core import config
 from tests.conftest import ROOT
 from tests.support.checkout import Checkout
 
-ROOMS = ("core", "tracking", "data", "scores", "model", "gate", "registry", "server", "checks")  # the way data flows
+ROOMS = ("core", "tracking", "data", "source", "scores", "model", "gate", "registry", "server", "checks")  # the way data flows
 MAKEFILE = (ROOT / "Makefile").read_text()
 SHELL = [*(ROOT / "docker").rglob("*.sh"), ROOT / "docker/shell", ROOT / ".ci/run"]
 

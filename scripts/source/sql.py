@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from scripts.core import files
 from scripts.core.errors import UserError
-from scripts.data.source import VARIABLE, Source
+from scripts.source.address import VARIABLE, Source
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.core.errors import UserError
-from scripts.data.source import Source
-from scripts.data.transfer import BLOCK, Remote, write
+from scripts.source.address import Source
+from scripts.source.transfer import BLOCK, Remote, write
 
 
 def download(source: Source, path: Path) -> Remote:

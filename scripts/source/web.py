@@ -9,8 +9,8 @@ import requests
 from requests import exceptions
 
 from scripts.core.errors import UserError
-from scripts.data.source import Source
-from scripts.data.transfer import BLOCK, Remote, write
+from scripts.source.address import Source
+from scripts.source.transfer import BLOCK, Remote, write
 from scripts.tracking.connection import detour, proxy
 
 CONNECT, READ = 10, 60  # seconds without an answer

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from scripts.core.provenance import sha256
-from scripts.data.transfer import writing
+from scripts.source.transfer import writing
 
 ROWS = 100_000  # in a row group, whatever chunks the rows arrive in
 

@@ -1,4 +1,4 @@
-"""Source: the address that data.source names, its form without secrets, and what its errors may say."""
+"""Address: what that data.source names, its form without secrets, and what its errors may say."""
 
 import os
 import re
