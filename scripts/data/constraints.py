@@ -1,6 +1,7 @@
 """Constraints: the tests of a column that [data.schema] states, each True for the values that pass."""
 
 import datetime
+import operator
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -39,9 +40,9 @@ def constraints(column: Column) -> Iterator[tuple[str, Test]]:
     if stated:
         yield f"type {stated}", _present(FITTING[stated])
     if column.min is not None:
-        yield f"min {_shown(column.min)}", _present(_bounded(column.min, np.greater_equal))
+        yield f"min {_shown(column.min)}", _present(_bounded(column.min, operator.ge))
     if column.max is not None:
-        yield f"max {_shown(column.max)}", _present(_bounded(column.max, np.less_equal))
+        yield f"max {_shown(column.max)}", _present(_bounded(column.max, operator.le))
     if column.values is not None:
         yield "values", _present(_listed(column.values))
     if column.unique:

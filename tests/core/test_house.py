@@ -14,7 +14,8 @@ from scripts.core import config
 from tests.conftest import ROOT
 from tests.support.checkout import Checkout
 
-ROOMS = ("core", "tracking", "data", "source", "scores", "model", "gate", "registry", "server", "checks")  # the way data flows
+# The way data flows.
+ROOMS = ("core", "tracking", "data", "source", "scores", "model", "gate", "registry", "server", "checks")
 MAKEFILE = (ROOT / "Makefile").read_text()
 SHELL = [*(ROOT / "docker").rglob("*.sh"), ROOT / "docker/shell", ROOT / ".ci/run"]
 
