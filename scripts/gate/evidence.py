@@ -182,9 +182,8 @@ def scarce(p: metrics.Predictions, dummy: metrics.Predictions) -> facts.Scarce |
         return None
     names = [name for name in p.classes.tolist() if name != common]
     name = f"class {names[0]!r}" if len(names) == 1 else f"classes other than {common!r}"
-    return facts.Scarce(
-        name=name, rows=rows, enough=needed, positive=names == [1 if p.positive is None else p.positive]
-    )
+    positive = names == [1 if p.positive is None else p.positive]
+    return facts.Scarce(name=name, rows=rows, enough=needed, positive=positive)
 
 
 def cross_validation(run: Run) -> tuple[facts.Folds, ...]:

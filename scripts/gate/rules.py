@@ -5,78 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
-from scripts.core.gate import Gate, Rule
-from scripts.scores.intervals import Difference, Estimate
+from scripts.core.gate import OF_CLASS_1, Gate, Rule
+from scripts.gate.facts import Champion, Evidence, Measured
 
 Outcome = Literal["pass", "keep", "refuse"]
-
-
-class Fact(BaseModel):
-    """One fact about a model; it goes to JSON and back without loss."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
-
-
-class Measured(Fact):
-    """A metric on the held-out rows, or on the slice of them where column `by` is `slice`."""
-
-    metric: str
-    by: str | None = None
-    slice: str | None = None
-    rows: int
-    estimate: Estimate
-
-
-class Champion(Fact):
-    """The version at `@champion` and, unless there is a problem, how much better the model is.
-
-    `rows` counts the rows of the comparison: the held-out rows without those that only the champion was trained on.
-    """
-
-    version: str
-    rows: int = 0
-    value: float = math.nan
-    difference: Difference | None = None
-    problem: str = ""
-
-
-class Evidence(Fact):
-    """Everything that the gate looks at.
-
-    Parameters
-    ----------
-    model_id : str
-        The logged model.
-    rows : int
-        Number of held-out rows.
-    measured : tuple of Measured
-        At least the metrics that the rules name.
-    dummy : Difference
-        How much better the model is than scikit-learn's Dummy estimator, in the first rule's metric.
-    champion : Champion or None
-        None if there is no champion yet, or if the policy is "off".
-    duplicates : int
-        Number of held-out rows that are also training rows.
-    duplicate_rows : tuple of int
-        The first few of them, counted from 1 in the data file.
-    dirty : bool
-        Whether the run had uncommitted changes, or no commit.
-    served : str
-        What is wrong with the answers of the served model; empty if nothing is.
-
-    """
-
-    model_id: str
-    rows: int
-    measured: tuple[Measured, ...]
-    dummy: Difference
-    champion: Champion | None = None
-    duplicates: int = 0
-    duplicate_rows: tuple[int, ...] = ()
-    dirty: bool = False
-    served: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,7 +44,8 @@ def judge(gate: Gate, evidence: Evidence) -> Verdict:
     """Return the verdict of the gate's rules on the evidence.
 
     It is "refuse" if a rule or a guard is broken, else "keep" if the champion stays or the rows are too few, else
-    "pass". With too few rows a broken rule proves nothing: the verdict is "keep", and nothing is registered.
+    "pass". With too few rows a broken rule proves nothing: the verdict is "keep", and nothing is registered. The same
+    holds where too few rows of a class can show that the model is better than Dummy.
 
     Examples
     --------
@@ -151,7 +84,7 @@ def refusal(reason: str) -> Verdict:
 
 
 def missing(gate: Gate, evidence: Evidence) -> list[Rule]:
-    """Return the rules whose metric `evidence` does not contain.
+    """Return the rules whose metric on held-out rows `evidence` does not contain.
 
     Examples
     --------
@@ -162,7 +95,7 @@ def missing(gate: Gate, evidence: Evidence) -> list[Rule]:
 
     """
     measured = {(measurement.metric, measurement.by) for measurement in evidence.measured}
-    return [rule for rule in gate.rules if (rule.metric, rule.by) not in measured]
+    return [rule for rule in gate.rules if not rule.cv and (rule.metric, rule.by) not in measured]
 
 
 def bounds(evidence: Evidence) -> dict[str, float]:
@@ -184,34 +117,67 @@ def bounds(evidence: Evidence) -> dict[str, float]:
 
 def _ask(gate: Gate, evidence: Evidence) -> Iterator[Check]:
     """Check every rule, then the floor; if the rows are too few, a broken rule means keep, not refuse."""
-    enough = evidence.rows >= gate.min_test_rows
+    enough, scarce = evidence.rows >= gate.min_test_rows, evidence.scarce
     broken: Outcome = "refuse" if enough else "keep"
     for rule in gate.rules:
+        if rule.cv:
+            yield _over_folds(rule, evidence)
+            continue
         measured = [m for m in evidence.measured if (m.metric, m.by) == (rule.metric, rule.by)]
         if not measured:
             reason = f"{rule.metric} was not measured on the held-out rows, so it is not above {rule.threshold:g}"
             yield Check(str(rule), broken, "not measured", reason)
-        yield from (_rule(rule, measurement, broken) for measurement in measured)
-    better = evidence.dummy.lower > 0
-    reason = f"{gate.metric} is {'' if better else 'not '}better than the Dummy estimator's: {evidence.dummy}"
-    yield Check("better than Dummy", "pass" if better else broken, str(evidence.dummy), reason)
+        unproven = scarce is not None and scarce.positive and rule.metric in OF_CLASS_1
+        yield from (_rule(rule, measurement, "keep" if unproven else broken) for measurement in measured)
+    yield _floor(gate, evidence, broken)
     if not enough:
         reason = f"not enough data: {evidence.rows} test rows, gate.min_test_rows = {gate.min_test_rows}"
         yield Check(f"test rows >= {gate.min_test_rows}", "keep", str(evidence.rows), reason)
 
 
+def _floor(gate: Gate, evidence: Evidence, broken: Outcome) -> Check:
+    """Compare with the Dummy estimator."""
+    name, scarce = "better than Dummy", evidence.scarce
+    better = evidence.dummy.lower > 0
+    if not better and scarce is not None:
+        rows = f"{scarce.rows} test row{'s' * (scarce.rows != 1)} of {scarce.name}, {scarce.enough} would do"
+        return Check(name, "keep", str(evidence.dummy), f"not enough data: {rows}")
+    reason = f"{gate.metric} is {'' if better else 'not '}better than the Dummy estimator's: {evidence.dummy}"
+    return Check(name, "pass" if better else broken, str(evidence.dummy), reason)
+
+
+def _over_folds(rule: Rule, evidence: Evidence) -> Check:
+    """Compare the mean over the folds, which are training rows: their number does not depend on the held-out rows."""
+    folds = next((folds for folds in evidence.folds if folds.metric == rule.metric), None)
+    what = f"the mean of {rule.metric} over the folds"
+    if folds is None:
+        reason = f"{what} is not known: the run was trained without it (make train FORCE=1)"
+        return Check(str(rule), "refuse", "not measured", reason)
+    if math.isnan(folds.mean):
+        reason = f"{what} is not defined: a class has no row in one of them (set fewer folds under [train])"
+        return Check(str(rule), "refuse", str(folds), reason)
+    holds, relation = _compared(rule, folds.mean)
+    return Check(str(rule), "pass" if holds else "refuse", str(folds), f"{what} {folds} {relation}")
+
+
 def _rule(rule: Rule, measured: Measured, broken: Outcome) -> Check:
     value = measured.estimate.lower if rule.lower else measured.estimate.value
-    holds = value >= rule.threshold if rule.or_equal else value > rule.threshold  # False for NaN
+    holds, relation = _compared(rule, value)
     where = f"where {measured.by} is {measured.slice} ({measured.rows} rows) " if measured.by else ""
     what = f"{where}{'the lower bound of ' if rule.lower else ''}{rule.metric}"
     if math.isnan(value):
         reason = f"{what} is not defined on the held-out rows, so it is not above {rule.threshold:g}"
     else:
-        relation = "at least" if rule.or_equal else "above"
-        reason = f"{what} {measured.estimate} is {'' if holds else 'not '}{relation} the threshold {rule.threshold:g}"
+        reason = f"{what} {measured.estimate} {relation}"
     name = f"{rule}: {measured.slice} ({measured.rows} rows)" if measured.by else str(rule)
     return Check(name, "pass" if holds else broken, str(measured.estimate), reason)
+
+
+def _compared(rule: Rule, value: float) -> tuple[bool, str]:
+    """Return whether the rule holds, False for NaN, and that as words."""
+    holds = value >= rule.threshold if rule.or_equal else value > rule.threshold
+    relation = "at least" if rule.or_equal else "above"
+    return holds, f"is {'' if holds else 'not '}{relation} the threshold {rule.threshold:g}"
 
 
 def _guard(gate: Gate, evidence: Evidence) -> Iterator[Check]:
@@ -229,7 +195,8 @@ def _guard(gate: Gate, evidence: Evidence) -> Iterator[Check]:
 
 def _challenge(gate: Gate, evidence: Evidence) -> Check:
     """Compare with the champion, by the policy."""
-    name, champion = f"champion: {gate.champion}", evidence.champion
+    name = f"champion: {gate.champion}"
+    champion: Champion | None = evidence.champion
     if gate.champion == "off":
         return Check(name, "pass", "not compared", 'gate.champion is "off", so no champion is compared')
     if champion is None:

@@ -9,6 +9,7 @@ from scripts.core import receipt, settings
 from scripts.core.errors import GateRefused, UserError
 from scripts.core.provenance import Provenance
 from scripts.gate import rules
+from scripts.gate.facts import Evidence
 from scripts.model import store
 from scripts.model.trust import TRUSTED_TYPES
 from scripts.tracking import versions
@@ -69,7 +70,7 @@ def verdict_on(tracking: Tracking, run: Run, config: configuration.Config) -> ru
     if text is None:
         raise UserError(f"run {run.run_id}", "has no evidence from held-out rows", again)
     try:
-        evidence = rules.Evidence.model_validate_json(text)
+        evidence = Evidence.model_validate_json(text)
     except ValidationError:
         raise UserError(f"run {run.run_id}", "has evidence of another version of modelmake", again) from None
     if evidence.model_id != store.find(tracking, run):

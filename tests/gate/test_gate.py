@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from scripts.core.gate import Gate
 from scripts.gate import rules
-from scripts.gate.rules import Champion, Evidence, Measured
+from scripts.gate.facts import Champion, Evidence, Folds, Measured, Scarce
 from scripts.scores.intervals import Difference, Estimate
 
 finite = st.floats(-10, 10)
@@ -75,6 +75,41 @@ def test_a_rule_can_ask_the_lower_bound() -> None:
     verdict = rules.judge(gated("lower(accuracy) > 0.85"), evidence)
     assert verdict.verdict == "refuse"
     assert verdict.reason == "the lower bound of accuracy 0.9000 [0.8000, 1.0000] is not above the threshold 0.85"
+
+
+def test_a_rule_can_ask_the_folds() -> None:
+    """Their mean is compared, and shown with its spread; the metric on the held-out rows does not matter."""
+    folds = (Folds(metric="accuracy", mean=0.91, spread=0.02),)
+    evidence = evidenced(measured(0.5), folds=folds)
+    verdict = rules.judge(gated("cv(accuracy) > 0.9"), evidence)
+    assert verdict.passed
+    assert verdict.checks[0].measured == "0.9100 ± 0.0200"
+    refused = rules.judge(gated("cv(accuracy) >= 0.95"), evidence)
+    assert refused.reason == "the mean of accuracy over the folds 0.9100 ± 0.0200 is not at least the threshold 0.95"
+    assert rules.missing(gated("accuracy > 0.4", "cv(f1) > 0.9"), evidence) == []
+
+
+@pytest.mark.parametrize("rows", [10, 100])
+def test_folds_that_are_missing_or_not_defined_refuse(rows: int) -> None:
+    """Also where the held-out rows are few: the folds are training rows."""
+    evidence = evidenced(measured(0.99), rows=rows, folds=(Folds(metric="roc_auc", mean=math.nan, spread=math.nan),))
+    for line, words in (("cv(accuracy) > 0", "was trained without it"), ("cv(roc_auc) > 0", "is not defined")):
+        verdict = rules.judge(gated(line), evidence)
+        assert verdict.verdict == "refuse"
+        assert words in verdict.reason
+
+
+def test_few_rows_of_a_class_keep() -> None:
+    """They prove neither that the model is better than Dummy nor, of a metric of that class, that it is worse."""
+    few = Scarce(name="class 1", rows=2, enough=4, positive=True)
+    dummy = Difference(1.0, 0.0, 1.0, 0.2, 0.5)
+    verdict = rules.judge(gated("f1 > 0.8"), evidenced(measured(1.0, metric="f1"), dummy=dummy, scarce=few))
+    assert (verdict.verdict, verdict.reasons) == ("keep", ("not enough data: 2 test rows of class 1, 4 would do",))
+    worse = evidenced(measured(0.5, metric="f1"), measured(0.5), dummy=dummy, scarce=few)
+    assert rules.judge(gated("f1 > 0.8"), worse).verdict == "keep"
+    assert rules.judge(gated("f1 > 0.8", "accuracy > 0.8"), worse).verdict == "refuse"
+    enough = evidenced(measured(1.0, metric="f1"), scarce=few)
+    assert rules.judge(gated("f1 > 0.8"), enough).passed
 
 
 def test_no_slice_may_be_below() -> None:

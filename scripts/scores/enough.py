@@ -1,0 +1,32 @@
+"""Enough: how many rows an interval of a difference needs before it can exclude 0."""
+
+import math
+
+from scripts.scores.intervals import CONFIDENCE
+
+
+def enough(n: int, share: float = 1.0) -> int:
+    """Return how many of `n` rows must be of a class if a model is better than another one on these rows alone.
+
+    The lower bound of the difference is the 2.5 % percentile of resamples, which draw `n` of the `n` rows with
+    replacement (`intervals.compare`). A resample misses m of the rows with probability (1 - m / n)^n, which is about
+    exp(-m), and shows no difference then. So the bound can be above 0 only if that is less likely than 2.5 %: with 4
+    rows of the class, or more, if the model is right on all of them.
+
+    Parameters
+    ----------
+    n : int
+        Number of held-out rows.
+    share : float
+        Share of the rows of the class on which the model is right, above 0.
+
+    Examples
+    --------
+    >>> enough(1000)
+    4
+    >>> enough(1000, share=0.5)
+    8
+
+    """
+    tail = (1 - CONFIDENCE) / 2
+    return math.floor(n * (1 - tail ** (1 / n)) / share) + 1
