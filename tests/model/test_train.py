@@ -91,7 +91,7 @@ def test_a_regressor_is_trained_and_scored(project: Project) -> None:
         ('"species"', '"specie"', "did you mean 'species'?"),
         ("seed = 42", "sede = 42", "did you mean 'seed'?"),
         ("RandomForestClassifier", "RandomForest", "no 'RandomForest' in sklearn.ensemble"),
-        ("n_estimators", "estimators", "no parameter 'estimators' in RandomForestClassifier (did you mean 'n_estimators'?)"),
+        ("n_estimators", "estimators", "no parameter 'estimators' in RandomForestClassifier (did you mean 'n_est"),
         ("accuracy >", "r2 >", "'r2' does not score a classifier"),
         ("accuracy >", "f1 >", "'f1' scores class 1 of two classes, and the classes are 'setosa', 'versicolor'"),
         ("accuracy >", "roc_auc >", "'roc_auc' needs two classes, and there are 3 (use roc_auc_ovr)"),
