@@ -177,6 +177,12 @@ lock: $(environment) ## update docker/requirements.txt from pyproject.toml
 	@$(RUN) docker/host/lock.sh
 	@mv build/requirements.txt docker/requirements.txt
 
+.PHONY: add
+add: $(environment) ## add the packages PKG to pyproject.toml, and lock them
+	@rm -f build/pyproject.toml
+	@$(RUN) python -m scripts add
+	@[ ! -f build/pyproject.toml ] || { mv build/requirements.txt docker/ && mv build/pyproject.toml .; }
+
 .PHONY: sbom
 sbom: $(environment) ## list the contents of the image as CycloneDX in build/sbom.json
 	@$(RUN) python -m scripts sbom

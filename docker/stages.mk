@@ -14,7 +14,7 @@ checks := $(filter $(CHECKS),$(subst test,test owntest,$(asked:all=lint test)))
 forced := $(strip $(if $(MODELMAKE_FORCE)$(call setting,ARGS),$(checks) $(last)))
 $(call of,$(forced),done): FORCE
 $(CHAIN:%=$(folder)/%.done) shell up promote rollback history registry reproduce: access = mlflow
-lock comment audit: access = outside
+lock add comment audit: access = outside
 format: access = writable
 fetch: access = fetch
 $(folder)/reads: | $(filter fetch,$(goals)) # `make fetch train` reads the new snapshot, also with -j

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Leaves the lock, compiled from pyproject.toml, in build/requirements.txt; UPGRADE=1 takes the newest versions.
-# Needs the package index, and uv, or Python to install the uv version of the present lock.
+# Leaves the lock, compiled from pyproject.toml or from the file $1 in its place, in build/requirements.txt; UPGRADE=1
+# takes the newest versions. Needs the package index, and uv, or Python to install the uv version of the present lock.
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 cd "$root"
+project=${1:-pyproject.toml}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 uv=$(command -v uv || true)
@@ -16,6 +17,8 @@ if [ -z "$uv" ]; then
 fi
 upgrade=()
 ! on MODELMAKE_UPGRADE || upgrade=(--upgrade)
-echo "▸ lock · resolving pyproject.toml"
-cp docker/requirements.txt build/requirements.txt
-"$uv" pip compile -q --no-cache pyproject.toml --group dev "${upgrade[@]}" -o build/requirements.txt >/dev/null
+echo "▸ lock · resolving $project"
+cp "$project" "$scratch/pyproject.toml" # the lock names the file
+cp docker/requirements.txt "$scratch/requirements.txt"
+(cd "$scratch" && "$uv" pip compile -q --no-cache pyproject.toml --group dev "${upgrade[@]}" -o requirements.txt >/dev/null)
+cp "$scratch/requirements.txt" build/requirements.txt
