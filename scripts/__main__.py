@@ -20,7 +20,7 @@ ROOMS = {
     "core": ("inputs", "why", "pipelines"),
     "data": ("path",),
     "source": ("fetch",),
-    "model": ("train",),
+    "model": ("train", "explain"),
     "gate": ("evaluate",),
     "registry": ("register", "promote", "rollback", "history", "registry", "origin", "reproduce"),
     "server": ("up", "login", "archive", "gc", "verify"),
