@@ -131,7 +131,7 @@ def _iso(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _bounded(bound: float | str, compare: Callable[[pd.Series, object], pd.Series]) -> Test:
+def _bounded(bound: float | str, compare: Callable[..., pd.Series]) -> Test:
     """Return the test that values are within a bound; those of the wrong type fail as such, and pass here.
 
     A date without a time is a whole day, in UTC as every moment without a time zone.

@@ -1,10 +1,12 @@
 """SQL: the rows of a query, in chunks of bounded memory."""
 
 import json
+import re
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -14,7 +16,7 @@ from scripts.core.errors import UserError
 from scripts.source.address import VARIABLE, Source
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, CursorResult, Engine
 
 CHUNK = 50_000  # rows
 SECONDS = 10  # without a connection
@@ -43,20 +45,54 @@ def tables(source: Source) -> Iterator[pa.Table]:
     """
     from sqlalchemy import exc  # noqa: PLC0415  # slow, and only `fetch` needs it
 
-    try:
-        with _engine(source).connect() as connection:
-            options = OPTIONS | ({"postgresql_readonly": True} if connection.dialect.name == "postgresql" else {})
-            result = connection.execution_options(**options).exec_driver_sql(source.query)
-            if not result.returns_rows:
-                raise UserError(files.key("data.query"), "returns no rows: it is not a SELECT", "select * from …")
-            names = list(result.keys())
-            if repeated := [name for name, count in Counter(names).items() if count > 1]:
-                what = f"{Counter(names)[repeated[0]]} columns have the name '{repeated[0]}'"
-                raise UserError(files.key("data.query"), what, "name them with AS")
+    with _connected(source) as connection:
+        try:
+            result = _read_only(connection).exec_driver_sql(source.query)
+            names = _names(result)
             for rows in result.partitions(CHUNK):
                 yield _table(names, rows)
+        except exc.SQLAlchemyError as error:
+            what = f"the database refuses the query: {_reason(error, source)}"
+            raise UserError(files.key("data.query"), what, "correct the query") from None
+
+
+def _connected(source: Source) -> "Connection":
+    """Return a connection to the database."""
+    from sqlalchemy import exc  # noqa: PLC0415  # slow, and only `fetch` needs it
+
+    engine = _engine(source)
+    try:
+        return engine.connect()
     except exc.SQLAlchemyError as error:
-        raise _failure(error, source) from None
+        text = _reason(error, source)
+        refused = re.search("password|authentication|Access denied|login", text, re.IGNORECASE)
+        fix = "check the user and the password" if refused else "check the host and the port, and that it runs"
+        raise UserError(VARIABLE, f"no connection to the database: {text}", fix) from None
+
+
+def _reason(error: Exception, source: Source) -> str:
+    """Return the first line of what the database says; the next ones show where, in a query that SQLAlchemy wraps."""
+    text = str(getattr(error, "orig", None) or error).strip()
+    return source.message(Exception(text.partition("\n")[0]))
+
+
+def _read_only(connection: "Connection") -> "Connection":
+    """Return a connection that streams rows, and whose queries change nothing."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA query_only = ON")
+    readonly = {"postgresql_readonly": True} if connection.dialect.name == "postgresql" else {}
+    return connection.execution_options(**OPTIONS, **readonly)
+
+
+def _names(result: "CursorResult[Any]") -> list[str]:
+    """Return the names of the columns, which have to differ."""
+    if not result.returns_rows:
+        raise UserError(files.key("data.query"), "returns no rows: it is not a SELECT", "select * from …")
+    counts = Counter(result.keys())
+    if repeated := [name for name, count in counts.items() if count > 1]:
+        what = f"{counts[repeated[0]]} columns have the name '{repeated[0]}'"
+        raise UserError(files.key("data.query"), what, "name them with AS")
+    return list(counts)
 
 
 def _engine(source: Source) -> "Engine":
@@ -64,29 +100,21 @@ def _engine(source: Source) -> "Engine":
     import sqlalchemy  # noqa: PLC0415  # slow, and only `fetch` needs it
 
     scheme, _, rest = source.address.partition("://")
+    if rest.partition("?")[0].count("@") > 1:  # else a part of the password would be taken for the host
+        raise UserError(VARIABLE, "not an address: it has more than one @", "in a password write %40 for @")
     try:
         url = sqlalchemy.make_url(f"{DRIVERS.get(scheme.lower(), scheme)}://{rest}")
         arguments = {"connect_timeout": SECONDS} if url.get_backend_name() == "postgresql" else {}
-        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool, connect_args=arguments)
+        if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+            fix = "sqlite:////folder/file.db has an absolute path; a container has only the files of the checkout"
+            raise UserError(VARIABLE, f"no SQLite file '{url.database or ''}'", fix)
+        return sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool, connect_args=arguments)
     except ImportError as error:
         package = PACKAGES.get(error.name or "", error.name or scheme)
         raise UserError(VARIABLE, f"{scheme}:// needs the package {package}", f"make add PKG={package}") from None
-    except (sqlalchemy.exc.ArgumentError, ValueError) as error:
-        what = f"not an address: {source.message(error)}"
-        raise UserError(VARIABLE, what, "in a password write %40 for @, %2F for / and %3A for :") from None
-    return engine
-
-
-def _failure(error: Exception, source: Source) -> UserError:
-    """Return the error for a connection or a query that fails, in the words of the database."""
-    text = source.message(getattr(error, "orig", None) or error)
-    if "unable to open database file" in text:
-        return UserError(VARIABLE, "the SQLite file cannot be opened", "check its path: sqlite:////absolute/path.db")
-    if "password authentication failed" in text or "no password supplied" in text or "Access denied" in text:
-        return UserError(VARIABLE, f"the database refuses the login: {text}", "check the user and the password")
-    if getattr(error, "connection_invalidated", False) or "connection" in text.lower():
-        return UserError(VARIABLE, f"no connection: {text}", "check the host, the port and that the database runs")
-    return UserError(files.key("data.query"), f"the database refuses the query: {text}", "correct the query")
+    except (sqlalchemy.exc.ArgumentError, ValueError):  # its text may have a part of the password
+        what, fix = "not an address that can be read", "in a password write %40 for @, %2F for / and %3A for :"
+        raise UserError(VARIABLE, what, fix) from None
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> pa.Table:
