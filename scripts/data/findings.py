@@ -50,14 +50,15 @@ def findings(frame: pd.DataFrame, config: Data, *, classifier: bool) -> list[str
     sample, target = _spread(features), _spread(frame[[config.target]])[config.target]
     ids = _ids(features, sample)
     times = [] if config.time else [name for name in sample.columns if _in_order(sample[name])]
-    rest = sample[[name for name in sample.columns if name not in ids]]
+    group = "" if config.group else _group(features, frame, config, {*ids, *times})
+    rest = sample[[name for name in sample.columns if name not in {*ids, group}]]
     ordered = bool(config.time or times)
     return [
         *ids.values(),
         *_empty(features, sample),
         *_copies(features, rest),
         *leaks(rest, target, classifier=classifier, ordered=ordered),
-        *([] if config.group else _groups(features, frame, config, {*ids, *times})),
+        *([_grouped(features[group])] if group else []),
         *map(_time, times[:1]),
         *(_rare(frame[config.target], config) if classifier else []),
     ]
@@ -109,7 +110,7 @@ def _identifies(column: pd.Series, *, named: bool) -> bool:
         dense = len(column) >= 30 and int(column.max()) - int(column.min()) < 2 * len(column)
         calendar = bool(CALENDAR.fullmatch(str(column.name)))
         return (named or (dense and not calendar)) and column.is_unique
-    if column.dtype != "str" or not column.is_unique:
+    if column.dtype != "str" or CALENDAR.fullmatch(str(column.name)) or not column.is_unique:
         return False
     return len(column) >= 10 and column.iloc[:1000].str.len().mean() <= LONG
 
@@ -152,21 +153,27 @@ def _same(one: pd.Series, other: pd.Series) -> bool:
     return bool(((one == other) | (one.isna() & other.isna())).all())
 
 
-def _groups(features: pd.DataFrame, frame: pd.DataFrame, config: Data, known: set[str]) -> list[str]:
-    """Return a sentence for the first column whose values have several rows: by its name, or as the key of a panel."""
+def _group(features: pd.DataFrame, frame: pd.DataFrame, config: Data, others: set[str]) -> str:
+    """Return the first column whose values have several rows: by its name, or as the key of a panel; "" for none."""
     times = [config.time] if config.time else [name for name in features.columns if _is_date(features[name])]
     keys = [
-        n for n in features.columns if n not in known and (features[n].dtype.kind in "iu" or features[n].dtype == "str")
+        n
+        for n in features.columns
+        if n not in others
+        and not CALENDAR.fullmatch(n)
+        and (features[n].dtype.kind in "iu" or features[n].dtype == "str")
     ]
     named = (name for name in keys if ENTITY.fullmatch(name))
     panels = (name for name in keys if name not in times and any(_is_panel(frame, name, time) for time in times))
-    for name in itertools.chain(named, panels):
-        many = features[name].nunique()
-        if many >= 5 and len(features) >= 1.5 * many:
-            what = f"column '{name}' has {many} values with {len(features) / many:.3g} rows each on average"
-            ask = f"if rows of one value belong together, set data.group = {json.dumps(name, ensure_ascii=False)}"
-            return [f"{what}; {ask}, so that they are all trained on or all held out"]
-    return []
+    several = (name for name in itertools.chain(named, panels) if 5 <= features[name].nunique() <= len(features) / 1.5)
+    return next(several, "")
+
+
+def _grouped(column: pd.Series) -> str:
+    many = column.nunique()
+    what = f"column '{column.name}' has {many} values with {len(column) / many:.3g} rows each on average"
+    ask = f"if rows of one value belong together, set data.group = {json.dumps(column.name, ensure_ascii=False)}"
+    return f"{what}; {ask}, so that they are all trained on or all held out"
 
 
 def _is_date(column: pd.Series) -> bool:
@@ -178,7 +185,7 @@ def _is_panel(frame: pd.DataFrame, name: str, time: str) -> bool:
     if frame.iloc[:ROWS].duplicated([name, time]).any() or frame.duplicated([name, time]).any():
         return False
     different = frame[name].nunique()
-    return different >= 10 and len(frame) >= 2 * different and frame[time].nunique() >= 2
+    return different >= 10 and len(frame) >= 2 * max(different, frame[time].nunique())
 
 
 def _in_order(column: pd.Series) -> bool:
@@ -201,6 +208,6 @@ def _rare(target: pd.Series, config: Data) -> list[str]:
     if len(counts) < 2 or len(counts) > 50 or share >= (RARE if len(counts) == 2 else RARE_OF_MANY):
         return []
     many = int(counts.iloc[-1])
-    what = f"class {counts.index[-1]!r} has {many} of {len(target)} rows ({share:.2g})"
+    what = f"class '{counts.index[-1]}' has {many} of {len(target)} rows ({share:.2g})"
     advice = "ask the gate for a metric that such rows count in, such as balanced_accuracy or average_precision"
     return [f"{what}; {advice}{'' if config.stratify else ', and set data.stratify = true'}"]

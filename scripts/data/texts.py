@@ -13,6 +13,7 @@ from scripts.data.dialect import COMMA, GROUPS
 SAMPLE = 1000  # values by which a column is taken for dates or numbers
 MOST = 0.9
 FEW_CODES = 20  # different numbers that may be categories beside texts
+MANY = 5  # texts that may all mean a missing value
 SHOWN = 3  # columns or texts in an error message
 AS_TEXT = ("category", "text", "boolean")
 CLOCK = ("", " %H:%M", " %H:%M:%S")
@@ -130,7 +131,7 @@ def _declared(column: pd.Series, config: Data) -> tuple[pd.Series, Suspect | Non
     if (wrong := counts[numbers.isna().to_numpy()]).empty:
         return _mapped(column, numbers.astype(float)), None
     return column, Suspect(str(column.name), f"column '{column.name}' is declared as numbers and has {_shown(wrong)}",
-                           gaps=tuple(wrong.index[:5]))  # fmt: skip
+                           gaps=tuple(wrong.index[:MANY]))  # fmt: skip
 
 
 def _numbers_in_part(column: pd.Series, config: Data) -> tuple[pd.Series, Suspect | None]:
@@ -146,13 +147,24 @@ def _numbers_in_part(column: pd.Series, config: Data) -> tuple[pd.Series, Suspec
         if config.decimal == "," and texts.str.contains(",").any():
             return _mapped(column, numbers), None
         return column, _all_numbers(name, counts, numbers)
-    few = len(others) <= 5 and different > FEW_CODES and number >= total / 2
+    few = len(others) <= MANY and different > FEW_CODES and number >= total / 2
     if not (few or number >= MOST * total) or (name == config.target and different <= FEW_CODES):
         return column, None
-    what = f"column '{name}' has {number} number{'s' * (number > 1)} and {_shown(others)}"
-    if all(COMMA.fullmatch(text.strip()) for text in others.index):
-        return column, Suspect(name, what, f'set data.decimal = ","; if it is text, {_declare(name, "category")}')
-    return column, Suspect(name, what, gaps=tuple(others.index[:5]))
+    return column, _beside(name, number, others)
+
+
+def _beside(name: str, number: int, others: pd.Series) -> Suspect:
+    """Name the texts that stand beside numbers: gaps, another decimal mark, or codes."""
+    what, text = (
+        f"column '{name}' has {number} number{'s' * (number > 1)} and {_shown(others)}",
+        _declare(name, "category"),
+    )
+    if all(COMMA.fullmatch(other.strip()) for other in others.index):
+        return Suspect(name, what, f'set data.decimal = ","; if it is text, {text}')
+    if len(others) <= MANY:
+        return Suspect(name, what, gaps=tuple(others.index))
+    fix = f'if it has ids, leave it out: data.drop = ["{name}"]; if it has codes, {text}'
+    return Suspect(name, what, f"{fix}; if the texts mean a missing value, list them in data.missing")
 
 
 def _all_numbers(name: str, counts: pd.Series, numbers: pd.Series) -> Suspect | None:
@@ -194,7 +206,7 @@ def _dates(column: pd.Series, *, certain: bool) -> tuple[pd.Series, Suspect | No
         return column, None
     number = int(counts.sum() - others.sum())
     what = f"column '{name}' has {number} date{'s' * (number > 1)} and {_shown(others)}"
-    return column, Suspect(name, what, gaps=tuple(others.index[:5]))
+    return column, Suspect(name, what, gaps=tuple(others.index[:MANY]))
 
 
 def _parsed(texts: pd.Series, counts: pd.Series) -> tuple[pd.Series, bool]:
