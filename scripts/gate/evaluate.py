@@ -18,6 +18,7 @@ from scripts.gate import plots, report, rules
 from scripts.gate.evidence import challenge, gather, load
 from scripts.model import store
 from scripts.scores import intervals, metrics
+from scripts.source import kept
 from scripts.tracking.address import uri
 from scripts.tracking.runs import Run, Tracking
 
@@ -35,9 +36,9 @@ def announced(what: str) -> Iterator[None]:
         timer.cancel()
 
 
-def mismatch(run: Run, config: configuration.Config) -> str:
-    """Return why data and config differ from those of the run's training, or ""."""
-    current = {"modelmake.data": fingerprint(config.data), "modelmake.config": config.training_sha256}
+def mismatch(run: Run, config: configuration.Config, data: configuration.Data) -> str:
+    """Return why `data` and config differ from those of the run's training, or ""."""
+    current = {"modelmake.data": fingerprint(data), "modelmake.config": config.training_sha256}
     names = {"modelmake.data": config.data.path, "modelmake.config": "pipeline.toml"}
     for tag, sha256 in current.items():
         trained = run.tags.get(tag, "")
@@ -111,11 +112,12 @@ def main() -> None:
     tracking = Tracking()
     run = tracking.run(run_id)
     store.find(tracking, run)
-    if reason := mismatch(run, config):
+    data = kept.of_run(tracking, run, config.data)
+    if reason := mismatch(run, config, data):
         page, sha256 = report.refused(config.registry.name, run.run_id, run.url, reason, origin(run)), ""
     else:
         with tracking.open(run):
-            page, sha256 = look(tracking, run, config)
+            page, sha256 = look(tracking, run, config.model_copy(update={"data": data}))
     verdict, evidence = page.verdict, page.evidence
     refused = verdict.verdict == "refuse" and config.gate.on_refusal == "fail"
     if page.metrics:

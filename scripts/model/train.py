@@ -20,6 +20,7 @@ from scripts.model.preprocess import pipeline
 from scripts.model.probe import probe
 from scripts.model.score import on_training_rows
 from scripts.model.trust import TRUSTED_TYPES
+from scripts.source import kept
 from scripts.tracking.address import uri
 from scripts.tracking.runs import Tracking
 
@@ -51,8 +52,8 @@ def main() -> None:
     """Leave a FINISHED run with a READY model, and build/train.json."""
     started = time.monotonic()
     config = configuration.load()
-    data_sha256 = fingerprint(config.data)
-    frame = read_table(config.data)
+    data = kept.newest(config)
+    data_sha256, frame = fingerprint(data), read_table(data)
     schema.check(frame, config.data)
     random.seed(config.seed)
     np.random.seed(config.seed)
@@ -90,6 +91,7 @@ def main() -> None:
         tracking.log(run, params=params, metrics=metrics)
         rows = split.X_train.index.to_numpy()
         tracking.log_files(run, TRAINED, {ROWS: rows.astype(HASH).tobytes()})
+        kept.keep(tracking, run, data, data_sha256)
         tracking.log_data(run, frame, path=config.data.path, target=config.data.target, sha256=data_sha256)
         model_id = store.log(tracking, run, fitted, split.X_train, params=params, trusted=trusted)
     print(f"model   {model_id}, fitted in {seconds:.2f} s")
