@@ -44,10 +44,6 @@ $(folder)/summary.txt: build/lint.done build/test.done $(folder)/register.done |
 all-pipelines: $(if $(several),$(CHECKS:%=build/%.done),all) ## run lint and test once, then each pipeline
 	@$(if $(several),docker/host/pipelines.sh $(RUN))
 
-.PHONY: pipelines
-pipelines: $(environment) ## list the pipelines: pipeline.toml, and the files in pipelines/
-	@$(RUN) python -m scripts pipelines
-
 .PHONY: why
 why: $(call of,$(STAGES),inputs) ## show which stages would run, and because of which inputs
 	@$(RUN) python -m scripts why
@@ -74,11 +70,25 @@ test: build/test.done build/owntest.done ## run the tests that need no engine; o
 test-stack: $(environment) .venv/lock.txt ## run the tests that drive make, docker, compose and act
 	@$(with_engine) docker/host/stack.sh
 
+## Pipelines
+
+.PHONY: new
+new: $(environment) ## look at the table DATA, and write a pipeline that predicts its column TARGET
+	@$(RUN) python -m scripts new
+
+.PHONY: pipelines
+pipelines: $(environment) ## list the pipelines: pipeline.toml, and the files in pipelines/
+	@$(RUN) python -m scripts pipelines
+
 ## Model
 
 .PHONY: fetch
 fetch: $(environment) ## take a snapshot of the table that data.source names
 	@$(RUN) python -m scripts fetch
+
+.PHONY: explain
+explain: $(environment) ## show what becomes of each column of the table on its way to the estimator
+	@$(RUN) python -m scripts explain
 
 .PHONY: train
 train: $(folder)/$(last).done ## fit the estimator and log the run to MLflow

@@ -14,8 +14,9 @@ from scripts.data import schema
 from scripts.data.read import read_table
 from scripts.data.split import hold_out
 from scripts.model.estimator import build, steps
+from scripts.model.groups import Group, plan
 from scripts.model.kinds import kinds
-from scripts.model.preprocess import Group, pipeline, plan
+from scripts.model.preprocess import pipeline
 
 ROWS = 20_000  # training rows that the preprocessing is fitted on, to count the features
 PATIENCE = 2  # seconds without a line
@@ -87,7 +88,7 @@ def _explanation(config: Config) -> str:
 def _features(group: Group, X: pd.DataFrame) -> list[tuple[str, tuple[str, str, str]]]:
     """Return the cells of each column of a group; its transformer is fitted on each one, to count the features."""
     single = isinstance(group.columns, str)
-    cells = []
+    cells: list[tuple[str, tuple[str, str, str]]] = []
     for name in [group.columns] if isinstance(group.columns, str) else group.columns:
         count = 1
         if group.transformer != "passthrough":

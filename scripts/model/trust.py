@@ -29,10 +29,21 @@ BOOSTING = (
     *(f"catboost.core.{name}" for name in ("CatBoostClassifier", "CatBoostRegressor")),
 )
 
+# The encoders of dates and texts that the default preprocessing contains. They have no code for loading of their own:
+# their attributes are strings, numbers, arrays and scikit-learn's estimators (checked for skrub 0.11).
+ENCODERS = tuple(
+    f"skrub.{name}"
+    for name in """
+    _datetime_encoder.DatetimeEncoder _datetime_encoder._CircularEncoder _string_encoder.StringEncoder
+    _to_datetime.ToDatetime _to_str.ToStr
+    """.split()
+)
+
 # Types in fitted scikit-learn estimators that skops does not trust by default: classes and scores that run no code on
 # load, and later only their own. `[model] trusted_types` adds the user's own types.
 TRUSTED_TYPES = (
     *BOOSTING,
+    *ENCODERS,
     "numpy.dtype",
     "scipy.interpolate._bsplines.BSpline",
     "sklearn._loss.loss.HalfTweedieLossIdentity",
