@@ -2,7 +2,7 @@
 
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -34,8 +34,8 @@ class Importance:
     """The importance of the columns of `X` for an estimator's predictions `p` of its rows.
 
     In a table of more than `BLOCKS` columns, `MEASURED` of them are measured: those that change the predictions most
-    when they are shuffled. A search by halves finds them: it shuffles blocks of columns, and halves the blocks that
-    change most. A shuffle depends on the column's name, not on its place.
+    when they are shuffled. A search finds them: it shuffles blocks of columns, and divides those that change most.
+    A shuffle depends on the column's name, not on its place.
     """
 
     p: Predictions
@@ -104,7 +104,7 @@ class Importance:
         order = sorted(range(self.X.shape[1]), key=self._names.__getitem__)
         rows = self._sample(ROWS_SEARCHED)
         before = self.p.take(rows)
-        blocks: list[Columns] = [tuple(part.tolist()) for part in np.array_split(order, BLOCKS)]
+        blocks = _parts(order, BLOCKS)
         while True:
             changes = []
             for after in self._shuffled([(block, 0) for block in blocks], rows, probabilities=True):
@@ -113,7 +113,7 @@ class Importance:
             largest = np.argsort(-np.array(changes), kind="stable")
             if all(len(block) == 1 for block in blocks):
                 return [blocks[k][0] for k in largest[:MEASURED]]
-            blocks = [half for k in np.sort(largest[: BLOCKS // 2]) for half in _halves(blocks[k])]
+            blocks = [part for k in np.sort(largest[:MEASURED]) for part in _parts(blocks[k], 3)]
 
     def _shuffled(
         self, shuffles: Sequence[tuple[Columns, int]], rows: Integers, *, probabilities: bool
@@ -157,9 +157,8 @@ class Importance:
         return [str(name) for name in self.X.columns]
 
 
-def _halves(block: Columns) -> Iterable[Columns]:
-    middle = len(block) // 2
-    return (part for part in (block[:middle], block[middle:]) if part)
+def _parts(columns: Sequence[int], several: int) -> list[Columns]:
+    return [tuple(part.tolist()) for part in np.array_split(np.asarray(columns), several) if len(part)]
 
 
 def _change(before: Predictions, after: Predictions) -> float:

@@ -10,7 +10,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scripts.data.profile import Column, Drift, Profile
 from scripts.gate.drawing import Plot
-from scripts.gate.rules import Evidence, Verdict, refusal
+from scripts.gate.facts import Evidence
+from scripts.gate.rules import Verdict, refusal
 
 TEMPLATES = Path(__file__).parent
 HEADLINES = {
