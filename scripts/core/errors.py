@@ -67,7 +67,7 @@ def first_line(error: BaseException, limit: int = 240) -> str:
 def suggestion(name: str, names: Iterable[str]) -> str:
     """Return "did you mean 'x'?" for the closest of `names`, or "one of: …" where none is close."""
     names = list(names)
-    close = difflib.get_close_matches(name, names, n=1)
+    close = [other for other in names if other.lower() == name.lower()] or difflib.get_close_matches(name, names, n=1)
     if close:
         return f"did you mean '{close[0]}'?"
     return f"one of: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}"

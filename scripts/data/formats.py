@@ -98,7 +98,7 @@ def _joined(frames: list[pd.DataFrame], contents: list[Content]) -> pd.DataFrame
 
 def _named(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the frame with texts as names; what has neither a name nor a value is a trailing delimiter."""
-    frame.columns = pd.Index([str(name) for name in frame.columns], dtype=object)
+    frame.columns = [str(name) for name in frame.columns]
     empty = [name for name in frame.columns if UNNAMED.fullmatch(name) and frame[name].isna().to_numpy().all()]
     return frame.drop(columns=empty) if empty else frame
 
