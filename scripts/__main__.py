@@ -22,7 +22,7 @@ ROOMS = {
     "source": ("fetch",),
     "model": ("train", "explain"),
     "gate": ("evaluate",),
-    "registry": ("register", "promote", "rollback", "history", "registry", "origin", "reproduce"),
+    "registry": ("register", "promote", "rollback", "history", "registry", "origin", "table", "reproduce"),
     "server": ("up", "login", "archive", "gc", "verify"),
     "checks": ("lint", "format", "test", "owntest", "summary", "comment", "parity", "sbom", "audit", "add", "docs"),
 }

@@ -46,11 +46,13 @@ trap sweep EXIT
 
 data=$("$@" python -m scripts path "build/reproduce/${MODELMAKE_PIPELINE:-pipeline.toml}")
 case $data in
-  /*) [ -f "$data" ] || die "$data" "is gone" "put the data back" ;;
+  /*) [ -e "$data" ] || die "$data" "is gone" "put the data back" ;;
   ?*)
-    if [ ! -f "$again/$data" ]; then # not in git
-      [ -f "$root/$data" ] || die "$data" "is gone: neither in commit $commit nor in this checkout" "put the data back"
-      mkdir -p "$(dirname "$again/$data")" && cp "$root/$data" "$again/$data"
+    if [ ! -e "$again/$data" ]; then # not in git
+      [ -z "$(of_run snapshot)" ] || "$@" python -m scripts table "$data" build/reproduce
+      [ -e "$again/$data" ] || [ -e "$root/$data" ] ||
+        die "$data" "is gone: neither in commit $commit nor in this checkout" "put the data back"
+      [ -e "$again/$data" ] || { mkdir -p "$(dirname "$again/$data")" && cp -R "$root/$data" "$again/$data"; }
     fi
     ;;
 esac

@@ -35,7 +35,7 @@ def newest(config: Config) -> Data:
 
 def of_run(tracking: Tracking, run: Run, data: Data) -> Data:
     """Return the keys of the table, which is that of the run where this checkout has none."""
-    kept = None if Path(data.path).exists() else tables.of_run(run)
+    kept = None if Path(data.path).exists() else tables.of_tags(run.tags)
     return taken(tracking, kept, data) if kept else data
 
 
@@ -48,11 +48,10 @@ def taken(tracking: Tracking, kept: Kept, data: Data) -> Data:
         The copy does not have the content that the run was trained on.
 
     """
-    folder = files.BUILD / "tables" / kept.sha256[:12]
-    copy = data.model_copy(update={"path": str(folder / kept.path)})
+    copy = data.model_copy(update={"path": str(files.BUILD / "tables" / kept.sha256[:12] / Path(kept.path).name)})
     if not Path(copy.path).exists() or fingerprint(copy) != kept.sha256:
         print(f"table   {kept}, from the tracking server", flush=True)
-        tables.take(tracking, kept, folder)
+        tables.take(tracking, kept, Path(copy.path))
     if (content := fingerprint(copy)) != kept.sha256:
         what = f"the table {kept.path} is not what it was trained on (SHA-256 {content[:12]})"
         raise UserError(f"run {kept.run_id}", what, "put the data back")

@@ -1,7 +1,10 @@
 """Tables: the tables that runs were trained on, kept on the tracking server once for each content."""
 
+import os
 import re
 import shutil
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from scripts.tracking.runs import Run, Tracking, missing, translated
 TAG = "modelmake.snapshot"  # <run>/table/<file or folder>
 DATA = "modelmake.data"
 FOLDER = "table"  # of the artifacts of the first run with a content
-PLACE = re.compile(rf"([A-Za-z0-9_-]{{1,64}})/({FOLDER}/[^/\\]+)")
+PLACE = re.compile(rf"([A-Za-z0-9_-]{{1,64}})/({FOLDER}/(?!\.)[^/\\]+)")
 
 
 @dataclass(frozen=True)
@@ -29,10 +32,10 @@ class Kept:
         return f"{self.run_id}/{self.path}"
 
 
-def of_run(run: Run) -> Kept | None:
-    """Return where the table of a run is kept, None where its tag names no place."""
-    match = PLACE.fullmatch(run.tags.get(TAG, ""))
-    return Kept(match[1], match[2], run.tags.get(DATA, "")) if match and ".." not in match[2].split("/") else None
+def of_tags(tags: Mapping[str, str]) -> Kept | None:
+    """Return where the table of the run with these tags is kept, None where no tag names a place."""
+    match = PLACE.fullmatch(tags.get(TAG, ""))
+    return Kept(match[1], match[2], tags.get(DATA, "")) if match else None
 
 
 def keep(tracking: Tracking, run: Run, table: Path, sha256: str) -> Kept:
@@ -55,11 +58,11 @@ def latest(tracking: Tracking, experiment: str, name: str) -> Kept | None:
         existing = tracking.client.get_experiment_by_name(experiment)
         query = f"tags.`{TAG}` LIKE '%/{FOLDER}/{name}'"
         runs = tracking.client.search_runs([existing.experiment_id], query, max_results=1) if existing else []
-    return of_run(tracking.run(runs[0].info.run_id)) if runs else None
+    return of_tags(runs[0].data.tags) if runs else None
 
 
-def take(tracking: Tracking, kept: Kept, folder: Path) -> Path:
-    """Download a table into a folder, and return its path.
+def take(tracking: Tracking, kept: Kept, target: Path) -> None:
+    """Download a table to `target`, in place of what is there.
 
     Raises
     ------
@@ -67,15 +70,19 @@ def take(tracking: Tracking, kept: Kept, folder: Path) -> Path:
         The server does not have it any more.
 
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    with translated(f"download the table of run {kept.run_id}"):
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        translated(f"download the table of run {kept.run_id}"),
+        tempfile.TemporaryDirectory(dir=target.parent) as scratch,
+    ):
         try:
-            return Path(tracking.client.download_artifacts(kept.run_id, kept.path, str(folder)))
+            copy = tracking.client.download_artifacts(kept.run_id, kept.path, scratch)
         except (MlflowException, OSError) as error:
             if isinstance(error, MlflowException) and not missing(error):
                 raise
             raise UserError(f"run {kept.run_id}", f"its artifact {kept.path} is gone", "put the data back") from None
+        shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
+        os.replace(copy, target)
 
 
 def _existing(tracking: Tracking, run: Run, sha256: str) -> Kept | None:
