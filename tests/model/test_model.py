@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
-from scripts.core.config import Config, Model
+from scripts.core.config import Config, Model, Step
 from scripts.core.errors import UserError
 from scripts.model.estimator import build, fit, parameters
 from scripts.model.preprocess import pipeline
@@ -49,6 +49,96 @@ def test_an_estimator_that_cannot_be_made_is_named(estimator: str, params: dict[
     """The line says which key is wrong and what would be right."""
     with pytest.raises(UserError, match=expected):
         build(Model(estimator=estimator, params=params), seed=1)
+
+
+TREE, SVC = {"estimator": "sklearn.tree.DecisionTreeClassifier"}, "sklearn.svm.SVC"
+NESTED = [
+    ("BaggingClassifier", {"estimator": TREE | {"params": {"max_dept": 2}}}, "model.params.estimator.params: no par"),
+    (
+        "BaggingClassifier",
+        {"estimator": TREE, "estimator__max_dept": 2},
+        r"'estimator__max_dept'.*'estimator__max_depth'",
+    ),
+    ("BaggingClassifier", {"estimator": {"estimator": SVC + "D"}}, "model.params.estimator.estimator: no 'SVCD'"),
+    ("BaggingClassifier", {"estimator": TREE | {"parms": {}}}, r"estimator.parms: unknown key .*'params'"),
+    ("BaggingClassifier", {"estimator": {"params": {}}}, "model.params.estimator: is no estimator"),
+    (
+        "VotingClassifier",
+        {"estimators": [["a", TREE], ["b", {"estimator": SVC, "params": {"c": 1}}]]},
+        r"model.params.estimators.1.1.params: no parameter 'c' in SVC",
+    ),
+    ("VotingClassifier", {"estimators": [["svc", {"estimator": SVC}]], "svc__D": 1}, "no parameter 'svc__D' in Voting"),
+]
+
+
+@pytest.mark.parametrize(("estimator", "params", "expected"), NESTED)
+def test_a_mistake_inside_an_estimator_is_named_with_its_place(
+    estimator: str, params: dict[str, object], expected: str
+) -> None:
+    """The key in the line leads to it, at any depth."""
+    with pytest.raises(UserError, match=expected):
+        build(Model(estimator=f"sklearn.ensemble.{estimator}", params=params), seed=1)
+
+
+@pytest.mark.parametrize("estimator", ["xgboost.XGBClassifier", "lightgbm.LGBMClassifier"])
+def test_a_misspelt_parameter_is_named_where_any_is_accepted(estimator: str) -> None:
+    """XGBoost and LightGBM take more than they list, so a name that is almost listed is an error, another is not."""
+    pytest.importorskip(estimator.partition(".")[0])
+    with pytest.raises(UserError, match=r"no parameter 'n_estimatrs' in \w+ \(did you mean 'n_estimators'"):
+        build(Model(estimator=estimator, params={"n_estimatrs": 3}), seed=1)
+    assert build(Model(estimator=estimator, params={"lambda": 0.5}), seed=1).get_params()["lambda"] == 0.5
+
+
+@pytest.mark.parametrize("name", ["cluster.KMeans", "ensemble.IsolationForest", "neighbors.KernelDensity"])
+def test_what_neither_classifies_nor_regresses_is_refused(name: str) -> None:
+    """A clusterer predicts too, and has no target."""
+    with pytest.raises(UserError, match=r"model.estimator: 'sklearn.\w+.\w+' (is an? |does not create)"):
+        build(Model(estimator=f"sklearn.{name}"), seed=1)
+
+
+def test_estimators_are_made_inside_estimators() -> None:
+    """To any depth, in lists and tables, with the seed in each, and a splitter that shuffles."""
+    search = {
+        "estimator": "sklearn.model_selection.RandomizedSearchCV",
+        "params": {
+            "estimator": {"estimator": "sklearn.ensemble.BaggingClassifier", "params": {"estimator": TREE}},
+            "param_distributions": {
+                "n_estimators": {"estimator": "scipy.stats.randint", "params": {"low": 2, "high": 5}},
+                "estimator__max_depth": [1, 2],
+            },
+            "cv": {"estimator": "sklearn.model_selection.KFold", "params": {"n_splits": 2, "shuffle": True}},
+            "n_iter": 2,
+        },
+    }
+    logistic = {"estimator": "sklearn.linear_model.LogisticRegression", "params": {"C": 0.5}}
+    estimators = [["search", search], ["tree", TREE | {"params": {"random_state": 3}}]]
+    params = {"estimators": estimators, "final_estimator": logistic, "search__n_iter": 3}
+    stack = build(Model(estimator="sklearn.ensemble.StackingClassifier", params=params), seed=7)
+    inner = dict(stack.estimators)["search"]
+    assert (inner.random_state, inner.estimator.estimator.random_state, inner.cv.random_state, inner.n_iter) == (
+        7,
+        7,
+        7,
+        3,
+    )
+    assert dict(stack.estimators)["tree"].random_state == 3
+    assert stack.final_estimator.C == 0.5
+    assert set(fit(pipeline(CONFIG, stack, X, y), X, y).predict(X)) <= {"x", "y"}
+
+
+def test_a_step_that_transforms_nothing_is_refused() -> None:
+    """The line has its place in the list."""
+    settings = CONFIG.model.model_copy(update={"steps": [Step(estimator=SVC)]})
+    with pytest.raises(UserError, match=r"model.steps.0.estimator: 'sklearn.svm.SVC' does not create a .*transformer"):
+        pipeline(CONFIG.model_copy(update={"model": settings}), build(settings, seed=1), X, y)
+
+
+def test_an_error_of_another_package_is_one_line() -> None:
+    """LightGBM has a class of errors of its own."""
+    pytest.importorskip("lightgbm")
+    chosen = Model(estimator="lightgbm.LGBMClassifier", params={"num_leaves": -1, "verbose": -1})
+    with pytest.raises(UserError, match=r"LGBMClassifier\.fit: .*num_leaves"):
+        fit(pipeline(CONFIG, build(chosen, seed=1), X, y), X, y)
 
 
 def test_a_refused_value_is_named() -> None:
