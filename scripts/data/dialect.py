@@ -143,7 +143,8 @@ def _comment(lines: list[str], config: Data) -> tuple[str, str | None]:
         return "", config.comment
     named = [line for line in signed if _names(line.lstrip()[len(sign) :], config.target)]
     if named and not any(_names(line, config.target) for line in plain[:PREAMBLE]):
-        return named[0][: re.match(rf"\s*{re.escape(sign)}\s*", named[0]).end()], sign
+        names = named[0].lstrip()[len(sign) :].lstrip()
+        return named[0].removesuffix(names), sign
     if lines[0] in signed:
         return "", sign
     delimiter = _delimiter(plain, config)

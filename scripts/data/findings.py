@@ -101,7 +101,7 @@ def _counts_rows(column: pd.Series) -> bool:
     if column.dtype.kind not in "iu" or len(column) < 3:
         return False
     first = int(column.min())
-    return first in (0, 1) and int(column.max()) == len(column) - 1 + first and column.is_unique
+    return first in (0, 1) and int(column.max()) == len(column) - 1 + first and bool(column.is_unique)
 
 
 def _identifies(column: pd.Series, *, named: bool) -> bool:
@@ -109,10 +109,10 @@ def _identifies(column: pd.Series, *, named: bool) -> bool:
     if column.dtype.kind in "iu":
         dense = len(column) >= 30 and int(column.max()) - int(column.min()) < 2 * len(column)
         calendar = bool(CALENDAR.fullmatch(str(column.name)))
-        return (named or (dense and not calendar)) and column.is_unique
+        return bool((named or (dense and not calendar)) and column.is_unique)
     if column.dtype != "str" or CALENDAR.fullmatch(str(column.name)) or not column.is_unique:
         return False
-    return len(column) >= 10 and column.iloc[:1000].str.len().mean() <= LONG
+    return len(column) >= 10 and bool(column.iloc[:1000].str.len().mean() <= LONG)
 
 
 def _empty(features: pd.DataFrame, sample: pd.DataFrame) -> Iterator[str]:
@@ -131,7 +131,7 @@ def _empty(features: pd.DataFrame, sample: pd.DataFrame) -> Iterator[str]:
 
 
 def _is_constant(column: pd.Series, sample: pd.Series) -> bool:
-    return sample.nunique() == 1 and column.nunique(dropna=False) == 1
+    return bool(sample.nunique() == 1 and column.nunique(dropna=False) == 1)
 
 
 def _copies(features: pd.DataFrame, sample: pd.DataFrame) -> Iterator[str]:
@@ -185,7 +185,7 @@ def _is_panel(frame: pd.DataFrame, name: str, time: str) -> bool:
     if frame.iloc[:ROWS].duplicated([name, time]).any() or frame.duplicated([name, time]).any():
         return False
     different = frame[name].nunique()
-    return different >= 10 and len(frame) >= 2 * max(different, frame[time].nunique())
+    return bool(different >= 10 and len(frame) >= 2 * max(different, frame[time].nunique()))
 
 
 def _in_order(column: pd.Series) -> bool:
@@ -194,7 +194,7 @@ def _in_order(column: pd.Series) -> bool:
     if not numeric and column.dtype.kind != "M":
         return False
     steps = np.diff(column.dropna().to_numpy()).astype(float)
-    return column.nunique() > 10 and max((steps >= 0).mean(), (steps <= 0).mean()) >= IN_ORDER
+    return bool(column.nunique() > 10 and max((steps >= 0).mean(), (steps <= 0).mean()) >= IN_ORDER)
 
 
 def _time(name: str) -> str:

@@ -47,7 +47,7 @@ def row_hashes(frame: pd.DataFrame) -> Hashes:
 def _values(column: pd.Series) -> NDArray[np.generic] | Hashed:
     """Return the numbers of a column: ndarray of shape (n_rows,), or the hashes of its other values."""
     if column.dtype.kind in "biuf":
-        return column.to_numpy()
+        return np.asarray(column)
     if column.dtype != "str":
         return Hashed(pd.util.hash_array(column.array))
     codes, texts = pd.factorize(column)
@@ -74,7 +74,7 @@ def _of_numbers(numbers: NDArray[np.generic], buffer: NDArray[np.float64], scrat
     values, shifted = np.add(numbers, 0.0, out=buffer[: len(numbers)]), scratch[: len(numbers)]
     if (gaps := np.isnan(values)).any():
         values[gaps] = np.nan
-    bits = values.view(np.uint64)
+    bits: Hashes = values.view(np.uint64)
     for bits_shifted, factor in MIXED:
         bits ^= np.right_shift(bits, bits_shifted, out=shifted)
         bits *= factor

@@ -94,7 +94,7 @@ def _by_value(x: pd.Series, y: pd.Series, new: pd.Series, classifier: bool) -> N
     grouped = y.groupby(x.fillna("").to_numpy())
     values = grouped.agg(lambda of: of.value_counts().index[0]) if classifier else grouped.mean()
     default = y.value_counts().index[0] if classifier else y.mean()
-    return new.fillna("").map(values).fillna(default).to_numpy(dtype=float)
+    return np.asarray(new.fillna("").map(values).fillna(default), dtype=float)
 
 
 def _by_tree(x: pd.Series, y: pd.Series, new: pd.Series, classifier: bool) -> NDArray[np.float64]:
@@ -107,4 +107,4 @@ def _by_tree(x: pd.Series, y: pd.Series, new: pd.Series, classifier: bool) -> ND
 def _numbers(x: pd.Series) -> NDArray[np.float64]:
     if x.dtype.kind == "M":
         x = x.astype("int64").where(x.notna())
-    return x.to_numpy(dtype=float).reshape(-1, 1)
+    return np.asarray(x, dtype=float).reshape(-1, 1)

@@ -10,7 +10,7 @@ from scripts.core.config import Data
 from scripts.core.errors import UserError
 from scripts.data.dialect import COMMA, GROUPS
 
-SAMPLE = 1000  # values by which a column is taken for dates or numbers
+SAMPLE = 500  # values by which a column is taken for dates or numbers
 MOST = 0.9
 FEW_CODES = 20  # different numbers that may be categories beside texts
 MANY = 5  # texts that may all mean a missing value
@@ -54,8 +54,7 @@ def read_texts(column: pd.Series, config: Data) -> tuple[pd.Series, Suspect | No
     kind = declared.type if declared else None
     if kind in AS_TEXT:
         return column, None
-    present = column.dropna()
-    sample = present.iloc[:: max(1, len(present) // SAMPLE)]
+    sample = _sample(column)
     feature = column.name != config.target
     if kind in ("number", "integer"):
         return _declared(column, config)
@@ -92,6 +91,15 @@ def _is_binary(config: Data) -> bool:
 def _declare(name: str, kind: str) -> str:
     key = name if re.fullmatch(r"[\w-]+", name, re.ASCII) else json.dumps(name, ensure_ascii=False)
     return f'set type = "{kind}" under [data.schema.{key}]'
+
+
+def _sample(column: pd.Series) -> pd.Series:
+    """Return some values, evenly spread over the rows; over those with a value where most have none."""
+    sample = column.iloc[:: max(1, len(column) // SAMPLE)].dropna()
+    if len(sample) < SAMPLE / 10:
+        present = column.dropna()
+        sample = present.iloc[:: max(1, len(present) // SAMPLE)]
+    return sample.astype(object)
 
 
 def _share(sample: pd.Series, pattern: re.Pattern[str]) -> float:

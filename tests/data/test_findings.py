@@ -1,0 +1,193 @@
+"""Findings about a table: row numbers, ids, copies, leaks, groups, time, rare classes and gaps."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import datasets
+
+from scripts.core.config import Data
+from scripts.data.findings import findings
+from scripts.data.read import identified, read_table
+from tests.conftest import EXAMPLE
+
+N = 400
+
+
+def look(columns: dict[str, object], *, classifier: bool = True, **keys: object) -> list[str]:
+    """Return the findings of a table of two honest features, a noisy target and more columns."""
+    rng = np.random.default_rng(1)
+    width = rng.normal(size=N).round(1)
+    label = np.where(width + rng.normal(size=N) > 0, "yes", "no") if classifier else width + rng.normal(size=N)
+    honest = {"width": width, "kind": rng.choice(["a", "b", "c"], N), "label": label}
+    frame = identified(pd.DataFrame({**honest, **columns}))
+    return findings(frame, Data(path="t.csv", target="label", **keys), classifier=classifier)
+
+
+def label(classifier: bool = True) -> np.ndarray:
+    """Return the target of `look`."""
+    rng = np.random.default_rng(1)
+    width = rng.normal(size=N).round(1)
+    noisy = width + rng.normal(size=N)
+    return np.where(noisy > 0, "yes", "no") if classifier else noisy
+
+
+RNG = np.random.default_rng(7)
+PERSONS, YEARS = np.repeat(RNG.permutation(10_000)[:50], 8), np.tile(np.arange(1980, 1988), 50)
+DAYS = pd.date_range("2020-01-01", periods=N)
+SUGGESTED: dict[str, tuple[dict[str, object], str, dict[str, object]]] = {
+    "row numbers": (
+        {"Unnamed: 0": range(1, N + 1)},
+        "column 'Unnamed: 0' has no name in the file and counts the rows; leave it out: data.drop = [\"Unnamed: 0\"]",
+        {"drop": ["Unnamed: 0"]},
+    ),
+    "row numbers in another order": (
+        {"nr": RNG.permutation(N)},
+        "column 'nr' counts the rows; leave it out: data.drop = [\"nr\"]",
+        {"id": "nr"},
+    ),
+    "ids": (
+        {"code": [f"K-{i * 37}" for i in range(N)]},
+        "column 'code' has another value in every row, as an id has; leave it out: data.drop = [\"code\"]",
+        {"id": "code"},
+    ),
+    "numbered ids": (
+        {"client_id": RNG.permutation(10**6)[:N]},
+        "column 'client_id' has another value in every row, as an id has; leave it out: data.drop = [\"client_id\"]",
+        {"drop": ["client_id"]},
+    ),
+    "a constant": (
+        {"source": ["web"] * N},
+        "column 'source' is the same in every row; leave it out: data.drop = [\"source\"]",
+        {"drop": ["source"]},
+    ),
+    "constants": (
+        {f"c{i}": [i] * N for i in range(5)},
+        "columns 'c0', 'c1', 'c2' and 2 more are the same in every row; "
+        'leave them out: data.drop = ["c0", "c1", "c2", "c3", "c4"]',
+        {"drop": [f"c{i}" for i in range(5)]},
+    ),
+    "nothing": (
+        {"note": [np.nan] * N},
+        "column 'note' has no value at all; leave it out: data.drop = [\"note\"]",
+        {"drop": ["note"]},
+    ),
+    "gaps": (
+        {"fax": [1.5, 2.5, None, None, None] * (N // 5)},
+        "column 'fax' is 60% empty; check that these gaps are meant",
+        {"drop": ["fax"]},
+    ),
+    "a copy": (
+        {"breadth": np.random.default_rng(1).normal(size=N).round(1)},
+        "column 'breadth' is a copy of 'width'; leave it out: data.drop = [\"breadth\"]",
+        {"drop": ["breadth"]},
+    ),
+    "a panel": (
+        {"nr": PERSONS, "year": YEARS},
+        "column 'nr' has 50 values with 8 rows each on average; if rows of one value belong together, "
+        'set data.group = "nr", so that they are all trained on or all held out',
+        {"group": "nr"},
+    ),
+    "repeated persons": (
+        {"patient": [f"P{i}" for i in PERSONS]},
+        "column 'patient' has 50 values with 8 rows each on average; if rows of one value belong together, "
+        'set data.group = "patient", so that they are all trained on or all held out',
+        {"group": "patient"},
+    ),
+    "dates in order": (
+        {"day": DAYS},
+        "the rows are in the order of column 'day'; if the model is for later rows, "
+        'set data.time = "day", so that the last rows are held out',
+        {"time": "day"},
+    ),
+    "years in order": (
+        {"time": np.arange(N) / 12 + 1949},
+        "the rows are in the order of column 'time'; if the model is for later rows, "
+        'set data.time = "time", so that the last rows are held out',
+        {"time": "time"},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", SUGGESTED)
+def test_a_finding_is_a_sentence_that_a_key_answers(kind: str) -> None:
+    """It names the column and the key; with the key in pipeline.toml it is not said again."""
+    columns, sentence, answer = SUGGESTED[kind]
+    assert look(columns) == [sentence]
+    assert look(columns, **answer) == []
+
+
+@pytest.mark.parametrize("classifier", [True, False])
+def test_a_leak_is_named(classifier: bool) -> None:
+    """A feature that is the target in other words: a code of a class, a scaled number, a text of each class."""
+    target = label(classifier)
+    leak = np.where(target == "yes", 3, 7) if classifier else np.exp(target)
+    [sentence] = look({"outcome": leak}, classifier=classifier)
+    score = "balanced accuracy 1.0000" if classifier else "r2 0."
+    assert sentence.startswith(f"column 'outcome' alone predicts the target ({score}")
+    assert sentence.endswith('if it is known only after the target, leave it out: data.drop = ["outcome"]')
+
+
+def test_gaps_that_follow_the_target_are_named() -> None:
+    """A lifeboat has a number for those who survived."""
+    rng = np.random.default_rng(4)
+    boats = np.where((label() == "yes") & (rng.random(N) > 0.04), rng.choice(["3", "5a", "C"], N), None)
+    sentence = look({"boat": boats})[-1]
+    assert sentence.startswith("the gaps of column 'boat' alone predict the target (accuracy 0.9")
+
+
+def test_trends_do_not_leak_into_each_other() -> None:
+    """Any two numbers that grow with the years predict each other at random rows."""
+    target = np.arange(N) + RNG.normal(size=N)
+    frame = identified(pd.DataFrame({"day": DAYS, "people": np.arange(N) ** 2, "label": target}))
+    found = findings(frame, Data(path="t.csv", target="label", time="day"), classifier=False)
+    assert found == []
+
+
+def test_a_rare_class_is_named() -> None:
+    """With the metrics in which it counts, and the key that spreads it."""
+    rng = np.random.default_rng(3)
+    frame = identified(pd.DataFrame({"a": rng.normal(size=1000), "label": ["no"] * 985 + ["yes"] * 15}))
+    [sentence] = findings(frame, Data(path="t.csv", target="label"), classifier=True)
+    assert sentence.startswith("class 'yes' has 15 of 1000 rows (0.015); ask the gate for a metric")
+    assert sentence.endswith("and set data.stratify = true")
+
+
+@pytest.mark.parametrize("name", ["load_wine", "load_breast_cancer", "load_diabetes"])
+def test_honest_tables_are_quiet(name: str) -> None:
+    """Measurements that tell classes apart well are no leaks."""
+    frame = getattr(datasets, name)(as_frame=True).frame
+    keys = Data(path="t.csv", target="target")
+    assert findings(identified(frame), keys, classifier=name != "load_diabetes") == []
+
+
+def test_the_example_is_quiet() -> None:
+    """Four measurements of flowers."""
+    keys = Data(path=str(EXAMPLE / "data/iris.csv"), target="species")
+    assert findings(read_table(keys), keys, classifier=True) == []
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        lambda rng: rng.integers(18, 90, N),
+        lambda rng: rng.integers(10_000, 99_999, N),
+        lambda rng: pd.Series(rng.integers(1, 10**9, N)),
+        lambda rng: [" ".join(rng.choice(["the", "film", "was", "good", "bad", "long"], 14)) for _ in range(N)],
+        lambda rng: pd.to_datetime("2020-01-01") + pd.to_timedelta(rng.permutation(N), unit="D"),
+        lambda rng: rng.choice(["yes", "no", None], N),
+    ],
+)
+def test_measurements_texts_and_dates_are_no_ids(values: Callable[[np.random.Generator], object]) -> None:
+    """Amounts that all differ, free text, and dates in no order stay features without a word."""
+    assert look({"feature": values(np.random.default_rng(5))}) == []
+
+
+def test_findings_cost_little_on_many_rows_and_columns() -> None:
+    """Each feature of a wide table is not tried one by one, and the leak is found all the same."""
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame(rng.normal(size=(N, 800)).round(6), columns=[f"x{i}" for i in range(800)])
+    frame["label"] = np.where(frame["x700"] > 0, "yes", "no")
+    [sentence] = findings(identified(frame), Data(path="t.csv", target="label"), classifier=True)
+    assert sentence.startswith("column 'x700' alone predicts the target")
