@@ -119,8 +119,8 @@ def _check_keys(columns: list[str], config: Data) -> None:
         if name == config.target:
             what = f"'{name}' is the target, and cannot be in data.{key} too"
             raise UserError(f"pipeline.toml: data.{key}", what, "name another column, or another target")
-    if clash := [name for name in (config.group, config.time) if name and name in (config.drop or [])]:
-        what = f"'{clash[0]}' is named by another key too"
+    if config.group and config.group in (config.drop or []):
+        what = f"'{config.group}' is named by another key too"
         raise UserError("pipeline.toml: data.drop", what, "leave it out of data.drop: no model is trained on a group")
     if not set(columns) - {config.target, *config.not_features}:
         raise UserError(config.path, "the only column is the target", "add features, or shorten data.drop")

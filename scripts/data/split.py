@@ -14,6 +14,7 @@ from scripts.data.order import Integers, groups, moments, shuffled
 from scripts.data.whole import nearest
 
 TRAINED, ROWS, HASH = "train", "rows", "<u8"  # the run's artifact with the hashes of its training rows
+FINDINGS = "findings.json"  # beside it: the warnings about the table
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Evaluate: load the model from MLflow, score it on the held-out rows, judge it by the gate, and write the report."""
 
+import json
 import math
 import threading
 import time
@@ -11,9 +12,11 @@ import pandas as pd
 from scripts.core import config as configuration
 from scripts.core import files, receipt, settings
 from scripts.core.errors import GateRefused
+from scripts.core.gate import METRICS
 from scripts.core.provenance import Provenance
 from scripts.data import profile
 from scripts.data.read import fingerprint
+from scripts.data.split import FINDINGS, TRAINED
 from scripts.gate import plots, report, rules
 from scripts.gate.evidence import challenge, gather, load
 from scripts.model import store
@@ -83,11 +86,32 @@ def look(tracking: Tracking, run: Run, config: configuration.Config) -> tuple[re
         profile=profile.describe(test),
         drift=profile.drift(profile.Profile.model_validate_json(then), test) if then else None,
         provenance=origin(run),
+        train_scores=trained(run),
+        cv_scores={folds.metric: (folds.mean, folds.spread) for folds in evidence.folds},
+        findings=json.loads(tracking.read_file(run, f"{TRAINED}/{FINDINGS}") or b"[]"),
     )
     tags = {"modelmake.verdict": page.verdict.verdict, "modelmake.predictions": p.sha256}
     tracking.log(run, metrics={**page.metrics, **rules.bounds(evidence)}, tags=tags, model_id=subject.model_id)
     keep(tracking, run, page)
     return page, p.sha256
+
+
+def trained(run: Run) -> dict[str, float]:
+    """Return the scores on the training rows that `train` logged to the run."""
+    scores = {name.removeprefix("train_"): value for name, value in run.metrics.items() if name.startswith("train_")}
+    return {name: value for name, value in scores.items() if name in METRICS}
+
+
+def score_table(page: report.Report) -> str:
+    """Return the metrics for the terminal: on the held-out rows, on the training rows, and over the folds."""
+    columns = {
+        "held out": {name: f"{value:.4f}" for name, value in page.metrics.items()},
+        "training": {name: f"{value:.4f}" for name, value in page.train_scores.items()},
+        "folds": {name: f"{mean:.4f} ± {spread:.4f}" for name, (mean, spread) in page.cv_scores.items()},
+    }
+    shown = {title: values for title, values in columns.items() if values}
+    rows = [[name, *(values.get(name, "") for values in shown.values())] for name in page.metrics]
+    return receipt.aligned([["metric", *shown], *rows])
 
 
 def keep(tracking: Tracking, run: Run, page: report.Report) -> None:
@@ -121,7 +145,7 @@ def main() -> None:
     verdict, evidence = page.verdict, page.evidence
     refused = verdict.verdict == "refuse" and config.gate.on_refusal == "fail"
     if page.metrics:
-        print(receipt.aligned([(name, f"{value:.4f}") for name, value in page.metrics.items()]))
+        print(score_table(page))
     print(report.table(verdict))
     print(f"verdict {verdict.verdict}: " + "\n  ".join(verdict.reasons) + "\nreport  build/report.html")
     estimate = evidence.measured[0].estimate if evidence else intervals.Estimate(math.nan, math.nan, math.nan)

@@ -1,5 +1,6 @@
 """Train: read the data, split it, fit the estimator, score it on the training rows, and log all of it to MLflow."""
 
+import json
 import random
 import time
 
@@ -10,9 +11,11 @@ from sklearn.pipeline import Pipeline
 from scripts.core import config as configuration
 from scripts.core import provenance, receipt
 from scripts.data import schema
+from scripts.data.findings import findings
 from scripts.data.folds import Fold, folds
+from scripts.data.formats import dialect
 from scripts.data.read import fingerprint, read_table
-from scripts.data.split import HASH, ROWS, TRAINED, Split, hold_out
+from scripts.data.split import FINDINGS, HASH, ROWS, TRAINED, Split, hold_out
 from scripts.model import store
 from scripts.model.cross_validate import cross_validated
 from scripts.model.estimator import build, fit, parameters
@@ -55,6 +58,8 @@ def main() -> None:
     data = kept.newest(config)
     data_sha256, frame = fingerprint(data), read_table(data)
     schema.check(frame, config.data)
+    if how := dialect(data):
+        print(f"data    {config.data.path}: {how}")
     random.seed(config.seed)
     np.random.seed(config.seed)
     estimator = build(config.model, seed=config.seed)
@@ -62,6 +67,8 @@ def main() -> None:
     split = hold_out(frame, config.data, seed=config.seed, classifier=classifier)
     if split.note:
         print(f"split   {split.note}")
+    warnings = findings(frame, config.data, classifier=classifier)
+    print("".join(f"warning: {warning}\n" for warning in warnings), end="", flush=True)
     classes = sorted(split.y_train.unique().tolist(), key=str) if classifier else None
     config.gate.check(list(frame.columns), classes, config.data.positive)
     n_folds = config.train.folds
@@ -89,8 +96,8 @@ def main() -> None:
         metrics = {"fit_seconds": seconds, "train_rows": count, "test_rows": len(split.test_places)}
         metrics |= score(fitted, split, parts, config)
         tracking.log(run, params=params, metrics=metrics)
-        rows = split.X_train.index.to_numpy()
-        tracking.log_files(run, TRAINED, {ROWS: rows.astype(HASH).tobytes()})
+        rows = split.X_train.index.to_numpy().astype(HASH).tobytes()
+        tracking.log_files(run, TRAINED, {ROWS: rows, FINDINGS: json.dumps(warnings).encode()})
         kept.keep(tracking, run, data, data_sha256)
         tracking.log_data(run, frame, path=config.data.path, target=config.data.target, sha256=data_sha256)
         model_id = store.log(tracking, run, fitted, split.X_train, params=params, trusted=trusted)
