@@ -31,7 +31,7 @@ def to_frame(table: pa.Table, config: Data, without: str) -> pd.DataFrame:
         numbers = range(counted["start"], counted["stop"], counted["step"])
         table = table.add_column(0, counted["name"], pa.array(numbers, pa.int64()))
     for place, field in enumerate(table.schema):
-        if field.name not in (config.drop or []) and (cast := _cast(field.type)):
+        if (field.name == config.time or field.name not in (config.drop or [])) and (cast := _cast(field.type)):
             table = table.set_column(place, field.name, cast(table.column(place)))
     return table.to_pandas(ignore_metadata=True, split_blocks=True, self_destruct=True)
 

@@ -23,7 +23,7 @@ REFUSED = {  # by what pandas infers: what the column contains, and the cast
 
 
 def plain(frame: pd.DataFrame, config: Data) -> pd.DataFrame:
-    """Return the frame with plain columns; the columns of `drop` and `id` stay as they are.
+    """Return the frame with plain columns; the columns of `drop` and `id` stay as they are, unless they are `time` too.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def plain(frame: pd.DataFrame, config: Data) -> pd.DataFrame:
 
     """
     suspects: list[Suspect] = []
-    untouched = {*(config.drop or []), *([config.id] if config.id else [])} - {config.target}
+    untouched = {*(config.drop or []), config.id} - {config.time}
     for place, name in enumerate(frame.columns):
         if name in untouched:
             continue
