@@ -42,6 +42,7 @@ STYLE: dict[RcKeyType, object] = {
     "ytick.color": INK,
 }
 JOINERS = "\u200c\u200d"  # no glyphs of their own, but a part of words
+WIDE = 6  # inches that half of the page has no room for
 NAME = 24  # characters of a name that a plot has room for
 
 
@@ -59,6 +60,8 @@ class Plot:
         The text alternative, or why the plot is left out.
     svg : str
         The drawing; empty if the plot is left out.
+    wide : bool
+        Whether it needs the width of the page.
 
     """
 
@@ -66,6 +69,7 @@ class Plot:
     title: str
     alt: str
     svg: str = ""
+    wide: bool = False
 
 
 def short(name: object, length: int = NAME) -> str:
@@ -153,7 +157,8 @@ def axes(width: float = 4.6, height: float = 3.8) -> Iterator[tuple[Axes, Callab
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
         svg = file.getvalue()
         label = f'<svg role="img" aria-label="{escape(alt, quote=True)}" '
-        return Plot(name, title, alt, label + _embedded(svg[svg.index("<svg") :], name).removeprefix("<svg "))
+        svg = label + _embedded(svg[svg.index("<svg") :], name).removeprefix("<svg ")
+        return Plot(name, title, alt, svg, wide=width > WIDE)
 
     try:
         yield drawn, finished

@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from scripts.scores.ranking import Floats, Integers
 NAME, TITLE = "importance", "Permutation importance"
 DRAWN = 15  # bars
 MEASURED = 20  # columns of a wide table that are measured
+LETTERS = 55  # below the bars
 REPEATS = 5
 ROWS = 1_000  # that each shuffle predicts
 ROWS_SEARCHED = 50  # the same, to find those columns
@@ -67,7 +69,8 @@ class Importance:
             drawn.invert_yaxis()
             drawn.axvline(0, color=INK, linewidth=0.8)
             drawn.locator_params(axis="x", nbins=5)
-            drawn.set_xlabel(f"Loss of {self.metric} when the column is shuffled\n{self._how(len(losses))}")
+            lines = f"Loss of {self.metric} when the column is shuffled", self._how(len(losses))
+            drawn.figure.supxlabel("\n".join(fill(line, LETTERS) for line in lines), fontsize="medium")
             top = ", ".join(f"{name} {mean:.3g}" for name, mean in zip(names[:5], means[:5], strict=True))
             return finished(NAME, TITLE, f"Permutation importance: {top}.")
 
@@ -76,7 +79,7 @@ class Importance:
         shuffles = f"{REPEATS} shuffles of {len(self._sample(ROWS)):,} rows"
         if measured == self.X.shape[1]:
             return f"(mean and spread of {shuffles})"
-        return f"({shuffles}; the {measured} of {self.X.shape[1]:,} columns\nthat change the predictions most)"
+        return f"({shuffles}; the {measured} of {self.X.shape[1]:,} columns that change the predictions most)"
 
     def _losses(self) -> dict[str, Floats]:
         """Return the metric's loss by each shuffle of the measured columns; nothing where it is not defined."""

@@ -42,7 +42,7 @@ def _confusion(p: Predictions) -> Plot:
     cells, names = _condensed(confusion(p).astype(int), distinct(p.labels, 16))
     side = min(9.0, max(3.8, 1.6 + 0.42 * len(cells)))
     with axes(side + 0.8, side) as (drawn, finished):
-        drawn.imshow(cells / np.maximum(cells.sum(1, keepdims=True), 1), cmap=SHADES, vmin=0, vmax=1)
+        drawn.imshow(cells / np.maximum(cells.sum(1, keepdims=True), 1), cmap=SHADES, vmin=0, vmax=1, aspect="auto")
         for (row, column), count in np.ndenumerate(cells):
             if count or len(cells) <= 4:
                 drawn.text(column, row, f"{count:,}", ha="center", va="center", fontsize=9 if len(cells) > 4 else 11)
@@ -87,7 +87,7 @@ def _errors(p: Predictions, seed: int) -> list[Plot]:
     rows = "" if len(dots) == len(p) else f"\n({len(dots):,} of {len(p):,} rows)"
     error = true[drawable] - predicted[drawable]
     if not len(error):
-        why = "Left out: no row has an actual and a predicted value that are finite."
+        why = f"Left out: no row has an actual and a predicted value between -{LARGEST:g} and {LARGEST:g}."
         return [Plot("predicted", "Predicted against actual", why)]
     spread = f"mean {error.mean():.4g}, standard deviation {error.std():.4g}{rows.replace(chr(10), ' ')}"
     return [
