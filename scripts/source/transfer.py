@@ -1,11 +1,12 @@
 """Transfer: blocks of bytes on their way into a file, with a progress bar."""
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.core.errors import UserError
+from scripts.core.errors import UserError, first_line
 
 BLOCK = 1 << 20  # bytes
 
@@ -24,7 +25,10 @@ def writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        what = f"cannot be written: {error.strerror or type(error).__name__}"
+        while folder.name.startswith((".", "fetch-")):  # a temporary one, which nobody knows
+            folder = folder.parent
+        reason = os.strerror(error.errno) if error.errno else first_line(error)
+        what = f"cannot be written: {reason}"
         raise UserError(str(folder), what, "check that it belongs to you and that its disk has space") from None
 
 

@@ -60,9 +60,9 @@ def download(source: Source, path: Path) -> Remote:
 def _try(source: Source, path: Path) -> Remote:
     try:
         with requests.Session() as session:
-            session.verify = os.environ.get("SSL_CERT_FILE") or True  # requests itself reads another variable
+            bundle = os.environ.get("SSL_CERT_FILE") or requests.certs.where()  # requests reads other variables
             session.headers["Accept-Encoding"] = "identity"  # a .gz stays what it is
-            with session.get(source.address, stream=True, timeout=(CONNECT, READ)) as answer:
+            with session.get(source.address, stream=True, timeout=(CONNECT, READ), verify=bundle) as answer:
                 _check(answer, source)
                 size = int(answer.headers.get("Content-Length") or 0)
                 write(answer.iter_content(BLOCK), path, size)
