@@ -221,10 +221,14 @@ def _meaning(key: str, field: Schema) -> str:
 
 def _fields(table: Schema, whole: Schema, before: str = "") -> Iterator[tuple[str, Schema, bool]]:
     """Yield the dotted key, the schema and whether it is required, of each key of a table and of the tables in it."""
-    for name, field in table["properties"].items():
+    for name, field in table.get("properties", {}).items():
         yield before + name, field, name in table.get("required", [])
-        if "$ref" in field:
-            yield from _fields(whole["$defs"][field["$ref"].rpartition("/")[2]], whole, f"{before}{name}.")
+        inner = next((option for option in field.get("anyOf", []) if "additionalProperties" in option), field)
+        of_each = inner.get("additionalProperties")  # a table with a name that the user chooses
+        ref = of_each if isinstance(of_each, dict) and "$ref" in of_each else field
+        if "$ref" in ref:
+            path = f"{before}{name}.<column>." if ref is of_each else f"{before}{name}."
+            yield from _fields(whole["$defs"][ref["$ref"].rpartition("/")[2]], whole, path)
 
 
 def _type(key: str, field: Schema) -> str:
@@ -243,7 +247,8 @@ def _type(key: str, field: Schema) -> str:
 
 def _limits(field: Schema) -> Iterator[str]:
     signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    yield from (f"{sign} {json.dumps(field[name])}" for name, sign in signs.items() if name in field)
+    for part in (field, *field.get("anyOf", [])):
+        yield from (f"{sign} {json.dumps(part[name])}" for name, sign in signs.items() if name in part)
 
 
 def _literal(value: object) -> str:
