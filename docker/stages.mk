@@ -15,7 +15,7 @@ forced := $(strip $(if $(MODELMAKE_FORCE)$(call setting,ARGS),$(checks) $(last))
 $(call of,$(forced),done): FORCE
 $(CHAIN:%=$(folder)/%.done) shell up promote rollback history registry reproduce: access = mlflow
 lock add comment audit: access = outside
-format: access = writable
+format new: access = writable
 fetch: access = fetch
 $(folder)/reads: | $(filter fetch,$(goals)) # `make fetch train` reads the new snapshot, also with -j
 

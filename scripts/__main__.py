@@ -17,9 +17,10 @@ from scripts.core.errors import Interrupted, PipelineError
 from scripts.core.inputs import CHAIN
 
 ROOMS = {
-    "core": ("inputs", "why", "pipelines"),
+    "core": ("inputs", "why"),
     "data": ("path",),
     "source": ("fetch",),
+    "pipelines": ("pipelines", "new"),
     "model": ("train", "explain"),
     "gate": ("evaluate",),
     "registry": ("register", "promote", "rollback", "history", "registry", "origin", "table", "reproduce"),
