@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 def slices(column: pd.Series) -> dict[str, NDArray[np.bool_]]:
     """Return the rows of each slice of a column: a mask of shape (n_rows,) by the slice's name.
 
-    A slice is one value, or a quarter of the rows where the column has more than ten different numbers. Rows
+    A slice is one value, or a quarter of the rows where the column has more than ten different numbers or dates. Rows
     without a value are a slice of their own.
 
     Examples
@@ -20,7 +20,7 @@ def slices(column: pd.Series) -> dict[str, NDArray[np.bool_]]:
 
     """
     present = column.dropna()
-    if column.dtype.kind in "iuf" and present.nunique() > 10:
+    if column.dtype.kind in "iufM" and present.nunique() > 10:
         quarters = pd.qcut(column, 4, duplicates="drop")
         values, column = quarters.cat.categories, quarters
     else:

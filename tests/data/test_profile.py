@@ -65,3 +65,15 @@ def test_odd_columns_are_no_obstacle() -> None:
     assert set(drifts) == {"empty", "same", "number"}
     assert not drifts["empty"].moved
     assert not drifts["same"].moved
+
+
+def test_dates_are_binned_as_numbers_are() -> None:
+    """From the first to the last one; later dates are drift, the same ones are not."""
+    then = pd.DataFrame({"when": pd.date_range("2020-01-01", periods=300).astype("datetime64[us]")})
+    then.loc[:4, "when"] = pd.NaT
+    described = profile.describe(then)
+    [column] = described.columns
+    assert (column.missing, column.summary) == (5, "2020-01-06 to 2020-10-26, median 2020-06-01")
+    assert len(column.counts) == profile.BINS + 1
+    assert not profile.drift(described, then)[0].moved
+    assert profile.drift(described, then + pd.Timedelta(days=200))[0].moved
