@@ -1,8 +1,13 @@
 """The errors that end a stage, each with its exit code and its outcome in one line."""
 
 import difflib
+import re
 import signal
 from collections.abc import Collection, Iterable
+
+from scripts.core import settings
+
+MAIN = re.compile(r"(?<![\w/])pipeline\.toml")
 
 
 class PipelineError(Exception):
@@ -23,8 +28,10 @@ class PipelineError(Exception):
     outcome = "failed"
 
     def __init__(self, where: str, what: str, fix: str) -> None:
-        """Join the three parts into one line, without their line breaks."""
-        super().__init__(" ".join(f"{where}: {what} ({fix})".split()))
+        """Join the parts into one line without line breaks, which names the file of PIPELINE for pipeline.toml."""
+        line = " ".join(f"{where}: {what} ({fix})".split())
+        pipeline = settings.text("PIPELINE")
+        super().__init__(MAIN.sub(lambda _: pipeline, line) if pipeline else line)
 
 
 class UserError(PipelineError):

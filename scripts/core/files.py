@@ -17,11 +17,6 @@ def pipeline() -> Path:
     return Path(settings.text("PIPELINE") or MAIN)
 
 
-def key(name: str) -> str:
-    """Return a key and its file, for an error line: `pipeline.toml: data.target`."""
-    return f"{pipeline()}: {name}"
-
-
 def build(path: Path | None = None) -> Path:
     """Return the folder of the receipts of the pipeline at `path`: build/ or build/pipelines/<name>."""
     path = path or pipeline()

@@ -42,7 +42,7 @@ def announced(what: str) -> Iterator[None]:
 def mismatch(run: Run, config: configuration.Config, data: configuration.Data) -> str:
     """Return why `data` and config differ from those of the run's training, or ""."""
     current = {"modelmake.data": fingerprint(data), "modelmake.config": config.training_sha256}
-    names = {"modelmake.data": config.data.path, "modelmake.config": "pipeline.toml"}
+    names = {"modelmake.data": config.data.path, "modelmake.config": str(files.pipeline())}
     for tag, sha256 in current.items():
         trained = run.tags.get(tag, "")
         if trained != sha256:
@@ -147,7 +147,7 @@ def main() -> None:
     if page.metrics:
         print(score_table(page))
     print(report.table(verdict))
-    print(f"verdict {verdict.verdict}: " + "\n  ".join(verdict.reasons) + "\nreport  build/report.html")
+    print(f"verdict {verdict.verdict}: " + "\n  ".join(verdict.reasons) + f"\nreport  {files.place('report.html')}")
     estimate = evidence.measured[0].estimate if evidence else intervals.Estimate(math.nan, math.nan, math.nan)
     files.replace("report.html", page.html)
     receipt.Evaluate(
@@ -167,4 +167,6 @@ def main() -> None:
         refused=refused,
     ).write(page.markdown)
     if refused:
-        raise GateRefused(f"run {run_id}", verdict.reason, "see build/report.html, and [gate] in pipeline.toml")
+        raise GateRefused(
+            f"run {run_id}", verdict.reason, f"see {files.place('report.html')}, and [gate] in pipeline.toml"
+        )

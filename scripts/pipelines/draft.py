@@ -18,6 +18,7 @@ from scripts.data.texts import read_texts
 FEW_NUMBERS = 10  # different whole numbers that are classes rather than a quantity
 MANY_CLASSES = 100
 SMALL, WIDE = 500, 500  # rows below and columns above which a linear model is the better start
+LARGE = 10_000  # rows from which boosting is faster than other trees
 IMBALANCED = 0.2  # share of the rarest class
 TEST_ROWS = 30  # the gate's default of held-out rows
 ROUNDS = 5  # texts that mean a gap, found one after the other
@@ -29,6 +30,7 @@ LINEAR = {
     True: ("sklearn.linear_model.LogisticRegression", {"max_iter": 1000}),
     False: ("sklearn.linear_model.Ridge", {}),
 }
+TREES = {True: "sklearn.ensemble.ExtraTreesClassifier", False: "sklearn.ensemble.ExtraTreesRegressor"}
 BOOSTED = {
     True: "sklearn.ensemble.HistGradientBoostingClassifier",
     False: "sklearn.ensemble.HistGradientBoostingRegressor",
@@ -180,7 +182,8 @@ def estimator(made: Draft) -> tuple[str, dict[str, int], str]:
         return *LINEAR[False], "a linear model follows a trend beyond the training rows; trees do not"
     if rows < SMALL or columns > WIDE:
         return *LINEAR[made.classifier], f"a simple start for {rows} rows and {columns} columns"
-    return BOOSTED[made.classifier], {}, f"a strong start for {rows} rows with numbers, categories and gaps"
+    trees = TREES if rows < LARGE else BOOSTED
+    return trees[made.classifier], {}, f"a strong start for {rows} rows of numbers and categories"
 
 
 def rule(made: Draft) -> tuple[str, str]:
