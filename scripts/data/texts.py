@@ -8,6 +8,7 @@ import pandas as pd
 
 from scripts.core.config import Data
 from scripts.core.errors import UserError
+from scripts.data.dates import DATE, parse
 from scripts.data.dialect import COMMA, GROUPS
 
 SAMPLE = 500  # values by which a column is taken for dates or numbers
@@ -16,17 +17,6 @@ FEW_CODES = 20  # different numbers that may be categories beside texts
 MANY = 5  # texts that may all mean a missing value
 SHOWN = 3  # columns or texts in an error message
 AS_TEXT = ("category", "text", "boolean")
-CLOCK = ("", " %H:%M", " %H:%M:%S")
-DAY_FIRST = ("%d/%m/%Y", "%d-%m-%Y", "%d/%m/%y")
-DATES = (
-    *("%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d.%m.%y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y"),
-    *("%B %d, %Y", "%b %d %Y", "%b %Y", "%b-%Y", "%B %Y", "%Y %b", "%Y %B", "%Y/%m", "%a, %d %b %Y", *DAY_FIRST),
-)
-ISO = re.compile(r"\d{4}-\d\d(-\d\d([T ]\d\d(:?\d\d(:?\d\d([.,]\d+)?)?)? ?(Z|UTC|[-+]\d\d(:?\d\d)?)?)?)?")
-DATE = re.compile(
-    r"(\w{3}, )?(\d{4}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4} [A-Za-z]{3,9}|"
-    r"\d{1,2}[- ][A-Za-z]{3,9}[- ]\d{2,4}|[A-Za-z]{3,9}[- ](\d{1,2},? )?\d{4})\b.{0,20}"
-)
 DECORATED = re.compile(
     r"[-+(]?[$€£¥]? ?[-+]?(\d{1,3}([,.' \u00a0\u202f]\d{3})+|\d+)([.,]\d+)? ?[%$€£¥)]?(?: ?(?:USD|EUR|GBP|CHF))?"
 )
@@ -202,7 +192,7 @@ def _dates(column: pd.Series, *, certain: bool) -> tuple[pd.Series, Suspect | No
     """Return dates where all texts are; day and month that could be exchanged are named."""
     name, counts = str(column.name), column.value_counts()
     texts = pd.Series(counts.index, index=counts.index).str.strip()
-    dates, exchanged = _parsed(texts, counts)
+    dates, exchanged = parse(texts, counts)
     others = counts[dates.isna().to_numpy()]
     if others.empty:
         if exchanged:
@@ -215,22 +205,3 @@ def _dates(column: pd.Series, *, certain: bool) -> tuple[pd.Series, Suspect | No
     number = int(counts.sum() - others.sum())
     what = f"column '{name}' has {number} date{'s' * (number > 1)} and {_shown(others)}"
     return column, Suspect(name, what, gaps=tuple(others.index[:MANY]))
-
-
-def _parsed(texts: pd.Series, counts: pd.Series) -> tuple[pd.Series, bool]:
-    """Return the dates of the format that most texts have, and whether it has day and month in an unclear order."""
-    iso = texts.map(lambda text: bool(ISO.fullmatch(text)))
-    if counts[iso.to_numpy()].sum() > counts.sum() / 2:
-        dates = pd.to_datetime(texts.where(iso), format="ISO8601", utc=True, errors="coerce")
-        return dates.dt.tz_convert(None).astype("datetime64[us]"), False
-    sample = texts.iloc[:SAMPLE]
-    formats = [date + clock for date in DATES for clock in CLOCK]
-    best = max(formats, key=lambda form: int(pd.to_datetime(sample, format=form, errors="coerce").notna().sum()))
-    dates = pd.to_datetime(texts, format=best, errors="coerce").astype("datetime64[us]")
-    if not best.startswith(DAY_FIRST):
-        return dates, False
-    swapped = best.replace("%d", "%_").replace("%m", "%d").replace("%_", "%m")
-    months = pd.to_datetime(texts, format=swapped, errors="coerce").astype("datetime64[us]")
-    if dates.notna().sum() == months.notna().sum():
-        return dates, not dates.equals(months)
-    return max(dates, months, key=lambda parsed: int(parsed.notna().sum())), False

@@ -1,0 +1,37 @@
+"""Dates: texts as dates, in the formats that leave no doubt about day and month."""
+
+import re
+
+import pandas as pd
+
+FIRST = 500  # texts by which the format is chosen
+CLOCK = ("", " %H:%M", " %H:%M:%S")
+EXCHANGED = ("%d/%m/%Y", "%d-%m-%Y", "%d/%m/%y", "%m/%d/%Y", "%m-%d-%Y", "%m/%d/%y")  # day and month look alike
+DATES = (
+    *("%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d.%m.%y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y"),
+    *("%B %d, %Y", "%b %d %Y", "%b %Y", "%b-%Y", "%B %Y", "%Y %b", "%Y %B", "%Y/%m", "%a, %d %b %Y", *EXCHANGED),
+)
+ISO = re.compile(r"\d{4}-\d\d(-\d\d([T ]\d\d(:?\d\d(:?\d\d([.,]\d+)?)?)? ?(Z|UTC|[-+]\d\d(:?\d\d)?)?)?)?")
+DATE = re.compile(
+    r"(\w{3}, )?(\d{4}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4} [A-Za-z]{3,9}|"
+    r"\d{1,2}[- ][A-Za-z]{3,9}[- ]\d{2,4}|[A-Za-z]{3,9}[- ](\d{1,2},? )?\d{4})\b.{0,20}"
+)
+
+
+def parse(texts: pd.Series, counts: pd.Series) -> tuple[pd.Series, bool]:
+    """Return the dates of the format that most texts have, and whether it has day and month in an unclear order."""
+    iso = texts.map(lambda text: bool(ISO.fullmatch(text)))
+    if counts[iso.to_numpy()].sum() > counts.sum() / 2:
+        dates = pd.to_datetime(texts.where(iso), format="ISO8601", utc=True, errors="coerce")
+        return dates.dt.tz_convert(None).astype("datetime64[us]"), False
+    sample = texts.iloc[:FIRST]
+    formats = [date + clock for date in DATES for clock in CLOCK]
+    best = max(formats, key=lambda form: int(pd.to_datetime(sample, format=form, errors="coerce").notna().sum()))
+    dates = pd.to_datetime(texts, format=best, errors="coerce").astype("datetime64[us]")
+    if not best.startswith(EXCHANGED):
+        return dates, False
+    swapped = best.replace("%d", "%_").replace("%m", "%d").replace("%_", "%m")
+    months = pd.to_datetime(texts, format=swapped, errors="coerce").astype("datetime64[us]")
+    if dates.notna().sum() == months.notna().sum():
+        return dates, not dates.equals(months)
+    return max(dates, months, key=lambda parsed: int(parsed.notna().sum())), False
