@@ -97,10 +97,14 @@ class Outside:
 
 def cells(X: pd.DataFrame) -> list[list[object]]:
     """Return the cells of raw rows as JSON has them: a gap is null, a date is its text."""
-    shown = {name: column.dt.strftime("%Y-%m-%dT%H:%M:%S.%f") for name, column in X.items() if column.dtype.kind == "M"}
-    texts = X.assign(**shown) if shown else X
-    rows: list[list[object]] = texts.astype(object).where(X.notna(), None).to_numpy().tolist()
+    rows: list[list[object]] = dated(X).astype(object).where(X.notna(), None).to_numpy().tolist()
     return rows
+
+
+def dated(X: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with every date as text of the same form: MLflow refuses a mix of forms."""
+    dates = {name: column for name, column in X.items() if column.dtype.kind == "M"}
+    return X.assign(**{str(name): column.dt.strftime("%Y-%m-%dT%H:%M:%S.%f") for name, column in dates.items()})
 
 
 def _line(text: str) -> str:

@@ -1,8 +1,9 @@
 """The user's own code: the modules of this repository that a model needs, and the copy that is logged with it."""
 
 import ast
+import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from scripts.core.errors import UserError, first_line
@@ -10,6 +11,7 @@ from scripts.core.provenance import sha256
 
 CODE = "code"  # in the model's folder; MLflow puts it on the path before it loads the model
 PRODUCT = ("scripts", "tests", "docker", "build")  # folders whose modules are not the user's
+NO_CACHE = "__pycache__"  # an empty file of this name beside each module: Python can't keep compiled code there
 
 
 def source(module: str) -> Path | None:
@@ -60,6 +62,17 @@ def installed(paths: Iterable[Path]) -> set[str]:
     return {name for name in names if name and name not in sys.stdlib_module_names} - local - set(PRODUCT)
 
 
+def copied(paths: Collection[Path], folder: Path) -> None:
+    """Copy the user's modules to `folder`, with their packages, and leave Python no place for compiled code.
+
+    What lies in the model's folder is then what was logged, also after somebody has loaded the model from there.
+    """
+    for path in paths:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, folder / path)
+        (folder / path).with_name(NO_CACHE).touch()
+
+
 def logged(folder: Path, model_id: str) -> set[Path]:
     """Return the files of the code logged with a model; each is byte for byte the file of this checkout.
 
@@ -72,12 +85,21 @@ def logged(folder: Path, model_id: str) -> set[Path]:
     code = folder / CODE
     paths = {path.relative_to(code) for path in code.rglob("*") if path.is_symlink() or not path.is_dir()}
     for path in sorted(paths):
-        module = ".".join(path.with_suffix("").parts).removesuffix(".__init__")
-        if source(module) != path or (code / path).is_symlink() or sha256(code / path) != sha256(path):
+        if not _same(code / path, path):
             what = f"the file '{path}' of its code is not the same in this checkout"
             fix = "check out the commit that it was trained from, or train it again: make train FORCE=1"
             raise UserError(f"model {model_id}", what, fix)
-    return paths
+    return {path for path in paths if path.name != NO_CACHE}
+
+
+def _same(copy: Path, path: Path) -> bool:
+    """Whether a logged file is the user's module at `path`, or the empty file that keeps compiled code away."""
+    if copy.is_symlink():
+        return False
+    if path.name == NO_CACHE:
+        return copy.stat().st_size == 0
+    module = ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+    return source(module) == path and sha256(copy) == sha256(path)
 
 
 def _parsed(path: Path) -> ast.Module:

@@ -1,9 +1,8 @@
 """A run's model on the server: saved as skops with all that it needs, and loaded only after it is checked."""
 
-import shutil
 import tempfile
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import mlflow
@@ -22,7 +21,7 @@ from sklearn.pipeline import Pipeline
 from scripts.core.errors import UserError
 from scripts.core.provenance import LOCK
 from scripts.model import own
-from scripts.model.outside import Outside
+from scripts.model.outside import Outside, dated
 from scripts.model.probe import save
 from scripts.model.requirements import requirements
 from scripts.model.trust import AGAIN, SAVED, check_loader, checked_types, contents
@@ -151,6 +150,8 @@ def _save(fitted: Pipeline, X: pd.DataFrame, folder: Path, model: Model, types: 
     modules = {part.module for part in contents(folder.parent / SAVED)}
     files = own.files(modules)
     packages = {module.partition(".")[0] for module in modules if own.source(module) is None} | own.installed(files)
+    code = folder.parent / own.CODE
+    own.copied(files, code)
     example = X.head().reset_index(drop=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -158,21 +159,14 @@ def _save(fitted: Pipeline, X: pd.DataFrame, folder: Path, model: Model, types: 
             fitted,
             folder,
             mlflow_model=model,
-            signature=ModelSignature(signature(X), infer_signature(None, fitted.predict(example)).outputs),
-            input_example=example,
+            signature=ModelSignature(signature(X), infer_signature(model_output=fitted.predict(example)).outputs),
+            input_example=dated(example),
             pip_requirements=requirements(packages),
-            code_paths=_copied(files, folder.parent / own.CODE),
+            code_paths=sorted(map(str, code.iterdir())) if files else None,
             skops_trusted_types=list(types),
             extra_files=[str(LOCK)],
         )
-
-
-def _copied(files: Collection[Path], folder: Path) -> list[str] | None:
-    """Copy the user's modules to `folder`, with their packages, and return what MLflow has to log; None for nothing."""
-    for path in files:
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, folder / path)
-    return sorted(str(path) for path in folder.iterdir()) if files else None
+    own.copied(files, folder / own.CODE)  # again, since MLflow copies no file by the name of Python's cache
 
 
 def signature(X: pd.DataFrame) -> Schema:

@@ -45,7 +45,9 @@ TRUSTED_TYPES = (
     *BOOSTING,
     *ENCODERS,
     "numpy.dtype",
+    "scipy._lib.array_api_compat.numpy._aliases.asarray",  # of a BSpline
     "scipy.interpolate._bsplines.BSpline",
+    "scipy.sparse._csr.csr_matrix",
     "sklearn._loss.loss.HalfTweedieLossIdentity",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
@@ -59,6 +61,8 @@ TRUSTED_TYPES = (
     "sklearn.metrics._scorer._CurveScorer",
     "sklearn.metrics._scorer._PassthroughScorer",
     "sklearn.metrics._scorer._Scorer",
+    "sklearn.model_selection._search_successive_halving.HalvingGridSearchCV",
+    "sklearn.model_selection._search_successive_halving.HalvingRandomSearchCV",
     "sklearn.model_selection._split.KFold",
     "sklearn.model_selection._split.StratifiedKFold",
     "sklearn.multiclass._ConstantPredictor",
