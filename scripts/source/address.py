@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from urllib.parse import quote, unquote, urlsplit
 
-from scripts.core import files
 from scripts.core.config import Data
 from scripts.core.errors import UserError, first_line, suggestion
 
@@ -64,7 +63,7 @@ def source(config: Data) -> Source:
         It is not an address, its variable is not set, or a query is missing or has no use.
 
     """
-    where, given = files.key("data.source"), (config.source or "").strip()
+    where, given = "pipeline.toml: data.source", (config.source or "").strip()
     if given.startswith(ENVIRONMENT):
         return _database(given, config.query, where)
     scheme = re.split("::|://", given)[0].lower() if "://" in given else ""
@@ -75,7 +74,11 @@ def source(config: Data) -> Source:
         shown = given if re.fullmatch(r"[\w./ -]{1,80}", given) else "the value"
         raise UserError(where, f"'{shown}' is not an address", f"{EXAMPLES}; a file of this machine is a path")
     if config.query is not None:
-        raise UserError(files.key("data.query"), "only a database answers a query", "remove it")
+        raise UserError("pipeline.toml: data.query", "only a database answers a query", "remove it")
+    try:
+        _ = urlsplit(given).port  # which is read only when it is asked for
+    except ValueError:
+        raise UserError(where, f"{scheme}://… is not a usable address", EXAMPLES) from None
     return Source(given, hidden(given))
 
 
@@ -100,7 +103,7 @@ def _database(given: str, query: str | None, where: str) -> Source:
         fix = f'source = "{ENVIRONMENT}{VARIABLE}" reads {VARIABLE}'
         raise UserError(where, f"'{name:.40}' is not a variable that modelmake reads", fix)
     if not (query or "").strip():
-        raise UserError(files.key("data.query"), "missing", 'add the statement: query = "select * from …"')
+        raise UserError("pipeline.toml: data.query", "missing", 'add the statement: query = "select * from …"')
     address = os.environ.get(name, "").strip()
     if not address:
         raise UserError(name, "not set in the environment", f"export {name}=postgresql://user:password@host/database")

@@ -97,7 +97,7 @@ def check(part: Path, config: Data, origin: Source) -> None:
     names = pq.read_schema(part).names
     if config.target not in names:
         what = f"no column '{config.target}' in {origin.shown}"
-        raise UserError(files.key("data.target"), what, suggestion(config.target, names))
+        raise UserError("pipeline.toml: data.target", what, suggestion(config.target, names))
     stated = [name for name in names if name in (config.columns or {})]
     if config.columns:
         frame = to_frame(pq.read_table(part, columns=stated), config, ROW_HASHES)

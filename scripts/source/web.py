@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 import requests
-from requests import exceptions
 
 from scripts.core.errors import UserError
 from scripts.source.address import Source
@@ -67,7 +66,7 @@ def _try(source: Source, path: Path) -> Remote:
                 size = int(answer.headers.get("Content-Length") or 0)
                 write(answer.iter_content(BLOCK), path, size)
                 return Remote(answer.headers.get("ETag", ""), answer.headers.get("Last-Modified", ""))
-    except exceptions.RequestException as error:
+    except OSError as error:  # as those of requests are too
         raise _failure(error, source) from None
 
 
@@ -86,7 +85,7 @@ def _check(answer: requests.Response, source: Source) -> None:
         raise UserError(source.shown, f"answers HTTP {status}", "check the address")
 
 
-def _failure(error: exceptions.RequestException, source: Source) -> Exception:
+def _failure(error: OSError, source: Source) -> Exception:
     """Return the error for a request that failed: Unfinished where another try may succeed."""
     text = f"{type(error).__name__} {error}"
     through, around = detour(source.address, proxy(source.address))

@@ -249,6 +249,9 @@ def test_no_secret_is_told(fetching: Fetching, web: Web) -> None:
         ("file:///nowhere/x.csv", "", "file:///nowhere/x.csv: there is no such file"),
         ("memory://gone.csv", "", "there is no such file"),
         ("https://", "", "not a usable address"),
+        ("https://[::1/x.csv", "", "not a usable address"),
+        ("https://example.com:port/x.csv", "", "not a usable address"),
+        ("https://exa mple/x.csv", "", "not a usable address"),
     ],
 )
 def test_a_source_that_cannot_be_is_named(
@@ -306,9 +309,6 @@ def test_a_full_disk_is_named(fetching: Fetching, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 2, done.stderr
-    assert (
-        "error: data/snapshots: cannot be written: File too large (check that it belongs to you and that its disk has space)"
-        in done.stderr
-    )
+    assert "error: data/snapshots: cannot be written: File too large (check that it belongs to you" in done.stderr
     assert "Traceback" not in done.stderr
     assert snapshots(project)[0].read_bytes() == before
