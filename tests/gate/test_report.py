@@ -1,6 +1,7 @@
 """The report of an evaluation: one page for people, the same in the run, whatever stands in the data."""
 
 import json
+import math
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -8,6 +9,13 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
+from scripts.data import profile
+from scripts.data.profile import Drift
+from scripts.gate import rules
+from scripts.gate.drawing import Plot
+from scripts.gate.facts import Evidence, Measured
+from scripts.gate.report import Report
+from scripts.scores.intervals import Difference, Estimate
 from tests.conftest import Outcome, Project
 from tests.gate.test_evaluate import artifact
 
@@ -88,4 +96,77 @@ def test_a_class_without_held_out_rows_is_reported_all_the_same(project: Project
     assert "roc_auc_ovr is not defined on the held-out rows" in error_line(project.stage("evaluate"), 3)
     text = (project.path / "build/report.html").read_text()
     assert "Confusion matrix" in text
-    assert "Permutation importance" not in text
+    assert "Left out: roc_auc_ovr is not defined on the sampled rows." in text
+
+
+def reported(**more: object) -> Report:
+    """Return a report with some fields of its own."""
+    verdict = rules.refusal("one reason")
+    estimate = Estimate(0.9, 0.8, 1.0)
+    evidence = Evidence(
+        model_id="m-1",
+        rows=30,
+        measured=(Measured(metric="accuracy", rows=30, estimate=estimate),),
+        dummy=Difference(0.3, 0.2, 0.4, p_value=0.0, mcnemar=None),
+    )
+    fields = {
+        "title": "flowers",
+        "run": "0" * 32,
+        "url": "",
+        "verdict": verdict,
+        "evidence": evidence,
+        "metrics": {"accuracy": 0.9, "f1_macro": 0.8},
+        "champion": {},
+        "differences": {},
+        "plots": (),
+        "profile": None,
+        "drift": None,
+        "provenance": {},
+    }
+    return Report(**(fields | more))
+
+
+def test_the_table_of_metrics_shows_training_rows_and_folds_where_there_are_some() -> None:
+    """A metric without a value in a column has an empty cell; without any, the column is not there."""
+    report = reported(train_scores={"accuracy": 1.0}, cv_scores={"accuracy": (0.91, 0.02), "r2": (math.nan, 0.1)})
+    assert "| metric | challenger | train | folds |" in report.markdown
+    assert "| accuracy | 0.9000 | 1.0000 | 0.9100 ± 0.0200 |" in report.markdown
+    assert "| f1_macro | 0.8000 |  |  |" in report.markdown
+    assert "| r2 |  |  | not defined ± 0.1000 |" in report.markdown
+    for word in ("Train</th>", "Folds</th>", "0.9100 ± 0.0200", "not defined ± 0.1000"):
+        assert word in report.html
+    for text in (reported().html, reported().markdown):
+        assert "Folds" not in text
+        assert "train |" not in text
+
+
+def test_large_values_are_short() -> None:
+    """A squared error of 1e50 takes no fifty digits."""
+    report = reported(metrics={"neg_mean_squared_error": -1.234567891e50, "r2": 0.5})
+    assert "| neg_mean_squared_error | -1.234568e+50 |" in report.markdown
+
+
+def test_warnings_about_the_table_stand_above_the_checks() -> None:
+    """They are a list beside the verdict, as text; without any there is no heading."""
+    report = reported(findings=["column '<b>id</b>' differs in each row", "column 'x|y' is constant"])
+    for text in (report.html, report.markdown):
+        assert text.index("one reason") < text.index("Warnings about the table") < text.lower().index("check")
+        assert "<b>id" not in text
+        assert "Warnings" not in reported().html
+    assert "x\\|y" in report.markdown
+
+
+def test_a_plot_that_is_left_out_says_why() -> None:
+    """Its title stays, with the reason in place of the drawing."""
+    plot = Plot("importance", "Permutation importance", "Left out: the estimator fails on shuffled columns: <oh>")
+    assert "Left out: the estimator fails on shuffled columns: &lt;oh&gt;" in reported(plots=[plot]).html
+
+
+def test_the_columns_of_a_wide_table_fold_and_those_that_moved_come_first() -> None:
+    """The page shows some at once, and every table has headers for its columns and its rows."""
+    frame = pd.DataFrame({f"column_{k}": [0.5, 1.5] for k in range(100)})
+    drift = [Drift(name=f"column_{k}", psi=0.5 * (k == 77), p_value=0.001) for k in range(100)]
+    page = reported(profile=profile.describe(frame), drift=drift).html
+    assert "<summary>60 more columns</summary>" in page
+    assert page.index(">column_77<") < page.index(">column_0<") < page.index("<summary>") < page.index(">column_99<")
+    assert "<th>" not in page
