@@ -49,6 +49,7 @@ class Draft:
     why: dict[str, str] = field(default_factory=dict)  # by key
     types: dict[str, str] = field(default_factory=dict)  # reasons for [data.schema.<column>]
     warnings: list[str] = field(default_factory=list)
+    identified: bool = False  # a column of ids says that no two rows are the same case
 
     @property
     def target(self) -> pd.Series:
@@ -145,6 +146,7 @@ def _answer(made: Draft) -> None:
         what = sentence.partition("; ")[0]
         if match and match[1] == "drop" and "; leave " in sentence and "if it" not in sentence:
             made.set("drop", _value(sentence, match.end()), what)
+            made.identified |= "as an id has" in what or "counts the rows" in what
         elif match and match[1] == "group" and ENTITY.fullmatch(str(_value(sentence, match.end()))):
             made.set("group", _value(sentence, match.end()), what)
     for sentence in findings(made.frame, made.data, classifier=made.classifier):
@@ -173,6 +175,12 @@ def _sizes(made: Draft) -> None:
     if len(made.frame) * 0.2 < TEST_ROWS <= len(made.frame) * 0.4:
         share = -(-100 * TEST_ROWS // len(made.frame)) / 100
         made.set("test_size", share, f"{TEST_ROWS} of {len(made.frame)} rows: the gate asks for so many")
+
+
+def copies(made: Draft) -> float:
+    """Return the share of the rows that equal another row in all that is read of them."""
+    dropped = made.data.drop or []
+    return float(made.frame[[name for name in made.frame.columns if name not in dropped]].duplicated(keep=False).mean())
 
 
 def estimator(made: Draft) -> tuple[str, dict[str, int], str]:

@@ -1,6 +1,7 @@
 """New: look at a table, and write a commented pipeline for it, which runs without an edit."""
 
 import json
+import math
 import re
 import tomllib
 from pathlib import Path
@@ -9,6 +10,7 @@ from scripts.core import settings
 from scripts.core.config import Config
 from scripts.core.errors import UserError, suggestion
 from scripts.core.files import MAIN
+from scripts.core.gate import Gate
 from scripts.data.formats import dialect, load
 from scripts.pipelines import draft
 from scripts.pipelines.draft import Draft
@@ -117,10 +119,22 @@ def _data(made: Draft, how: str) -> list[str]:
     return lines
 
 
+def _gate(made: Draft) -> list[str]:
+    line, least = draft.rule(made)
+    lines = ["[gate]", *_comment(f"{least}; raise the threshold to what you need"), f"rules = [{toml(line)}]"]
+    share, allowed = draft.copies(made), Gate.model_fields["max_duplicates"].default
+    if share <= allowed:
+        return lines
+    what = f"{share:.0%} of the rows equal another row in all that a model sees of them"
+    limit = f"max_duplicates = {math.ceil(100 * share) / 100}"
+    if made.identified:
+        return [*lines, *_comment(f"{what}, though their ids differ"), limit]
+    return [*lines, *_comment(f"{what}: remove the copies, or if they are different cases, set {limit}")]
+
+
 def written(made: Draft, name: str, how: str) -> str:
     """Return the text of the pipeline `name`; `how` is how the table is written."""
     path, params, why = draft.estimator(made)
-    line, least = draft.rule(made)
     kind = "classes" if made.classifier else "a quantity"
     lines = [
         f"# Predicts {made.data.target}, which has {kind}. Written by make new; every key is yours to change.",
@@ -128,7 +142,7 @@ def written(made: Draft, name: str, how: str) -> str:
         *_data(made, how),
         *("", "[model]", *_comment(why), f"estimator = {toml(path)}"),
         *([f"params = {toml(params)}"] if params else []),
-        *("", "[gate]", *_comment(f"{least}; raise the threshold to what you need"), f"rules = [{toml(line)}]"),
+        *("", *_gate(made)),
         *("", "[registry]", f"name = {toml(name)}"),
     ]
     return "\n".join(lines) + "\n"
