@@ -1,9 +1,12 @@
 """Tampering: a model that somebody changed on the server is refused by all that load it, before any of it runs."""
 
 import importlib
+import importlib.util
 import json
 import pickle
+import py_compile
 import shutil
+import zipfile
 from collections.abc import Callable
 
 import pytest
@@ -12,7 +15,7 @@ import yaml
 
 from scripts.core.errors import UserError
 from scripts.model import store
-from scripts.model.trust import TRUSTED_TYPES
+from scripts.model.trust import BOOSTING, TRUSTED_TYPES
 from scripts.tracking.runs import Tracking
 from tests.conftest import ROOT, Outcome, Project
 
@@ -189,6 +192,114 @@ def test_a_tampered_champion_is_not_compared_with(
     assert not (project.path / MARK).exists()
 
 
+MINE = """\
+from os import system
+from sklearn.naive_bayes import GaussianNB
+
+class Mine(GaussianNB):
+    pass
+"""
+OPEN = f"open({MARK!r}, 'w')\n"
+
+
+def changed(tampered: Model) -> None:
+    """Do something else in the user's module."""
+    (tampered.folder / "code/models/mine.py").write_text(OPEN + MINE)
+
+
+def added(tampered: Model) -> None:
+    """Have one module more, by the name of a package, which MLflow's path finds first."""
+    (tampered.folder / "code/sklearn.py").write_text(OPEN)
+
+
+def packaged(tampered: Model) -> None:
+    """Make a package of a folder, whose code runs before the module's."""
+    (tampered.folder / "code/models/__init__.py").write_text(OPEN)
+
+
+def compiled(tampered: Model) -> None:
+    """Have compiled code beside the source, which Python takes without a look at the source."""
+    source, cache = tampered.folder / "source.py", tampered.folder / "code/models/__pycache__"
+    source.write_text(OPEN + MINE)
+    cache.unlink()
+    name = importlib.util.cache_from_source(str(cache.parent / "mine.py"))
+    py_compile.compile(str(source), name, doraise=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+
+
+def sourceless(tampered: Model) -> None:
+    """Have compiled code without a source."""
+    source = tampered.folder / "source.py"
+    source.write_text(OPEN)
+    py_compile.compile(str(source), str(tampered.folder / "code/yaml.pyc"))
+
+
+def beside_the_code(tampered: Model) -> None:
+    """Have MLflow import from another folder of the model."""
+    shutil.copytree(tampered.folder / "code", tampered.folder / "other")
+    (tampered.folder / "other/models/mine.py").write_text(OPEN + MINE)
+    tampered.edit(lambda about: about["flavors"]["python_function"].update(code="other"))
+
+
+def above(tampered: Model) -> None:
+    """Have MLflow import from outside of the model's folder."""
+    tampered.edit(lambda about: about["flavors"]["python_function"].update(code="code/../../../../../.."))
+
+
+def withheld(tampered: Model) -> None:
+    """Have the code, and MLflow not import it."""
+    tampered.edit(lambda about: about["flavors"]["python_function"].pop("code"))
+
+
+def smuggled(tampered: Model) -> None:
+    """Have skops call what the user's module imports."""
+    text = {"__class__": "str", "__module__": "builtins", "__loader__": "JsonNode", "is_json": True}
+    text["content"] = json.dumps(f"touch '{MARK}'")
+    values = {"__class__": "tuple", "__module__": "builtins", "__loader__": "TupleNode", "content": [text]}
+    call = {"__class__": "system", "__module__": "models.mine", "__loader__": "ConstructorFromReduceNode"}
+    about = call | {"content": values, "protocol": skops.io._protocol.PROTOCOL, "_skops_version": skops.__version__}
+    with zipfile.ZipFile(tampered.folder / "model.skops", "w") as archive:
+        archive.writestr("schema.json", json.dumps(about))
+
+
+CODE_ATTACKS = (changed, added, packaged, compiled, sourceless, beside_the_code, above, withheld, smuggled)
+
+
+def coded(project: Project) -> None:
+    """Train an estimator of the user's own."""
+    (project.path / "models").mkdir()
+    (project.path / "models/mine.py").write_text(MINE)
+    project.edit("sklearn.ensemble.RandomForestClassifier", "models.mine.Mine")
+    project.edit("n_estimators = 5", "")
+    assert project.stage("train").code == 0
+
+
+def refused(project: Project, error_line: Check, attack: Callable[[Model], None]) -> None:
+    """Check that no stage loads what the attack has left, and put the model back."""
+    tampered, kept = Model(project), project.path / "kept"
+    shutil.copytree(tampered.folder, kept)
+    attack(tampered)
+    done = project.stage("evaluate")
+    assert done.code == 2, attack.__name__
+    assert error_line(done, 2).startswith(("error: model m-", "error: model.skops: ")), done.err
+    assert not (project.path / MARK).exists()
+    shutil.rmtree(tampered.folder)
+    shutil.move(kept, tampered.folder)
+
+
+def test_code_that_is_not_the_checkouts_is_refused(
+    project: Project, error_line: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each way to have MLflow, or skops, run something else than the user's modules; then it is as it was."""
+    for name in ("models", "models.mine"):
+        monkeypatch.delitem(__import__("sys").modules, name, raising=False)
+    coded(project)
+    for attack in CODE_ATTACKS:
+        refused(project, error_line, attack)
+    store.load(project.receipt("train")["model_id"], TRUSTED_TYPES)
+    project.edit("pass", "'''Changed here.'''", "models/mine.py")
+    assert "of its code is not the same in this checkout" in error_line(project.stage("evaluate"), 2)
+
+
 @pytest.mark.long
 def test_a_type_of_the_users_own_is_loaded_once_it_is_trusted(evaluated: Project) -> None:
     """The list that counts is this repository's: with a line in it the same file is loaded, and runs."""
@@ -229,9 +340,14 @@ def test_nothing_here_trusts_what_runs_code() -> None:
     """Our own list names no function but scores, no module of the operating system, and nothing that loads more."""
     for path in TRUSTED_TYPES:
         module, _, name = path.rpartition(".")
-        assert module.split(".")[0] in ("numpy", "scipy", "sklearn")
+        package = module.split(".")[0]
+        boosting = path in BOOSTING
+        assert boosting or package in ("numpy", "scipy", "sklearn", "skrub")
+        if boosting and not importlib.util.find_spec(package):  # catboost is not in the lock
+            continue
         member = getattr(importlib.import_module(module), name)
-        assert isinstance(member, type) or module.startswith(("sklearn.metrics._", "sklearn.feature_selection._")), path
+        scores = ("sklearn.metrics._", "sklearn.feature_selection._", "scipy._lib.array_api_compat.numpy.")
+        assert isinstance(member, type) or module.startswith(scores), path
 
 
 def test_only_act_gets_the_engines_socket() -> None:
