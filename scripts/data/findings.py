@@ -15,7 +15,7 @@ from scripts.core.config import Data
 from scripts.data.formats import UNNAMED
 from scripts.data.leaks import leaks
 
-ROWS = 100_000  # rows that are looked at, evenly spread over the table
+ROWS = 20_000  # rows that are looked at, evenly spread over the table
 SHOWN = 3  # columns in a sentence
 IN_ORDER = 0.99  # share of the rows that are not earlier than the row before
 GAPS = 0.5  # share of missing values that is worth a word
@@ -86,7 +86,7 @@ def _ids(features: pd.DataFrame, sample: pd.DataFrame) -> dict[str, str]:
     for name in features.columns:
         unnamed = UNNAMED.fullmatch(name) or not name.strip()
         title = f"column '{name}'{' has no name in the file and' if unnamed else ''}"
-        if len(sample) > 1 and sample[name].is_unique and not sample[name].isna().any():
+        if sample[name].dtype.kind != "f" and sample[name].is_unique and not sample[name].isna().any():
             if _counts_rows(features[name]):
                 sentences[name] = f"{title} counts the rows; {_leave(name)}"
             elif _identifies(features[name], named=bool(IDENTIFIER.fullmatch(name))):
