@@ -102,7 +102,7 @@ class Model(Step):
     """`[model]`: the estimator, with its preprocessing.
 
     `steps` are transformers between the default preprocessing and the estimator. `raw` leaves the default
-    preprocessing out, so the first step gets the table as it is.
+    preprocessing out, so the first step gets the table as it is, with its columns in the order of their names.
     """
 
     steps: list[Step] | None = None

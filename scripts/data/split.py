@@ -193,7 +193,8 @@ def _latest(frame: pd.DataFrame, config: Data, seed: int) -> tuple[Integers, Int
     _check_share(int(held.sum()), len(frame), config, f"{config.path}: {times.max() + 1} times in '{config.time}'")
     trained = ~held
     first = frame[config.time].iloc[int(np.argmax(times == bound))]
-    note = f"the rows from {config.time} = {first!s} on are held out: {held.sum()} of {len(frame)} rows"
+    shown = str(first).removesuffix(" 00:00:00")
+    note = f"the rows from {config.time} = {shown} on are held out: {held.sum()} of {len(frame)} rows"
     if config.group is not None:
         codes = groups(frame, config, seed)
         trained &= ~np.isin(codes, codes[held])

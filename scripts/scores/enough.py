@@ -29,4 +29,5 @@ def enough(n: int, share: float = 1.0) -> int:
 
     """
     tail = (1 - CONFIDENCE) / 2
-    return math.floor(n * (1 - tail ** (1 / n)) / share) + 1
+    least: float = n * (1 - tail ** (1 / n)) / share
+    return math.floor(least) + 1

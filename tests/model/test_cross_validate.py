@@ -207,7 +207,7 @@ def test_the_latest_months_are_held_out(project: Project) -> None:
     )
     done = project.stage("train")
     assert done.code == 0, done.err
-    assert "split   the rows from month = 1958-08 on are held out: 29 of 144 rows" in done.out.splitlines()
+    assert "split   the rows from month = 1958-08-01 on are held out: 29 of 144 rows" in done.out.splitlines()
     done = project.stage("evaluate")
     assert "neg_mean_absolute_error" in done.out
     assert project.receipt("train")["metrics"]["test_rows"] == 29
