@@ -95,9 +95,10 @@ def _numbers(column: pd.Series) -> Floats:
     """Return a column's numbers, or its dates as microseconds, with NaN for what is neither."""
     if column.dtype.kind == "M":
         dates = column.to_numpy(dtype="datetime64[us]")
-        return np.asarray(np.where(np.isnat(dates), np.nan, dates.astype(np.int64)), dtype=float)
+        numbers: Floats = np.where(np.isnat(dates), np.nan, dates.astype(np.int64).astype(float))
+        return numbers
     if column.dtype.kind in "iuf":
-        return column.to_numpy(dtype=float)
+        return np.asarray(column, dtype=float)
     return np.asarray(pd.to_numeric(column, errors="coerce"), dtype=float)
 
 
