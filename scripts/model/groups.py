@@ -97,10 +97,17 @@ def _categories(names: list[str], X: pd.DataFrame, need: Needs) -> list[Group]:
             if chosen:
                 name = NAMES[numeric, many]
                 encoder, treatment = _encoder(need, many=many)
-                fill = [_constant(_below(X[chosen]))] if numeric else [_constant("missing"), _constant("missing", None)]
-                gaps = list(zip(("gaps", "none"), fill, strict=False))
-                groups.append(Group(name, "category", chosen, Pipeline([*gaps, ("encode", encoder)]), treatment))
+                chain = Pipeline([*_filled(X[chosen], numeric=numeric), ("encode", encoder)])
+                groups.append(Group(name, "category", chosen, chain, treatment))
     return groups
+
+
+def _filled(X: pd.DataFrame, *, numeric: bool) -> list[tuple[str, BaseEstimator]]:
+    """Return what makes a value of the gaps; None counts only where there are gaps, else the encoder knows neither."""
+    if numeric:
+        return [("gaps", _constant(_below(X)))]
+    none = [("none", _constant("missing", None))] if X.isna().any().any() else []
+    return [("gaps", _constant("missing")), *none]
 
 
 def _constant(fill_value: object, missing: object = np.nan) -> SimpleImputer:

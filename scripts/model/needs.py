@@ -37,9 +37,9 @@ def needs(members: Sequence[BaseEstimator]) -> Needs:
 
     Examples
     --------
-    >>> from sklearn.ensemble import BaggingClassifier, RandomForestClassifier
+    >>> from sklearn.ensemble import BaggingClassifier, ExtraTreesClassifier
     >>> from sklearn.neighbors import KNeighborsClassifier
-    >>> needs([RandomForestClassifier()])
+    >>> needs([ExtraTreesClassifier()])
     Needs(no_gaps=False, scale=False, trees=True)
     >>> needs([BaggingClassifier(KNeighborsClassifier())])
     Needs(no_gaps=True, scale=True, trees=False)
