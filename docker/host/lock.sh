@@ -20,5 +20,6 @@ upgrade=()
 echo "▸ lock · resolving $project"
 cp "$project" "$scratch/pyproject.toml" # the lock names the file
 cp docker/requirements.txt "$scratch/requirements.txt"
-(cd "$scratch" && "$uv" pip compile -q --no-cache pyproject.toml --group dev "${upgrade[@]}" -o requirements.txt >/dev/null)
-cp "$scratch/requirements.txt" build/requirements.txt
+cd "$scratch"
+"$uv" pip compile -q --no-cache pyproject.toml --group dev "${upgrade[@]}" -o requirements.txt >/dev/null
+cp requirements.txt "$root/build/requirements.txt"
