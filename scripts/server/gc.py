@@ -19,9 +19,16 @@ from scripts.server.archive import ARTIFACTS, DATABASE, referred
 VERSIONS = "FROM model_versions WHERE current_stage != 'Deleted_Internal'"
 # A version needs the run that it names, the model that it was made from, and the run of that model.
 MODELS = f"SELECT model_id FROM logged_models WHERE 'models:/' || model_id IN (SELECT source {VERSIONS})"  # noqa: S608
-RUNS = (
+DIRECT = (
     f"SELECT run_id {VERSIONS} AND run_id IS NOT NULL "  # noqa: S608  # from above
     f"UNION SELECT source_run_id FROM logged_models WHERE model_id IN ({MODELS}) AND source_run_id IS NOT NULL"
+)
+
+
+# And the run that keeps the table of such a run (scripts/tracking/tables.py): the tag is <run>/table/<name>.
+RUNS = (
+    f"{DIRECT} UNION SELECT substr(value, 1, instr(value, '/') - 1) FROM tags "  # noqa: S608  # from above
+    f"WHERE key = 'modelmake.snapshot' AND run_uuid IN ({DIRECT})"
 )
 
 

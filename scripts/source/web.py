@@ -5,6 +5,7 @@ import re
 import time
 from pathlib import Path
 
+import certifi
 import requests
 
 from scripts.core.errors import UserError
@@ -59,7 +60,7 @@ def download(source: Source, path: Path) -> Remote:
 def _try(source: Source, path: Path) -> Remote:
     try:
         with requests.Session() as session:
-            bundle = os.environ.get("SSL_CERT_FILE") or requests.certs.where()  # requests reads other variables
+            bundle = os.environ.get("SSL_CERT_FILE") or certifi.where()  # requests reads other variables
             session.headers["Accept-Encoding"] = "identity"  # a .gz stays what it is
             with session.get(source.address, stream=True, timeout=(CONNECT, READ), verify=bundle) as answer:
                 _check(answer, source)
