@@ -22,4 +22,5 @@ cp "$project" "$scratch/pyproject.toml" # the lock names the file
 cp docker/requirements.txt "$scratch/requirements.txt"
 cd "$scratch"
 "$uv" pip compile -q --no-cache pyproject.toml --group dev "${upgrade[@]}" -o requirements.txt >/dev/null
+mkdir -p "$root/build"
 cp requirements.txt "$root/build/requirements.txt"

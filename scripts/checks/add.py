@@ -128,6 +128,7 @@ def resolve(project: str, asked: list[Requirement]) -> str:
 
     """
     path = BUILD / PROJECT
+    BUILD.mkdir(exist_ok=True)
     path.write_text(project, encoding="utf-8")
     try:
         done = subprocess.run(["docker/host/lock.sh", str(path)], capture_output=True, text=True, check=False)
