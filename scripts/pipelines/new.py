@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 from scripts.core import settings
-from scripts.core.config import Config
+from scripts.core.config import Config, Data
 from scripts.core.errors import UserError, suggestion
 from scripts.core.files import MAIN
 from scripts.core.gate import Gate
@@ -53,7 +53,7 @@ def target(path: Path, text: str) -> str:
     """
     if not text:
         raise UserError("TARGET", "names no column", f"make new DATA={path} TARGET=column")
-    columns = list(load(draft.Data(path=str(path), target=text)).columns)
+    columns = list(load(Data(path=str(path), target=text)).columns)
     if text not in columns:
         raise UserError(f"TARGET={text}", f"no such column in {path}", suggestion(text, columns))
     return text
