@@ -45,6 +45,9 @@ project() { echo "modelmake-$(git hash-object --stdin <<<"$root" | cut -c1-8)${1
 receipts=build
 [ "${MODELMAKE_PIPELINE:-pipeline.toml}" = pipeline.toml ] || receipts=build/${MODELMAKE_PIPELINE%.toml}
 
+# Copies the snapshots of tables, which GitHub fetches, to the checkout $1.
+snapshots() { [ ! -d "$root/data/snapshots" ] || { mkdir -p "$1/data" && cp -R "$root/data/snapshots" "$1/data/"; }; }
+
 # Options of a container without privileges, and of one that also reaches no network. The engine's configuration may
 # name proxies for every container; a container that talks only to the local server gets none.
 closed=(--read-only --cap-drop ALL --security-opt no-new-privileges)

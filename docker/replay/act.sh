@@ -21,6 +21,7 @@ socket=${engine#unix://}
 [ "$(uname)" != Darwin ] || socket=/var/run/docker.sock # its path in the virtual machine of Docker Desktop
 
 "$root/docker/replay/checkout.sh" "${MODELMAKE_ACT_REF:-HEAD}" "$replay"
+snapshots "$replay"
 "$replay/docker/image/image.sh" build
 image=$("$replay/docker/image/image.sh" name)
 scratch=act

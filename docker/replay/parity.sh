@@ -9,6 +9,7 @@ here=(env -u MLFLOW_RUN_ID -u MLFLOW_TRACKING_URI make -C "$direct" RUNNER=docke
 for name in ARGS FORCE RUN_ID REASON; do here+=("$name="); done # those of this make do not count
 
 "$root/docker/replay/checkout.sh" HEAD "$direct"
+snapshots "$direct"
 # shellcheck disable=SC2329  # called by the trap
 sweep() { # distclean removes the receipts too
   mv "$direct/build" "$direct.build" 2>/dev/null || true

@@ -36,7 +36,7 @@ def test_each_pipeline_runs_by_itself() -> None:
     assert CALL["strategy"]["fail-fast"] is False
     artifacts = [step["with"] for step in STEPS if re.search("actions/(up|down)load$", step.get("uses", ""))]
     names = [name for words in artifacts for name in words.values() if name != "ci"]
-    assert len(names) == 5
+    assert len(names) == 8
     assert all(name.endswith("-${{ inputs.pipeline }}") for name in names)
 
 
@@ -74,6 +74,7 @@ def test_what_only_github_can_do_is_left_out_under_act() -> None:
             ["backup"],
             ["restore"],
             ["comment"],
+            ["fetch"],
         ):
             assert "!env.ACT" in step["if"], step
 
