@@ -67,12 +67,12 @@ def look(tracking: Tracking, run: Run, config: configuration.Config) -> tuple[re
     p, X_test = subject.predictions, subject.split.X_test
     with announced(f"scoring the champion on the same {len(p)} rows"):
         champion, rival = challenge(tracking, subject)
+    with announced("drawing the report"):
+        drawings = plots.draw(p, subject.pipeline, X_test, metric=config.gate.metric, seed=config.seed)
     with announced(f"measuring the rules' metrics with {config.gate.resamples} resamples"):
         evidence = gather(subject, champion)
     test = pd.concat([X_test, subject.split.y_test], axis=1)
     then = tracking.read_file(rival.run, f"{FOLDER}/profile.json") if rival else None
-    with announced("drawing the report"):
-        drawings = plots.draw(p, subject.pipeline, X_test, metric=config.gate.metric, seed=config.seed)
     page = report.Report(
         title=config.registry.name,
         run=run.run_id,

@@ -4,6 +4,7 @@ MODEL is the model's folder. ROWS is read once a line arrives on standard input:
 numbers. ANSWERS is written at the end. When standard input is closed, this process ends.
 """
 
+import gc
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from typing import Any
 
 def main(folder: str, rows: str, answers: str) -> None:
     """Load the model, predict the rows, and write what it answers."""
+    gc.disable()  # imports create no garbage, and this process ends soon
     try:
         import mlflow.pyfunc  # noqa: PLC0415  # an error of the import is an answer too
 

@@ -106,7 +106,8 @@ def sample(y: pd.Series, *, classifier: bool) -> np.ndarray:
         return np.arange(len(y)) < ROWS
     places = y.reset_index(drop=True)
     most = max(OF_CLASS, ROWS // max(places.nunique(), 1))
-    return (places.groupby(places).cumcount() < most).to_numpy()
+    mask: np.ndarray = (places.groupby(places).cumcount() < most).to_numpy()
+    return mask
 
 
 def _unsaved(model: object) -> str:

@@ -1,10 +1,12 @@
 """Whole: a logged model loads and predicts where nothing of this repository is, and what can't is named early."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -16,7 +18,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from scripts.core.errors import UserError
 from scripts.model import own, probe, store
-from scripts.model.outside import cells
+from scripts.model.outside import Outside, cells
 from scripts.model.requirements import distributions, requirements
 from scripts.model.trust import TRUSTED_TYPES, checked_types, contents, own_types
 from scripts.tracking.runs import Tracking
@@ -323,3 +325,23 @@ def test_rows_with_gaps_and_dates_are_served(project: Project, tmp_path: Path) -
     pipeline, _ = store.load(project.receipt("train")["model_id"], TRUSTED_TYPES)
     served.ask(rows, pipeline.predict(rows))
     assert served.result() == ""
+
+
+def test_a_process_that_nobody_waits_for_is_ended() -> None:
+    """An error or a signal between the start and the answer leaves neither the process nor its folder."""
+    scratch = TemporaryDirectory()
+    served = Outside(scratch, Path(scratch.name))
+    process = served._process
+    assert process.poll() is None
+    del served
+    assert process.returncode == -signal.SIGKILL
+    assert not Path(scratch.name).exists()
+
+
+def test_a_process_that_ends_by_itself_is_one_line() -> None:
+    """Its exit code and the last line that it printed, such as the end of a traceback."""
+    scratch = TemporaryDirectory()
+    served = Outside(scratch, Path(scratch.name))
+    served._process.kill()
+    served.ask(FRAME, np.zeros(3))
+    assert served.result() == "the served model ends its process: exit code -9"
