@@ -7,4 +7,5 @@ cd "$root"
 marks="stack and not long"
 ! on CI || marks=stack
 echo "▸ test-stack · image, compose, server, act ($marks)"
-PATH="$root/.venv/bin:$PATH" PYTEST_ADDOPTS="${MODELMAKE_ARGS:-}" python -m pytest -m "$marks" --numprocesses=2 --dist=loadgroup
+export PATH="$root/.venv/bin:$PATH" PYTEST_ADDOPTS="${MODELMAKE_ARGS:-}"
+python -m pytest -m "$marks" --numprocesses=2 --dist=loadgroup # they wait more than they compute

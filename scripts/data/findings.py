@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from scripts.core.config import Data
-from scripts.data.formats import UNNAMED
 from scripts.data.leaks import leaks
+from scripts.tables.formats import UNNAMED
 
 ROWS = 20_000  # rows that are looked at, evenly spread over the table
 SHOWN = 3  # columns in a sentence

@@ -13,10 +13,10 @@ import pandas as pd
 from scripts.core.config import Data
 from scripts.core.errors import UserError, first_line, suggestion
 from scripts.core.provenance import sha256
-from scripts.data.columns import plain
-from scripts.data.formats import ROW_HASHES, decimal, load, texts
 from scripts.data.hashes import row_hashes
-from scripts.data.location import files
+from scripts.tables.columns import plain
+from scripts.tables.formats import ROW_HASHES, decimal, load, texts
+from scripts.tables.location import files
 
 MOST = 3  # texts in an error message
 DAMAGED = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)

@@ -13,7 +13,6 @@ from scripts.core import provenance, receipt
 from scripts.data import schema
 from scripts.data.findings import findings
 from scripts.data.folds import Fold, folds
-from scripts.data.formats import dialect
 from scripts.data.read import fingerprint, read_table
 from scripts.data.split import FINDINGS, HASH, ROWS, TRAINED, Split, hold_out
 from scripts.model import store
@@ -24,6 +23,7 @@ from scripts.model.probe import probe
 from scripts.model.score import on_training_rows
 from scripts.model.trust import TRUSTED_TYPES
 from scripts.source import kept
+from scripts.tables.formats import dialect
 from scripts.tracking.address import uri
 from scripts.tracking.runs import Tracking
 

@@ -9,11 +9,11 @@ import pandas as pd
 
 from scripts.core.config import Data
 from scripts.core.errors import UserError
-from scripts.data.columns import plain
 from scripts.data.findings import ENTITY, findings
-from scripts.data.formats import decimal, load
 from scripts.data.read import read_table
-from scripts.data.texts import read_texts
+from scripts.tables.columns import plain
+from scripts.tables.formats import decimal, load
+from scripts.tables.texts import read_texts
 
 FEW_NUMBERS = 10  # different whole numbers that are classes rather than a quantity
 MANY_CLASSES = 100

@@ -11,10 +11,10 @@ from scripts.core.config import Config, Data
 from scripts.core.errors import UserError, suggestion
 from scripts.core.files import MAIN
 from scripts.core.gate import Gate
-from scripts.data.formats import dialect, load
 from scripts.pipelines import draft
 from scripts.pipelines.draft import Draft
 from scripts.pipelines.pipelines import NAME, models, present
+from scripts.tables.formats import dialect, load
 
 WIDTH = 116
 KEYS = ("missing", "drop", "group", "time", "positive", "test_size", "stratify")

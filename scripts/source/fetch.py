@@ -15,14 +15,14 @@ from scripts.core.config import Data
 from scripts.core.errors import UserError, first_line, suggestion
 from scripts.core.provenance import sha256
 from scripts.data import schema
-from scripts.data.arrow import to_frame
-from scripts.data.columns import plain
-from scripts.data.content import content
-from scripts.data.formats import ROW_HASHES, load
 from scripts.source import snapshot, sql, stores, web
 from scripts.source.address import Source, source
 from scripts.source.snapshot import Snapshot
 from scripts.source.transfer import Remote, writing
+from scripts.tables.arrow import to_frame
+from scripts.tables.columns import plain
+from scripts.tables.content import content
+from scripts.tables.formats import ROW_HASHES, load
 
 
 def main() -> None:

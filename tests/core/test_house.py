@@ -15,7 +15,10 @@ from tests.conftest import ROOT
 from tests.support.checkout import Checkout
 
 # The way data flows.
-ROOMS = ("core", "tracking", "data", "source", "pipelines", "scores", "model", "gate", "registry", "server", "checks")
+ROOMS = (
+    *("core", "tracking", "tables", "data", "source", "pipelines"),
+    *("scores", "model", "gate", "registry", "server", "checks"),
+)
 MAKEFILE = (ROOT / "Makefile").read_text()
 SHELL = [*(ROOT / "docker").rglob("*.sh"), ROOT / "docker/shell", ROOT / ".ci/run"]
 

@@ -8,8 +8,8 @@ import pandas as pd
 
 from scripts.core.config import Data
 from scripts.core.errors import UserError
-from scripts.data.dates import DATE, parse
-from scripts.data.dialect import COMMA, GROUPS
+from scripts.tables.dates import DATE, parse
+from scripts.tables.dialect import COMMA, GROUPS
 
 SAMPLE = 500  # values by which a column is taken for dates or numbers
 MOST = 0.9

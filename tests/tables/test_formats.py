@@ -18,9 +18,9 @@ import pytest
 
 from scripts.core.config import Data
 from scripts.core.errors import UserError
-from scripts.data.formats import dialect
 from scripts.data.hashes import row_hashes
 from scripts.data.read import fingerprint, read_table
+from scripts.tables.formats import dialect
 
 ROWS = [(i, i * 0.5, "xy"[i % 2]) for i in range(40)]
 PLAIN = "a,b,label\n" + "".join(f"{a},{b},{label}\n" for a, b, label in ROWS)

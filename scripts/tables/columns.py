@@ -5,7 +5,7 @@ import pandas as pd
 
 from scripts.core.config import Data
 from scripts.core.errors import UserError
-from scripts.data.texts import Suspect, explain, read_texts
+from scripts.tables.texts import Suspect, explain, read_texts
 
 LARGEST = 2**63 - 1  # of the whole numbers that estimators and JSON clients share
 SECONDS = "turn them into seconds"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from scripts.core.config import Data
-from scripts.data.content import HEAD, Content
+from scripts.tables.content import HEAD, Content
 
 DELIMITERS = {",": "", ";": "semicolon-separated", "\t": "tab-separated", "|": "separated by |", " ": "space-separated"}
 MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"))

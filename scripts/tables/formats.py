@@ -15,9 +15,9 @@ import pandas as pd
 
 from scripts.core.config import Data
 from scripts.core.errors import UserError, few, suggestion
-from scripts.data import location
-from scripts.data.content import Content, content
-from scripts.data.dialect import PREAMBLE, Dialect, sniff, without_comments
+from scripts.tables import location
+from scripts.tables.content import Content, content
+from scripts.tables.dialect import PREAMBLE, Dialect, sniff, without_comments
 
 CHUNK = 50_000  # lines of JSON
 ROW_HASHES = "row"  # the name of the index that `read_table` adds, which is no column
@@ -173,7 +173,7 @@ def _parquet(part: Content, config: Data) -> pd.DataFrame:
     import pyarrow as pa  # noqa: PLC0415  # a CSV does not need it
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    from scripts.data.arrow import to_frame  # noqa: PLC0415
+    from scripts.tables.arrow import to_frame  # noqa: PLC0415
 
     if not part.compression:
         return to_frame(pq.read_table(part.path, partitioning=None), config, ROW_HASHES)
@@ -185,7 +185,7 @@ def _feather(part: Content, config: Data) -> pd.DataFrame:
     import pyarrow as pa  # noqa: PLC0415  # a CSV does not need it
     from pyarrow import feather  # noqa: PLC0415
 
-    from scripts.data.arrow import to_frame  # noqa: PLC0415
+    from scripts.tables.arrow import to_frame  # noqa: PLC0415
 
     stream = part.head().startswith(b"\xff\xff\xff\xff")
     with part.open() as file:
