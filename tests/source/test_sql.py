@@ -155,8 +155,7 @@ def test_a_percent_sign_and_a_colon_are_what_they_are(
         ("u:hunter2@db/x", "not the address of a database (such as postgresql://"),
         ("postgresql://u:hunter2@wonderland@db/x", "it has more than one @ (in a password write %40 for @)"),
         ("postgresql://u:hunter2@db:port/x", "not an address that can be read"),
-        ("postgresql://u:hunter2@nobody.invalid/x", "no connection to the database: could not translate host name"),
-        (f"postgresql://u:hunter2@127.0.0.1:{free_port()}/x", "no connection to the database: connection to server"),
+        ("postgresql://u:hunter2@127.0.0.1:1/x", "no connection to the database: connection to server"),
     ],
 )
 def test_a_database_that_is_not_there_is_named(
