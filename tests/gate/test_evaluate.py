@@ -371,7 +371,7 @@ def test_a_champion_of_other_classes_refuses(evaluated: Project, error_line: Che
     ("change", "expected"),
     [
         ({"name": "length"}, "the served model refuses the test rows"),
-        ({"type": "string"}, "the served model does not refuse rows with text as 'sepal_length' by its schema"),
+        ({"type": "string"}, "the served model does not refuse rows with text as 'petal_length' by its schema"),
         (None, "the served model accepts any rows: it has no signature"),
     ],
 )
