@@ -28,7 +28,7 @@ def test_a_version_has_every_tag_of_its_origin() -> None:
     assert Provenance.from_tags(TAGS).tags("version", unknown="unknown") == {
         "modelmake.git.commit": "c0ffee",
         "modelmake.git.dirty": "true",
-        **{f"modelmake.{name}": "unknown" for name in ("image", "lock", "data", "config", "runner")},
+        **{f"modelmake.{name}": "unknown" for name in ("image", "lock", "data", "pipeline", "config", "runner")},
     }
 
 
