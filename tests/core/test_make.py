@@ -121,8 +121,8 @@ max_depth = 2
     ("old", "new", "runs"),
     [
         ("max_depth = 2", "max_depth = 3", ["train", "evaluate", "register"]),
-        ("accuracy > 0.8", "accuracy > 0.7", ["evaluate", "register"]),
-        ('name = "flower_classifier"', 'name = "flowers"', ["register"]),
+        pytest.param("accuracy > 0.8", "accuracy > 0.7", ["evaluate", "register"], marks=pytest.mark.long),
+        pytest.param('name = "flower_classifier"', 'name = "flowers"', ["register"], marks=pytest.mark.long),
         ("# over several lines", "# over more lines", []),
     ],
     ids=["parameters after [registry]", "a rule over lines", "name", "comment"],
@@ -157,9 +157,9 @@ def test_another_server_makes_the_receipts_stale(checkout: Checkout) -> None:
 @pytest.mark.parametrize(
     ("lost", "runs"),
     [
-        ("delete_registered_model('iris_classifier_rf')", ["register"]),
+        pytest.param("delete_registered_model('iris_classifier_rf')", ["register"], marks=pytest.mark.long),
         ("delete_registered_model_alias('iris_classifier_rf', 'staging')", ["register"]),
-        ("delete_run('RUN')", ["train", "evaluate", "register"]),
+        pytest.param("delete_run('RUN')", ["train", "evaluate", "register"], marks=pytest.mark.long),
     ],
     ids=["model", "alias", "run"],
 )

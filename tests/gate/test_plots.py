@@ -1,7 +1,6 @@
 """The plots of real models on real and made-up tables: readable, deterministic, and at a cost that fits."""
 
 import re
-import time
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
@@ -177,24 +176,6 @@ def test_wide_tables_show_the_columns_that_matter() -> None:
     assert {"…gene_0005…", "…gene_0700…"} == set(re.findall(r"…gene_\d+…", pages["importance"].alt)[:2])
     assert len([text for text in shown if text.startswith("…gene")]) == 15
     assert "20 of 800 columns" in " ".join(shown)
-
-
-@pytest.mark.long
-def test_plots_of_a_wide_table_cost_little_more_than_those_of_a_narrow_one() -> None:
-    """800 columns take at most three times as long as iris, in seconds of the processor."""
-    X, target = load_iris(return_X_y=True, as_frame=True)
-    wide = measurements(80, 800)
-    y = np.where(wide.iloc[:, 5] + wide.iloc[:, 700] > 0, "ill", "well").astype(object)
-    cost = {}
-    for name, (table, truth) in {"iris": (X.iloc[::5], target.to_numpy()[::5]), "wide": (wide, y)}.items():
-        model = RandomForestClassifier(50, random_state=1).fit(table, truth)
-        p = predictions(model, table, truth)
-        cost[name] = []
-        for _ in range(3):
-            started = time.process_time()
-            plots.draw(p, model, table, metric="accuracy", seed=1)
-            cost[name].append(time.process_time() - started)
-    assert min(cost["wide"]) <= 3 * min(cost["iris"]), cost
 
 
 def mixed(rows: int = 120) -> tuple[pd.DataFrame, np.ndarray]:

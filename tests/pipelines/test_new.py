@@ -78,10 +78,24 @@ def diamonds() -> pd.DataFrame:
     ("frame", "options", "target", "keys"),
     [
         (passengers(), {"index": False}, "Survived", {"drop": ["PassengerId"], "stratify": True, "positive": None}),
-        (wine(), {"index": False, "sep": ";", "decimal": ","}, "quality", {"drop": None}),
+        pytest.param(
+            wine(), {"index": False, "sep": ";", "decimal": ","}, "quality", {"drop": None}, marks=pytest.mark.long
+        ),
         (months(), {"index": False}, "Passengers", {"time": "Month", "stratify": False}),
-        (panel(), {"index": False}, "union", {"group": "person", "positive": "yes", "time": None}),
-        (diamonds().reset_index(drop=True), {}, "price", {"drop": ["Unnamed: 0"], "time": None}),
+        pytest.param(
+            panel(),
+            {"index": False},
+            "union",
+            {"group": "person", "positive": "yes", "time": None},
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            diamonds().reset_index(drop=True),
+            {},
+            "price",
+            {"drop": ["Unnamed: 0"], "time": None},
+            marks=pytest.mark.long,
+        ),
     ],
     ids=["passengers", "wine", "months", "panel", "diamonds"],
 )
