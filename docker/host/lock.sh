@@ -12,6 +12,7 @@ if [ -z "$uv" ]; then
   # /opt/venv has no pip, but the Python that created it has.
   "$(python -c 'import sys; print(sys._base_executable)')" -m venv "$scratch/uv"
   sed -n '/^uv==/,/^ *#/p' docker/requirements.txt >"$scratch/uv.txt"
+  [ -s "$scratch/uv.txt" ] || die docker/requirements.txt "has no uv, which writes the lock" "git checkout that file"
   PIP_CERT=${SSL_CERT_FILE:-} "$scratch/uv/bin/pip" install -q --no-cache-dir --require-hashes -r "$scratch/uv.txt"
   uv="$scratch/uv/bin/uv"
 fi

@@ -48,15 +48,19 @@ class Ratio(TransformerMixin, BaseEstimator):
 SHARE = "def share(X):\n    return X.div(X.sum(axis=1), axis=0)\n"
 
 
+def forget_own() -> None:
+    """Forget the modules of another test's project that have the same names."""
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("models", "mine", "words")]:
+        del sys.modules[name]
+
+
 @pytest.fixture(autouse=True)
 def importable(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let the project's own modules be found, as `python -m scripts` does, and forgotten."""
     monkeypatch.syspath_prepend(str(project.path))
-    before = set(sys.modules)
+    forget_own()
     yield
-    for name in set(sys.modules) - before:
-        if name.partition(".")[0] in ("models", "mine", "words"):
-            del sys.modules[name]
+    forget_own()
 
 
 def estimator(project: Project, path: str, more: str = "") -> None:
