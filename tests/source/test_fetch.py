@@ -309,6 +309,6 @@ def test_a_full_disk_is_named(fetching: Fetching, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 2, done.stderr
-    assert "error: data/snapshots: cannot be written: File too large (check that it belongs to you" in done.stderr
+    assert "data/snapshots: cannot be written: File too large (check that it belongs to you" in done.stderr
     assert "Traceback" not in done.stderr
     assert snapshots(project)[0].read_bytes() == before
