@@ -22,7 +22,8 @@ GAPS = 0.5  # share of missing values that is worth a word
 RARE, RARE_OF_MANY = 0.05, 0.01  # shares of the rarest class of two, and of more
 LONG = 40  # characters of a text that is no id
 IDENTIFIER = re.compile(
-    r"(?i)(.*[_ .-])?(id|ids|uuid|guid|key|nr|no|num|number|code|serial|rownames?|index|row|obs)|.*[a-z]I[Dd]"
+    r"(?i)(.*[_ .-])?(id|ids|uuid|guid|key|nr|no|num|number|code|serial|rownames?|index|row|obs)|.*[a-z]I[Dd]|"
+    r".*(nr|nummer|num[eé]ro|número)"
 )
 ENTITY = re.compile(
     r"(?i).*(person|user|customer|client|patient|session|subject|household|family|member|student|pupil|player|employee|"
@@ -97,11 +98,14 @@ def _ids(features: pd.DataFrame, sample: pd.DataFrame) -> dict[str, str]:
 
 
 def _counts_rows(column: pd.Series) -> bool:
-    """Return whether a column has the numbers of the rows from 0 or 1, in whatever order."""
-    if column.dtype.kind not in "iu" or len(column) < 3:
+    """Return whether a column numbers the rows, in whatever order: from 0 or 1, or by equal steps from any number."""
+    if column.dtype.kind not in "iu" or len(column) < 3 or CALENDAR.fullmatch(str(column.name)):
         return False
-    first = int(column.min())
-    return first in (0, 1) and int(column.max()) == len(column) - 1 + first and bool(column.is_unique)
+    first, last = int(column.min()), int(column.max())
+    step, rest = divmod(last - first, len(column) - 1)
+    if rest or step < 1 or not ((first in (0, 1) and step == 1) or len(column) >= 30):
+        return False
+    return bool(((column - first) % step == 0).all() and column.is_unique)
 
 
 def _identifies(column: pd.Series, *, named: bool) -> bool:

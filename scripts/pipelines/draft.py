@@ -23,7 +23,7 @@ IMBALANCED = 0.2  # share of the rarest class
 TEST_ROWS = 30  # the gate's default of held-out rows
 ROUNDS = 5  # texts that mean a gap, found one after the other
 YES = re.compile(
-    r"(?i)1|y|yes|true|t|pos(itive)?|churn(ed)?|default(ed)?|fraud|spam|survived|bad|ill|sick|malignant|won?"
+    r"(?i)1|y|yes|ja|j|oui|s[ií]|sim|tak|да|true|t|wahr|pos(itive)?|churn(ed)?|default(ed)?|fraud|spam|survived|bad|ill|sick|malignant|won?"
 )
 KEY = re.compile(r"data\.(drop|group|time|stratify) = ")
 LINEAR = {

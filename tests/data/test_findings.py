@@ -118,6 +118,17 @@ def test_a_finding_is_a_sentence_that_a_key_answers(kind: str) -> None:
     assert look(columns, **answer) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("Kundennr", np.random.default_rng(1).permutation(10**6)[:N]), ("customer", 10_000 + 7 * np.arange(N)[::-1])],
+    ids=["by its name", "by equal steps"],
+)
+def test_a_number_of_the_row_is_no_measurement(name: str, values: np.ndarray) -> None:
+    """Whatever it counts from and by, and in other languages."""
+    [sentence] = look({name: values})
+    assert sentence.endswith(f'leave it out: data.drop = ["{name}"]')
+
+
 @pytest.mark.parametrize("classifier", [True, False])
 def test_a_leak_is_named(classifier: bool) -> None:
     """A feature that is the target in other words: a code of a class, a scaled number, a text of each class."""
