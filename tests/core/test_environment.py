@@ -165,6 +165,7 @@ def test_a_short_name_in_the_environment_is_not_read(tidy: Checkout) -> None:
     assert "sk-abc123" not in done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_no_value_of_the_environment_is_run(empty_store: Path, tmp_path: Path) -> None:
     """A workflow's input is anybody's text: make hands it on as it stands."""
     checkout = Checkout(tmp_path / "a check out").fill(empty_store)
@@ -189,7 +190,7 @@ def test_a_checkout_is_made_nowhere_but_where_nothing_is(empty_store: Path, tmp_
     assert (checkout.path / "data/iris.csv").exists()
 
 
-@pytest.mark.parametrize("kind", [Checkout, pytest.param(Host, marks=pytest.mark.long)], ids=lambda kind: kind.runner)
+@pytest.mark.parametrize("kind", [Checkout, Host], ids=lambda kind: kind.runner)
 def test_a_poisoned_shell_changes_nothing(kind: type[Checkout], empty_store: Path, tmp_path: Path) -> None:
     """The same receipts as in a clean one, and the user's commits, index and files as they were."""
     checkout = kind(tmp_path / "a check out").fill(empty_store)

@@ -157,12 +157,13 @@ def test_another_server_makes_the_receipts_stale(checkout: Checkout) -> None:
 @pytest.mark.parametrize(
     ("lost", "runs"),
     [
-        pytest.param("delete_registered_model('iris_classifier_rf')", ["register"], marks=pytest.mark.long),
+        ("delete_registered_model('iris_classifier_rf')", ["register"]),
         ("delete_registered_model_alias('iris_classifier_rf', 'staging')", ["register"]),
-        pytest.param("delete_run('RUN')", ["train", "evaluate", "register"], marks=pytest.mark.long),
+        ("delete_run('RUN')", ["train", "evaluate", "register"]),
     ],
     ids=["model", "alias", "run"],
 )
+@pytest.mark.long
 def test_what_the_server_has_lost_is_made_again(checkout: Checkout, lost: str, runs: list[str]) -> None:
     """Somebody has deleted it in MLflow's pages: the receipt that names it counts for nothing, and is made anew."""
     call = lost.replace("RUN", str(checkout.receipt("train")["run_id"]))
@@ -175,6 +176,7 @@ def test_what_the_server_has_lost_is_made_again(checkout: Checkout, lost: str, r
     assert started(checkout.make("register")) == []
 
 
+@pytest.mark.long
 def test_a_run_id_stands_in_for_build(checkout: Checkout) -> None:
     """`make register RUN_ID=…` with an empty build/ runs that one stage, and trains nothing."""
     run_id = str(checkout.receipt("train")["run_id"])

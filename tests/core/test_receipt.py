@@ -24,6 +24,7 @@ def test_train_hands_its_run_on(step: Project) -> None:
     assert Path("OUTPUT").read_text() == f"before\nrun_id={step.receipt('train')['run_id']}\n"
 
 
+@pytest.mark.long
 def test_each_stage_adds_to_the_summary_and_leaves_it_as_a_file(step: Project) -> None:
     """Time, run, metric with interval, verdict and version; act wipes the one, so the other stays."""
     for stage in ("train", "evaluate", "register"):

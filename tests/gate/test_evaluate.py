@@ -163,6 +163,7 @@ def test_a_refusal_can_be_no_failure(trained: Project) -> None:
     assert trained.receipt("evaluate")["verdict"] == "refuse"
 
 
+@pytest.mark.long
 def test_too_few_rows_are_kept_green(trained: Project) -> None:
     """Exit code 0, nothing registered, and how many rows would do."""
     trained.edit("[registry]", "min_test_rows = 31\n[registry]")
@@ -207,6 +208,7 @@ def test_uncommitted_changes_can_be_refused(trained: Project, error_line: Check)
     assert "has uncommitted changes, or no commit" in error_line(trained.stage("evaluate"), 3)
 
 
+@pytest.mark.long
 def test_every_slice_is_asked(trained: Project, error_line: Check) -> None:
     """By class, and by quarters of a number: no slice may be below."""
     trained.edit(
@@ -225,6 +227,7 @@ def promoted(project: Project) -> None:
     assert project.stage("register").code == project.stage("promote").code == 0
 
 
+@pytest.mark.long
 def test_a_worse_challenger_leaves_the_champion(evaluated: Project) -> None:
     """Significantly worse on the same rows: exit code 0, nothing registered, both beside each other in the report."""
     promoted(evaluated)

@@ -103,6 +103,7 @@ def test_folds_are_scored_as_scikit_learn_does(project: Project) -> None:
     assert (params["positive"], params["folds"]) == ("yes", "4")
 
 
+@pytest.mark.long
 def test_the_gate_asks_the_folds_by_run_id(
     project: Project, monkeypatch: pytest.MonkeyPatch, error_line: Check
 ) -> None:
@@ -213,6 +214,7 @@ def test_the_latest_months_are_held_out(project: Project) -> None:
     assert project.receipt("train")["metrics"]["test_rows"] == 29
 
 
+@pytest.mark.long
 def test_warnings_are_printed_and_shown_in_the_report(project: Project) -> None:
     """A row number is named at train, in the run, and in the report of another job."""
     frame = tumours()

@@ -62,6 +62,7 @@ def test_a_model_is_saved_without_pickle_and_with_the_lock(trained: Project) -> 
     assert all(f"\n{pin} \\" in lock for pin in pins)
 
 
+@pytest.mark.long
 def test_the_same_input_gives_the_same_predictions(project: Project) -> None:
     """Two runs of one config agree in every metric to the last bit."""
     values = []

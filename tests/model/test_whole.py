@@ -158,6 +158,7 @@ def test_a_logged_model_predicts_the_same_in_another_folder(
     assert evaluated.code == 0, evaluated
 
 
+@pytest.mark.long
 def test_a_model_that_does_not_load_outside_is_refused(project: Project, error_line: Check) -> None:
     """Its module reads a file that lies in this repository alone; the gate says so in one line."""
     (project.path / "words.txt").write_text("a b")

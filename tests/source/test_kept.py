@@ -65,6 +65,7 @@ def test_a_deleted_run_keeps_nothing_for_others(kept: Project) -> None:
     assert tags["modelmake.snapshot"].startswith(kept.receipt("train")["run_id"])
 
 
+@pytest.mark.long
 def test_another_machine_takes_the_table_from_the_server(kept: Project) -> None:
     """`evaluate` in another job has the run's id and no snapshot; a push trains on the newest one."""
     shutil.rmtree(kept.path / "data/snapshots")
@@ -96,6 +97,7 @@ def test_a_tag_that_names_no_table_is_not_followed(kept: Project, error_line: Ch
     assert "make fetch" in error_line(kept.stage("evaluate"), 2)
 
 
+@pytest.mark.long
 def test_a_folder_is_kept_too(project: Project) -> None:
     """With all its files."""
     (project.path / "data/parts").mkdir()
