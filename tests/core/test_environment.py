@@ -190,6 +190,7 @@ def test_a_checkout_is_made_nowhere_but_where_nothing_is(empty_store: Path, tmp_
     assert (checkout.path / "data/iris.csv").exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", [Checkout, Host], ids=lambda kind: kind.runner)
 def test_a_poisoned_shell_changes_nothing(kind: type[Checkout], empty_store: Path, tmp_path: Path) -> None:
     """The same receipts as in a clean one, and the user's commits, index and files as they were."""
