@@ -125,7 +125,7 @@ def text(rng: np.random.Generator) -> pd.DataFrame:
 
 
 def dialect(rng: np.random.Generator) -> None:
-    """Write measurements as a spreadsheet in Germany saves them: semicolons, decimal commas, latin-1, and compressed."""
+    """Write measurements as a German spreadsheet saves them: semicolons, decimal commas, latin-1; and compressed."""
     rows = 300
     place = rng.choice(["Köln", "Münster", "Zürich"], rows)
     temperature = np.where(place == "Zürich", 16, 21) + rng.normal(0, 3, rows)

@@ -47,7 +47,8 @@ def drawn(estimator: BaseEstimator, X: pd.DataFrame, y: object, metric: str = "a
 
 def texts(plot: Plot) -> list[str]:
     """Return the texts in a drawing."""
-    return [element.text or "" for element in ET.fromstring(plot.svg).iter() if element.tag.endswith("text")]  # noqa: S314  # our own
+    svg = ET.fromstring(plot.svg)  # noqa: S314  # our own
+    return [element.text or "" for element in svg.iter() if element.tag.endswith("text")]
 
 
 def measurements(rows: int, columns: int, seed: int = 1) -> pd.DataFrame:
