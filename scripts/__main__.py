@@ -9,12 +9,13 @@ import importlib
 import os
 import signal
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from types import FrameType
 
 from scripts.core import settings, stages
 from scripts.core.errors import Interrupted, PipelineError
 from scripts.core.inputs import CHAIN
+from scripts.gate import outside
 
 ROOMS = {
     "core": ("inputs", "why"),
@@ -70,10 +71,11 @@ def run(verb: str, *words: str) -> int:
 def chain(named: list[str]) -> int:
     """Run the stale stages of train, evaluate and register in one process, until one fails."""
     stale = stages.stale(named)
-    for stage in stale:
-        print(f"▸ {stage}", flush=True)
-        if code := run(stage):
-            return code
+    with outside.early() if "evaluate" in stale else nullcontext():
+        for stage in stale:
+            print(f"▸ {stage}", flush=True)
+            if code := run(stage):
+                return code
     for stage in named:
         if stage not in stale:
             print(f"{stage}: up to date (FORCE=1 runs it anyway)")

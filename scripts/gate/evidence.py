@@ -2,8 +2,10 @@
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 
@@ -13,10 +15,10 @@ from scripts.core.gate import OF_ALL_CLASSES, OF_PROBABILITIES
 from scripts.data.read import read_table
 from scripts.data.slices import slices
 from scripts.data.split import HASH, ROWS, TRAINED, Split, duplicates, hold_out
-from scripts.gate import facts
+from scripts.gate import facts, outside
+from scripts.gate.outside import Outside
 from scripts.model import store
 from scripts.model.estimator import dummy
-from scripts.model.outside import Outside
 from scripts.model.score import predict
 from scripts.model.trust import TRUSTED_TYPES
 from scripts.scores import intervals, metrics
@@ -50,19 +52,29 @@ def load(tracking: Tracking, run: Run, config: Config) -> Subject:
     """Load the run's model and predict the held-out rows with it."""
     frame = read_table(config.data)
     model_id = store.find(tracking, run)
-    pipeline, served = store.serve(model_id, (*TRUSTED_TYPES, *config.model.trusted_types))
+    served = outside.take()
+    checked = store.download(model_id, (*TRUSTED_TYPES, *config.model.trusted_types), str(served.scratch))
+    served.load(checked.folder)
+    pipeline = checked.pipeline()
     classifier = is_classifier(pipeline)
     classes = pipeline.classes_.tolist() if classifier else None
     config.gate.check(list(frame.columns), classes, config.data.positive)
     split = hold_out(frame, config.data, seed=config.seed, classifier=classifier)
     predictions = predict(pipeline, split.X_test, split.y_test, config.data.positive)
     sample = split.X_test.head(SERVED)
-    served.ask(sample, predictions.y_pred[: len(sample)])
+    served.ask(raw(sample), predictions.y_pred[: len(sample)].tolist())
     for rule in config.gate.rules:
         if rule.metric in OF_PROBABILITIES and predictions.y_proba is None:
             what = f"'{rule.metric}' needs probabilities, which {type(pipeline[-1]).__name__} does not give"
             raise UserError(f"pipeline.toml: gate.rules: {rule}", what, "choose another metric, such as accuracy")
     return Subject(config, run, model_id, pipeline, split, predictions, served)
+
+
+def raw(X: pd.DataFrame) -> dict[str, list[Any]]:
+    """Return raw rows as `Outside.ask` takes them: in their cells a gap is null, and a date is its text."""
+    cells = store.dated(X).astype(object).where(X.notna(), None).to_numpy().tolist()
+    numbers = [str(name) for name, dtype in X.dtypes.items() if dtype.kind in "iuf"]
+    return {"columns": list(X.columns), "data": cells, "numbers": numbers}
 
 
 def measure(subject: Subject) -> list[facts.Measured]:

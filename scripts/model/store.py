@@ -3,6 +3,7 @@
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
@@ -21,7 +22,6 @@ from sklearn.pipeline import Pipeline
 from scripts.core.errors import UserError
 from scripts.core.provenance import LOCK
 from scripts.model import own
-from scripts.model.outside import Outside, dated
 from scripts.model.probe import save
 from scripts.model.requirements import requirements
 from scripts.model.trust import AGAIN, SAVED, check_loader, checked_types, contents
@@ -104,34 +104,24 @@ def load(model_id: str, trusted: Sequence[str]) -> tuple[Pipeline, pd.DataFrame]
 
     """
     with tempfile.TemporaryDirectory() as scratch:
-        folder, types = _download(model_id, trusted, scratch)
-        example = Model.load(folder).load_input_example(str(folder))
-        return skops.io.load(folder / SAVED, trusted=types), example
+        checked = download(model_id, trusted, scratch)
+        return checked.pipeline(), Model.load(checked.folder).load_input_example(str(checked.folder))
 
 
-def serve(model_id: str, trusted: Sequence[str]) -> tuple[Pipeline, Outside]:
-    """Load a logged model as `load` does, and start a process outside of this repository that serves it.
+@dataclass(frozen=True)
+class Checked:
+    """A downloaded model whose code, types and loader are checked."""
 
-    Returns
-    -------
-    pipeline : Pipeline
-        The fitted pipeline.
-    served : Outside
-        The process.
+    folder: Path
+    types: list[str]
 
-    """
-    scratch = tempfile.TemporaryDirectory()
-    try:
-        folder, types = _download(model_id, trusted, scratch.name)
-    except BaseException:
-        scratch.cleanup()
-        raise
-    served = Outside(scratch, folder)
-    return skops.io.load(folder / SAVED, trusted=types), served
+    def pipeline(self) -> Pipeline:
+        """Load the fitted pipeline."""
+        return skops.io.load(self.folder / SAVED, trusted=self.types)
 
 
-def _download(model_id: str, trusted: Sequence[str], scratch: str) -> tuple[Path, list[str]]:
-    """Download a logged model, check its code, its types and its loader, and return its folder and its types."""
+def download(model_id: str, trusted: Sequence[str], scratch: str) -> Checked:
+    """Download a logged model to the folder `scratch` and check it; raises what `load` raises."""
     with translated(f"download model {model_id}"):
         try:
             folder = Path(mlflow.artifacts.download_artifacts(f"models:/{model_id}", dst_path=scratch))
@@ -142,7 +132,7 @@ def _download(model_id: str, trusted: Sequence[str], scratch: str) -> tuple[Path
     code = own.logged(folder, model_id)
     types = checked_types(folder / SAVED, trusted, code)
     check_loader(folder, model_id, trusted, code)
-    return folder, types
+    return Checked(folder, types)
 
 
 def _save(fitted: Pipeline, X: pd.DataFrame, folder: Path, model: Model, types: Sequence[str]) -> None:
@@ -167,6 +157,12 @@ def _save(fitted: Pipeline, X: pd.DataFrame, folder: Path, model: Model, types: 
             extra_files=[str(LOCK)],
         )
     own.copied(files, folder / own.CODE)  # again, since MLflow copies no file by the name of Python's cache
+
+
+def dated(X: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with every date as text of the same form: MLflow refuses a mix of forms."""
+    dates = {name: column for name, column in X.items() if column.dtype.kind == "M"}
+    return X.assign(**{str(name): column.dt.strftime("%Y-%m-%dT%H:%M:%S.%f") for name, column in dates.items()})
 
 
 def signature(X: pd.DataFrame) -> Schema:

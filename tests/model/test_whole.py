@@ -1,12 +1,10 @@
 """Whole: a logged model loads and predicts where nothing of this repository is, and what can't is named early."""
 
 import json
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -18,7 +16,6 @@ from sklearn.preprocessing import FunctionTransformer
 
 from scripts.core.errors import UserError
 from scripts.model import own, probe, store
-from scripts.model.outside import Outside, cells
 from scripts.model.requirements import distributions, requirements
 from scripts.model.trust import TRUSTED_TYPES, checked_types, contents, own_types
 from scripts.tracking.runs import Tracking
@@ -299,54 +296,3 @@ def test_the_signature_refuses_no_gap_and_no_whole_number() -> None:
     numbers = {"whole": "Any", "gap": "Any", "real": "double", "true": "Any"}
     assert types == numbers | {"text": "string", "date": "datetime"}
     assert all(spec.required for spec in store.signature(FRAME).inputs)
-
-
-def test_rows_are_sent_as_json_has_them() -> None:
-    """A gap is null in every type, and a date its text."""
-    rows = json.loads(json.dumps(cells(FRAME)))
-    assert rows[0] == [1, 1.0, 0.5, True, "a", "2020-01-01T00:00:00.000000"]
-    assert rows[1] == [2, None, None, False, None, None]
-    assert rows[2][-1] == "2021-06-01T12:30:00.500000"
-
-
-@pytest.mark.long
-def test_rows_with_gaps_and_dates_are_served(project: Project, tmp_path: Path) -> None:
-    """Whole numbers, truth values, texts and dates, with gaps and without, as JSON and as a frame."""
-    frame = pd.read_csv("data/iris.csv")
-    frame.insert(0, "age", np.arange(150) % 90)
-    frame.insert(1, "rooms", np.where(np.arange(150) % 7, np.arange(150) % 5, np.nan))
-    frame.insert(2, "old", np.where(np.arange(150) % 5, np.arange(150) % 2 == 0, None))
-    frame.insert(3, "town", ["Kiel", "Ulm", None] * 50)
-    frame.insert(4, "day", pd.date_range("2020-01-01", periods=150, freq="9h").where(np.arange(150) % 4 > 0))
-    frame.to_csv("data/iris.csv", index=False)
-    estimator(project, "sklearn.linear_model.LogisticRegression")
-    for stage in ("train", "evaluate"):
-        done = project.stage(stage)
-        assert done.code == 0, done
-    Tracking()
-    _, served = store.serve(project.receipt("train")["model_id"], TRUSTED_TYPES)
-    rows = store.load(project.receipt("train")["model_id"], TRUSTED_TYPES)[1]
-    rows = rows.assign(age=[None, 1, 2, 3, 4])
-    pipeline, _ = store.load(project.receipt("train")["model_id"], TRUSTED_TYPES)
-    served.ask(rows, pipeline.predict(rows))
-    assert served.result() == ""
-
-
-def test_a_process_that_nobody_waits_for_is_ended() -> None:
-    """An error or a signal between the start and the answer leaves neither the process nor its folder."""
-    scratch = TemporaryDirectory()
-    served = Outside(scratch, Path(scratch.name))
-    process = served._process
-    assert process.poll() is None
-    del served
-    assert process.returncode == -signal.SIGKILL
-    assert not Path(scratch.name).exists()
-
-
-def test_a_process_that_ends_by_itself_is_one_line() -> None:
-    """Its exit code and the last line that it printed, such as the end of a traceback."""
-    scratch = TemporaryDirectory()
-    served = Outside(scratch, Path(scratch.name))
-    served._process.kill()
-    served.ask(FRAME, np.zeros(3))
-    assert served.result() == "the served model ends its process: exit code -9"

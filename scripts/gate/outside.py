@@ -1,20 +1,18 @@
-"""A logged model in a Python process outside of this repository, which answers as MLflow's scoring server does."""
+"""A Python process outside of this repository, which loads a model and answers as MLflow's scoring server does.
+
+Its imports take as long as ours, so `__main__` starts it before them. This module imports nothing slow.
+"""
 
 import json
 import os
 import subprocess
 import sys
 import weakref
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-
-from scripts.model import answers
 
 LIMIT = 600  # seconds
 OURS = ("PYTHON", "MLFLOW_", "MODELMAKE_", "GIT_", "GITHUB_")  # variables that the process does not get
@@ -28,27 +26,26 @@ PROBLEMS = {
 
 
 class Outside:
-    """A process that loads a model's folder and nothing of this repository; it starts at once.
+    """A process that starts at once, in an empty folder, and ends with this object at the latest.
 
-    Parameters
+    Attributes
     ----------
-    scratch : TemporaryDirectory
-        Removed with the process, at the latest when this object is.
-    folder : Path
-        The model's folder in it, whose types, loader and code are checked.
+    scratch : Path
+        A folder for the model's files, which is removed with the process.
 
     """
 
-    def __init__(self, scratch: TemporaryDirectory[str], folder: Path) -> None:
-        """Start the process, in an empty folder."""
-        self._rows, self._answers = Path(scratch.name, "rows.json"), Path(scratch.name, "answers.json")
-        self._errors = Path(scratch.name, "errors.txt")
-        empty = Path(scratch.name, "empty")
+    def __init__(self) -> None:
+        """Start the process, which imports MLflow."""
+        folder = TemporaryDirectory()
+        self.scratch = Path(folder.name)
+        self._rows, self._answers, self._errors = (self.scratch / name for name in ("rows", "answers", "errors"))
+        empty = self.scratch / "empty"
         empty.mkdir()
-        command = [sys.executable, "-I", "-B", "-W", "ignore", answers.__file__]
+        answers = str(Path(__file__).with_name("answers.py"))
         with self._errors.open("wb") as errors:
             self._process = subprocess.Popen(
-                [*command, str(folder), str(self._rows), str(self._answers)],
+                [sys.executable, "-I", "-B", "-W", "ignore", answers, str(self._rows), str(self._answers)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
@@ -56,19 +53,28 @@ class Outside:
                 env={name: value for name, value in os.environ.items() if not name.startswith(OURS)}
                 | {"MLFLOW_DISABLE_TELEMETRY": "true"},
             )
-        self._expected: NDArray[Any] = np.empty(0)
-        self._end = weakref.finalize(self, _end, self._process, scratch)
+        self._expected: list[Any] = []
+        self.end = weakref.finalize(self, _end, self._process, folder)
 
-    def ask(self, X: pd.DataFrame, expected: NDArray[Any]) -> None:
-        """Send raw rows and keep their expected predictions, without waiting for the answer."""
+    def load(self, folder: Path) -> None:
+        """Load the model in `folder`, whose types, loader and code are checked, without waiting for it."""
+        self._send(str(folder))
+
+    def ask(self, rows: dict[str, Any], expected: list[Any]) -> None:
+        """Send rows and keep their expected predictions, without waiting for the answer.
+
+        Parameters
+        ----------
+        rows : dict
+            `columns`, `data` (the cells as JSON has them, row by row) and `numbers`, the columns that have to be
+            refused as text.
+        expected : list
+            The predictions.
+
+        """
         self._expected = expected
-        numbers = [str(name) for name, dtype in X.dtypes.items() if dtype.kind in "iuf"]
-        rows = {"columns": list(X.columns), "data": cells(X), "numbers": numbers}
         self._rows.write_text(json.dumps(rows, default=str), encoding="utf-8")
-        with suppress(OSError):  # it has ended, and result() says why
-            assert self._process.stdin is not None  # noqa: S101  # for the type checker
-            self._process.stdin.write(b"\n")
-            self._process.stdin.flush()
+        self._send("")
 
     def result(self) -> str:
         """Wait for the answer and return what is wrong with it, or ""; a row with a fault has to be refused."""
@@ -78,14 +84,20 @@ class Outside:
         except subprocess.TimeoutExpired:
             return f"the served model does not answer within {LIMIT} s"
         finally:
-            self._end()
+            self.end()
+
+    def _send(self, line: str) -> None:
+        with suppress(OSError):  # it has ended, and result() says why
+            assert self._process.stdin is not None  # noqa: S101  # for the type checker
+            self._process.stdin.write(f"{line}\n".encode())
+            self._process.stdin.flush()
 
     def _judged(self) -> str:
         answer = json.loads(self._answers.read_text(encoding="utf-8")) if self._answers.exists() else self._ended()
         for kind, text in PROBLEMS.items():
             if kind in answer:
                 return text.format(_line(answer[kind]))
-        if not np.array_equal(np.asarray(answer["predictions"]), np.asarray(self._expected.tolist())):
+        if answer["predictions"] != self._expected:
             return "the served model gives other predictions than those that were scored"
         return ""
 
@@ -95,16 +107,24 @@ class Outside:
         return {"ended": f"exit code {self._process.returncode}" + (f": {lines[-1]}" if lines else "")}
 
 
-def cells(X: pd.DataFrame) -> list[list[object]]:
-    """Return the cells of raw rows as JSON has them: a gap is null, a date is its text."""
-    rows: list[list[object]] = dated(X).astype(object).where(X.notna(), None).to_numpy().tolist()
-    return rows
+_early: list[Outside] = []
 
 
-def dated(X: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows with every date as text of the same form: MLflow refuses a mix of forms."""
-    dates = {name: column for name, column in X.items() if column.dtype.kind == "M"}
-    return X.assign(**{str(name): column.dt.strftime("%Y-%m-%dT%H:%M:%S.%f") for name, column in dates.items()})
+@contextmanager
+def early() -> Iterator[None]:
+    """Start a process for the first `take` within this context, and end it with the context."""
+    process = Outside()
+    _early.append(process)
+    try:
+        yield
+    finally:
+        _early.clear()
+        process.end()
+
+
+def take() -> Outside:
+    """Return the process that was started early, or a new one."""
+    return _early.pop() if _early else Outside()
 
 
 def _line(text: str) -> str:
@@ -113,11 +133,11 @@ def _line(text: str) -> str:
     return line if len(line) <= 240 else f"{line[:239]}…"
 
 
-def _end(process: subprocess.Popen[bytes], scratch: TemporaryDirectory[str]) -> None:
+def _end(process: subprocess.Popen[bytes], folder: TemporaryDirectory[str]) -> None:
     """End the process and remove its folder."""
     process.kill()
     process.wait()
     if process.stdin is not None:
         with suppress(OSError):
             process.stdin.close()
-    scratch.cleanup()
+    folder.cleanup()
