@@ -3,9 +3,11 @@
 import json
 import random
 import time
+from dataclasses import dataclass
 
 import numpy as np
-from sklearn.base import is_classifier
+import pandas as pd
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.pipeline import Pipeline
 
 from scripts.core import config as configuration
@@ -25,7 +27,7 @@ from scripts.model.trust import TRUSTED_TYPES
 from scripts.source import kept
 from scripts.tables.formats import dialect
 from scripts.tracking.address import uri
-from scripts.tracking.runs import Tracking
+from scripts.tracking.runs import Run, Tracking
 
 
 def settings(config: configuration.Config) -> dict[str, object]:
@@ -51,10 +53,22 @@ def score(fitted: Pipeline, split: Split, parts: list[Fold], config: configurati
     return {f"train_{name}": value for name, value in scores.items()} | values
 
 
-def main() -> None:
-    """Leave a FINISHED run with a READY model, and build/train.json."""
-    started = time.monotonic()
-    config = configuration.load()
+@dataclass(frozen=True)
+class Task:
+    """What is fitted: the table and its split, the folds, and the estimator in its unfitted pipeline."""
+
+    data: configuration.Data
+    data_sha256: str
+    frame: pd.DataFrame
+    split: Split
+    parts: list[Fold]
+    findings: list[str]
+    estimator: BaseEstimator
+    unfitted: Pipeline
+
+
+def prepare(config: configuration.Config) -> Task:
+    """Read the table, hold rows out and build the pipeline; every mistake in table and config is named here."""
     data = kept.newest(config)
     data_sha256, frame = fingerprint(data), read_table(data)
     schema.check(frame, config.data)
@@ -74,32 +88,45 @@ def main() -> None:
     n_folds = config.train.folds
     parts = folds(split, config.data, n_folds, seed=config.seed, classifier=classifier) if n_folds else []
     unfitted = pipeline(config, estimator, split.X_train, split.y_train)
-    trusted = (*TRUSTED_TYPES, *config.model.trusted_types)
-    probe(unfitted, split.X_train, split.y_train, trusted)
+    return Task(data, data_sha256, frame, split, parts, warnings, estimator, unfitted)
 
-    tracking = Tracking()
+
+def begin(tracking: Tracking, config: configuration.Config, tags: dict[str, str]) -> Run:
+    """Create the run, and mark as FAILED the runs whose processes are gone."""
     for orphan in tracking.fail_orphans(config.experiment):
         print(f"run {orphan} was left RUNNING by a process that is gone: it is FAILED now")
-    tags = provenance.tags("train", data_sha256, config.training_sha256)
     run = tracking.create_run(config.experiment, tags)
-    url = run.url
-    print(f"run     {run.run_id}\nurl     {url}", flush=True)
+    print(f"run     {run.run_id}\nurl     {run.url}", flush=True)
     if reason := provenance.without_commit():
         print(f"note: no commit is recorded for this run: git reports '{reason:.200}'")
+    return run
+
+
+def main() -> None:
+    """Leave a FINISHED run with a READY model, and build/train.json."""
+    started = time.monotonic()
+    config = configuration.load()
+    task = prepare(config)
+    split, estimator = task.split, task.estimator
+    trusted = (*TRUSTED_TYPES, *config.model.trusted_types)
+    probe(task.unfitted, split.X_train, split.y_train, trusted)
+    tags = provenance.tags("train", task.data_sha256, config.training_sha256)
+    tracking = Tracking()
+    run = begin(tracking, config, tags)
     with tracking.open(run):
         count, features = split.X_train.shape
         print(f"fit     {type(estimator).__name__} on {count} rows, {features} features", flush=True)
         fit_started = time.monotonic()
-        fitted = fit(unfitted, split.X_train, split.y_train)
+        fitted = fit(task.unfitted, split.X_train, split.y_train)
         seconds = time.monotonic() - fit_started
         params = parameters(estimator, **settings(config))
         metrics = {"fit_seconds": seconds, "train_rows": count, "test_rows": len(split.test_places)}
-        metrics |= score(fitted, split, parts, config)
+        metrics |= score(fitted, split, task.parts, config)
         tracking.log(run, params=params, metrics=metrics)
         rows = split.X_train.index.to_numpy().astype(HASH).tobytes()
-        tracking.log_files(run, TRAINED, {ROWS: rows, FINDINGS: json.dumps(warnings).encode()})
-        kept.keep(tracking, run, data, data_sha256)
-        tracking.log_data(run, frame, path=config.data.path, target=config.data.target, sha256=data_sha256)
+        tracking.log_files(run, TRAINED, {ROWS: rows, FINDINGS: json.dumps(task.findings).encode()})
+        kept.keep(tracking, run, task.data, task.data_sha256)
+        tracking.log_data(run, task.frame, path=config.data.path, target=config.data.target, sha256=task.data_sha256)
         model_id = store.log(tracking, run, fitted, split.X_train, params=params, trusted=trusted)
     print(f"model   {model_id}, fitted in {seconds:.2f} s")
     receipt.Train(
@@ -107,8 +134,8 @@ def main() -> None:
         tracking_uri=uri(),
         run_id=run.run_id,
         model_id=model_id,
-        url=url,
-        data_sha256=data_sha256,
+        url=run.url,
+        data_sha256=task.data_sha256,
         params=params,
         metrics=metrics,
         provenance={name: value for name, value in tags.items() if name.startswith("modelmake.")},
