@@ -18,6 +18,7 @@ from hypothesis import settings
 from scripts.__main__ import run
 from scripts.core import settings as chosen
 from scripts.core.provenance import IMAGE
+from scripts.gate import outside
 
 if TYPE_CHECKING:
     import mlflow  # a second of imports that only the workers should spend
@@ -168,9 +169,17 @@ def enter(path: Path, patch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def project(
-    tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    empty_store: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
 ) -> Project:
     """A scratch project on a store of its own, in the working directory."""
+    if not request.node.get_closest_marker("outside"):
+        from tests.support.inside import Inside
+
+        monkeypatch.setattr(outside, "take", Inside)
     path = tmp_path / "project"
     scratch(path, empty_store)
     enter(path, monkeypatch)

@@ -80,7 +80,7 @@ class Outside:
         """Wait for the answer and return what is wrong with it, or ""; a row with a fault has to be refused."""
         try:
             self._process.wait(LIMIT)
-            return self._judged()
+            return self._judged(self._answer())
         except subprocess.TimeoutExpired:
             return f"the served model does not answer within {LIMIT} s"
         finally:
@@ -92,19 +92,21 @@ class Outside:
             self._process.stdin.write(f"{line}\n".encode())
             self._process.stdin.flush()
 
-    def _judged(self) -> str:
-        answer = json.loads(self._answers.read_text(encoding="utf-8")) if self._answers.exists() else self._ended()
+    def _answer(self) -> dict[str, Any]:
+        """Return the answer, or, if there is none, the exit code and the last line of what the process printed."""
+        if self._answers.exists():
+            answer: dict[str, Any] = json.loads(self._answers.read_text(encoding="utf-8"))
+            return answer
+        lines = self._errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return {"ended": f"exit code {self._process.returncode}" + (f": {lines[-1]}" if lines else "")}
+
+    def _judged(self, answer: dict[str, Any]) -> str:
         for kind, text in PROBLEMS.items():
             if kind in answer:
                 return text.format(_line(answer[kind]))
         if answer["predictions"] != self._expected:
             return "the served model gives other predictions than those that were scored"
         return ""
-
-    def _ended(self) -> dict[str, str]:
-        """Return the exit code and the last line of what the process printed."""
-        lines = self._errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return {"ended": f"exit code {self._process.returncode}" + (f": {lines[-1]}" if lines else "")}
 
 
 _early: list[Outside] = []

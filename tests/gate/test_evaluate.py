@@ -369,6 +369,7 @@ def test_a_champion_of_other_classes_refuses(evaluated: Project, error_line: Che
     assert "its classes are 'setosa', 'versicolor', 'virginica', the model's 'SETOSA', " in line
 
 
+@pytest.mark.outside
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("change", "expected"),

@@ -35,6 +35,7 @@ def test_rows_are_sent_as_json_has_them() -> None:
     assert raw["numbers"] == ["whole", "gap"]
 
 
+@pytest.mark.outside
 @pytest.mark.long
 def test_rows_with_gaps_and_dates_are_served(project: Project) -> None:
     """Whole numbers, truth values, texts and dates, with gaps and without, as JSON and as a frame."""

@@ -21,6 +21,7 @@ from scripts.model.trust import TRUSTED_TYPES, checked_types, contents, own_type
 from scripts.tracking.runs import Tracking
 from tests.conftest import Outcome, Project
 
+pytestmark = pytest.mark.outside
 Check = Callable[[Outcome, int], str]
 FOREST = '"sklearn.ensemble.RandomForestClassifier"'
 PARAMS = "[model.params]\nn_estimators = 5\n"

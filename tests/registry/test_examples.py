@@ -18,7 +18,7 @@ from scripts.data.read import read_table
 from scripts.data.split import Split, hold_out
 from tests.conftest import ROOT, Project
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.outside]
 NAMES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/pipeline.toml"))
 # Predicts the rows of a Parquet file with a model's folder, and writes the answers to another.
 ELSEWHERE = """
