@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import mlflow  # a second of imports that only the workers should spend
 
     import docker
+    from tests.support.checkout import Checkout
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "tests/support/fixtures/example"  # the tests' own: data/ and pipeline.toml are the user's
@@ -233,6 +235,20 @@ def trained(after: Callable[..., Project]) -> Project:
 def evaluated(after: Callable[..., Project]) -> Project:
     """A project whose `train` and `evaluate` have run."""
     return after("train", "evaluate")
+
+
+@pytest.fixture
+def registered(once: Once, empty_store: Path, tmp_path: Path) -> "Checkout":
+    """A copy of a checkout in which `make register` has done all that comes before it."""
+    from tests.support.checkout import Checkout
+
+    def make(path: Path) -> None:
+        done = Checkout(path).fill(empty_store).make("register")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert re.findall("^▸ (.+)$", done.stdout, re.M)[-3:] == ["train", "evaluate", "register"]
+
+    shutil.copytree(once("a check out", make), tmp_path / "a check out")
+    return Checkout(tmp_path / "a check out")
 
 
 @pytest.fixture

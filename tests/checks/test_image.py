@@ -16,7 +16,8 @@ from tests.support.checkout import Stack, free_port
 if TYPE_CHECKING:
     import docker
 
-pytestmark = [pytest.mark.stack, pytest.mark.long]
+# The replays use the name that `make image` moves, modelmake:latest.
+pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.xdist_group("act")]
 CONFIG = """\
 version: 0.1
 log: {{level: error}}

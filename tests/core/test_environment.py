@@ -211,11 +211,10 @@ def test_a_poisoned_shell_changes_nothing(kind: type[Checkout], empty_store: Pat
 
 
 @pytest.mark.long
-def test_a_run_is_reproduced_in_a_poisoned_shell(empty_store: Path, tmp_path: Path) -> None:
+def test_a_run_is_reproduced_in_a_poisoned_shell(registered: Checkout, tmp_path: Path) -> None:
     """The replay's checkout is made beside the user's repository, never in it."""
-    checkout = Checkout(tmp_path / "a check out").fill(empty_store)
+    checkout = registered
     staged(checkout.path)
-    assert checkout.make("train", "evaluate").returncode == 0
     before = history(checkout.path)
     done = checkout.make("reproduce", **poison.environment(tmp_path / "junk", checkout.path))
     assert done.returncode == 0, done.stdout + done.stderr

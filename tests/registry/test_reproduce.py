@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -120,11 +119,9 @@ def forest(n_estimators):
 
 
 @pytest.fixture
-def checkout(tmp_path: Path, empty_store: Path) -> Checkout:
+def checkout(registered: Checkout) -> Checkout:
     """A copy of the checkout in which one run was evaluated."""
-    found = Checkout(tmp_path / "check out").fill(empty_store)
-    evaluate(found)
-    return found
+    return registered
 
 
 def evaluate(checkout: Checkout) -> None:
