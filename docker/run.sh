@@ -64,6 +64,7 @@ sources() { # what `make fetch` reads, and the one place where it writes
   # shellcheck disable=SC2086  # words
   pass $sources
   if on_this_machine "$address" || on_this_machine "${AWS_ENDPOINT_URL:-}"; then options+=(--network host); fi
+  mount GOOGLE_APPLICATION_CREDENTIALS "${GOOGLE_APPLICATION_CREDENTIALS:-}" /run/google.json
   file=/${address#sqlite:////}
   [[ $address != sqlite:////* ]] || [ ! -f "$file" ] || options+=(-v "$file:$file:ro")
   mkdir -p "$root/data/snapshots"

@@ -14,6 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from scripts.gate import answers
+
 LIMIT = 600  # seconds
 OURS = ("PYTHON", "MLFLOW_", "MODELMAKE_", "GIT_", "GITHUB_")  # variables that the process does not get
 PROBLEMS = {
@@ -42,10 +44,9 @@ class Outside:
         self._rows, self._answers, self._errors = (self.scratch / name for name in ("rows", "answers", "errors"))
         empty = self.scratch / "empty"
         empty.mkdir()
-        answers = str(Path(__file__).with_name("answers.py"))
         with self._errors.open("wb") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-B", "-W", "ignore", answers, str(self._rows), str(self._answers)],
+                [sys.executable, "-I", "-B", "-W", "ignore", answers.__file__, str(self._rows), str(self._answers)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,

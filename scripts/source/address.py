@@ -10,7 +10,10 @@ from scripts.core.config import Data
 from scripts.core.errors import UserError, first_line, suggestion
 
 VARIABLE = "DATABASE_URL"  # docker/environment.sh lists it
-SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+SECRETS = (
+    *("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+    *("AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_CONNECTION_STRING"),
+)
 ENVIRONMENT = "env:"
 DATABASES = ("postgresql", "postgres", "sqlite", "mysql", "mariadb", "mssql", "oracle", "snowflake", "duckdb")
 EXAMPLES = "such as https://example.com/table.csv, s3://bucket/table.parquet or env:DATABASE_URL"

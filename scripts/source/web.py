@@ -9,9 +9,10 @@ import certifi
 import requests
 
 from scripts.core.errors import UserError
+from scripts.core.provenance import IMAGE
 from scripts.source.address import Source
 from scripts.source.transfer import BLOCK, Remote, write
-from scripts.tracking.connection import detour, proxy
+from scripts.tracking.connection import detour, local, proxy
 
 CONNECT, READ = 10, 60  # seconds without an answer
 WAITS = (0.5, 2, 5)  # seconds before another try
@@ -51,8 +52,7 @@ def download(source: Source, path: Path) -> Remote:
             return _try(source, path)
         except Unfinished as error:
             if wait is None or time.monotonic() - started + wait > PATIENCE:
-                _, around = detour(source.address, proxy(source.address))
-                raise UserError(source.shown, str(error), f"try again later, or check the address{around}") from None
+                raise UserError(source.shown, str(error), _again(source)) from None
             time.sleep(wait)
     raise AssertionError("the last try ends the loop")
 
@@ -97,6 +97,14 @@ def _failure(error: OSError, source: Source) -> Exception:
             return UserError(source.shown, what + through, fix + around)
     what = next((what for pattern, what in PASSING if re.search(pattern, text)), "no answer: the connection failed")
     return Unfinished(what + through)
+
+
+def _again(source: Source) -> str:
+    """Return what to do where no try has succeeded."""
+    if local(source.address) and IMAGE.exists():
+        return "a container does not reach this machine's servers: make fetch RUNNER=host"
+    _, around = detour(source.address, proxy(source.address))
+    return f"try again later, or check the address{around}"
 
 
 def _login(source: Source) -> UserError:

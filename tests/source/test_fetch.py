@@ -171,6 +171,15 @@ def test_a_server_that_is_not_there_is_named(fetching: Fetching, error_line: Che
     assert "the name of the host is unknown" in error_line(project.stage("fetch"), 2)
 
 
+def test_in_a_container_a_server_of_this_machine_is_out_of_reach(
+    fetching: Fetching, error_line: Check, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """There, localhost is the container; the line says what to type."""
+    monkeypatch.setattr("scripts.source.web.IMAGE", tmp_path)
+    project = fetching(f"http://localhost:{free_port()}/iris.csv")
+    assert "does not reach this machine's servers: make fetch RUNNER=host" in error_line(project.stage("fetch"), 2)
+
+
 def test_a_schema_is_checked_before_the_older_snapshot_goes(fetching: Fetching, web: Web, error_line: Check) -> None:
     """With every violation, as train has it."""
     address = web.serve("/iris.csv", IRIS, IRIS.replace(b"5.1,", b"-1,"))
