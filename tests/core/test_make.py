@@ -110,12 +110,13 @@ max_depth = 2
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("old", "new", "runs"),
     [
         ("max_depth = 2", "max_depth = 3", ["train", "evaluate", "register"]),
-        pytest.param("accuracy > 0.8", "accuracy > 0.7", ["evaluate", "register"], marks=pytest.mark.long),
-        pytest.param('name = "flower_classifier"', 'name = "flowers"', ["register"], marks=pytest.mark.long),
+        ("accuracy > 0.8", "accuracy > 0.7", ["evaluate", "register"]),
+        ('name = "flower_classifier"', 'name = "flowers"', ["register"]),
         ("# over several lines", "# over more lines", []),
     ],
     ids=["parameters after [registry]", "a rule over lines", "name", "comment"],

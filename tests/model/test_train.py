@@ -119,6 +119,7 @@ def test_a_refused_parameter_marks_the_run_failed(project: Project, error_line: 
 
 
 @pytest.mark.outside
+@pytest.mark.long
 def test_an_untrusted_type_is_refused_and_can_be_trusted(
     project: Project, error_line: Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:

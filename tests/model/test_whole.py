@@ -129,14 +129,15 @@ def lightgbm(project: Project) -> None:
     estimator(project, "lightgbm.LGBMClassifier", "params = { n_estimators = 3, verbose = -1 }\n")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "packages", "code"),
     [
         (package, set(), {"models/__init__.py", "models/mine.py", "models/words.py"}),
-        pytest.param(plain, set(), {"mine.py", "words.py"}, marks=pytest.mark.long),
-        pytest.param(nested, {"lightgbm"}, {"models/mine.py"}, marks=pytest.mark.long),
-        pytest.param(xgboost, {"xgboost-cpu"}, set(), marks=pytest.mark.long),
-        pytest.param(lightgbm, {"lightgbm"}, set(), marks=pytest.mark.long),
+        (plain, set(), {"mine.py", "words.py"}),
+        (nested, {"lightgbm"}, {"models/mine.py"}),
+        (xgboost, {"xgboost-cpu"}, set()),
+        (lightgbm, {"lightgbm"}, set()),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

@@ -81,7 +81,13 @@ def diamonds() -> pd.DataFrame:
         pytest.param(
             wine(), {"index": False, "sep": ";", "decimal": ","}, "quality", {"drop": None}, marks=pytest.mark.long
         ),
-        (months(), {"index": False}, "Passengers", {"time": "Month", "stratify": False}),
+        pytest.param(
+            months(),
+            {"index": False},
+            "Passengers",
+            {"time": "Month", "stratify": False},
+            marks=pytest.mark.long,
+        ),
         pytest.param(
             panel(),
             {"index": False},
