@@ -151,8 +151,9 @@ class Repository(Stack):
     tree = (*Stack.tree, ".actrc", ".ci", ".github", ".yamllint")
 
     def adapt(self) -> None:
-        """Lint by two linters: each replay repeats lint, and tests/checks/test_lint.py tests the others."""
+        """Lint by two linters and run no example: each replay repeats both, and tests/checks/test_lint.py tests lint."""
         super().adapt()
+        self.edit("pyproject.toml", 'testpaths = ["tests", "scripts"]', 'testpaths = ["tests"]')
         two = '{name: linters[name] for name in ("ruff check", "workflow schema")}'
         self.edit("scripts/checks/lint.py", "    return linters\n", f"    return {two}\n")
 
