@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling, Scheduling
 
 from scripts.__main__ import run
 from scripts.core import settings as chosen
@@ -56,6 +58,23 @@ Once = Callable[[str, Callable[[Path], object]], Path]
 examples = 100 if chosen.in_ci() else 20
 settings.register_profile("house", deadline=None, derandomize=True, max_examples=examples)
 settings.load_profile("house")
+
+
+class ByFolder(LoadScopeScheduling):
+    """One worker for the tests of a folder.
+
+    They share servers that take long to start, an engine runs one replay at a time, and replays use the name that
+    `make image` moves. With pytest 9.2, xdist's own groups are not kept (pytest-dev/pytest-xdist#1386).
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return str(Path(nodeid.partition("::")[0]).parent)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    """Distribute the tests of the stack by folder (docker/host/stack.sh)."""
+    return ByFolder(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 @pytest.fixture(scope="session")

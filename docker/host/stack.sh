@@ -8,4 +8,4 @@ marks="stack and not long"
 ! on CI || marks=stack
 echo "▸ test-stack · image, compose, server, act ($marks)"
 export PATH="$root/.venv/bin:$PATH" PYTEST_ADDOPTS="${MODELMAKE_ARGS:-}"
-python -m pytest -m "$marks" --numprocesses=2 --dist=loadgroup # they wait more than they compute
+python -m pytest -m "$marks" --numprocesses=2 --dist=loadscope # they wait more than they compute

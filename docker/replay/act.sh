@@ -22,8 +22,12 @@ socket=${engine#unix://}
 
 "$root/docker/replay/checkout.sh" "${MODELMAKE_ACT_REF:-HEAD}" "$replay"
 snapshots "$replay"
-"$replay/docker/image/image.sh" build
-image=$("$replay/docker/image/image.sh" name)
+builder=$replay/docker/image/image.sh
+[ -f "$builder" ] || builder=$replay/docker/image.sh # a commit before version 2 has it there
+[ -f "$builder" ] || die "ACT_REF=${MODELMAKE_ACT_REF:-HEAD}" "no docker/image/image.sh in this commit" \
+  "choose a later commit"
+"$builder" build
+image=$("$builder" name)
 scratch=act
 [ "$tracking" = scratch ] || scratch=
 compose=("$root/docker/server/compose.sh")

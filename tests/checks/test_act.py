@@ -16,7 +16,7 @@ import pytest
 import docker
 from tests.support.checkout import Repository, free_port
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("act")]  # an engine runs one replay at a time
+pytestmark = pytest.mark.stack
 
 
 def jobs(done: subprocess.CompletedProcess[str]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from tests.support.checkout import Repository, free_port
 if TYPE_CHECKING:
     import docker
 
-pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.xdist_group("bundle")]
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 # A machine without a route: an engine of its own, in a network namespace that holds loopback and nothing else.
 AIRGAPPED = """
 set -euo pipefail

@@ -16,8 +16,7 @@ from tests.support.checkout import Stack, free_port
 if TYPE_CHECKING:
     import docker
 
-# The replays use the name that `make image` moves, modelmake:latest.
-pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.xdist_group("act")]
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 CONFIG = """\
 version: 0.1
 log: {{level: error}}

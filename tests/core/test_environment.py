@@ -349,7 +349,6 @@ def test_a_poisoned_shell_changes_nothing_on_an_engine(stack: Repository, tmp_pa
 
 @pytest.mark.stack
 @pytest.mark.long
-@pytest.mark.xdist_group("act")
 def test_a_replay_leaves_the_repository_of_a_poisoned_shell_alone(stack: Repository, tmp_path: Path) -> None:
     """`make act` of another commit, and `make reproduce`, in a shell in which git means the user's repository."""
     first = stack.commit("Here")
@@ -367,7 +366,6 @@ def test_a_replay_leaves_the_repository_of_a_poisoned_shell_alone(stack: Reposit
 
 @pytest.mark.stack
 @pytest.mark.long
-@pytest.mark.xdist_group("act")
 @pytest.mark.parametrize("linked", [False, True], ids=["clone", "worktree"])
 def test_a_hook_of_git_may_run_make_on_an_engine(stack: Repository, tmp_path: Path, linked: bool) -> None:
     """From a linked worktree too, whose history lies elsewhere and has its commit in the container all the same."""

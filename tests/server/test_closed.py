@@ -14,7 +14,7 @@ import docker
 from tests.conftest import ROOT
 from tests.support.checkout import Stack, free_port
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("closed")]
+pytestmark = pytest.mark.stack
 OPEN = ("/health", "/static-files/x", "/api/3.0/mlflow/server-info", "/ajax-api/3.0/mlflow/server-info")  # by MLflow
 
 

@@ -16,7 +16,7 @@ import docker
 from tests.conftest import ROOT
 from tests.support.checkout import Stack, free_port
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.stack
 SLOW = """
 import time
 from sklearn.dummy import DummyClassifier

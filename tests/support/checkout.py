@@ -151,7 +151,7 @@ class Repository(Stack):
     tree = (*Stack.tree, ".actrc", ".ci", ".github", ".yamllint")
 
     def adapt(self) -> None:
-        """Lint by two linters and run no example: each replay repeats both, and tests/checks/test_lint.py tests lint."""
+        """Lint by two linters and run no example: each replay repeats both, and other tests test them."""
         super().adapt()
         self.edit("pyproject.toml", 'testpaths = ["tests", "scripts"]', 'testpaths = ["tests"]')
         two = '{name: linters[name] for name in ("ruff check", "workflow schema")}'
