@@ -52,7 +52,7 @@ def download(source: Source, path: Path) -> Remote:
             return _try(source, path)
         except Unfinished as error:
             if wait is None or time.monotonic() - started + wait > PATIENCE:
-                raise UserError(source.shown, str(error), _again(source)) from None
+                raise UserError(source.shown, str(error), _remedy(source, str(error))) from None
             time.sleep(wait)
     raise AssertionError("the last try ends the loop")
 
@@ -99,9 +99,9 @@ def _failure(error: OSError, source: Source) -> Exception:
     return Unfinished(what + through)
 
 
-def _again(source: Source) -> str:
+def _remedy(source: Source, what: str) -> str:
     """Return what to do where no try has succeeded."""
-    if local(source.address) and IMAGE.exists():
+    if what.startswith("no answer") and local(source.address) and IMAGE.exists():
         return "a container does not reach this machine's servers: make fetch RUNNER=host"
     _, around = detour(source.address, proxy(source.address))
     return f"try again later, or check the address{around}"

@@ -24,8 +24,9 @@ Check = Callable[[Outcome, int], str]
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Try again at once."""
+    """Try again at once, and as on a host, also in a container."""
     monkeypatch.setattr(downloads, "WAITS", (0, 0, 0))
+    monkeypatch.setattr(downloads, "IMAGE", Path("/nowhere"))
 
 
 @pytest.fixture(scope="session")
@@ -175,7 +176,7 @@ def test_in_a_container_a_server_of_this_machine_is_out_of_reach(
     fetching: Fetching, error_line: Check, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """There, localhost is the container; the line says what to type."""
-    monkeypatch.setattr("scripts.source.web.IMAGE", tmp_path)
+    monkeypatch.setattr(downloads, "IMAGE", tmp_path)
     project = fetching(f"http://localhost:{free_port()}/iris.csv")
     assert "does not reach this machine's servers: make fetch RUNNER=host" in error_line(project.stage("fetch"), 2)
 
