@@ -23,7 +23,7 @@ socket=${engine#unix://}
 "$root/docker/replay/checkout.sh" "${MODELMAKE_ACT_REF:-HEAD}" "$replay"
 snapshots "$replay"
 builder=$replay/docker/image/image.sh
-[ -f "$builder" ] || builder=$replay/docker/image.sh # a commit before version 2 has it there
+[ -f "$builder" ] || builder=$replay/docker/image.sh # where older commits have it
 [ -f "$builder" ] || die "ACT_REF=${MODELMAKE_ACT_REF:-HEAD}" "no docker/image/image.sh in this commit" \
   "choose a later commit"
 "$builder" build

@@ -108,7 +108,7 @@ def test_a_package_is_added_and_locked(added: Added) -> None:
         ("delta", "nothing has changed (check the network, or ask for other versions)"),
         ("gamma>=3", "pyproject.toml: 'gamma[fast]>=2': the package is there already"),
         ("beta delta!", "PKG=beta delta!: "),
-        ("beta@https://localhost/beta.whl", "is an address, and the lock has packages of the index"),
+        ("beta@file:///beta.whl", "is an address, and the lock has packages of the index"),
         ("", "PKG: names no package (make add PKG=lightgbm)"),
     ],
 )
