@@ -34,24 +34,28 @@ compose=("$root/docker/server/compose.sh")
 [ -z "$scratch" ] || compose+=(--scratch "$scratch" --image "$image")
 project=$(project "$scratch")
 label="modelmake.act=$project"
-toolcache=""
+toolcache=kept # until it is known whether this replay creates that volume
 
 # shellcheck disable=SC2329  # called by the trap
 discard() { [ -z "$scratch" ] || "${compose[@]}" discard; }
 # shellcheck disable=SC2329
 sweep() {
-  local left volumes
+  local volumes containers
+  set +e # act removes its containers too, so each may be gone by now
   # A start that still waits for a healthy server ends at once if its container is gone.
-  [ -z "${server:-}" ] || ! kill "$server" 2>/dev/null || { discard; wait "$server" || true; }
-  left=$(docker ps -aq --filter "label=$label")
-  if [ -n "$left" ]; then
+  [ -z "${server:-}" ] || ! kill "$server" 2>/dev/null || { discard; wait "$server"; }
+  volumes=$(docker ps -a --no-trunc --filter "label=$label" --format '{{.Mounts}}' | tr , '\n' |
+    grep ^act- | grep -vx act-toolcache)
+  for _ in {1..10}; do
+    containers=$(docker ps -aq --filter "label=$label")
+    [ -n "$containers" ] || break
     # shellcheck disable=SC2086  # ids
-    volumes=$(docker inspect -f '{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}} {{end}}{{end}}' $left)
-    # shellcheck disable=SC2086
-    docker rm -f $left >/dev/null && docker volume rm ${volumes//act-toolcache/} >/dev/null 2>&1 || true
-  fi
-  [ -n "$toolcache" ] || docker volume rm act-toolcache >/dev/null 2>&1 || true
-  [ -z "${turn:-}" ] || docker rm -f "$turn" >/dev/null 2>&1 || true
+    docker rm -f $containers >/dev/null 2>&1 || sleep 1 # the engine is removing one
+  done
+  [ -n "$toolcache" ] || volumes+=" act-toolcache"
+  # shellcheck disable=SC2086  # names
+  docker volume rm $volumes >/dev/null 2>&1
+  [ -z "${turn:-}" ] || docker rm -f "$turn" >/dev/null 2>&1
   discard
 }
 trap sweep EXIT
