@@ -6,7 +6,10 @@ set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 cd "$root"
 runner=${MODELMAKE_RUNNER:-docker} image=$runner
-[ "$runner" != docker ] || image=$(docker/image/image.sh name)
+case $runner in
+  docker) image=$(docker/image/image.sh name) ;;
+  image) image=$(head -1 /etc/modelmake) ;; # so that a receipt also holds in a container of the same image
+esac
 mkdir -p build "$(dirname "$1")"
 : >build/asked # a stage whose .done file is older has not run in this make
 

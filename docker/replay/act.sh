@@ -20,8 +20,16 @@ engine=${DOCKER_HOST:-$(docker context inspect -f '{{.Endpoints.docker.Host}}')}
 socket=${engine#unix://}
 [ "$(uname)" != Darwin ] || socket=/var/run/docker.sock # its path in the virtual machine of Docker Desktop
 
+tested() { # the receipt of the tests and the type checker's cache, as GitHub's cache keeps them (actions/tested)
+  local name
+  mkdir -p "$replay/build"
+  on MODELMAKE_FORCE || for name in test.inputs test.json test.done .mypy; do
+    [ ! -e "$root/build/$name" ] || cp -Rp "$root/build/$name" "$replay/build/"
+  done
+}
 "$root/docker/replay/checkout.sh" "${MODELMAKE_ACT_REF:-HEAD}" "$replay"
 snapshots "$replay"
+tested
 builder=$replay/docker/image/image.sh
 [ -f "$builder" ] || builder=$replay/docker/image.sh # where older commits have it
 [ -f "$builder" ] || die "ACT_REF=${MODELMAKE_ACT_REF:-HEAD}" "no docker/image/image.sh in this commit" \
