@@ -46,7 +46,7 @@ def commands() -> dict[str, list[str]]:
     actions = sorted(str(path) for path in Path(".github/actions").glob("*/action.yml"))
     schema = [sys.executable, "-m", "check_jsonschema", "--builtin-schema"]
     linters = {
-        "mypy": [sys.executable, "-m", "mypy", "--no-error-summary", "--num-workers=2"],
+        "mypy": [sys.executable, "-m", "mypy", "--no-error-summary"],
         "ruff check": ["ruff", "check", "--no-cache", "--quiet", "."],
         "ruff format": ["ruff", "format", "--no-cache", "--quiet", "--diff", *own()],
         "shellcheck": ["shellcheck", "--external-sources", "--source-path=SCRIPTDIR", *shell],
