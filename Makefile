@@ -32,7 +32,6 @@ include docker/stages.mk
 
 ## Everything
 
-.PHONY: all
 all: $(folder)/summary.txt ## run lint, test, train, evaluate and register, and print a summary
 	@$(call fresh,register)
 	@cat $<
@@ -40,198 +39,154 @@ all: $(folder)/summary.txt ## run lint, test, train, evaluate and register, and 
 $(folder)/summary.txt: build/lint.done build/test.done $(folder)/register.done | $(environment)
 	@$(RUN) python -m scripts summary
 
-.PHONY: all-pipelines
 all-pipelines: $(if $(several),$(CHECKS:%=build/%.done),all) ## run lint and test once, then each pipeline
 	@$(if $(several),docker/host/pipelines.sh $(RUN))
 
-.PHONY: why
 why: $(call of,$(STAGES),inputs) ## show which stages would run, and because of which inputs
 	@$(RUN) python -m scripts why
 
-.PHONY: help
 help: ## show this page
 	@awk -f docker/host/help.awk Makefile
 
 ## Code
 
-.PHONY: lint
 lint: build/lint.done ## run every linter and the type checker, without network or changes to files
 	@$(fresh)
 
-.PHONY: format
 format: $(environment) ## format the code and apply the fixes of the linters
 	@$(RUN) python -m scripts format
 
-.PHONY: test
 test: build/test.done build/owntest.done ## run the tests that need no engine; only yours if only your files changed
 	@$(fresh)
 
-.PHONY: test-stack
 test-stack: $(environment) .venv/lock.txt ## run the tests that drive make, docker, compose and act
 	@$(with_engine) docker/host/stack.sh
 
 ## Pipelines
 
-.PHONY: new
 new: $(environment) ## look at the table DATA, and write a pipeline that predicts its column TARGET
 	@$(RUN) python -m scripts new
 
-.PHONY: pipelines
 pipelines: $(environment) ## list the pipelines: pipeline.toml, and the files in pipelines/
 	@$(RUN) python -m scripts pipelines
 
 ## Model
 
-.PHONY: fetch
 fetch: $(environment) ## take a snapshot of the table that data.source names
 	@$(RUN) python -m scripts fetch
 
-.PHONY: explain
 explain: $(environment) ## show what becomes of each column of the table on its way to the estimator
 	@$(RUN) python -m scripts explain
 
-.PHONY: train
 train: $(folder)/$(last).done ## fit the estimator and log the run to MLflow
 	@$(call fresh,$(last))
 
-.PHONY: evaluate
 evaluate: $(folder)/$(last).done ## score the model on held-out rows and apply the gate
 	@$(call fresh,$(last))
 
-.PHONY: register
 register: $(folder)/$(last).done ## register the model as a new version with an alias, if it passes the gate
 	@$(call fresh,$(last))
 
-.PHONY: reproduce
 reproduce: $(environment) ## train RUN_ID or VERSION again from its commit, and compare every bit
 	@docker/replay/reproduce.sh $(RUN)
 
 ## Registry
 
-.PHONY: promote
 promote: $(environment) ## make the version at @staging, or VERSION, the champion
 	@$(RUN) python -m scripts promote
 
-.PHONY: rollback
 rollback: $(environment) ## move @champion back to the previous version
 	@$(RUN) python -m scripts rollback
 
-.PHONY: history
 history: $(environment) ## show who moved @champion, when and why
 	@$(RUN) python -m scripts history
 
-.PHONY: registry
 registry: $(environment) ## list every version with its aliases, verdict and metrics
 	@$(RUN) python -m scripts registry
 
 ## Server
 
-.PHONY: up
 up: $(environment) ## start the local MLflow server, or wait for the server of MLFLOW_TRACKING_URI
 	@$(if $(tracking),$(RUN) python -m scripts up,$(server) up)
 
-.PHONY: down
 down: ## stop the local MLflow server; its runs and models stay
 	@$(server) down
 
-.PHONY: logs
 logs: ## show the log of the local MLflow server
 	@$(server) logs
 
-.PHONY: backup
 backup: ## save the runs, models and artifacts of the local MLflow server to one file
 	@docker/server/state.sh backup "$$MODELMAKE_TO"
 
-.PHONY: restore
 restore: ## replace the state of the local MLflow server with the backup FROM
 	@docker/server/state.sh restore "$$MODELMAKE_FROM"
 
-.PHONY: verify-backup
 verify-backup: ## restore the backup FROM to a scratch server, and check that it is complete
 	@$(with_engine) docker/server/state.sh verify-backup "$$MODELMAKE_FROM"
 
-.PHONY: gc
 gc: ## list deleted and orphaned data; FORCE=1 removes what no version needs
 	@$(with_engine) docker/server/state.sh gc
 
 ## GitHub
 
-.PHONY: act
 act: ## replay the GitHub workflow offline
 	@$(with_engine) docker/replay/act.sh
 
-.PHONY: parity
 parity: ## check that a direct run and a replay give the same bits
 	@$(with_engine) docker/replay/parity.sh
 
-.PHONY: comment
 comment: $(environment) ## post the report on the pull request; for the GitHub workflow
 	@$(RUN) python -m scripts comment
 
 ## Environment
 
-.PHONY: image
 image: ## pull or build the pinned image if it is missing
 	@docker/image/image.sh build
 
-.PHONY: base
 base: ## build a substitute for the pinned base image from Debian packages
 	@docker/image/base.sh
 
-.PHONY: engine
 engine: ## install a Docker engine with compose and buildx on Debian or Ubuntu (as root)
 	@docker/host/engine.sh
 
-.PHONY: lock
 lock: $(environment) ## update docker/requirements.txt from pyproject.toml
 	@$(RUN) docker/host/lock.sh
 	@mv build/requirements.txt docker/requirements.txt
 
-.PHONY: add
 add: $(environment) ## add the packages PKG to pyproject.toml, and lock them
 	@rm -f build/pyproject.toml
 	@$(RUN) python -m scripts add
 	@[ ! -f build/pyproject.toml ] || { mv build/requirements.txt docker/ && mv build/pyproject.toml .; }
 
-.PHONY: sbom
 sbom: $(environment) ## list the contents of the image as CycloneDX in build/sbom.json
 	@$(RUN) python -m scripts sbom
 
-.PHONY: audit
 audit: $(environment) ## check every package of the lock for known vulnerabilities
 	@$(RUN) python -m scripts audit
 
-.PHONY: shell
 shell: $(environment) ## open a shell in the environment of the stages
 	@$(RUN) bash
 
-.PHONY: bundle
 bundle: ## save image, sources and lock in one file for a machine without a network
 	@$(with_engine) docker/replay/bundle.sh
 
-.PHONY: doctor
 doctor: ## check this machine, and show how to fix what is missing
 	@docker/host/doctor.sh
 
-.PHONY: clean
 clean: ## remove build/, so that the next `make all` runs every stage
 	@echo "▸ clean · removing build/" && rm -rf build
 
-.PHONY: distclean
 distclean: clean ## remove build/, .venv, and the local MLflow server with its runs and models
 	@$(if $(server),$(server) purge)
 	@echo "▸ distclean · removing .venv and .mlflow" && rm -rf .venv .mlflow
 
-.PHONY: docs
 docs: .venv/lock.txt ## write the reference pages again, and build the site in build/site
 	@.venv/bin/python -m scripts docs
 
 ## Measures
 
-.PHONY: bench
 bench: $(environment) .venv/lock.txt ## measure time and size as ratios from one run (docs/explanation/benchmarks.md)
 	@.venv/bin/python -m scripts bench
 
-.PHONY: chaos
 chaos: $(environment) .venv/lock.txt ## test the server's state under load and faults (docs/explanation/reliability.md)
 	@$(with_engine) .venv/bin/python -m scripts chaos

@@ -15,6 +15,8 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .SUFFIXES:
 .DEFAULT_GOAL := help
 $(if $(filter environment,$(origin MAKECMDGOALS)),$(error MAKECMDGOALS: is make's own variable (unset it)))
+targets := $(shell sed -n 's/^\([a-z-]*\):.* \#\# .*/\1/p' Makefile)
+.PHONY: $(targets)
 goals := $(or $(MAKECMDGOALS),help)
 settings := $(shell . docker/environment.sh && echo $$settings)
 source = $(firstword $(origin $1))

@@ -8,7 +8,7 @@ cd "$root"
 runner=${MODELMAKE_RUNNER:-docker} image=$runner
 case $runner in
   docker) image=$(docker/image/image.sh name) ;;
-  image) image=$(head -1 /etc/modelmake) ;; # so that a receipt also holds in a container of the same image
+  image) image=$(head -1 /etc/modelmake 2>/dev/null || echo image) ;; # the same receipts as in a container of it
 esac
 mkdir -p build "$(dirname "$1")"
 : >build/asked # a stage whose .done file is older has not run in this make

@@ -167,7 +167,7 @@ def test_what_is_no_table_is_named_and_the_older_snapshot_stays(
 
 
 def test_a_server_that_is_not_there_is_named(fetching: Fetching, error_line: Check) -> None:
-    """Refused, or a name that nobody has. (A resolver without a network may take 40 s to say so.)"""
+    """Refused, or a name that nobody has, which a resolver without a network may take 40 s to say."""
     project = fetching(f"http://127.0.0.1:{free_port()}/iris.csv")
     assert "no answer: connection refused (try again later" in error_line(project.stage("fetch"), 2)
     project = fetching("http://nobody.invalid/iris.csv")
