@@ -1,4 +1,5 @@
-# modelmake: make for models. `make` lists the targets, `make all` runs the pipeline.
+# modelmake: make for models. `make` lists the targets, `make all` runs the pipeline. The text after ## is the help of a
+# target, and also declares it phony (docker/runner.mk).
 
 RUNNER ?= ## docker (pinned image) or host (.venv); default: docker if an engine answers
 PIPELINE ?= ## file of the pipeline (default pipeline.toml): PIPELINE=pipelines/churn.toml
