@@ -18,14 +18,13 @@ from scripts.data import profile
 from scripts.data.read import fingerprint
 from scripts.data.split import FINDINGS, TRAINED
 from scripts.gate import plots, report, rules
-from scripts.gate.evidence import challenge, gather, load
+from scripts.gate.evidence import FOLDER, challenge, gather, load
+from scripts.gate.recorded import FILE, record
 from scripts.model import store
 from scripts.scores import intervals, metrics
 from scripts.source import kept
 from scripts.tracking.address import uri
 from scripts.tracking.runs import Run, Tracking
-
-FOLDER = "evaluate"  # of the run's artifacts
 
 
 @contextmanager
@@ -93,6 +92,8 @@ def look(tracking: Tracking, run: Run, config: configuration.Config) -> tuple[re
     tags = {"modelmake.verdict": page.verdict.verdict, "modelmake.predictions": p.sha256}
     tracking.log(run, metrics={**page.metrics, **rules.bounds(evidence)}, tags=tags, model_id=subject.model_id)
     keep(tracking, run, page)
+    if subject.own_code:
+        tracking.log_files(run, FOLDER, {FILE: record(p, X_test.index.to_numpy())})
     return page, p.sha256
 
 

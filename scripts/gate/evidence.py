@@ -17,8 +17,10 @@ from scripts.data.slices import slices
 from scripts.data.split import HASH, ROWS, TRAINED, Split, duplicates, hold_out
 from scripts.gate import facts, outside
 from scripts.gate.outside import Outside
+from scripts.gate.recorded import FILE, recorded
 from scripts.model import store
 from scripts.model.estimator import dummy
+from scripts.model.own import CODE, OtherCode
 from scripts.model.score import predict
 from scripts.model.trust import TRUSTED_TYPES
 from scripts.scores import intervals, metrics
@@ -26,6 +28,7 @@ from scripts.scores.enough import enough
 from scripts.tracking import versions
 from scripts.tracking.runs import Run, Tracking
 
+FOLDER = "evaluate"  # of the run's artifacts
 SERVED = 1_000  # rows that go through the scoring server's code
 SLICES = 100  # of one column, at most
 
@@ -41,6 +44,7 @@ class Subject:
     split: Split
     predictions: metrics.Predictions
     served: Outside
+    own_code: bool
 
     @property
     def trusted(self) -> tuple[str, ...]:
@@ -67,7 +71,7 @@ def load(tracking: Tracking, run: Run, config: Config) -> Subject:
         if rule.metric in OF_PROBABILITIES and predictions.y_proba is None:
             what = f"'{rule.metric}' needs probabilities, which {type(pipeline[-1]).__name__} does not give"
             raise UserError(f"pipeline.toml: gate.rules: {rule}", what, "choose another metric, such as accuracy")
-    return Subject(config, run, model_id, pipeline, split, predictions, served)
+    return Subject(config, run, model_id, pipeline, split, predictions, served, (checked.folder / CODE).exists())
 
 
 def raw(X: pd.DataFrame) -> dict[str, list[Any]]:
@@ -139,9 +143,25 @@ def fair(tracking: Tracking, subject: Subject, run: Run) -> np.ndarray:
     return ~np.isin(rows, np.frombuffer(hashes, HASH)) | np.isin(rows, split.X_train.index.to_numpy())
 
 
+def of_champion(
+    tracking: Tracking, subject: Subject, model_id: str, run: Run
+) -> tuple[metrics.Predictions, np.ndarray | None]:
+    """Return the champion's predictions of the held-out rows.
+
+    A champion of the user's own code, of which this checkout has another state, is not loaded. What its evaluation has
+    recorded counts, and the second value is a mask of the rows that it recorded.
+    """
+    split, positive = subject.split, subject.config.data.positive
+    try:
+        pipeline, _ = store.load(model_id, subject.trusted)
+    except OtherCode:
+        return recorded(tracking.read_file(run, f"{FOLDER}/{FILE}"), split, positive)
+    return predict(pipeline, split.X_test, split.y_test, positive), None
+
+
 def challenge(tracking: Tracking, subject: Subject) -> tuple[facts.Champion | None, Rival | None]:
     """Score the champion on the same rows; return what the gate needs, and what the report shows."""
-    config, split, metric = subject.config, subject.split, subject.config.gate.metric
+    config, metric = subject.config, subject.config.gate.metric
     champion = versions.at(tracking, config.registry.name, versions.CHAMPION)
     if champion is None or config.gate.champion == "off":
         return None, None
@@ -149,11 +169,11 @@ def challenge(tracking: Tracking, subject: Subject) -> tuple[facts.Champion | No
     try:
         run = tracking.run(champion.run_id)
         rows = fair(tracking, subject, run)
-        pipeline, _ = store.load(champion.model_id, subject.trusted)
-        if is_classifier(pipeline) != is_classifier(subject.pipeline):
+        old, recorded_rows = of_champion(tracking, subject, champion.model_id, run)
+        if (old.classes is None) != (subject.predictions.classes is None):
             raise UserError(where, "one model is a classifier, the other a regressor", "not comparable")
-        old = predict(pipeline, split.X_test, split.y_test, config.data.positive).take(rows)
-        new = subject.predictions.take(rows)
+        rows &= True if recorded_rows is None else recorded_rows
+        old, new = old.take(rows), subject.predictions.take(rows)
         if reason := other_classes(new, old, metric):
             raise UserError(where, reason, "not comparable")
         if metric in OF_PROBABILITIES and old.y_proba is None:
@@ -165,7 +185,13 @@ def challenge(tracking: Tracking, subject: Subject) -> tuple[facts.Champion | No
     except (UserError, ValueError, TypeError, KeyError, AttributeError) as error:  # scikit-learn's, on other columns
         return facts.Champion(version=champion.number, problem=first_line(error)), None
     differences = {name: new_scores[name] - value for name, value in scores.items() if name in new_scores}
-    compared = facts.Champion(version=champion.number, rows=len(new), value=scores[metric], difference=difference)
+    compared = facts.Champion(
+        version=champion.number,
+        rows=len(new),
+        recorded=recorded_rows is not None,
+        value=scores[metric],
+        difference=difference,
+    )
     return compared, Rival(scores, differences, run)
 
 

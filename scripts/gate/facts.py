@@ -52,10 +52,13 @@ class Champion(Fact):
     """The version at `@champion` and, unless there is a problem, how much better the model is.
 
     `rows` counts the rows of the comparison: the held-out rows without those that only the champion was trained on.
+    If the predictions are `recorded`, because the champion's own code is not that of this checkout, rows that are new
+    since then do not count either.
     """
 
     version: str
     rows: int = 0
+    recorded: bool = False
     value: float = math.nan
     difference: Difference | None = None
     problem: str = ""

@@ -201,11 +201,12 @@ def _challenge(gate: Gate, evidence: Evidence) -> Check:
         return Check(name, "pass", "not compared", 'gate.champion is "off", so no champion is compared')
     if champion is None:
         return Check(name, "pass", "none", "there is no champion yet, so the rules decide alone")
-    seen = f"{evidence.rows - champion.rows} of {evidence.rows} test rows"
+    left_out = f"{evidence.rows - champion.rows} of {evidence.rows} test rows"
+    did = "was trained on or did not record" if champion.recorded else "was trained on"
     if not champion.problem and champion.rows < min(gate.min_test_rows, evidence.rows):
-        reason = f"not enough data: champion version {champion.version} was trained on {seen}"
+        reason = f"not enough data: champion version {champion.version} {did} {left_out}"
         limit = f"{champion.rows} are left, gate.min_test_rows = {gate.min_test_rows}"
-        return Check(name, "keep", f"trained on {seen}", f"{reason}, {limit}")
+        return Check(name, "keep", f"compared without {left_out}", f"{reason}, {limit}")
     difference = champion.difference
     if difference is None or math.isnan(difference.lower):
         fix = 'make promote VERSION=…, or champion = "off" in [gate]'
@@ -218,6 +219,6 @@ def _challenge(gate: Gate, evidence: Evidence) -> Check:
         stays, sign = difference.upper < -gate.margin, "worse"
     result = f"{'' if stays is (sign == 'worse') else 'not '}significantly {sign}"
     margin = f" by more than {gate.margin:g}" if gate.margin else ""
-    rest = f", without the {seen} that it was trained on" if champion.rows < evidence.rows else ""
+    rest = f", without the {left_out} that it {did}" if champion.rows < evidence.rows else ""
     reason = f"{result}{margin} than champion version {champion.version} in {gate.metric}: {difference}{rest}"
     return Check(name, "keep" if stays else "pass", str(difference), reason)

@@ -14,6 +14,10 @@ PRODUCT = ("scripts", "tests", "docker", "build")  # folders whose modules are n
 NO_CACHE = "__pycache__"  # an empty file of this name beside each module: Python can't keep compiled code there
 
 
+class OtherCode(UserError):
+    """The code of a model is not the code of this checkout."""
+
+
 def source(module: str) -> Path | None:
     """Return the file of one of the user's modules, relative to the Makefile; None for every other module."""
     *packages, name = module.split(".")
@@ -78,7 +82,7 @@ def logged(folder: Path, model_id: str) -> set[Path]:
 
     Raises
     ------
-    UserError
+    OtherCode
         A file is not one of the user's modules, or differs from it.
 
     """
@@ -88,7 +92,7 @@ def logged(folder: Path, model_id: str) -> set[Path]:
         if not _same(code / path, path):
             what = f"the file '{path}' of its code is not the same in this checkout"
             fix = "check out the commit that it was trained from, or train it again: make train FORCE=1"
-            raise UserError(f"model {model_id}", what, fix)
+            raise OtherCode(f"model {model_id}", what, fix)
     return {path for path in paths if path.name != NO_CACHE}
 
 

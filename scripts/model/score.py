@@ -23,8 +23,14 @@ def predict(estimator: BaseEstimator, X: pd.DataFrame, y: pd.Series, positive: o
         return metrics.Predictions(y_true, y_pred)
     y_proba = estimator.predict_proba(X) if hasattr(estimator, "predict_proba") else None
     classes = np.asarray(estimator.classes_)
-    of_two = None if positive is None or len(classes) != 2 else positive_class(positive, classes.tolist())
-    return metrics.Predictions(y_true, y_pred, y_proba, classes, of_two)
+    return metrics.Predictions(y_true, y_pred, y_proba, classes, of_two(positive, classes))
+
+
+def of_two(positive: object, classes: np.ndarray | None) -> object:
+    """Return the class of two that `positive` names; None if there are not two."""
+    if positive is None or classes is None or len(classes) != 2:
+        return None
+    return positive_class(positive, classes.tolist())
 
 
 def scores(p: metrics.Predictions, requested: Iterable[str]) -> dict[str, float]:
