@@ -41,6 +41,17 @@ check_port() { # Kubernetes sets MLFLOW_PORT to an address if a service is named
 # The compose project of this checkout, or of its scratch server $1.
 project() { echo "modelmake-$(git hash-object --stdin <<<"$root" | cut -c1-8)${1:+-$1}"; }
 
+# The stages of a pipeline, in their order.
+chain() { sed -n 's/^CHAIN := //p' "$root/docker/stages.mk" | tr ' ' '\n'; }
+
+# Words for another make, which then gets none of the variables of this one but those that say where it runs.
+cleared() {
+  local name
+  for name in $settings; do
+    case $name in RUNNER | PIPELINE | IMAGE_REPO | PYTHON) ;; *) echo "$name=" ;; esac
+  done
+}
+
 # The folder with the receipts of the pipeline that PIPELINE names (docker/runner.mk).
 receipts=build
 [ "${MODELMAKE_PIPELINE:-pipeline.toml}" = pipeline.toml ] || receipts=build/${MODELMAKE_PIPELINE%.toml}

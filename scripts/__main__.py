@@ -22,13 +22,13 @@ ROOMS = {
     "data": ("path",),
     "source": ("fetch",),
     "pipelines": ("pipelines", "new"),
-    "model": ("train", "explain"),
-    "gate": ("evaluate",),
-    "registry": ("register", "promote", "rollback", "history", "registry", "origin", "table", "reproduce"),
+    "model": ("explain",),
+    "registry": ("promote", "rollback", "history", "registry", "origin", "table", "reproduce"),
     "server": ("up", "login", "archive", "gc", "verify"),
     "checks": ("lint", "format", "test", "owntest", "summary", "comment", "parity", "sbom", "audit", "add", "docs"),
 }
 MODULES = {verb: f"scripts.{room}.{verb}" for room, verbs in ROOMS.items() for verb in verbs}
+MODULES |= {stage: file.removesuffix(".py").replace("/", ".") for stage, file in CHAIN.items()}
 MODULES |= {verb: f"tests.load.{verb}" for verb in ("bench", "chaos")}
 
 

@@ -7,7 +7,8 @@ cd "$root"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 rank() { case $1 in 0) echo 0 ;; 3) echo 1 ;; 2) echo 2 ;; 4) echo 3 ;; *) echo 4 ;; esac; } # a refusal is the mildest
-stages=(env -u MLFLOW_RUN_ID -u MODELMAKE_RUN_ID -u MODELMAKE_ARGS make train evaluate register)
+# shellcheck disable=SC2207  # words
+stages=(env -u MLFLOW_RUN_ID -u MODELMAKE_RUN_ID -u MODELMAKE_ARGS make $(chain))
 
 files=$("$@" python -m scripts pipelines | sed 's/ .*//')
 results=() worst=0

@@ -5,8 +5,8 @@ set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 direct="$root/build/parity/direct"
 replay="$root/build/parity/act"
-here=(env -u MLFLOW_RUN_ID -u MLFLOW_TRACKING_URI make -C "$direct" RUNNER=docker MLFLOW_PORT=0)
-for name in ARGS FORCE RUN_ID REASON; do here+=("$name="); done # those of this make do not count
+# shellcheck disable=SC2207  # words
+here=(env -u MLFLOW_RUN_ID -u MLFLOW_TRACKING_URI make -C "$direct" RUNNER=docker MLFLOW_PORT=0 $(cleared))
 
 "$root/docker/replay/checkout.sh" HEAD "$direct"
 snapshots "$direct"

@@ -39,9 +39,9 @@ case $MODELMAKE_RUNNER/$repository in
 esac
 
 # The Makefile of that commit gets only the runner and the image from this one.
+# shellcheck disable=SC2207  # words
 there=(env -u MLFLOW_RUN_ID -u MLFLOW_TRACKING_URI
-  make -C "$again" "RUNNER=$MODELMAKE_RUNNER" MLFLOW_PORT=0 "IMAGE_REPO=$repository")
-for name in ARGS FORCE RUN_ID REASON VERSION; do there+=("$name="); done # those of this make do not count
+  make -C "$again" "RUNNER=$MODELMAKE_RUNNER" MLFLOW_PORT=0 "IMAGE_REPO=$repository" $(cleared))
 trap sweep EXIT
 
 data=$("$@" python -m scripts path "build/reproduce/${MODELMAKE_PIPELINE:-pipeline.toml}")

@@ -5,7 +5,7 @@ set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 cd "$root"
 present=()
-for stage in train evaluate register; do
+for stage in $(chain); do
   [ ! -f "$receipts/$stage.json" ] || present+=("$receipts/$stage.json")
 done
 [ ${#present[@]} != 0 ] || exit 0
@@ -25,7 +25,7 @@ missing() { # prints the stages whose run or version is gone
       elif docker volume inspect "${project}_mlflow" >/dev/null 2>&1; then
         docker run "${sealed[@]}" -v "${project}_mlflow:/mlflow" "$(docker/image/image.sh name)" "${inside[@]}"
       else
-        printf '%s\n' train evaluate register
+        chain
       fi
       ;;
     docker/http | docker/https) docker/run.sh mlflow python -I scripts/tracking/claims.py - ;;

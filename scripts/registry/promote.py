@@ -1,4 +1,4 @@
-"""Promote: move @champion to the version at @staging, or to VERSION, if its verdict is pass."""
+"""Promote: move @champion to the version at registry.alias, or to VERSION, if its verdict is pass."""
 
 from scripts.core import config as configuration
 from scripts.core import settings

@@ -17,7 +17,13 @@ HEAD = 1 << 18  # bytes that are looked at
 BINARY = {b"PAR1": "parquet", b"ARROW1": "feather", b"FEA1": "feather"}
 COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 ZIP = b"PK\x03\x04"
-NAMED = {".parquet": "parquet", ".pq": "parquet", ".feather": "feather", ".arrow": "feather", ".xlsx": "xlsx"}
+KINDS = {  # by the suffix of a name
+    **dict.fromkeys((".csv", ".tsv", ".txt", ".data", ".dat"), "csv"),
+    **dict.fromkeys((".parquet", ".pq"), "parquet"),
+    **dict.fromkeys((".feather", ".arrow"), "feather"),
+    **dict.fromkeys((".json", ".jsonl", ".ndjson"), "jsonl"),
+    ".xlsx": "xlsx",
+}
 TITLES = {"parquet": "a Parquet file", "feather": "an Arrow file", "xlsx": "an Excel workbook"}
 CONVERT = "convert it to .csv, .parquet, .xlsx, .jsonl or .feather"
 FOREIGN = {
@@ -144,17 +150,29 @@ def _kind(path: Path, head: bytes) -> str:
         raise UserError(str(path), "the file is an archive", "unpack the table, and name that file")
     if suffix == ".arrow" and head.startswith(b"\xff\xff\xff\xff"):  # a stream
         return "feather"
-    if suffix in NAMED:
-        what = f"cannot be parsed: the content is not {TITLES[NAMED[suffix]]}"
+    if title := TITLES.get(KINDS.get(suffix, "")):
+        what = f"cannot be parsed: the content is not {title}"
         raise UserError(str(path), what, 'write the file again, or set data.format = "csv" if it is text')
     if b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")) and head.count(b"\0") < len(head) / 4:
         raise UserError(str(path), "the file is neither text nor of a format that can be read", CONVERT)
     return "jsonl" if _is_json(path, head) else "csv"
 
 
+def named(path: Path) -> set[str]:
+    """Return the kinds that a file's name says, without or with a suffix of its compression.
+
+    Examples
+    --------
+    >>> named(Path("churn.JSONL.gz")), named(Path("churn"))
+    ({'jsonl'}, set())
+
+    """
+    return {KINDS[suffix] for suffix in map(str.lower, path.suffixes[-2:]) if suffix in KINDS}
+
+
 def _is_json(path: Path, head: bytes) -> bool:
     """Return whether a text is JSON: by a suffix of its name, or since its first line is an object."""
-    if {".json", ".jsonl", ".ndjson"} & {suffix.lower() for suffix in path.suffixes}:
+    if "jsonl" in named(path):
         return True
     line = head.removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n", 1)[0]
     try:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from scripts.core.config import Data
 from scripts.core.errors import UserError
+from scripts.tables.content import named
 
 KEY = "pipeline.toml: data.path"
-TABLES = set(".csv .tsv .txt .data .dat .parquet .pq .feather .arrow .jsonl .ndjson .json .xlsx".split())
 HIDDEN = (".", "_")  # first letters of files that other tools leave in a folder of tables: _SUCCESS, .part-0.crc
 
 
@@ -35,7 +35,7 @@ def _members(folder: Path) -> list[Path]:
         fix = "write its current rows to a Parquet file, and name that file"
         raise UserError(KEY, f"'{folder}' is a Delta table, which keeps deleted rows too", fix)
     members = [path for path in folder.rglob("*") if path.is_file() and path.stat().st_size and _shown(path, folder)]
-    tables = [path for path in members if TABLES & {suffix.lower() for suffix in path.suffixes[-2:]}]
+    tables = [path for path in members if named(path)]
     tables = tables or [path for path in members if not path.suffix]
     if not tables:
         raise UserError(KEY, f"the folder '{folder}' has no table", "name a file, or a folder of Parquet or CSV files")

@@ -3,11 +3,13 @@
 import json
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
 from scripts.core.config import Data
 from scripts.core.errors import UserError
+from scripts.tables.content import named
 from scripts.tables.dates import DATE, parse
 from scripts.tables.dialect import COMMA, GROUPS
 
@@ -75,7 +77,7 @@ def _is_binary(config: Data) -> bool:
     """Return whether data.missing has no effect."""
     if config.source and not config.query:  # it has one on the file of which `fetch` takes a snapshot
         return False
-    return config.path.lower().endswith((".parquet", ".pq", ".feather", ".arrow", ".jsonl", ".json", ".ndjson"))
+    return not named(Path(config.path)) <= {"csv", "xlsx"}
 
 
 def _declare(name: str, kind: str) -> str:
