@@ -10,8 +10,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from scripts.core.config import Data
+from scripts.data.hashes import exceeds_float
 from scripts.data.leaks import leaks
 from scripts.tables.formats import UNNAMED
 
@@ -49,7 +51,7 @@ def findings(frame: pd.DataFrame, config: Data, *, classifier: bool) -> list[str
     outside = {config.target, config.time, *config.not_features}
     features = frame[[name for name in frame.columns if name not in outside]]
     sample, target = _spread(features), _spread(frame[[config.target]])[config.target]
-    ids = _ids(features, sample)
+    ids = _ids(features, sample, ~frame.index.duplicated())
     times = [] if config.time else [name for name in sample.columns if _in_order(sample[name])]
     group = "" if config.group else _group(features, frame, config, {*ids, *times})
     rest = sample[[name for name in sample.columns if name not in {*ids, group}]]
@@ -58,6 +60,7 @@ def findings(frame: pd.DataFrame, config: Data, *, classifier: bool) -> list[str
         *ids.values(),
         *_empty(features, sample),
         *_copies(features, rest),
+        *_rounded(features[[name for name in features.columns if name not in ids]]),
         *leaks(rest, target, classifier=classifier, ordered=ordered),
         *([_grouped(features[group])] if group else []),
         *map(_time, times[:1]),
@@ -81,16 +84,22 @@ def _listed(names: list[str], one: str, many: str) -> Iterator[str]:
         yield f"column {shown} {one}" if len(names) == 1 else f"columns {shown} {many}"
 
 
-def _ids(features: pd.DataFrame, sample: pd.DataFrame) -> dict[str, str]:
-    """Return a sentence for each column that counts or identifies the rows, or that has no name."""
+def _ids(features: pd.DataFrame, sample: pd.DataFrame, first: NDArray[np.bool_]) -> dict[str, str]:
+    """Return a sentence for each column that counts or identifies the rows, or that has no name.
+
+    Only the `first` of equal rows counts: a copy has the id of its row.
+    """
+    different = first[:: -(-len(features) // ROWS) or 1]
     sentences = {}
     for name in features.columns:
         unnamed = UNNAMED.fullmatch(name) or not name.strip()
         title = f"column '{name}'{' has no name in the file and' if unnamed else ''}"
-        if sample[name].dtype.kind != "f" and sample[name].is_unique and not sample[name].isna().any():
-            if _counts_rows(features[name]):
+        shown = sample[name][different]
+        if shown.dtype.kind != "f" and shown.is_unique and not shown.isna().any():
+            column = features[name] if first.all() else features[name][first]
+            if _counts_rows(column):
                 sentences[name] = f"{title} counts the rows; {_leave(name)}"
-            elif _identifies(features[name], named=bool(IDENTIFIER.fullmatch(name))):
+            elif _identifies(column, named=bool(IDENTIFIER.fullmatch(name))):
                 sentences[name] = f"{title} has another value in every row, as an id has; {_leave(name)}"
         if unnamed and name not in sentences:
             sentences[name] = f"column '{name}' has no name in the file; name it there, or {_leave(name)}"
@@ -151,6 +160,13 @@ def _copies(features: pd.DataFrame, sample: pd.DataFrame) -> Iterator[str]:
     of = next(iter(copies.values()), "")
     one, many = f"is a copy of '{of}'; {_leave(*copies)}", f"are copies of other columns; {_leave(*copies)}"
     yield from _listed(list(copies), one, many)
+
+
+def _rounded(features: pd.DataFrame) -> Iterator[str]:
+    """Yield a sentence for the columns whose numbers an estimator can't tell apart."""
+    large = [name for name in features.columns if features[name].dtype.kind in "iu" and exceeds_float(features[name])]
+    what = "whole numbers above 2^53, which estimators round"
+    yield from _listed(large, f"has {what}; {_leave(*large)}", f"have {what}; {_leave(*large)}")
 
 
 def _same(one: pd.Series, other: pd.Series) -> bool:
@@ -214,4 +230,5 @@ def _rare(target: pd.Series, config: Data) -> list[str]:
     many = int(counts.iloc[-1])
     what = f"class '{counts.index[-1]}' has {many} of {len(target)} rows ({share:.2g})"
     advice = "ask the gate for a metric that such rows count in, such as balanced_accuracy or average_precision"
-    return [f"{what}; {advice}{'' if config.stratify else ', and set data.stratify = true'}"]
+    stratified = config.stratify or config.time or many < 2
+    return [f"{what}; {advice}{'' if stratified else ', and set data.stratify = true'}"]

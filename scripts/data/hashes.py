@@ -44,8 +44,15 @@ def row_hashes(frame: pd.DataFrame) -> Hashes:
     return rows
 
 
+def exceeds_float(column: pd.Series) -> bool:
+    """Return whether a column of whole numbers has some above 2^53, which floating-point numbers do not tell apart."""
+    return len(column) > 0 and max(-int(column.min()), int(column.max())) > 2**53
+
+
 def _values(column: pd.Series) -> NDArray[np.generic] | Hashed:
     """Return the numbers of a column: ndarray of shape (n_rows,), or the hashes of its other values."""
+    if column.dtype.kind in "iu" and exceeds_float(column):
+        return Hashed(pd.util.hash_array(column.to_numpy()))
     if column.dtype.kind in "biuf":
         return np.asarray(column)
     if column.dtype != "str":

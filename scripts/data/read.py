@@ -48,8 +48,16 @@ def read_table(config: Data) -> pd.DataFrame:
         column can't be a feature.
 
     """
+    frame = parsed(config)
+    _check(frame, config)
+    frame = plain(frame, config.model_copy(update={"decimal": decimal(config)}))
+    return identified(frame, [*(config.drop or []), *([config.id] if config.id else [])])
+
+
+def parsed(config: Data) -> pd.DataFrame:
+    """Return the table as its file or folder has it; a file that is not valid raises UserError."""
     try:
-        frame = load(config)
+        return load(config)
     except UserError:
         raise
     except pd.errors.EmptyDataError:
@@ -61,9 +69,6 @@ def read_table(config: Data) -> pd.DataFrame:
         if "Truncated" in str(error):  # by pyarrow
             raise UserError(config.path, "the file is damaged, or its end is missing", "copy it again") from None
         raise UserError(config.path, f"cannot be parsed: {first_line(error)}", _remedy(error, config)) from None
-    _check(frame, config)
-    frame = plain(frame, config.model_copy(update={"decimal": decimal(config)}))
-    return identified(frame, [*(config.drop or []), *([config.id] if config.id else [])])
 
 
 def identified(frame: pd.DataFrame, without: Collection[str] = ()) -> pd.DataFrame:

@@ -195,6 +195,20 @@ def challenge(tracking: Tracking, subject: Subject) -> tuple[facts.Champion | No
     return compared, Rival(scores, differences, run)
 
 
+def only_class(p: metrics.Predictions) -> str:
+    """Return the class of all rows, on which a model that knows nothing may look perfect; "" if there are several.
+
+    Examples
+    --------
+    >>> classes, truth = np.array(["no", "yes"]), np.array(["yes"] * 60)
+    >>> only_class(metrics.Predictions(truth, truth, classes=classes))
+    'yes'
+
+    """
+    different = pd.unique(p.y_true)
+    return str(different[0]) if p.classes is not None and len(different) == 1 else ""
+
+
 def scarce(p: metrics.Predictions, dummy: metrics.Predictions) -> facts.Scarce | None:
     """Return the rows that alone can show that a classifier is better than Dummy, if they are too few for that.
 
@@ -245,6 +259,7 @@ def gather(subject: Subject, champion: facts.Champion | None) -> facts.Evidence:
         rows=len(p),
         measured=tuple(measure(subject)),
         dummy=difference,
+        only_class=only_class(p),
         scarce=scarce(p, other),
         folds=cross_validation(subject.run),
         champion=champion,

@@ -77,6 +77,8 @@ class Evidence(Fact):
         At least the metrics that the rules name.
     dummy : Difference
         How much better the model is than scikit-learn's Dummy estimator, in the first rule's metric.
+    only_class : str
+        The class of all held-out rows; empty if there are several, or for a regressor.
     scarce : Scarce or None
         The rows that are too few to show a difference from Dummy; None if they are enough.
     folds : tuple of Folds
@@ -98,6 +100,7 @@ class Evidence(Fact):
     rows: int
     measured: tuple[Measured, ...]
     dummy: Difference
+    only_class: str = ""
     scarce: Scarce | None = None
     folds: tuple[Folds, ...] = ()
     champion: Champion | None = None

@@ -130,6 +130,9 @@ def _ask(gate: Gate, evidence: Evidence) -> Iterator[Check]:
         unproven = scarce is not None and scarce.positive and rule.metric in OF_CLASS_1
         yield from (_rule(rule, measurement, "keep" if unproven else broken) for measurement in measured)
     yield _floor(gate, evidence, broken)
+    if evidence.only_class:
+        what = f"all {evidence.rows} test rows are of class '{evidence.only_class}'"
+        yield Check("several classes", "keep", what, f"not enough data: {what}")
     if not enough:
         reason = f"not enough data: {evidence.rows} test rows, gate.min_test_rows = {gate.min_test_rows}"
         yield Check(f"test rows >= {gate.min_test_rows}", "keep", str(evidence.rows), reason)

@@ -5,15 +5,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
 from scripts.core.config import Data
 from scripts.core.errors import UserError
 from scripts.data.findings import ENTITY, findings
-from scripts.data.read import read_table
+from scripts.data.read import parsed, read_table
 from scripts.tables.columns import plain
-from scripts.tables.formats import decimal, load
-from scripts.tables.texts import read_texts
+from scripts.tables.formats import decimal, texts
+from scripts.tables.texts import WRITE, decorated, read_texts
 
 FEW_NUMBERS = 10  # different whole numbers that are classes rather than a quantity
 MANY_CLASSES = 100
@@ -83,25 +84,37 @@ def draft(path: str, target: str) -> Draft:
     settled.classifier = is_classes(settled.target, path)
     _answer(settled)
     _sizes(settled)
+    settled.warnings += findings(settled.frame, settled.data, classifier=settled.classifier)
     return settled
 
 
 def _settle(made: Draft) -> Iterator[bool]:
     """Set the keys without which a column can't be read; yield whether another look at the table is needed."""
     config = made.data.model_copy(update={"decimal": decimal(made.data)})
-    frame = load(config)
+    frame = parsed(config)
     for name in (name for name in frame.columns if name not in (made.data.drop or [])):
         column = frame[name]
         suspect = read_texts(column, config)[1] if column.dtype == "str" else None
         if suspect and suspect.gaps:
             made.set("missing", list(suspect.gaps), suspect.what)
             yield True
+        elif suspect and not suspect.type:
+            made.set("drop", [name], f"{suspect.what}; {suspect.fix}")
         elif suspect:
-            columns = (made.data.columns or {}) | {name: {"type": "category"}}
+            columns = (made.data.columns or {}) | {name: {"type": suspect.type}}
             made.data = Data.model_validate(_keys(made.data) | {"schema": columns})
             made.types[name] = f"{suspect.what}; {suspect.fix}"
+        elif column.dtype.kind == "f" and np.isinf(column).any() and (infinite := _infinite(name, config)):
+            made.set("missing", infinite, f"column '{name}' has infinite values")
+            yield True
         elif name != made.data.target and (problem := _problem(frame[[name]].copy(), config)):
             made.set("drop", [name], problem)
+
+
+def _infinite(name: str, config: Data) -> list[str]:
+    """Return the texts that are infinite numbers in a text file."""
+    fields = texts(config, name)
+    return [] if fields is None else [text for text in fields.unique() if "inf" in text.lower()]
 
 
 def _keys(data: Data) -> dict[str, object]:
@@ -134,13 +147,16 @@ def is_classes(target: pd.Series, path: str) -> bool:
         whole = target.dtype.kind != "f" or bool((target % 1 == 0).all())
         return different == 2 or (whole and different <= FEW_NUMBERS and different <= len(target) / 10)
     if different > MANY_CLASSES or different > len(target) / 2:
+        if decorated(target):
+            what = f"has numbers that are read as text, such as '{target.iloc[0]}'"
+            raise UserError(where, what, WRITE)
         what = f"has {different} different texts in {len(target)} rows, so they are neither classes nor a quantity"
         raise UserError(where, what, "name another column")
     return True
 
 
 def _answer(made: Draft) -> None:
-    """Set what the findings say for certain, and keep the others as warnings."""
+    """Set what the findings say for certain."""
     for sentence in findings(made.frame, made.data, classifier=made.classifier):
         match = KEY.search(sentence)
         what = sentence.partition("; ")[0]
@@ -153,8 +169,6 @@ def _answer(made: Draft) -> None:
         match = KEY.search(sentence)
         if match and match[1] == "time" and not made.data.group:
             made.set("time", _value(sentence, match.end()), sentence.partition("; ")[0])
-        else:
-            made.warnings.append(sentence)
 
 
 def _value(sentence: str, place: int) -> Value:
@@ -169,12 +183,16 @@ def _sizes(made: Draft) -> None:
     if made.classifier and len(counts) == 2 and set(counts.index) != {0, 1}:
         named = [value for value in counts.index if YES.fullmatch(str(value))]
         positive = named[0] if len(named) == 1 else counts.index[-1]
-        made.set("positive", positive if isinstance(positive, str) else positive.item(), "the class that f1 scores")
+        positive = positive.item() if isinstance(positive, np.generic) else positive
+        made.set("positive", positive, "the class that f1 scores")
     if made.classifier and not made.data.time and not made.data.group and counts.min() >= 10:
         made.set("stratify", True, "the shares of the classes are equal in both parts")
     if len(made.frame) * 0.2 < TEST_ROWS <= len(made.frame) * 0.4:
         share = -(-100 * TEST_ROWS // len(made.frame)) / 100
         made.set("test_size", share, f"{TEST_ROWS} of {len(made.frame)} rows: the gate asks for so many")
+    elif len(made.frame) * 0.4 < TEST_ROWS:
+        what = f"there are {len(made.frame)} rows, and the gate asks for {TEST_ROWS} that are held out"
+        made.warnings.append(f"{what}; add rows, or set gate.min_test_rows")
 
 
 def copies(made: Draft) -> float:

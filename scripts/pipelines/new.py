@@ -11,10 +11,11 @@ from scripts.core.config import Config, Data
 from scripts.core.errors import UserError, suggestion
 from scripts.core.files import MAIN
 from scripts.core.gate import Gate
+from scripts.data.read import parsed
 from scripts.pipelines import draft
 from scripts.pipelines.draft import Draft
-from scripts.pipelines.pipelines import NAME, models, present
-from scripts.tables.formats import dialect, load
+from scripts.pipelines.pipelines import NAME, model, present
+from scripts.tables.formats import dialect
 
 WIDTH = 116
 KEYS = ("missing", "drop", "group", "time", "positive", "test_size", "stratify")
@@ -53,7 +54,7 @@ def target(path: Path, text: str) -> str:
     """
     if not text:
         raise UserError("TARGET", "names no column", f"make new DATA={path} TARGET=column")
-    columns = list(load(Data(path=str(path), target=text)).columns)
+    columns = list(parsed(Data(path=str(path), target=text)).columns)
     if text not in columns:
         raise UserError(f"TARGET={text}", f"no such column in {path}", suggestion(text, columns))
     return text
@@ -115,7 +116,7 @@ def _data(made: Draft, how: str) -> list[str]:
     for warning in made.warnings:
         lines += _comment(f"warning: {warning}")
     for name, why in made.types.items():
-        lines += ["", f"[data.schema.{_key(name)}]", *_comment(why), 'type = "category"']
+        lines += ["", f"[data.schema.{_key(name)}]", *_comment(why), f"type = {toml((data.columns or {})[name].type)}"]
     return lines
 
 
@@ -126,7 +127,9 @@ def _gate(made: Draft) -> list[str]:
     if share <= allowed:
         return lines
     what = f"{share:.0%} of the rows equal another row in all that a model sees of them"
-    limit = f"max_duplicates = {math.ceil(100 * share) / 100}"
+    held_out = made.data.test_size * len(made.frame)  # a sample: three standard errors above the share
+    above = 3 * math.sqrt(share * (1 - share) / held_out)
+    limit = f"max_duplicates = {min(1.0, math.ceil(100 * (share + above)) / 100)}"
     if made.identified:
         return [*lines, *_comment(f"{what}, though their ids differ"), limit]
     return [*lines, *_comment(f"{what}: remove the copies, or if they are different cases, set {limit}")]
@@ -152,7 +155,7 @@ def free(name: str) -> str:
     """Return a name for the model that no other pipeline has."""
     if not MAIN.exists() and not any(Path("pipelines").glob("*.toml")):
         return name
-    names = set(models(present()).values())
+    names = set(map(model, present()))
     return next(other for other in (name, *(f"{name}_{number}" for number in range(2, 1000))) if other not in names)
 
 

@@ -45,14 +45,15 @@ def models(paths: list[Path]) -> dict[Path, str]:
         Two pipelines register under one name: each would be compared with the champion of the other.
 
     """
-    names = {path: _model(path) for path in paths}
+    names = {path: model(path) for path in paths}
     for before, path in _repeated({path: name for path, name in names.items() if name}):
         what = f"'{names[path]}' is also the name in {before}"
         raise UserError(f"{path}: registry.name", what, "give each pipeline a name of its own")
     return names
 
 
-def _model(path: Path) -> str:
+def model(path: Path) -> str:
+    """Return the name under which a pipeline registers its model; "" for a file that is not valid."""
     try:
         return configuration.load(path).registry.name
     except UserError:

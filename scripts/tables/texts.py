@@ -16,14 +16,20 @@ from scripts.tables.dialect import COMMA, GROUPS
 SAMPLE = 500  # values by which a column is taken for dates or numbers
 MOST = 0.9
 FEW_CODES = 20  # different numbers that may be categories beside texts
+MINUS = "\u2212"  # as word processors write it
 MANY = 5  # texts that may all mean a missing value
 SHOWN = 3  # columns or texts in an error message
+WRITE = "write them without units and signs of currency, percent or thousands"
 AS_TEXT = ("category", "text", "boolean")
 DECORATED = re.compile(
-    r"[-+(]?[$€£¥]? ?[-+]?(\d{1,3}([,.' \u00a0\u202f]\d{3})+|\d+)([.,]\d+)? ?[%$€£¥)]?(?: ?(?:USD|EUR|GBP|CHF))?"
+    r"[-+(\u2212]?[$€£¥]? ?[-+]?(\d{1,3}([,.' \u00a0\u202f]\d{3})+|\d+)([.,]\d+)? ?[%$€£¥)]?(?: ?(?:USD|EUR|GBP|CHF))?"
 )
 
 
+UNIT = re.compile(
+    r"[-+]?\d+([.,]\d+)? ?(mg|g|kg|t|lbs?|oz|mm|cm|m|km|mi|ft|in|ml|l|ms|s|sec|min|h|hrs?|W|kW|kWh|V|A|Hz|GHz|"
+    r"kB|KB|MB|GB|TB|px|°C|°F|°|C|F|K|bpm|mph|kmh|km/h|m/s|m²|m2|sqm|sqft)"
+)
 GROUPED = (  # the decimal mark, the mark of thousands, numbers with them, and a number that cannot be read otherwise
     (",", ".", r"[-+]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?", r"[-+]?\d{1,3}(\.\d{3})+(,\d+|\.\d{3})"),
     (".", ",", r"[-+]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?", r"[-+]?\d{1,3}(,\d{3})+(\.\d+|,\d{3})"),
@@ -38,6 +44,7 @@ class Suspect:
     what: str
     fix: str = ""
     gaps: tuple[str, ...] = ()
+    type: str = ""  # that a draft gives it; it leaves out a column without one
 
 
 def read_texts(column: pd.Series, config: Data) -> tuple[pd.Series, Suspect | None]:
@@ -54,7 +61,9 @@ def read_texts(column: pd.Series, config: Data) -> tuple[pd.Series, Suspect | No
         return _dates(column, certain=kind == "date")
     if _numbers(sample, config).notna().mean() > 0.4:
         return _numbers_in_part(column, config)
-    return _decorated(column) if feature and _share(sample, DECORATED) > 0.5 else (column, None)
+    if feature and max(_share(sample, DECORATED), _share(sample, UNIT)) > 0.5:
+        return _decorated(column)
+    return column, None
 
 
 def explain(suspects: list[Suspect], config: Data) -> UserError:
@@ -80,6 +89,12 @@ def _is_binary(config: Data) -> bool:
     return not named(Path(config.path)) <= {"csv", "xlsx"}
 
 
+def decorated(column: pd.Series) -> bool:
+    """Return whether most values of a column of text are numbers with signs or units."""
+    sample = _sample(column)
+    return max(_share(sample, DECORATED), _share(sample, UNIT)) > 1 / 2
+
+
 def _declare(name: str, kind: str) -> str:
     key = name if re.fullmatch(r"[\w-]+", name, re.ASCII) else json.dumps(name, ensure_ascii=False)
     return f'set type = "{kind}" under [data.schema.{key}]'
@@ -102,6 +117,7 @@ def _numbers(texts: pd.Series, config: Data) -> pd.Series:
     """Return texts as numbers, NaN where a text is none."""
     if config.decimal == ",":
         texts = texts.str.replace(",", ".", regex=False)
+    texts = texts.str.replace(MINUS, "-", regex=False)
     return pd.to_numeric(texts.astype(object), errors="coerce")
 
 
@@ -130,8 +146,9 @@ def _declared(column: pd.Series, config: Data) -> tuple[pd.Series, Suspect | Non
     numbers = _numbers(pd.Series(counts.index, index=counts.index), config)
     if (wrong := counts[numbers.isna().to_numpy()]).empty:
         return _mapped(column, numbers.astype(float)), None
-    return column, Suspect(str(column.name), f"column '{column.name}' is declared as numbers and has {_shown(wrong)}",
-                           gaps=tuple(wrong.index[:MANY]))  # fmt: skip
+    what = f"column '{column.name}' is declared as numbers and has {_shown(wrong)}"
+    gaps = [text for text in wrong.index if not (DECORATED.fullmatch(text.strip()) or UNIT.fullmatch(text.strip()))]
+    return column, Suspect(str(column.name), what, "" if gaps else WRITE, gaps=tuple(gaps[:MANY]))
 
 
 def _numbers_in_part(column: pd.Series, config: Data) -> tuple[pd.Series, Suspect | None]:
@@ -144,7 +161,7 @@ def _numbers_in_part(column: pd.Series, config: Data) -> tuple[pd.Series, Suspec
     others = counts[numbers.isna().to_numpy()]
     number, total, different = int(counts.sum() - others.sum()), int(counts.sum()), int(numbers.notna().sum())
     if others.empty:
-        if config.decimal == "," and texts.str.contains(",").any():
+        if (config.decimal == "," and texts.str.contains(",").any()) or texts.str.contains(MINUS).any():
             return _mapped(column, numbers), None
         return column, _all_numbers(name, counts, numbers)
     few = len(others) <= MANY and different > FEW_CODES and number >= total / 2
@@ -164,7 +181,8 @@ def _beside(name: str, number: int, others: pd.Series) -> Suspect:
     if len(others) <= MANY:
         return Suspect(name, what, gaps=tuple(others.index))
     fix = f'if it has ids, leave it out: data.drop = ["{name}"]; if it has codes, {text}'
-    return Suspect(name, what, f"{fix}; if the texts mean a missing value, list them in data.missing")
+    fix += "; if the texts mean a missing value, list them in data.missing"
+    return Suspect(name, what, fix, type="category")
 
 
 def _all_numbers(name: str, counts: pd.Series, numbers: pd.Series) -> Suspect | None:
@@ -172,7 +190,9 @@ def _all_numbers(name: str, counts: pd.Series, numbers: pd.Series) -> Suspect | 
     if numbers.abs().max() >= 2**63:
         what = f"column '{name}' has whole numbers of 2^63 and more, such as {numbers.abs().idxmax()}"
         return Suspect(name, what, f'if they are ids, leave them out: data.drop = ["{name}"]; {choose}')
-    return Suspect(name, f"column '{name}' has {counts.sum()} numbers as text, such as '{counts.index[0]}'", choose)
+    what = f"column '{name}' has {counts.sum()} numbers as text, such as '{counts.index[0]}'"
+    codes = len(counts) <= FEW_CODES or counts.index.str.match(r"0\d").any()
+    return Suspect(name, what, choose, type="category" if codes else "number")
 
 
 def _decorated(column: pd.Series) -> tuple[pd.Series, Suspect | None]:
@@ -181,13 +201,14 @@ def _decorated(column: pd.Series) -> tuple[pd.Series, Suspect | None]:
     texts = pd.Series(counts.index, index=counts.index)
     if (grouped := _grouped(texts)) is not None:
         return _mapped(column, grouped), None
-    if _share(texts, DECORATED) < MOST:
+    measures = len(counts) > FEW_CODES and _share(texts, UNIT) >= MOST  # a few are sizes or models
+    if _share(texts, DECORATED) < MOST and not measures:
         return column, None
     what = f"column '{name}' has numbers that are read as text, such as '{counts.index[0]}'"
     text = f"if it is text, {_declare(name, 'category')}"
     if _share(texts, COMMA) >= MOST > _share(texts, GROUPS[","]):
         return column, Suspect(name, what, f'set data.decimal = ","; {text}')
-    return column, Suspect(name, what, f"write them without signs of currency, percent or thousands; {text}")
+    return column, Suspect(name, what, f"{WRITE}; {text}")
 
 
 def _dates(column: pd.Series, *, certain: bool) -> tuple[pd.Series, Suspect | None]:

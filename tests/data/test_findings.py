@@ -129,6 +129,23 @@ def test_a_number_of_the_row_is_no_measurement(name: str, values: np.ndarray) ->
     assert sentence.endswith(f'leave it out: data.drop = ["{name}"]')
 
 
+@pytest.mark.parametrize("values", [np.arange(N), [f"u{number * 7919 % 10_007:05}" for number in range(N)]], ids=str)
+def test_copies_of_rows_hide_no_id(values: object) -> None:
+    """A copy of a row has its id."""
+    frame = pd.DataFrame({"no": values, "width": RNG.normal(size=N), "label": ["no", "yes"] * (N // 2)})
+    frame = identified(pd.concat([frame, frame.head(3)], ignore_index=True))
+    [sentence] = findings(frame, Data(path="t.csv", target="label"), classifier=True)
+    assert sentence.endswith('leave it out: data.drop = ["no"]')
+
+
+def test_numbers_that_estimators_round_are_named() -> None:
+    """Above 2^53 floating-point numbers skip some."""
+    large = 2**60 + np.random.default_rng(1).permutation(10**6)[:N]
+    [sentence] = look({"nanos": large})
+    assert sentence.startswith("column 'nanos' has whole numbers above 2^53, which estimators round; leave it out")
+    assert look({"nanos": large - 2**60}) == []
+
+
 @pytest.mark.parametrize("classifier", [True, False])
 def test_a_leak_is_named(classifier: bool) -> None:
     """A feature that is the target in other words: a code of a class, a scaled number, a text of each class."""
@@ -163,6 +180,14 @@ def test_a_rare_class_is_named() -> None:
     [sentence] = findings(frame, Data(path="t.csv", target="label"), classifier=True)
     assert sentence.startswith("class 'yes' has 15 of 1000 rows (0.015); ask the gate for a metric")
     assert sentence.endswith("and set data.stratify = true")
+
+
+def test_no_advice_that_would_not_work() -> None:
+    """One row can't be on both sides."""
+    frame = pd.DataFrame({"a": RNG.normal(size=1000), "label": ["no"] * 500 + ["yes"] * 499 + ["maybe"]})
+    [sentence] = findings(identified(frame), Data(path="t.csv", target="label"), classifier=True)
+    assert sentence.startswith("class 'maybe' has 1 of 1000 rows")
+    assert "stratify" not in sentence
 
 
 @pytest.mark.parametrize("name", ["load_wine", "load_breast_cancer", "load_diabetes"])

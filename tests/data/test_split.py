@@ -217,6 +217,14 @@ def test_copies_with_other_numbers_are_told_apart_by_these() -> None:
     assert one == two
 
 
+def test_large_whole_numbers_are_told_apart() -> None:
+    """As they are, not as floating-point numbers: no row is a copy of another."""
+    frame = pd.DataFrame({"k": 2**60 + np.arange(40), "y": ["a", "b"] * 20})
+    done = split(frame)
+    assert len(duplicates(done)) == 0
+    assert done.frame.index.is_unique
+
+
 def test_a_dropped_column_hides_no_duplicate() -> None:
     """Rows that differ in their number alone are copies, and the number is no feature."""
     frame = pd.DataFrame({"no": range(40), "x": [1, 2] * 20, "y": ["a", "b"] * 20})

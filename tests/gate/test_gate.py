@@ -112,6 +112,14 @@ def test_few_rows_of_a_class_keep() -> None:
     assert rules.judge(gated("f1 > 0.8"), enough).passed
 
 
+def test_rows_of_one_class_keep() -> None:
+    """A model that always says this class would be right on all of them."""
+    one = evidenced(measured(1.0), only_class="yes")
+    verdict = rules.judge(gated("accuracy > 0.9"), one)
+    assert (verdict.verdict, verdict.reasons) == ("keep", ("not enough data: all 100 test rows are of class 'yes'",))
+    assert rules.judge(gated("accuracy > 0.9"), evidenced(measured(0.5), only_class="yes")).verdict == "refuse"
+
+
 def test_no_slice_may_be_below() -> None:
     """One bad slice refuses, and is named with its rows."""
     evidence = evidenced(measured(0.95), measured(0.9, by="sex", slice="male"), measured(0.7, by="sex", slice="female"))

@@ -141,12 +141,70 @@ def test_texts_for_gaps_are_listed(new: New) -> None:
     assert "5 × '?'" in text  # noqa: RUF001  # the sign of the message
 
 
-def test_numbers_with_signs_are_categories_until_somebody_cleans_them(new: New) -> None:
-    """The column can be read, and the comment says what is better."""
-    price = [f"$ {1 + number:.2f}" for number in np.abs(numbers(100))]
-    config, text = loaded(new, pd.DataFrame({"price in $": price, "y": numbers(100, 1)}))
-    assert (config.data.columns or {})["price in $"].type == "category"
-    assert "write them without signs of currency" in " ".join(text.replace("#", "").split())
+@pytest.mark.parametrize("write", ["$ {:.2f}", "{:.1f}%", "{:.1f} kg"])
+def test_numbers_with_signs_are_left_out_until_somebody_cleans_them(new: New, write: str) -> None:
+    """The other columns can be read, and the comment says what is better; the column is no hundred categories."""
+    price = [write.format(1 + number) for number in np.abs(numbers(100))]
+    config, text = loaded(new, pd.DataFrame({"price": price, "x": numbers(100, 2), "y": numbers(100, 1)}))
+    assert config.data.drop == ["price"]
+    assert "write them without units and signs of currency" in " ".join(text.replace("#", "").split())
+
+
+@pytest.mark.parametrize("classes", [(1, 2), (-1, 1), (0, 1), (1.0, 2.0), (False, True)], ids=str)
+def test_two_classes_of_any_type_have_a_positive_one(new: New, classes: tuple[object, object]) -> None:
+    """Of 0 and 1 it is 1, without a key."""
+    y = np.where(numbers(200) > 0.5, classes[1], classes[0])
+    config, _ = loaded(new, pd.DataFrame({"x": numbers(200, 1), "y": y}))
+    assert config.data.positive in ((None,) if set(classes) == {0, 1} else classes)
+
+
+def test_a_file_that_is_not_valid_is_named(new: New, error_line: Callable[[Outcome, int], str]) -> None:
+    """As `train` names it."""
+    Path("data/table.csv").write_text("x,y\n" + "1,2\n" * 50 + "1,2,3\n" + "1,2\n" * 9)
+    done = new(DATA="data/table.csv", TARGET="y")
+    assert "cannot be parsed" in error_line(done, 2)
+    assert not Path("pipelines/table.toml").exists()
+
+
+def test_infinite_numbers_are_gaps(new: New) -> None:
+    """Of a text file, which can say so."""
+    x = numbers(100)
+    x[3], x[7] = np.inf, -np.inf
+    config, _ = loaded(new, pd.DataFrame({"x": x, "y": numbers(100, 1)}))
+    assert (config.data.missing, config.data.drop) == (["inf", "-inf"], None)
+
+
+def test_the_share_of_copies_leaves_room_for_any_seed(new: New) -> None:
+    """The held-out rows are a sample of the table, and ids say that equal rows are different cases."""
+    ids = [f"{number * 7919 % 500:08x}" for number in range(500)]
+    x = np.where(np.arange(500) < 60, np.nan, numbers(500))
+    config, _ = loaded(new, pd.DataFrame({"id": ids, "x": x, "y": np.where(numbers(500, 1) > 0, "a", "b")}))
+    assert 0.17 < config.gate.max_duplicates < 0.25
+
+
+def test_few_rows_are_named(new: New) -> None:
+    """The gate would keep whatever is trained on them."""
+    _, text = loaded(new, pd.DataFrame({"x": numbers(30), "y": numbers(30, 1)}))
+    assert "there are 30 rows, and the gate asks for 30 that are held out" in text
+
+
+def test_a_target_with_signs_is_named(new: New, error_line: Callable[[Outcome, int], str]) -> None:
+    """It is a quantity, though not yet numbers."""
+    frame = pd.DataFrame({"x": numbers(100), "y": [f"${1000 + number}" for number in range(100)]})
+    frame.to_csv("data/table.csv", index=False)
+    line = error_line(new(DATA="data/table.csv", TARGET="y"), 2)
+    assert "TARGET=y: has numbers that are read as text, such as '$1000'" in line
+
+
+def test_two_other_pipelines_of_one_name_are_not_in_the_way(new: New) -> None:
+    """`make pipelines` names them; the new one has a name of its own."""
+    frame = pd.DataFrame({"x": numbers(100), "y": numbers(100, 1)})
+    for name in ("one", "two"):
+        frame.to_csv(f"data/{name}.csv", index=False)
+        assert new(DATA=f"data/{name}.csv", TARGET="y").code == 0
+    two = Path("pipelines/two.toml")
+    two.write_text(two.read_text().replace('name = "two"', 'name = "one"'))
+    assert loaded(new, frame)[0].registry.name == "table"
 
 
 @pytest.mark.parametrize(

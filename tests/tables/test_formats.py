@@ -308,8 +308,12 @@ QUESTION: list[object] = [*range(39), "?"]
         ([*range(28), *["none yet"] * 12], r"has 28 numbers and 12 × 'none yet'"),  # noqa: RUF001
         ([*range(300), *(f"{i}A" for i in range(9))], "has 300 numbers and 1 × .*if it has ids, leave it out"),  # noqa: RUF001
         ([10**25, 3] * 20, r"whole numbers of 2\^63 and more"),
-        (['"1,500"', '"2,250"'] * 20, "numbers that are read as text, such as '1,500' .write them without signs"),
-        (["$15.50", "$9.25"] * 20, "numbers that are read as text, such as '.*' .write them without signs"),
+        (
+            ['"1,500"', '"2,250"'] * 20,
+            "numbers that are read as text, such as '1,500' .write them without units",
+        ),
+        (["$15.50", "$9.25"] * 20, "numbers that are read as text, such as '.*' .write them without units and signs"),
+        ([f"{number}.5 kg" for number in range(40)], "numbers that are read as text, such as '.*' .write them without"),
         ([*["2020-01-01"] * 39, "unknown"], "has 39 dates and 1 × 'unknown'"),  # noqa: RUF001
         (["1/2/2020", "3/4/2020"] * 20, "day and month could be exchanged.*YYYY-MM-DD"),
     ],
@@ -320,6 +324,25 @@ def test_numbers_and_dates_in_part_are_named(tmp_path: Path, values: list[object
         column(tmp_path, values)
     declared = column(tmp_path, values, schema={"c": {"type": "category"}})
     assert declared.dtype == "str"
+
+
+def test_a_minus_of_a_word_processor_is_one(tmp_path: Path) -> None:
+    """U+2212 in place of a hyphen."""
+    assert column(tmp_path, ["\u22120.5", "0.25", "\u22121"] * 20).tolist()[:3] == [-0.5, 0.25, -1]
+
+
+def test_a_few_sizes_are_categories(tmp_path: Path) -> None:
+    """A unit behind a handful of numbers is a name as good as any."""
+    assert column(tmp_path, ["64 GB", "128 GB", "256 GB"] * 20).dtype == "str"
+
+
+def test_a_number_with_signs_is_no_gap(tmp_path: Path) -> None:
+    """Of a column that is declared as numbers, no real number is proposed as a missing value."""
+    schema = {"c": {"type": "number"}}
+    with pytest.raises(UserError, match=r"write them without units and signs"):
+        column(tmp_path, [*range(39), "$40"], schema=schema)
+    with pytest.raises(UserError, match=r'data.missing = \["none"\]'):
+        column(tmp_path, [*range(39), "$40", "none"], schema=schema)
 
 
 def test_missing_makes_numbers_of_them(tmp_path: Path) -> None:
