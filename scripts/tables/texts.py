@@ -187,11 +187,13 @@ def _beside(name: str, number: int, others: pd.Series) -> Suspect:
 
 def _all_numbers(name: str, counts: pd.Series, numbers: pd.Series) -> Suspect | None:
     choose = f"if they count or measure, {_declare(name, 'number')}; if they are codes, {_declare(name, 'category')}"
+    if counts.index.str.fullmatch(r"\d{4,}").all() and counts.index.str.startswith("0").any():
+        return None  # codes, such as 01067
     if numbers.abs().max() >= 2**63:
         what = f"column '{name}' has whole numbers of 2^63 and more, such as {numbers.abs().idxmax()}"
         return Suspect(name, what, f'if they are ids, leave them out: data.drop = ["{name}"]; {choose}')
     what = f"column '{name}' has {counts.sum()} numbers as text, such as '{counts.index[0]}'"
-    codes = len(counts) <= FEW_CODES or counts.index.str.match(r"0\d").any()
+    codes = len(counts) <= FEW_CODES
     return Suspect(name, what, choose, type="category" if codes else "number")
 
 

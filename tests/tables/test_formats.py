@@ -331,6 +331,24 @@ def test_a_minus_of_a_word_processor_is_one(tmp_path: Path) -> None:
     assert column(tmp_path, ["\u22120.5", "0.25", "\u22121"] * 20).tolist()[:3] == [-0.5, 0.25, -1]
 
 
+@pytest.mark.parametrize(
+    ("values", "kept"),
+    [
+        ([f"{number:05}" for number in range(1000, 99_000, 700)], True),
+        ([*(f"{number:05}" for number in range(1000, 99_000, 700)), "NA"], True),
+        ([f"{number:02}" for number in range(1, 13)] * 5, False),
+        ([f"{number}" for number in range(9_000, 12_000, 70)], False),
+        (["0123", "4.5", "17"] * 20, False),
+    ],
+    ids=["postcodes", "with gaps", "months", "numbers", "sometimes a zero"],
+)
+def test_codes_keep_their_zeros(tmp_path: Path, values: list[str], kept: bool) -> None:
+    """Where all have one length and some begin with a zero, which a number would lose."""
+    made = column(tmp_path, values)
+    assert (made.dtype == "str") is kept
+    assert made[0] == (values[0] if kept else float(values[0]))
+
+
 def test_a_few_sizes_are_categories(tmp_path: Path) -> None:
     """A unit behind a handful of numbers is a name as good as any."""
     assert column(tmp_path, ["64 GB", "128 GB", "256 GB"] * 20).dtype == "str"
