@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
@@ -93,7 +93,7 @@ def preprocessing() -> list[Figure]:
     )
     for estimator, parts in by_hand:
         hand = Pipeline([("columns", ColumnTransformer(parts)), ("estimator", estimator)])
-        default = pipeline(_config(), estimator, X, y)
+        default = pipeline(_config(), clone(estimator), X, y)
         name = type(estimator).__name__
         runs: dict[str, Callable[[Pipeline], object]] = {
             "fit": lambda model: model.fit(X, y),
