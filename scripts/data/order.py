@@ -23,11 +23,13 @@ def shuffled(frame: pd.DataFrame, config: Data, seed: int) -> Integers:
     The rows' hashes leave out the columns of `drop` and `id`: copies are numbered in the order of what these contain.
     """
     rows = frame.index.to_numpy()
-    copy = pd.Series(rows).groupby(rows).cumcount()
-    hidden = sorted({*(config.drop or []), *([config.id] if config.id else [])})
-    if hidden and not frame.index.is_unique:
-        order = np.lexsort([*(frame[name].astype(str).to_numpy(dtype=str) for name in hidden), rows])
-        copy = pd.Series(rows[order]).groupby(rows[order]).cumcount().set_axis(order).sort_index()
+    copy: pd.Series | int = 0
+    ordered = np.sort(rows)
+    if (ordered[1:] == ordered[:-1]).any():
+        copy = pd.Series(rows).groupby(rows).cumcount()
+        if hidden := sorted({*(config.drop or []), *([config.id] if config.id else [])}):
+            order = np.lexsort([*(frame[name].astype(str).to_numpy(dtype=str) for name in hidden), rows])
+            copy = pd.Series(rows[order]).groupby(rows[order]).cumcount().set_axis(order).sort_index()
     drawn = pd.util.hash_pandas_object(pd.DataFrame({"row": rows, "copy": copy, "seed": seed}), index=False)
     return np.argsort(drawn.to_numpy(), kind="stable")
 

@@ -33,7 +33,9 @@ def to_frame(table: pa.Table, config: Data, without: str) -> pd.DataFrame:
     for place, field in enumerate(table.schema):
         if (field.name == config.time or field.name not in (config.drop or [])) and (cast := _cast(field.type)):
             table = table.set_column(place, field.name, cast(table.column(place)))
-    return table.to_pandas(ignore_metadata=True, split_blocks=True, self_destruct=True)
+    frame = table.to_pandas(ignore_metadata=True, split_blocks=True, self_destruct=True)
+    pa.default_memory_pool().release_unused()  # as much as the frame takes, which a split needs
+    return frame
 
 
 def _cast(kind: pa.DataType) -> Callable[[pa.ChunkedArray], pa.ChunkedArray] | None:

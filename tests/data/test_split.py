@@ -217,6 +217,16 @@ def test_copies_with_other_numbers_are_told_apart_by_these() -> None:
     assert one == two
 
 
+def test_many_rows_are_taken_as_few_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By threads, with the same values, types and hashes."""
+    rng = np.random.default_rng(1)
+    columns = {"a": rng.normal(size=90), "b": rng.integers(9, size=90), "c": rng.choice(["x", "y"], 90)}
+    frame = pd.DataFrame(columns | {"d": rng.random(90) > 0.5, "e": pd.date_range("2026", periods=90), "y": range(90)})
+    few = split(frame).X_train
+    monkeypatch.setattr("scripts.data.split.MANY", 10)
+    pd.testing.assert_frame_equal(split(frame).X_train, few)
+
+
 def test_large_whole_numbers_are_told_apart() -> None:
     """As they are, not as floating-point numbers: no row is a copy of another."""
     frame = pd.DataFrame({"k": 2**60 + np.arange(40), "y": ["a", "b"] * 20})
