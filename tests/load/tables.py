@@ -19,7 +19,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from scripts.core.config import Config
 from scripts.model.preprocess import pipeline
@@ -87,7 +87,7 @@ def preprocessing() -> list[Figure]:
             HistGradientBoostingClassifier(max_iter=30),
             [
                 ("numbers", "passthrough", numbers),
-                ("words", OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), words),
+                ("words", OneHotEncoder(handle_unknown="ignore", sparse_output=False), words),
             ],
         ),
     )
