@@ -2,6 +2,7 @@
 # Sourced first by every script here: drops each variable that docker/environment.sh does not list, and defines the
 # functions and options that the scripts share. Leaves $root. Without GIT_DIR and the like, git works on no repository
 # except the one that a command names.
+unset -f builtin compgen
 for name in $(compgen -A function); do builtin unset -f "$name"; done
 unset -v CDPATH POSIXLY_CORRECT IFS root
 set +o posix +o noclobber +o noglob +o allexport

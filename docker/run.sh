@@ -109,5 +109,6 @@ case $access in
     export MLFLOW_TRACKING_URI MLFLOW_TRACKING_USERNAME MLFLOW_TRACKING_PASSWORD
     pass MLFLOW_TRACKING_URI MLFLOW_TRACKING_USERNAME MLFLOW_TRACKING_PASSWORD MLFLOW_TRACKING_TOKEN MLFLOW_RUN_ID
     ;;
+  *) die "access '$access'" "unknown" "sealed, writable, mlflow, outside or fetch" ;;
 esac
 exec docker run "${options[@]}" ${proxies[@]+"${proxies[@]}"} "$image" "$@"

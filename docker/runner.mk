@@ -2,13 +2,21 @@
 
 # Only listed variables of the environment count (docker/environment.sh). A variable of make counts on its command line,
 # and in the environment as MODELMAKE_<NAME>; make passes it on by that name.
-SHELL := docker/shell
+override SHELL := docker/shell
+override .SHELLFLAGS := -c
+source = $(firstword $(origin $1))
+# Another variable of the command line, or of a make that calls this one, is dropped: it may have the name of one here.
+known := $(shell . docker/environment.sh && echo $$allowed $$settings)
+unknown := $(foreach name,$(filter-out SHELL .SHELLFLAGS MAKE%,$(.VARIABLES)),\
+  $(if $(filter command override,$(call source,$(name))),$(filter-out $(known),$(name))))
+$(foreach name,$(unknown),$(eval override undefine $(name)))
 override VPATH :=
 override GPATH :=
 letters := $(filter-out -%,$(firstword $(MAKEFLAGS)))
 letters := $(if $(findstring =,$(letters)),,$(letters))
 $(if $(findstring e,$(letters)),$(error make -e: the environment would override the Makefile (leave -e out)))
 $(if $(findstring i,$(letters)),$(error make -i: a stage that fails would count as done (leave -i out)))
+$(if $(findstring t,$(letters)),$(error make -t: a stage that has not run would count as done (leave -t out)))
 $(if $(findstring :,$(CURDIR)),\
   $(error $(CURDIR): the path contains a colon, which PATH and Docker use as a separator (move the checkout)))
 MAKEFLAGS += --no-builtin-rules --no-print-directory
@@ -19,7 +27,6 @@ targets := $(shell sed -n 's/^\([a-z-]*\):.* \#\# .*/\1/p' Makefile)
 .PHONY: $(targets)
 goals := $(or $(MAKECMDGOALS),help)
 settings := $(shell . docker/environment.sh && echo $$settings)
-source = $(firstword $(origin $1))
 setting = $(if $(filter command,$(call source,$1)),$($1),$(value MODELMAKE_$1))
 ignored := $(strip $(foreach name,$(settings),$(if $(filter environment,$(call source,$(name))),$(name))))
 $(foreach name,$(settings),$(if $(filter command,$(call source,$(name))),$(eval MODELMAKE_$(name) = $$($(name)))))
@@ -82,6 +89,7 @@ ifneq ($(filter-out $(unbound),$(goals)),)
     $(error RUNNER=docker: no Docker engine answers (start it, or install one: make engine))
   endif
   $(info runner: $(runner) ($(why_runner)))
+  $(if $(unknown),$(info note: no variables of modelmake: $(unknown) (make help lists them)))
   $(if $(ignored),$(info note: not read from the environment: $(ignored) (write it after make, or set MODELMAKE_…)))
 endif
 tracking := $(if $(filter image,$(runner)),image,$(strip $(value MLFLOW_TRACKING_URI)))

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from contextlib import nullcontext, suppress
+from pathlib import Path
 from types import FrameType
 
 from scripts.core import settings, stages
@@ -97,6 +98,11 @@ def main(words: list[str]) -> int:
 if __name__ == "__main__":
     for name in [name for name in os.environ if name.startswith("GIT_")]:  # a hook's repository, which is not ours
         del os.environ[name]
-    code = main(sys.argv[1:])
-    sys.stdout.flush()
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115  # the caller has closed it
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
+    try:
+        code = main(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:  # as after `| head`
+        code = 128 + signal.SIGPIPE
     os._exit(code)  # saves half a second of tearing down modules; every receipt is on disk

@@ -44,8 +44,10 @@ inputs() { # of the stage at one path
     *)
       sed -n 's/^settings //p' "$1.reads"
       (sed -n 's/^file //p' "$1.reads" && own '^tests/') | LC_ALL=C sort -u | files
-      tracking=${MLFLOW_TRACKING_URI:-embedded .mlflow}
-      [ "$runner" != docker ] || tracking=${MLFLOW_TRACKING_URI:-compose $(project "")}
+      tracking=$(tr -d '[:space:]' <<<"${MLFLOW_TRACKING_URI:-}")
+      default="embedded .mlflow"
+      [ "$runner" != docker ] || default="compose $(project "")"
+      tracking=${tracking%/} tracking=${tracking:-$default}
       echo "$(hash <<<"${tracking/*@/}") tracking server" # without the password: a new one is not a new server
       [ "${1##*/}" = train ] || echo "$(hash <<<"${MODELMAKE_RUN_ID:-${MLFLOW_RUN_ID:-}}") RUN_ID"
       ;;

@@ -10,6 +10,10 @@ case $event in
   push | pull_request | schedule | workflow_dispatch) ;;
   *) die "EVENT=$event" "no event of this workflow" "push, pull_request, schedule or workflow_dispatch" ;;
 esac
+case ${MODELMAKE_JOB:-} in
+  "" | ci | pipelines) ;;
+  *) die "JOB=$MODELMAKE_JOB" "no job of this workflow" "ci or pipelines" ;;
+esac
 case $tracking in
   scratch | local) ;;
   *) die "ACT_TRACKING=$tracking" "unknown" "scratch or local" ;;
@@ -82,7 +86,6 @@ if [ "$tracking" = local ]; then
 fi
 [ -z "${MODELMAKE_PIPELINE:-}" ] || options+=(--env "MODELMAKE_PIPELINE=$MODELMAKE_PIPELINE")
 for file in env secret var input; do options+=("--$file-file" /dev/null); done # GitHub reads no such files
-job=${MODELMAKE_JOB:-}
 capabilities="--cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE"
 jobs=(--network "${project}_stages" -P "ubuntu-24.04=$image" --bind
   --container-options "--user $(id -u):$(id -g) $capabilities --tmpfs /tmp:exec --label $label")

@@ -106,4 +106,5 @@ case $verb in
     echo "▸ distclean · removing MLflow with its runs and models"
     compose --progress quiet down --remove-orphans --volumes
     ;;
+  *) die "compose.sh $verb" "unknown" "up, ensure, down, stop, logs, purge, prepare, discard or name" ;;
 esac

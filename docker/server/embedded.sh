@@ -44,7 +44,8 @@ up() {
   nohup $python -m mlflow server --backend-store-uri sqlite:///.mlflow/mlflow.db \
     --artifacts-destination .mlflow/artifacts --host 127.0.0.1 --port "$port" --workers 1 \
     --allowed-hosts 'localhost:*,127.0.0.1:*' >.mlflow/server.log 2>&1 </dev/null &
-  echo $! >.mlflow/server.pid
+  local pid=$!
+  echo "$pid" >.mlflow/server.pid || { kill "$pid" && die .mlflow "cannot be written" "free some space"; }
   for _ in $(seq 120); do
     running || break
     answers "$url" && echo "$requested" >"$port_file" && echo "$url" | tee .mlflow/server.url && return
@@ -57,11 +58,12 @@ up() {
 
 case $1 in
   up) up ;;
-  down) echo "▸ down · stopping MLflow; its runs and models stay" && down ;;
+  down) down && echo "▸ down · MLflow has stopped; its runs and models stay" ;;
   logs)
     follow=$(on MODELMAKE_FOLLOW && echo -f || true)
     tail -n 200 ${follow:+"$follow"} .mlflow/server.log 2>/dev/null ||
       die mlflow "no server has run in this checkout" "make up"
     ;;
-  purge) echo "▸ distclean · removing MLflow with its runs and models" && down ;;
+  purge) down && echo "▸ distclean · removing MLflow with its runs and models" ;;
+  *) die "embedded.sh $1" "unknown" "up, down, logs or purge" ;;
 esac

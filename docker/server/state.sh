@@ -104,4 +104,5 @@ case $verb in
       *) exit 2 ;; # the line above names the reason
     esac
     ;;
+  *) die "state.sh $verb" "unknown" "backup, restore, verify-backup, gc or settle" ;;
 esac

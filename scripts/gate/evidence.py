@@ -24,7 +24,7 @@ from scripts.model.own import CODE, OtherCode
 from scripts.model.score import predict
 from scripts.model.trust import TRUSTED_TYPES
 from scripts.scores import intervals, metrics
-from scripts.scores.enough import enough
+from scripts.scores.enough import enough, only_class
 from scripts.tracking import versions
 from scripts.tracking.runs import Run, Tracking
 
@@ -193,20 +193,6 @@ def challenge(tracking: Tracking, subject: Subject) -> tuple[facts.Champion | No
         difference=difference,
     )
     return compared, Rival(scores, differences, run)
-
-
-def only_class(p: metrics.Predictions) -> str:
-    """Return the class of all rows, on which a model that knows nothing may look perfect; "" if there are several.
-
-    Examples
-    --------
-    >>> classes, truth = np.array(["no", "yes"]), np.array(["yes"] * 60)
-    >>> only_class(metrics.Predictions(truth, truth, classes=classes))
-    'yes'
-
-    """
-    different = pd.unique(p.y_true)
-    return str(different[0]) if p.classes is not None and len(different) == 1 else ""
 
 
 def scarce(p: metrics.Predictions, dummy: metrics.Predictions) -> facts.Scarce | None:

@@ -1,8 +1,11 @@
-"""Enough: how many rows an interval of a difference needs before it can exclude 0."""
+"""Enough: how many rows, and of how many classes, can show what a model knows."""
 
 import math
 
+import pandas as pd
+
 from scripts.scores.intervals import CONFIDENCE
+from scripts.scores.metrics import Predictions
 
 
 def enough(n: int, share: float = 1.0) -> int:
@@ -31,3 +34,17 @@ def enough(n: int, share: float = 1.0) -> int:
     tail = (1 - CONFIDENCE) / 2
     least: float = n * (1 - tail ** (1 / n)) / share
     return math.floor(least) + 1
+
+
+def only_class(p: Predictions) -> str:
+    """Return the class of all rows, on which a model that knows nothing may look perfect; "" if there are several.
+
+    Examples
+    --------
+    >>> truth = pd.array(["yes"] * 60).to_numpy()
+    >>> only_class(Predictions(truth, truth, classes=pd.array(["no", "yes"]).to_numpy()))
+    'yes'
+
+    """
+    different = pd.unique(p.y_true)
+    return str(different[0]) if p.classes is not None and len(different) == 1 else ""

@@ -16,13 +16,12 @@ import pandas as pd
 from scripts.core.config import Data
 from scripts.core.errors import UserError, few, suggestion
 from scripts.tables import location
+from scripts.tables.codes import ROWS, with_zeros
 from scripts.tables.content import Content, content
 from scripts.tables.dialect import PREAMBLE, Dialect, sniff, without_comments
 
 CHUNK = 50_000  # lines of JSON
 ROW_HASHES = "row"  # the name of the index that `read_table` adds, which is no column
-HEAD_ROWS = 1_000  # that tell codes from numbers
-CODE = r"\d{4,}"  # shorter ones are months, hours or days
 UNNAMED = re.compile(r"Unnamed: \d+")
 HIVE = re.compile(r"([^=/]+)=([^=/]*)")
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
@@ -119,28 +118,12 @@ def _with_partitions(frame: pd.DataFrame, path: Path, config: Data) -> pd.DataFr
 
 def _csv(contents: list[Content], config: Data) -> pd.DataFrame:
     """Read text files; what is text in a part of a file, or in one of the files, is text in all of them."""
-    codes = dict.fromkeys(_codes(contents[0], config), "str")
+    head = _parsed(contents[0], config, dtype=str, nrows=ROWS, na_values=[], raw=True)
+    codes = dict.fromkeys(with_zeros(head, config.target), "str")
     frame = _texts_joined(contents, config, codes)
     objects = [name for name, dtype in frame.dtypes.items() if dtype.kind == "O" and dtype != "str"]
     mixed = [name for name in objects if pd.api.types.infer_dtype(frame[name], skipna=True).startswith("mixed")]
     return _texts_joined(contents, config, codes | dict.fromkeys(mixed, "str")) if mixed else frame
-
-
-def _codes(part: Content, config: Data) -> list[str]:
-    """Return the features that have codes such as 01067 in their first rows: digits of one length, some with a zero."""
-    fields = _parsed(part, config, dtype=str, nrows=HEAD_ROWS, na_values=[], raw=True)
-    digits = {
-        name: fields[name][fields[name].str.fullmatch(CODE, na=False)]
-        for name in fields.columns.unique()
-        if name != config.target and not isinstance(fields[name], pd.DataFrame)
-    }
-    return [
-        str(name)
-        for name, codes in digits.items()
-        if len(codes) > len(fields[name].replace("", None).dropna()) / 2
-        and codes.str.len().nunique() == 1
-        and codes.str.startswith("0").any()
-    ]
 
 
 def _texts_joined(contents: list[Content], config: Data, dtype: dict[str, str]) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from scripts.core.config import Data
 from scripts.core.errors import UserError
+from scripts.tables.codes import are_codes
 from scripts.tables.content import named
 from scripts.tables.dates import DATE, parse
 from scripts.tables.dialect import COMMA, GROUPS
@@ -187,8 +188,8 @@ def _beside(name: str, number: int, others: pd.Series) -> Suspect:
 
 def _all_numbers(name: str, counts: pd.Series, numbers: pd.Series) -> Suspect | None:
     choose = f"if they count or measure, {_declare(name, 'number')}; if they are codes, {_declare(name, 'category')}"
-    if counts.index.str.fullmatch(r"\d{4,}").all() and counts.index.str.startswith("0").any():
-        return None  # codes, such as 01067
+    if are_codes(counts.index):
+        return None
     if numbers.abs().max() >= 2**63:
         what = f"column '{name}' has whole numbers of 2^63 and more, such as {numbers.abs().idxmax()}"
         return Suspect(name, what, f'if they are ids, leave them out: data.drop = ["{name}"]; {choose}')

@@ -157,6 +157,61 @@ def test_a_variable_of_makes_own_is_refused(tidy: Checkout) -> None:
     assert "MAKECMDGOALS: is make's own variable (unset it)" in done.stderr
 
 
+@pytest.mark.parametrize("given", [{"MAKEFLAGS": "t"}, {"GNUMAKEFLAGS": "-t"}, {"MAKEFLAGS": "kt"}], ids=str)
+def test_make_marks_nothing_as_done_that_has_not_run(tidy: Checkout, given: dict[str, str]) -> None:
+    """Neither a stage that fails, -i, nor one that is only touched, -t."""
+    done = tidy.make("lint", "RUNNER=image", **given)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "make -t: a stage that has not run would count as done" in done.stderr
+    assert not (tidy.path / "build/lint.done").exists()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"MAKEFLAGS": "RUN=true"}, {"GNUMAKEFLAGS": "RUN=true"}, {"MAKEFLAGS": " -- RUN=true access=outside"}],
+    ids=str,
+)
+def test_a_variable_that_is_not_ours_replaces_none(tidy: Checkout, given: dict[str, str]) -> None:
+    """A make that calls this one passes its own command line on, and so may the caller's shell."""
+    (tidy.path / "show.mk").write_text("show: access = fetch\nshow: ; @echo 'run=[$(RUN)] access=[$(access)]'\n")
+    words = ("-f", "Makefile", "-f", "show.mk", "show", "RUNNER=image")
+    done = tidy.make(*words, **given)
+    assert "run=[] access=[fetch]" in done.stdout, done
+    assert "note: no variables of modelmake: " in done.stdout
+    done = tidy.make(*words, "RUN=true", "CC=gcc", "SHELL=/bin/false")
+    assert "run=[] access=[fetch]" in done.stdout, done
+
+
+def test_a_makefile_of_the_environment_replaces_none(tidy: Checkout, tmp_path: Path) -> None:
+    """MAKEFILES names files that make reads before ours."""
+    (tmp_path / "own.mk").write_text("override RUN = true\noverride runner = host\n")
+    (tidy.path / "show.mk").write_text("show: ; @echo 'run=[$(RUN)] runner=[$(runner)]'\n")
+    done = tidy.make("-f", "Makefile", "-f", "show.mk", "show", "RUNNER=image", MAKEFILES=str(tmp_path / "own.mk"))
+    assert "run=[] runner=[image]" in done.stdout, done
+
+
+@pytest.mark.parametrize("end", [" | true", " >&-"], ids=["ended", "closed"])
+def test_an_output_that_nobody_reads_is_no_traceback(tidy: Checkout, end: str) -> None:
+    """A pipe that has ended, or none."""
+    shell = ["bash", "-c", f"python -m scripts pipelines{end}"]
+    done = subprocess.run(shell, cwd=tidy.path, env=tidy.environment(), capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "words", ["docker/run.sh seeled true", "docker/server/compose.sh ups", "docker/server/embedded.sh ups"]
+)
+def test_a_script_that_is_told_nonsense_says_so(tidy: Checkout, tmp_path: Path, words: str) -> None:
+    """An access that is misspelt must not be one with a network."""
+    (tmp_path / "docker").write_text("#!/bin/sh\nexit 0\n")
+    (tmp_path / "docker").chmod(0o755)
+    settings = tidy.environment() | {"PATH": f"{tmp_path}:{tidy.environment()['PATH']}"}
+    done = subprocess.run(words.split(), cwd=tidy.path, env=settings, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done
+    assert "unknown (" in done.stderr
+
+
 def test_a_short_name_in_the_environment_is_not_read(tidy: Checkout) -> None:
     """And make says so, by its name alone, since its value may be somebody's secret."""
     done = tidy.make("-f", "Makefile", "-f", "asked.mk", "--dry-run", "lint", FORCE="1", FOLLOW="1", KEY="sk-abc123")

@@ -1,0 +1,31 @@
+"""Codes: digits that are no number, such as a postcode, by the zeros that a number would lose."""
+
+import pandas as pd
+
+ROWS = 1_000  # first rows that tell codes from numbers
+CODE = r"\d{4,}"  # shorter ones are months, hours or days
+
+
+def with_zeros(fields: pd.DataFrame, target: str) -> list[str]:
+    """Return the features whose fields are digits of one length for the most part, of which some begin with a zero.
+
+    Examples
+    --------
+    >>> fields = pd.DataFrame({"zip": ["01067", "80331"], "month": ["01", "12"], "y": ["0001", "1000"]})
+    >>> with_zeros(fields, "y")
+    ['zip']
+
+    """
+    return [str(name) for name, column in fields.items() if name != target and _are_codes(column)]
+
+
+def are_codes(texts: pd.Index) -> bool:
+    """Return whether all texts of a column are digits, and one begins with a zero."""
+    return bool(texts.str.fullmatch(CODE).all() and texts.str.startswith("0").any())
+
+
+def _are_codes(column: pd.Series) -> bool:
+    present = column[column.notna() & (column != "")]
+    codes = present[present.str.fullmatch(CODE, na=False)]
+    of_one_length = len(codes) > len(present) / 2 and codes.str.len().nunique() == 1
+    return bool(of_one_length and codes.str.startswith("0").any())
