@@ -7,8 +7,8 @@ override .SHELLFLAGS := -c
 source = $(firstword $(origin $1))
 # Another variable of the command line, or of a make that calls this one, is dropped: it may have the name of one here.
 known := $(shell . docker/environment.sh && echo $$allowed $$settings)
-unknown := $(foreach name,$(filter-out SHELL .SHELLFLAGS MAKE%,$(.VARIABLES)),\
-  $(if $(filter command override,$(call source,$(name))),$(filter-out $(known),$(name))))
+unknown := $(strip $(foreach name,$(filter-out .% SHELL MAKE%,$(.VARIABLES)),\
+  $(if $(filter command override,$(call source,$(name))),$(filter-out $(known),$(name)))))
 $(foreach name,$(unknown),$(eval override undefine $(name)))
 override VPATH :=
 override GPATH :=
