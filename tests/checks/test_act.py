@@ -14,6 +14,7 @@ import mlflow
 import pytest
 
 import docker
+from tests.conftest import ROOT
 from tests.support.checkout import Repository, free_port
 
 pytestmark = pytest.mark.stack
@@ -48,12 +49,18 @@ def repository(pristine: Repository, engine: docker.DockerClient) -> Iterator[Re
     assert left(pristine, engine) == before
 
 
+def image(path: Path = ROOT) -> str:
+    """Return the name of a checkout's image."""
+    words = ["docker/image/image.sh", "name"]
+    return subprocess.run(words, cwd=path, capture_output=True, text=True, check=True).stdout.strip()
+
+
 @contextmanager
 def turn(engine: docker.DockerClient) -> Iterator[None]:
     """Have the turn of a replay on this engine, which other clones then wait for."""
     while True:
         try:
-            mine = engine.containers.create("modelmake:latest", "true", name="modelmake-act")
+            mine = engine.containers.create(image(), "true", name="modelmake-act")
             break
         except docker.errors.APIError as error:
             if error.status_code != 409:
@@ -258,10 +265,8 @@ def test_parity_holds_until_something_differs(repository: Repository, engine: do
     repository.edit("docker/requirements.txt", "    # via", "    #  via")
     there = repository.commit("Another lock")
     # The image of that lock is this one by another name, which spares its build.
-    name = subprocess.run(
-        ["docker/image/image.sh", "name"], cwd=repository.path, capture_output=True, text=True, check=True
-    ).stdout.strip()
-    engine.images.get("modelmake:latest").tag(*name.split(":"))
+    name = image(repository.path)
+    engine.images.get(image()).tag(*name.split(":"))
     subprocess.run(["git", "reset", "-q", "--hard", here], cwd=repository.path, check=True)
     other = repository.make("parity", f"ACT_REF={there}", "ARGS=--env MODELMAKE_REASON=2")
     engine.images.remove(name)
@@ -280,6 +285,7 @@ def test_parity_holds_until_something_differs(repository: Repository, engine: do
             "EVENT=pish: no event of this workflow (push, pull_request, schedule or workflow_dispatch)",
         ),
         ({"ACT_TRACKING": "mine"}, "ACT_TRACKING=mine: unknown (scratch or local)"),
+        ({"JOB": "nope"}, "JOB=nope: no job of this workflow (ci or pipelines)"),
         ({"ACT_REF": "nowhere"}, "nowhere: no such commit here"),
     ],
 )
