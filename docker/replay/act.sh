@@ -10,10 +10,6 @@ case $event in
   push | pull_request | schedule | workflow_dispatch) ;;
   *) die "EVENT=$event" "no event of this workflow" "push, pull_request, schedule or workflow_dispatch" ;;
 esac
-case ${MODELMAKE_JOB:-} in
-  "" | ci | pipelines) ;;
-  *) die "JOB=$MODELMAKE_JOB" "no job of this workflow" "ci or pipelines" ;;
-esac
 case $tracking in
   scratch | local) ;;
   *) die "ACT_TRACKING=$tracking" "unknown" "scratch or local" ;;
@@ -32,6 +28,9 @@ tested() { # the receipt of the tests and the type checker's cache, as GitHub's 
   done
 }
 "$root/docker/replay/checkout.sh" "${MODELMAKE_ACT_REF:-HEAD}" "$replay"
+job=${MODELMAKE_JOB:-}
+names=$(sed -n '/^jobs:/,$s/^  \([a-z_-]*\):$/\1/p' "$replay/.github/workflows/mlops-pipeline.yml")
+[ -z "$job" ] || grep -Fxq -e "$job" <<<"$names" || die "JOB=$job" "no job of this workflow" "${names//$'\n'/ or }"
 snapshots "$replay"
 tested
 builder=$replay/docker/image/image.sh

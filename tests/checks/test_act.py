@@ -103,7 +103,9 @@ def test_tests_that_have_passed_are_not_repeated(repository: Repository) -> None
     """As on GitHub, where a cache has their receipt; of other files the receipt does not hold, and FORCE repeats."""
     assert repository.make("test").returncode == 0
     skipped = "| test: up to date"
-    assert skipped in repository.act(JOB="ci").stdout
+    done = repository.act(JOB="ci")
+    assert skipped in done.stdout
+    assert jobs(done) == {"ci": "succeeded"}  # and no other job
     assert skipped not in repository.act(JOB="ci", FORCE="1").stdout
     repository.edit("scripts/model/train.py", "import time", "import time  # changed")
     repository.commit("Change the product")
