@@ -134,6 +134,17 @@ class Registry(Section):
         return alias
 
 
+class Serve(Section):
+    """`[serve]`: what the scoring server of `make serve` keeps to itself, and the names that it answers to.
+
+    `private` lists columns that its request log leaves out. `hosts` lists the names, beside localhost, by which clients
+    may reach it, as their Host header has them; "*" allows every name.
+    """
+
+    private: list[str] = Field(default=[])
+    hosts: list[Text] = Field(default=[])
+
+
 class Config(Section):
     """The whole of pipeline.toml."""
 
@@ -144,6 +155,7 @@ class Config(Section):
     train: Train = Train()
     gate: Gate
     registry: Registry
+    serve: Serve = Serve()
 
     @model_validator(mode="after")
     def has_folds(self) -> Self:

@@ -10,7 +10,6 @@ import mlflow
 import mlflow.sklearn
 import numpy as np
 import pandas as pd
-import skops.io
 from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature, infer_signature
@@ -22,24 +21,27 @@ from sklearn.pipeline import Pipeline
 from scripts.core.errors import UserError
 from scripts.core.provenance import LOCK
 from scripts.model import own
+from scripts.model.checked import Checked, check
+from scripts.model.contract import DATE, FILE, Contract, dumps
 from scripts.model.probe import save
 from scripts.model.requirements import requirements
-from scripts.model.trust import AGAIN, SAVED, check_loader, checked_types, contents
+from scripts.model.trust import AGAIN, SAVED, checked_types, contents
 from scripts.tracking.runs import Run, Tracking, missing, translated
 
 NAME = "model"  # in its run
 
 
-def log(
-    tracking: Tracking,
-    run: Run,
-    fitted: Pipeline,
-    X: pd.DataFrame,
-    *,
-    params: Mapping[str, str],
-    trusted: Sequence[str],
-) -> str:
-    """Log the fitted pipeline as skops, with signature, input example, the user's own code, the lock and its pins.
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted pipeline, the rows that it was fitted to, and its contract."""
+
+    pipeline: Pipeline
+    X: pd.DataFrame
+    contract: Contract
+
+
+def log(tracking: Tracking, run: Run, fitted: Fitted, *, params: Mapping[str, str], trusted: Sequence[str]) -> str:
+    """Log the fitted pipeline as skops, with signature, example, contract, the user's own code, the lock and its pins.
 
     Returns
     -------
@@ -56,10 +58,11 @@ def log(
     with translated(f"log the model of run {run.run_id}"), tempfile.TemporaryDirectory() as scratch:
         logged = client.create_logged_model(run.experiment_id, NAME, run.run_id, params=dict(params))
         try:
-            save(fitted, Path(scratch, SAVED))
+            save(fitted.pipeline, Path(scratch, SAVED))
             types = checked_types(Path(scratch, SAVED), trusted)
             model = Model(artifact_path=logged.artifact_location, run_id=run.run_id, model_id=logged.model_id)
-            _save(fitted, X, Path(scratch, NAME), model, types)
+            Path(scratch, FILE.name).write_text(dumps(fitted.contract), encoding="utf-8")
+            _save(fitted, Path(scratch, NAME), model, types)
             client.log_model_artifacts(logged.model_id, str(Path(scratch, NAME)))
         except BaseException:
             client.finalize_logged_model(logged.model_id, LoggedModelStatus.FAILED)
@@ -108,18 +111,6 @@ def load(model_id: str, trusted: Sequence[str]) -> tuple[Pipeline, pd.DataFrame]
         return checked.pipeline(), Model.load(checked.folder).load_input_example(str(checked.folder))
 
 
-@dataclass(frozen=True)
-class Checked:
-    """A downloaded model whose code, types and loader are checked."""
-
-    folder: Path
-    types: list[str]
-
-    def pipeline(self) -> Pipeline:
-        """Load the fitted pipeline."""
-        return skops.io.load(self.folder / SAVED, trusted=self.types)
-
-
 def download(model_id: str, trusted: Sequence[str], scratch: str) -> Checked:
     """Download a logged model to the folder `scratch` and check it; raises what `load` raises."""
     with translated(f"download model {model_id}"):
@@ -129,32 +120,30 @@ def download(model_id: str, trusted: Sequence[str], scratch: str) -> Checked:
             if isinstance(error, MlflowException) and not missing(error):
                 raise
             raise UserError(f"model {model_id}", "its files are gone", AGAIN) from None
-    code = own.logged(folder, model_id)
-    types = checked_types(folder / SAVED, trusted, code)
-    check_loader(folder, model_id, trusted, code)
-    return Checked(folder, types)
+    return check(folder, model_id, trusted)
 
 
-def _save(fitted: Pipeline, X: pd.DataFrame, folder: Path, model: Model, types: Sequence[str]) -> None:
+def _save(fitted: Fitted, folder: Path, model: Model, types: Sequence[str]) -> None:
     """Write MLflow's model format to `folder`; with given requirements MLflow starts no process to infer them."""
     modules = {part.module for part in contents(folder.parent / SAVED)}
     files = own.files(modules)
     packages = {module.partition(".")[0] for module in modules if own.source(module) is None} | own.installed(files)
     code = folder.parent / own.CODE
     own.copied(files, code)
+    pipeline, X = fitted.pipeline, fitted.X
     example = X.head().reset_index(drop=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         mlflow.sklearn.save_model(
-            fitted,
+            pipeline,
             folder,
             mlflow_model=model,
-            signature=ModelSignature(signature(X), infer_signature(model_output=fitted.predict(example)).outputs),
+            signature=ModelSignature(signature(X), infer_signature(model_output=pipeline.predict(example)).outputs),
             input_example=dated(example),
             pip_requirements=requirements(packages),
             code_paths=sorted(map(str, code.iterdir())) if files else None,
             skops_trusted_types=list(types),
-            extra_files=[str(LOCK)],
+            extra_files=[str(LOCK), str(folder.parent / FILE.name)],
         )
     own.copied(files, folder / own.CODE)  # again, since MLflow copies no file by the name of Python's cache
 
@@ -162,7 +151,7 @@ def _save(fitted: Pipeline, X: pd.DataFrame, folder: Path, model: Model, types: 
 def dated(X: pd.DataFrame) -> pd.DataFrame:
     """Return the rows with every date as text of the same form: MLflow refuses a mix of forms."""
     dates = {name: column for name, column in X.items() if column.dtype.kind == "M"}
-    return X.assign(**{str(name): column.dt.strftime("%Y-%m-%dT%H:%M:%S.%f") for name, column in dates.items()})
+    return X.assign(**{str(name): column.dt.strftime(DATE) for name, column in dates.items()})
 
 
 def signature(X: pd.DataFrame) -> Schema:

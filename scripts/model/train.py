@@ -18,6 +18,7 @@ from scripts.data.folds import Fold, folds
 from scripts.data.read import fingerprint, read_table
 from scripts.data.split import FINDINGS, HASH, ROWS, TRAINED, Split, hold_out
 from scripts.model import store
+from scripts.model.contract import contract
 from scripts.model.cross_validate import cross_validated
 from scripts.model.estimator import build, fit, parameters
 from scripts.model.preprocess import pipeline
@@ -127,7 +128,9 @@ def main() -> None:
         tracking.log_files(run, TRAINED, {ROWS: rows, FINDINGS: json.dumps(task.findings).encode()})
         kept.keep(tracking, run, task.data, task.data_sha256)
         tracking.log_data(run, task.frame, path=config.data.path, target=config.data.target, sha256=task.data_sha256)
-        model_id = store.log(tracking, run, fitted, split.X_train, params=params, trusted=trusted)
+        promised = contract(fitted, split.X_train, config.data, set(map(str, task.frame.columns)) - set(split.features))
+        model = store.Fitted(fitted, split.X_train, promised)
+        model_id = store.log(tracking, run, model, params=params, trusted=trusted)
     print(f"model   {model_id}, fitted in {seconds:.2f} s")
     receipt.Train(
         **receipt.common("train", started),

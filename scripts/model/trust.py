@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import skops.io
-from mlflow.models import Model
+import yaml
 
 from scripts.core.errors import UserError, few, first_line
 from scripts.model.own import CODE, defined, source
@@ -212,10 +212,11 @@ def check_loader(folder: Path, model_id: str, trusted: Sequence[str], code: Coll
     its MLmodel declares. `code` has the checked files of the user's code, which MLflow imports from their folder.
     """
     try:
-        model = Model.load(folder)
-        python, sklearn = dict(model.flavors["python_function"]), dict(model.flavors["sklearn"])
+        model = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8"))
+        flavors = model["flavors"]
+        python, sklearn = dict(flavors["python_function"]), dict(flavors["sklearn"])
         declared = set(sklearn.pop("skops_trusted_types", None) or ())
-        example = (model.saved_input_example_info or {})["artifact_path"]
+        example = model["saved_input_example_info"]["artifact_path"]
     except Exception as error:  # a tampered file fails in any way
         raise UserError(f"model {model_id}", f"its MLmodel cannot be read: {first_line(error)}", AGAIN) from None
     sources = [python.pop("loader_module", None), python.pop("model_path", None)]
@@ -223,7 +224,7 @@ def check_loader(folder: Path, model_id: str, trusted: Sequence[str], code: Coll
     sources += [python.pop(CODE, None), sklearn.pop(CODE, None)]
     place = CODE if code else None
     expected = ["mlflow.sklearn", SAVED, SAVED, "skops", EXAMPLE, place, place]
-    unexpected = set(python) - PYTHON | set(sklearn) - SKLEARN | set(model.flavors) - {"python_function", "sklearn"}
+    unexpected = set(python) - PYTHON | set(sklearn) - SKLEARN | set(flavors) - {"python_function", "sklearn"}
     if sources != expected or unexpected:
         raise UserError(f"model {model_id}", f"its MLmodel makes MLflow load something other than {SAVED}", AGAIN)
     if untrusted := sorted(declared - {*trusted, *own_types(contents(folder / SAVED), code)}):

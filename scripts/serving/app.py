@@ -1,0 +1,259 @@
+"""App: the scoring server of one worker. It speaks MLflow's contract and answers every mistake in one form."""
+
+import asyncio
+import hmac
+import json
+import os
+import re
+import time
+import uuid
+import warnings
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from scripts.model.trust import TRUSTED_TYPES
+from scripts.serving import counts, page
+from scripts.serving.follow import Follower, Model
+from scripts.serving.log import Log, Record
+from scripts.serving.refusal import Refusal
+from scripts.serving.scorer import encoded
+
+LIMIT = 8 << 20  # bytes of a body; as JSON objects they take up to fifty times as much
+PATIENCE = 10  # seconds for a body to arrive
+WAITING = 64  # requests at once
+HOSTS = ("localhost", "127.0.0.1", "[::1]", "scorer")
+ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+SMOKE = "x-modelmake-smoke"
+PORT = re.compile(r":\d*$")
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Server:
+    """The routes, with what they share.
+
+    Parameters
+    ----------
+    follower : Follower
+        Has the model.
+    log : Log
+        Takes a record of each answer.
+    watched : Path
+        The file that `make watch` writes for /metrics.
+    hosts : tuple of str
+        Names that a request may use for this server, since a page in a browser could name it by another.
+    token : str
+        What clients send as bearer token; "" for none.
+
+    """
+
+    def __init__(self, follower: Follower, log: Log, watched: Path, *, hosts: tuple[str, ...], token: str) -> None:
+        """Keep what the routes share; one thread computes, so that the loop always answers."""
+        self.follower, self.log, self.watched, self.hosts, self.token = follower, log, watched, hosts, token
+        self.pool = ThreadPoolExecutor(1, thread_name_prefix="scorer")
+        self.waiting = 0
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        open_routes = {"/ping": self.ping, "/health": self.health}
+        closed = {"/version": self.version, "/metrics": self.metrics, "/openapi.json": self.openapi, "/": self.page}
+        return [
+            Route("/invocations", self.answered(self.invocations), methods=["POST"]),
+            *(Route(path, self.answered(handler, token=False)) for path, handler in open_routes.items()),
+            *(Route(path, self.answered(handler)) for path, handler in closed.items()),
+        ]
+
+    def answered(self, handler: Handler, *, token: bool = True) -> Handler:
+        """Return a handler that checks host and token, and answers a refusal in the one form."""
+
+        async def answer(request: Request) -> Response:
+            given = request.headers.get("x-request-id", "")
+            request.state.id = given if ID.fullmatch(given) else uuid.uuid4().hex
+            try:
+                self.check(request, token=token)
+                response = await handler(request)
+            except Refusal as refusal:
+                response = refused(refusal, request.state.id)
+                if refusal.status == 500:
+                    print(f"request {request.state.id}: {refusal.error}", flush=True)
+            except ClientDisconnect:
+                response = Response(status_code=499)
+            except Exception as error:  # a bug: no answer and no log quotes a value of a row
+                print(f"request {request.state.id}: {type(error).__name__} in {handler.__name__}", flush=True)
+                response = refused(Refusal(500, "the server failed on this request"), request.state.id)
+            response.headers["x-request-id"] = request.state.id
+            return response
+
+        return answer
+
+    def check(self, request: Request, *, token: bool) -> None:
+        """Raise Refusal for another host, and, where a token is needed, for another token."""
+        host = PORT.sub("", request.headers.get("host", ""))
+        if "*" not in self.hosts and host.lower() not in self.hosts:
+            raise Refusal(400, "the request names another host: add it to hosts under [serve]")
+        if token and self.token:
+            expected, given = f"Bearer {self.token}", request.headers.get("authorization", "")
+            if not hmac.compare_digest(expected.encode(), given.encode()):
+                raise Refusal(401, "the token is missing or another one: send Authorization: Bearer …")
+
+    @property
+    def model(self) -> Model:
+        """The served model; raises Refusal where there is none yet."""
+        if (model := self.follower.model) is None:
+            raise Refusal(503, "no model is served yet: /health says why")
+        return model
+
+    async def invocations(self, request: Request) -> Response:
+        """Predict the rows of the body, and put them into the log."""
+        started = time.monotonic()
+        status = 500
+        counts.IN_PROGRESS.inc()
+        self.waiting += 1
+        try:
+            if self.waiting > WAITING:
+                raise Refusal(503, "too many requests at once: send it again in a second")
+            body, model = await read(request), self.model
+            loop, kind = asyncio.get_running_loop(), request.headers.get("content-type", "")
+            table, predictions = await loop.run_in_executor(self.pool, model.scorer.answer, body, kind)
+            status = 200
+            columns = {name: table.columns[name] for name in model.scorer.contract.names}
+            origin = (request.state.id, model.named.version, model.named.model_id)
+            self.log.put(Record(time.time(), *origin, columns, predictions, SMOKE in request.headers))
+            counts.ROWS.inc(table.rows)
+            headers = {"x-model-version": model.named.version}
+            return Response(encoded(predictions), media_type="application/json", headers=headers)
+        except Refusal as refusal:
+            status = refusal.status
+            raise
+        finally:
+            self.waiting -= 1
+            counts.IN_PROGRESS.dec()
+            counts.REQUESTS.labels(str(status)).inc()
+            counts.SECONDS.observe(time.monotonic() - started)
+
+    async def ping(self, _request: Request) -> Response:
+        """Answer 200 if there is a model."""
+        return Response("\n", 200 if self.follower.model else 503)
+
+    async def health(self, _request: Request) -> Response:
+        """Say what is served, and what keeps the server from the version that the alias names."""
+        state, model = self.follower.state, self.follower.model
+        status = "no model" if model is None else "ok" if not state.problem else "stale"
+        facts = {
+            "status": status,
+            "version": model.named.version if model else None,
+            "registry": "up" if state.up else "down",
+            "checked": state.checked or None,
+            "refused": state.refused or None,
+            "problem": state.problem or None,
+        }
+        return JSONResponse(facts, 200 if model else 503)
+
+    async def version(self, _request: Request) -> Response:
+        """Say which version of the model answers."""
+        model = self.model
+        return JSONResponse(asdict(model.named) | {"loaded": model.loaded})
+
+    async def metrics(self, _request: Request) -> Response:
+        """Return the counts of all workers."""
+        return Response(counts.page(counts.Facts(self.facts)), media_type="text/plain; version=0.0.4")
+
+    async def openapi(self, _request: Request) -> Response:
+        """Return the OpenAPI description."""
+        model = self.model
+        return JSONResponse(page.openapi(model.scorer.contract, model.named, token=bool(self.token)))
+
+    async def page(self, _request: Request) -> Response:
+        """Return the page for people."""
+        return HTMLResponse(page.html(self.model.scorer.contract, self.model.named))
+
+    def facts(self) -> tuple[counts.Info, dict[str, float], dict[str, float]]:
+        """Return the gauges: the served version, the registry, and what `make watch` saw last."""
+        state, model, info = self.follower.state, self.follower.model, {}
+        values = {"modelmake_registry_up": float(state.up), "modelmake_promotion_refused": float(bool(state.refused))}
+        values["modelmake_registry_checked_timestamp_seconds"] = state.checked
+        if model is not None:
+            info = {"name": model.named.name, "version": model.named.version, "run_id": model.named.run_id}
+            values["modelmake_model_loaded_timestamp_seconds"] = model.loaded
+        try:
+            watched: dict[str, Any] = json.loads(self.watched.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return info, values, {}
+        return info, values | watched.get("values", {}), watched.get("effects", {})
+
+
+async def read(request: Request) -> bytes:
+    """Return the body; its bytes are counted, whatever its Content-Length says.
+
+    Raises
+    ------
+    Refusal
+        With 413 for too large a body, with 408 for one that takes too long.
+
+    """
+    too_large = Refusal(413, f"the body is larger than {LIMIT >> 20} MB: send fewer rows, or use make predict")
+    try:
+        if int(request.headers.get("content-length", 0)) > LIMIT:
+            raise too_large
+        body = bytearray()
+        async with asyncio.timeout(PATIENCE):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > LIMIT:
+                    raise too_large
+    except TimeoutError:
+        raise Refusal(408, f"the body did not arrive within {PATIENCE} seconds") from None
+    return bytes(body)
+
+
+def refused(refusal: Refusal, request_id: str) -> Response:
+    """Return the answer for a refusal; a connection whose body was not read ends with it."""
+    headers = {"connection": "close"} if refusal.status in (408, 413) else {}
+    if refusal.status == 503:
+        headers["retry-after"] = "1"
+    return JSONResponse(refusal.answer(request_id), refusal.status, headers)
+
+
+async def other(_request: Request, error: Exception) -> Response:
+    """Answer an unknown path or method in the same form."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    text = {404: "no such path: see /openapi.json", 405: "another method: POST /invocations"}.get(status, "refused")
+    return refused(Refusal(status, text), uuid.uuid4().hex)
+
+
+def make() -> Starlette:
+    """Return the application of one worker, as `make serve` configures it (scripts/serving/serve.py)."""
+    options = json.loads(os.environ["MODELMAKE_SERVE"])
+    folder = Path(options["folder"])
+    warnings.simplefilter("ignore")  # scikit-learn's may quote a value of a row
+    counts.forget_the_dead()
+    log = Log(folder / "log", options["private"])
+    trusted = (*TRUSTED_TYPES, *options["trusted"])
+    follower = Follower(folder, options["name"], options["alias"], trusted, say)
+    follower.start()
+    hosts = (*HOSTS, *(host.lower() for host in options["hosts"]))
+    server = Server(follower, log, folder / "watch.json", hosts=hosts, token=options["token"])
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        follower.stop()
+        server.pool.shutdown()
+        log.close()
+
+    return Starlette(routes=server.routes(), exception_handlers={HTTPException: other}, lifespan=lifespan)
+
+
+def say(line: str) -> None:
+    """Print a line for the container's log."""
+    print(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {line}", flush=True)

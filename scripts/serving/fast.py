@@ -1,0 +1,73 @@
+"""Fast: the predictions of a forest without joblib, which takes ten milliseconds to call a hundred trees in turn."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
+from sklearn.pipeline import Pipeline
+
+Predict = Callable[[pd.DataFrame], NDArray[Any]]
+CLASSIFIERS = (RandomForestClassifier, ExtraTreesClassifier)
+REGRESSORS = (RandomForestRegressor, ExtraTreesRegressor)
+
+
+def predictor(pipeline: Pipeline, golden: pd.DataFrame, expected: NDArray[Any]) -> Predict:
+    """Return the pipeline's `predict`, or a faster one of a forest that gives the same on the golden rows.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        The fitted model.
+    golden : pandas.DataFrame of shape (n_rows, n_features)
+        Rows for which both must give the same bits.
+    expected : ndarray of shape (n_rows,)
+        What the pipeline's own `predict` gives for them.
+
+    """
+    forest, slow = pipeline[-1], cast("Predict", pipeline.predict)
+    if type(forest) not in (*CLASSIFIERS, *REGRESSORS) or forest.n_outputs_ != 1:
+        return slow
+    before, check = pipeline[:-1] if len(pipeline) > 1 else None, forest._validate_X_predict
+    trees = [tree.tree_ for tree in forest.estimators_]
+    vote = _classes(forest) if type(forest) in CLASSIFIERS else _mean
+
+    def predict(X: pd.DataFrame) -> NDArray[Any]:
+        """Predict as scikit-learn does: its checks of the input, then each tree in its order."""
+        rows = check(X if before is None else before.transform(X))
+        return vote(tree.predict(rows) for tree in trees)
+
+    try:
+        same = np.array_equal(predict(golden), expected)
+    except Exception:  # another version of scikit-learn may have other insides
+        same = False
+    return predict if same else slow
+
+
+def _classes(forest: RandomForestClassifier) -> Callable[[Iterable[NDArray[Any]]], NDArray[Any]]:
+    classes, count = forest.classes_, len(forest.estimators_)
+
+    def vote(answers: Iterable[NDArray[Any]]) -> NDArray[Any]:
+        """Return the class with the highest mean probability."""
+        total = None
+        for answer in answers:
+            proba = answer[:, : len(classes)]
+            total = proba.copy() if total is None else np.add(total, proba, out=total)
+        assert total is not None  # noqa: S101  # a fitted forest has trees
+        total /= count
+        labels: NDArray[Any] = classes.take(np.argmax(total, axis=1), axis=0)
+        return labels
+
+    return vote
+
+
+def _mean(answers: Iterable[NDArray[Any]]) -> NDArray[Any]:
+    """Return the mean of the trees."""
+    total, count = None, 0
+    for count, answer in enumerate(answers, 1):  # noqa: B007  # used after the loop
+        total = answer[:, 0].copy() if total is None else np.add(total, answer[:, 0], out=total)
+    assert total is not None  # noqa: S101
+    total /= count
+    return total

@@ -1,0 +1,146 @@
+"""Log: the requests and their predictions as JSON lines, written by a thread of its own, which no request waits for."""
+
+import json
+import os
+import queue
+import threading
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from scripts.serving import counts
+from scripts.serving.body import Columns
+
+QUEUED = 10_000  # records
+SECONDS, BYTES = 60, 1 << 26  # after which a file is closed
+TOTAL = 1 << 30  # bytes of all files; the oldest ones go first
+OPEN, CLOSED, CLOSE = ".open", ".jsonl", "close"  # `make watch` touches the file CLOSE to get what is in open files
+
+
+@dataclass(frozen=True)
+class Record:
+    """One request that got predictions.
+
+    Parameters
+    ----------
+    time : float
+        Seconds since 1970.
+    request_id : str
+        The id that its answer has.
+    version, model_id : str
+        What answered it.
+    columns : Columns
+        The values of the rows by column.
+    predictions : list
+        A prediction for each row.
+    smoke : bool
+        Whether `make smoke` sent it.
+
+    """
+
+    time: float
+    request_id: str
+    version: str
+    model_id: str
+    columns: Columns
+    predictions: list[Any]
+    smoke: bool = False
+
+
+class Log:
+    """Files of JSON lines in a folder, those of this process.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder, which other processes share.
+    private : collection of str
+        Columns that are left out.
+
+    """
+
+    def __init__(self, folder: Path, private: Collection[str]) -> None:
+        """Start the thread."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.private = folder, frozenset(private)
+        self._queue: queue.Queue[Record | None] = queue.Queue(QUEUED)
+        self._file: IO[bytes] | None = None
+        self._opened = 0.0
+        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+        self._thread.start()
+
+    def put(self, record: Record) -> None:
+        """Take a record, or count it as dropped: the queue is full where the disk is slow."""
+        try:
+            self._queue.put_nowait(record)
+        except queue.Full:
+            counts.DROPPED.inc()
+
+    def close(self) -> None:
+        """Write what is queued, and close the file."""
+        self._queue.put(None)
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                record = self._queue.get(timeout=0.5)
+                if record is None:
+                    self._close()
+                    return
+                self._write(record)
+            except queue.Empty:
+                pass
+            except OSError:  # the disk is full: the server goes on
+                counts.DROPPED.inc()
+                self._abandon()
+            try:
+                if self._file is not None and self._is_due():
+                    self._close()
+            except OSError:
+                self._abandon()
+
+    def _write(self, record: Record) -> None:
+        """Add a line; it is in the file, for other processes too, when this returns."""
+        kept = {name: values for name, values in record.columns.items() if name not in self.private}
+        line = json.dumps(record.__dict__ | {"columns": kept}, ensure_ascii=True, separators=(",", ":"))
+        if self._file is None:
+            self._opened = time.time()
+            name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}-{time.monotonic_ns()}"
+            self._file = (self.folder / f"{name}{OPEN}").open("wb", buffering=0)
+        self._file.write(line.encode() + b"\n")
+        counts.LOGGED.inc()
+
+    def _is_due(self) -> bool:
+        assert self._file is not None  # noqa: S101  # for the type checker
+        if time.time() - self._opened > SECONDS or self._file.tell() > BYTES:
+            return True
+        try:
+            return (self.folder / CLOSE).stat().st_mtime > self._opened
+        except OSError:
+            return False
+
+    def _close(self) -> None:
+        """Give the file its final name, and keep the folder within its limit."""
+        if self._file is None:
+            return
+        path = Path(self._file.name)
+        self._abandon()
+        os.replace(path, path.with_suffix(CLOSED))
+        files = sorted(self.folder.glob(f"*{CLOSED}"))
+        sizes = [path.stat().st_size for path in files]
+        for file, size in zip(files, sizes, strict=True):
+            if sum(sizes) <= TOTAL:
+                break
+            file.unlink(missing_ok=True)
+            sizes = sizes[1:]
+            print(f"the request log is over {TOTAL >> 30} GB: {size} bytes removed; run make watch", flush=True)
+
+    def _abandon(self) -> None:
+        if self._file is not None:
+            try:
+                self._file.close()
+            finally:
+                self._file = None

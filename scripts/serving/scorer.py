@@ -1,0 +1,112 @@
+"""Scorer: a checked model that answers requests, as the server, `make smoke`, `make predict` and the gate use it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scripts.core.errors import UserError, first_line
+from scripts.model.checked import check
+from scripts.model.contract import Contract
+from scripts.serving.body import Table, parsed
+from scripts.serving.fast import Predict, predictor
+from scripts.serving.refusal import Refusal
+from scripts.serving.rows import frame, typed
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A model that gives the logged predictions for its golden rows.
+
+    Parameters
+    ----------
+    contract : Contract
+        What it accepts.
+    predict : callable
+        Takes a frame of shape (n_rows, n_features) and returns an array of shape (n_rows,).
+
+    """
+
+    contract: Contract
+    predict: Predict
+
+    def answer(self, body: bytes, content_type: str) -> tuple[Table, list[Any]]:
+        """Return the rows of a request, and its predictions as JSON has them.
+
+        Raises
+        ------
+        Refusal
+            The request does not fit the model, or the model fails on it.
+
+        """
+        table = parsed(body, content_type, self.contract.names)
+        if table.text:
+            table = typed(table, self.contract)
+        X = frame(table, self.contract)
+        return table, self.predictions(X)
+
+    def predictions(self, X: pd.DataFrame) -> list[Any]:
+        """Return the predictions of rows of the contract's types as JSON has them."""
+        try:
+            y_pred = np.asarray(self.predict(X))
+            if y_pred.shape != (len(X),):
+                raise ValueError
+            numbers = y_pred.dtype.kind == "f"
+            if numbers and not np.isfinite(y_pred).all():
+                raise ValueError
+        except Exception as error:  # a model of anybody's may fail in any way; its message may quote a value
+            raise Refusal(500, f"the model fails on these rows ({type(error).__name__})") from error
+        values: list[Any] = y_pred.tolist()
+        return values
+
+
+def load(folder: Path, model_id: str, trusted: Sequence[str]) -> Scorer:
+    """Return the model in a folder, once its code, types and loader are checked and its golden rows are as logged.
+
+    Raises
+    ------
+    UserError
+        A check fails, or a golden row gets another prediction than the one that was logged.
+
+    """
+    checked = check(folder, model_id, trusted)
+    contract = Contract.read(folder)
+    try:
+        pipeline = checked.pipeline()
+        golden = frame(rows(contract), contract)
+        expected = np.asarray(pipeline.predict(golden))
+    except Refusal as refusal:
+        what = f"refuses a golden row: {refusal.error} (column {refusal.column})"
+        raise UserError(f"model {model_id}", what, "train it again: make train FORCE=1") from None
+    except Exception as error:  # as above
+        what = f"fails on its golden rows: {first_line(error)}"
+        raise UserError(f"model {model_id}", what, "train it again: make train FORCE=1") from None
+    scorer = Scorer(contract, predictor(pipeline, golden, expected))
+    if (different := differences(scorer.predictions(golden), contract)) is not None:
+        what = f"golden row {different} gets another prediction than the one that was logged with the model"
+        raise UserError(f"model {model_id}", what, "train it again, on the same kind of machine: make train FORCE=1")
+    return scorer
+
+
+def rows(contract: Contract) -> Table:
+    """Return the golden rows as a request has them."""
+    columns: Sequence[Sequence[Any]] = list(zip(*contract.rows, strict=True))
+    return Table(dict(zip(contract.names, columns, strict=True)), len(contract.rows))
+
+
+def differences(predictions: Sequence[Any], contract: Contract) -> int | None:
+    """Return the first golden row, counted from 0, whose prediction is not the logged one bit for bit; None for none.
+
+    Both are compared as JSON, which has every bit of a number.
+    """
+    pairs = zip(predictions, contract.predictions, strict=True)
+    return next((row for row, (a, b) in enumerate(pairs) if json.dumps(a) != json.dumps(b)), None)
+
+
+def encoded(predictions: Sequence[Any]) -> bytes:
+    """Return the answer's body."""
+    return b'{"predictions": %s}' % json.dumps(predictions, ensure_ascii=False, allow_nan=False).encode()
