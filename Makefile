@@ -5,8 +5,10 @@ RUNNER ?= ## docker (pinned image) or host (.venv); default: docker if an engine
 PIPELINE ?= ## file of the pipeline (default pipeline.toml): PIPELINE=pipelines/churn.toml
 MLFLOW_TRACKING_URI ?= ## address of your MLflow server (default: the local server of `make up`)
 MLFLOW_PORT ?= ## port of the local MLflow server (default 5000, or its last port)
-AUTH ?= ## login on the local MLflow server: `make up AUTH=1` adds it, AUTH=0 removes it
-TLS ?= ## TLS on the local MLflow server: `make up TLS=1` adds it, TLS=0 removes it
+SERVE_PORT ?= ## port of the scoring server on localhost (default 5001, or its last port)
+WORKERS ?= ## processes of the scoring server (default 1)
+AUTH ?= ## 1 adds a login to the MLflow server (up) or a token to the scoring server (serve), 0 removes it
+TLS ?= ## 1 adds TLS to the MLflow server (up) or to the scoring server (serve), 0 removes it
 EVENT ?= ## event of `make act`: push (default), pull_request, schedule, workflow_dispatch
 JOB ?= ## job that `make act` replays, with the jobs that it needs (default: all jobs)
 ACT_REF ?= ## commit that `make act` replays; worktree adds uncommitted files (default HEAD)
@@ -105,12 +107,21 @@ history: $(environment) ## show who moved @champion, when and why
 registry: $(environment) ## list every version with its aliases, verdict and metrics
 	@$(RUN) python -m scripts registry
 
+## Serving
+
+serve: $(environment) ## start a server that answers requests with the champion, and follows promotions
+	@docker/serving/serve.sh up
+
+smoke: $(environment) ## ask the scoring server the example rows of its model, and compare the answers
+	@$(RUN) python -m scripts smoke
+
 ## Server
 
 up: $(environment) ## start the local MLflow server, or wait for the server of MLFLOW_TRACKING_URI
 	@$(if $(tracking),$(RUN) python -m scripts up,$(server) up)
 
-down: ## stop the local MLflow server; its runs and models stay
+down: ## stop the scoring server and the local MLflow server; their runs, models and logs stay
+	@docker/serving/serve.sh down
 	@$(server) down
 
 logs: ## show the log of the local MLflow server
@@ -177,9 +188,10 @@ doctor: ## check this machine, and show how to fix what is missing
 clean: ## remove build/, so that the next `make all` runs every stage
 	@echo "▸ clean · removing build/" && rm -rf build
 
-distclean: clean ## remove build/, .venv, and the local MLflow server with its runs and models
+distclean: clean ## remove build/, .venv, and the local servers with their runs, models and logs
+	@docker/serving/serve.sh down
 	@$(if $(server),$(server) purge)
-	@echo "▸ distclean · removing .venv and .mlflow" && rm -rf .venv .mlflow
+	@echo "▸ distclean · removing .venv, .mlflow and .serve" && rm -rf .venv .mlflow .serve
 
 docs: .venv/lock.txt ## write the reference pages again, and build the site in build/site
 	@.venv/bin/python -m scripts docs

@@ -18,7 +18,7 @@ github="GITHUB_ACTIONS GITHUB_ACTOR GITHUB_API_URL GITHUB_HEAD_REF GITHUB_OUTPUT
 ci="CI ACT"
 # The variables of make. On make's command line they have these names; in the environment, where make passes them on,
 # they are MODELMAKE_<NAME>.
-settings="RUNNER PIPELINE AUTH TLS EVENT JOB ACT_REF ACT_TRACKING FROM TO KEY RUN_ID VERSION
+settings="RUNNER PIPELINE SERVE_PORT WORKERS AUTH TLS EVENT JOB ACT_REF ACT_TRACKING FROM TO KEY RUN_ID VERSION
   FORCE ARGS REASON FOLLOW UPGRADE DATA TARGET NAME PKG IMAGE_REPO PYTHON"
 
 allowed="$machine $engine $network $tracking $sources MLFLOW_PORT $github $ci"

@@ -66,6 +66,19 @@ closed=(--read-only --cap-drop ALL --security-opt no-new-privileges)
 sealed=(--rm --interactive --network none --tmpfs /tmp "${closed[@]}")
 no_proxies=(-e HTTP_PROXY= -e HTTPS_PROXY= -e http_proxy= -e https_proxy=)
 
+on_this_machine() { # address
+  local host
+  host=${1#*://} host=$(tr '[:upper:]' '[:lower:]' <<<"${host##*@}")
+  [[ $host =~ ^((.*\.)?localhost|127(\.[0-9]+){3}|0\.0\.0\.0|\[::1\])([:/]|$) ]]
+}
+
+# Leaves tls.crt and tls.key, signed by themselves, for the names $3 in the folder $2. Needs the image $1.
+certificate() {
+  docker run "${sealed[@]}" --user "$(id -u):$(id -g)" -v "$2:/made" "$1" \
+    openssl req -x509 -quiet -nodes -days 825 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj /CN=localhost \
+    -addext "subjectAltName=$3" -keyout /made/tls.key -out /made/tls.crt
+}
+
 # Runs module $3 of scripts/ on the volume of project $1, in image $2, with access to nothing else.
 on_volume() {
   local copy code=0 options

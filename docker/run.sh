@@ -54,11 +54,6 @@ proxied() { # the caller's proxies; without any, those of the engine's configura
   [ -z "${HTTP_PROXY:-}${HTTPS_PROXY:-}${http_proxy:-}${https_proxy:-}" ] ||
     pass HTTP_PROXY HTTPS_PROXY http_proxy https_proxy NO_PROXY no_proxy
 }
-on_this_machine() { # address
-  local host
-  host=${1#*://} host=$(tr '[:upper:]' '[:lower:]' <<<"${host##*@}")
-  [[ $host =~ ^((.*\.)?localhost|127(\.[0-9]+){3}|0\.0\.0\.0|\[::1\])([:/]|$) ]]
-}
 sources() { # what `make fetch` reads, and the one place where it writes
   local address=${DATABASE_URL:-} file
   # shellcheck disable=SC2086  # words
@@ -109,6 +104,11 @@ case $access in
     export MLFLOW_TRACKING_URI MLFLOW_TRACKING_USERNAME MLFLOW_TRACKING_PASSWORD
     pass MLFLOW_TRACKING_URI MLFLOW_TRACKING_USERNAME MLFLOW_TRACKING_PASSWORD MLFLOW_TRACKING_TOKEN MLFLOW_RUN_ID
     ;;
-  *) die "access '$access'" "unknown" "sealed, writable, mlflow, outside or fetch" ;;
+  scorer) # what asks the scoring server, and reads its token in .serve/
+    read -r network MODELMAKE_SCORER < <("$root/docker/serving/serve.sh" network)
+    export MODELMAKE_SCORER
+    options+=(--network "$network" -e MODELMAKE_SCORER)
+    ;;
+  *) die "access '$access'" "unknown" "sealed, writable, mlflow, scorer, outside or fetch" ;;
 esac
 exec docker run "${options[@]}" ${proxies[@]+"${proxies[@]}"} "$image" "$@"

@@ -25,7 +25,7 @@ ROOMS = {
     "pipelines": ("pipelines", "new"),
     "model": ("explain",),
     "registry": ("promote", "rollback", "history", "registry", "origin", "table", "reproduce"),
-    "serving": ("serve",),
+    "serving": ("serve", "smoke"),
     "server": ("up", "login", "archive", "gc", "verify"),
     "checks": ("lint", "format", "test", "owntest", "summary", "comment", "parity", "sbom", "audit", "add", "docs"),
 }

@@ -8,12 +8,6 @@ umask 077
 mkdir -p .mlflow
 image=$1
 
-certificate() { # for this server only, signed by itself
-  docker run "${sealed[@]}" --user "$(id -u):$(id -g)" -v "$root/.mlflow:/made" "$image" \
-    openssl req -x509 -quiet -nodes -days 825 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj /CN=localhost \
-    -addext "subjectAltName=DNS:localhost,DNS:mlflow,IP:127.0.0.1" -keyout /made/tls.key -out /made/tls.crt
-}
-
 case ${MODELMAKE_AUTH:-} in
   0) rm -f .mlflow/password ;;
   1)
@@ -41,7 +35,7 @@ case ${MODELMAKE_TLS:-} in
     done
     if [ ! -f .mlflow/tls.key ]; then
       [ ! -f .mlflow/tls.crt ] || die .mlflow/tls.crt "has no tls.key beside it" "put both files there, or neither"
-      output=$(certificate 2>&1) ||
+      output=$(certificate "$image" "$root/.mlflow" DNS:localhost,DNS:mlflow,IP:127.0.0.1 2>&1) ||
         die tls "no certificate: $(tail -1 <<<"$output")" "put tls.crt and tls.key into .mlflow/"
       echo "▸ up · created a certificate, which clients accept with" \
         "MLFLOW_TRACKING_SERVER_CERT_PATH=$root/.mlflow/tls.crt" >&2

@@ -2,10 +2,8 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 
@@ -18,6 +16,7 @@ from scripts.data.split import HASH, ROWS, TRAINED, Split, duplicates, hold_out
 from scripts.gate import facts, outside
 from scripts.gate.outside import Outside
 from scripts.gate.recorded import FILE, recorded
+from scripts.gate.served import raw, served_otherwise
 from scripts.model import store
 from scripts.model.estimator import dummy
 from scripts.model.own import CODE, OtherCode
@@ -44,6 +43,7 @@ class Subject:
     split: Split
     predictions: metrics.Predictions
     served: Outside
+    problem: str
     own_code: bool
 
     @property
@@ -71,14 +71,9 @@ def load(tracking: Tracking, run: Run, config: Config) -> Subject:
         if rule.metric in OF_PROBABILITIES and predictions.y_proba is None:
             what = f"'{rule.metric}' needs probabilities, which {type(pipeline[-1]).__name__} does not give"
             raise UserError(f"pipeline.toml: gate.rules: {rule}", what, "choose another metric, such as accuracy")
-    return Subject(config, run, model_id, pipeline, split, predictions, served, (checked.folder / CODE).exists())
-
-
-def raw(X: pd.DataFrame) -> dict[str, list[Any]]:
-    """Return raw rows as `Outside.ask` takes them: in their cells a gap is null, and a date is its text."""
-    cells = store.dated(X).astype(object).where(X.notna(), None).to_numpy().tolist()
-    numbers = [str(name) for name, dtype in X.dtypes.items() if dtype.kind in "iuf"]
-    return {"columns": list(X.columns), "data": cells, "numbers": numbers}
+    problem = served_otherwise(pipeline, checked.folder, model_id, sample, predictions.y_pred[: len(sample)])
+    own_code = (checked.folder / CODE).exists()
+    return Subject(config, run, model_id, pipeline, split, predictions, served, problem, own_code)
 
 
 def measure(subject: Subject) -> list[facts.Measured]:
@@ -252,5 +247,5 @@ def gather(subject: Subject, champion: facts.Champion | None) -> facts.Evidence:
         duplicates=len(copies),
         duplicate_rows=tuple(int(place) + 1 for place in copies[:5]),
         dirty=subject.run.tags.get("modelmake.git.dirty", "true") == "true",
-        served=subject.served.result(),
+        served=subject.served.result() or subject.problem,
     )

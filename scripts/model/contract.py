@@ -1,7 +1,6 @@
 """Contract: the columns that a model accepts, and example rows with their predictions; logged with the model."""
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,7 +28,7 @@ class Feature(BaseModel):
     dtype : str
         NumPy's or pandas' type of the training rows, such as "int64", "float64", "bool", "str" or "datetime64[us]".
     optional : bool
-        Whether a value may be missing: as [data.schema] states it, else whether one is missing in the training rows.
+        Whether a value may be missing: as [data.schema] states it, else whether one is missing in the table.
     truth : bool
         Whether the numbers of the training rows are 0 and 1 alone, so that true and false stand for them.
     stated : Column or None
@@ -94,7 +93,7 @@ class Contract(BaseModel):
             raise UserError("the model", what, "train it again: make train FORCE=1, then promote it") from None
 
 
-def contract(fitted: Pipeline, X: pd.DataFrame, config: Data, others: Iterable[str] = ()) -> Contract:
+def contract(fitted: Pipeline, X: pd.DataFrame, frame: pd.DataFrame, config: Data) -> Contract:
     """Return the contract of a fitted pipeline.
 
     Parameters
@@ -103,18 +102,18 @@ def contract(fitted: Pipeline, X: pd.DataFrame, config: Data, others: Iterable[s
         The model.
     X : pandas.DataFrame of shape (n_rows, n_features)
         The training rows.
+    frame : pandas.DataFrame of shape (n_all_rows, n_columns)
+        The whole table: a column with a gap in any row of it is optional, and its other columns are ignored.
     config : Data
         Its schema states which values a column may have.
-    others : iterable of str
-        The table's other columns.
 
     """
     golden = X.iloc[_examples(X)]
     stated = config.columns or {}
     classes = getattr(fitted, "classes_", None)
     return Contract(
-        features=tuple(_feature(X[name], stated.get(str(name))) for name in X.columns),
-        ignored=tuple(sorted(others)),
+        features=tuple(_feature(X[name], frame[name], stated.get(str(name))) for name in X.columns),
+        ignored=tuple(sorted(map(str, set(frame.columns) - set(X.columns)))),
         classes=None if classes is None else tuple(np.asarray(classes).tolist()),
         rows=tuple(tuple(row) for row in cells(golden)),
         predictions=tuple(np.asarray(fitted.predict(golden)).tolist()),
@@ -147,8 +146,8 @@ def dumps(written: Contract) -> str:
 LISTS = ("features", "rows", "predictions")
 
 
-def _feature(column: pd.Series, stated: Column | None) -> Feature:
-    optional = bool(column.isna().any()) if stated is None or stated.missing is None else stated.missing > 0
+def _feature(column: pd.Series, whole: pd.Series, stated: Column | None) -> Feature:
+    optional = bool(whole.isna().any()) if stated is None or stated.missing is None else stated.missing > 0
     numbers = column.dropna() if column.dtype.kind in "iuf" else column.iloc[:0]
     truth = len(numbers) > 0 and bool(numbers.isin([0, 1]).all())
     return Feature(name=str(column.name), dtype=str(column.dtype), optional=optional, truth=truth, stated=stated)

@@ -128,7 +128,7 @@ def main() -> None:
         tracking.log_files(run, TRAINED, {ROWS: rows, FINDINGS: json.dumps(task.findings).encode()})
         kept.keep(tracking, run, task.data, task.data_sha256)
         tracking.log_data(run, task.frame, path=config.data.path, target=config.data.target, sha256=task.data_sha256)
-        promised = contract(fitted, split.X_train, config.data, set(map(str, task.frame.columns)) - set(split.features))
+        promised = contract(fitted, split.X_train, task.frame, config.data)
         model = store.Fitted(fitted, split.X_train, promised)
         model_id = store.log(tracking, run, model, params=params, trusted=trusted)
     print(f"model   {model_id}, fitted in {seconds:.2f} s")

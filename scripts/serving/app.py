@@ -27,13 +27,11 @@ from scripts.serving.follow import Follower, Model
 from scripts.serving.log import Log, Record
 from scripts.serving.refusal import Refusal
 from scripts.serving.scorer import encoded
+from scripts.serving.wire import SMALL, SMOKE, other, read, refused
 
-LIMIT = 8 << 20  # bytes of a body; as JSON objects they take up to fifty times as much
-PATIENCE = 10  # seconds for a body to arrive
 WAITING = 64  # requests at once
 HOSTS = ("localhost", "127.0.0.1", "[::1]", "scorer")
 ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-SMOKE = "x-modelmake-smoke"
 PORT = re.compile(r":\d*$")
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -58,7 +56,7 @@ class Server:
     """
 
     def __init__(self, follower: Follower, log: Log, watched: Path, *, hosts: tuple[str, ...], token: str) -> None:
-        """Keep what the routes share; one thread computes, so that the loop always answers."""
+        """Keep what the routes share; one thread computes large requests, so that the loop answers meanwhile."""
         self.follower, self.log, self.watched, self.hosts, self.token = follower, log, watched, hosts, token
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="scorer")
         self.waiting = 0
@@ -123,8 +121,12 @@ class Server:
             if self.waiting > WAITING:
                 raise Refusal(503, "too many requests at once: send it again in a second")
             body, model = await read(request), self.model
-            loop, kind = asyncio.get_running_loop(), request.headers.get("content-type", "")
-            table, predictions = await loop.run_in_executor(self.pool, model.scorer.answer, body, kind)
+            given = (body, request.headers.get("content-type", ""))
+            if len(body) <= SMALL:
+                table, predictions = model.scorer.answer(*given)
+            else:
+                loop = asyncio.get_running_loop()
+                table, predictions = await loop.run_in_executor(self.pool, model.scorer.answer, *given)
             status = 200
             columns = {name: table.columns[name] for name in model.scorer.contract.names}
             origin = (request.state.id, model.named.version, model.named.model_id)
@@ -190,45 +192,6 @@ class Server:
         except (OSError, ValueError):
             return info, values, {}
         return info, values | watched.get("values", {}), watched.get("effects", {})
-
-
-async def read(request: Request) -> bytes:
-    """Return the body; its bytes are counted, whatever its Content-Length says.
-
-    Raises
-    ------
-    Refusal
-        With 413 for too large a body, with 408 for one that takes too long.
-
-    """
-    too_large = Refusal(413, f"the body is larger than {LIMIT >> 20} MB: send fewer rows, or use make predict")
-    try:
-        if int(request.headers.get("content-length", 0)) > LIMIT:
-            raise too_large
-        body = bytearray()
-        async with asyncio.timeout(PATIENCE):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > LIMIT:
-                    raise too_large
-    except TimeoutError:
-        raise Refusal(408, f"the body did not arrive within {PATIENCE} seconds") from None
-    return bytes(body)
-
-
-def refused(refusal: Refusal, request_id: str) -> Response:
-    """Return the answer for a refusal; a connection whose body was not read ends with it."""
-    headers = {"connection": "close"} if refusal.status in (408, 413) else {}
-    if refusal.status == 503:
-        headers["retry-after"] = "1"
-    return JSONResponse(refusal.answer(request_id), refusal.status, headers)
-
-
-async def other(_request: Request, error: Exception) -> Response:
-    """Answer an unknown path or method in the same form."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    text = {404: "no such path: see /openapi.json", 405: "another method: POST /invocations"}.get(status, "refused")
-    return refused(Refusal(status, text), uuid.uuid4().hex)
 
 
 def make() -> Starlette:

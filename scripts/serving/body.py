@@ -24,6 +24,14 @@ class Table:
     text: bool = False
 
 
+def not_a_number(_constant: str) -> NoReturn:
+    """Refuse NaN and Infinity, which Python reads and JSON does not have."""
+    raise ValueError
+
+
+DECODER = json.JSONDecoder(parse_constant=not_a_number)
+
+
 def parsed(body: bytes, content_type: str, names: Sequence[str]) -> Table:
     """Return the rows of a request's body.
 
@@ -54,7 +62,7 @@ def parsed(body: bytes, content_type: str, names: Sequence[str]) -> Table:
 def of_json(body: bytes, names: Sequence[str]) -> Table:
     """Return the rows of a JSON body."""
     try:
-        request = json.loads(body, parse_constant=not_a_number)
+        request = DECODER.decode(body.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         raise Refusal(400, "the body is not JSON: NaN and Infinity are not either, null is a missing value") from None
     forms = [form for form in FORMS if isinstance(request, dict) and form in request]
@@ -66,11 +74,6 @@ def of_json(body: bytes, names: Sequence[str]) -> Table:
         raise Refusal(400, "the model has no parameters: leave out params")
     [form] = forms
     return READERS[form](request[form], form, names)
-
-
-def not_a_number(_constant: str) -> NoReturn:
-    """Refuse NaN and Infinity, which Python reads and JSON does not have."""
-    raise ValueError
 
 
 def of_csv(body: bytes) -> Table:

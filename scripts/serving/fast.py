@@ -6,12 +6,10 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble._forest import ForestClassifier, ForestRegressor
 from sklearn.pipeline import Pipeline
 
 Predict = Callable[[pd.DataFrame], NDArray[Any]]
-CLASSIFIERS = (RandomForestClassifier, ExtraTreesClassifier)
-REGRESSORS = (RandomForestRegressor, ExtraTreesRegressor)
 
 
 def predictor(pipeline: Pipeline, golden: pd.DataFrame, expected: NDArray[Any]) -> Predict:
@@ -28,11 +26,12 @@ def predictor(pipeline: Pipeline, golden: pd.DataFrame, expected: NDArray[Any]) 
 
     """
     forest, slow = pipeline[-1], cast("Predict", pipeline.predict)
-    if type(forest) not in (*CLASSIFIERS, *REGRESSORS) or forest.n_outputs_ != 1:
+    kind = next((kind for kind in (ForestClassifier, ForestRegressor) if _predicts_as(forest, kind)), None)
+    if kind is None or forest.n_outputs_ != 1:
         return slow
     before, check = pipeline[:-1] if len(pipeline) > 1 else None, forest._validate_X_predict
     trees = [tree.tree_ for tree in forest.estimators_]
-    vote = _classes(forest) if type(forest) in CLASSIFIERS else _mean
+    vote = _classes(forest) if kind is ForestClassifier else _mean
 
     def predict(X: pd.DataFrame) -> NDArray[Any]:
         """Predict as scikit-learn does: its checks of the input, then each tree in its order."""
@@ -46,7 +45,13 @@ def predictor(pipeline: Pipeline, golden: pd.DataFrame, expected: NDArray[Any]) 
     return predict if same else slow
 
 
-def _classes(forest: RandomForestClassifier) -> Callable[[Iterable[NDArray[Any]]], NDArray[Any]]:
+def _predicts_as(forest: object, kind: type) -> bool:
+    """Whether an estimator predicts by the methods of this class of scikit-learn, none of its own."""
+    names = [name for name in ("predict", "predict_proba") if hasattr(kind, name)]
+    return all(getattr(type(forest), name, None) is getattr(kind, name) for name in names)
+
+
+def _classes(forest: ForestClassifier) -> Callable[[Iterable[NDArray[Any]]], NDArray[Any]]:
     classes, count = forest.classes_, len(forest.estimators_)
 
     def vote(answers: Iterable[NDArray[Any]]) -> NDArray[Any]:

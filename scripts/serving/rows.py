@@ -65,7 +65,12 @@ def values(feature: Feature, given: Sequence[Any]) -> Any:  # noqa: ANN401  # an
     kinds = set(map(type, given))
     if NULL in kinds and not feature.optional:
         row = next(row for row, value in enumerate(given) if value is None)
-        raise Refusal(422, "a value is missing, and this column has none in the training rows", feature.name, row)
+        raise Refusal(
+            422,
+            "a value is missing, which this column never has in the training table",
+            feature.name,
+            row,
+        )
     array = CASTS[feature.dtype.rstrip("0123456789").partition("[")[0]](feature, given, kinds - {NULL})
     if feature.stated is not None:
         _check_stated(feature, array)

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.pipeline import Pipeline
 
 from scripts.core.errors import UserError, first_line
 from scripts.model.checked import check
 from scripts.model.contract import Contract
+from scripts.model.trust import AGAIN
 from scripts.serving.body import Table, parsed
 from scripts.serving.fast import Predict, predictor
 from scripts.serving.refusal import Refusal
@@ -77,18 +79,25 @@ def load(folder: Path, model_id: str, trusted: Sequence[str]) -> Scorer:
     contract = Contract.read(folder)
     try:
         pipeline = checked.pipeline()
+    except Exception as error:  # a class of anybody's may fail in any way
+        raise UserError(f"model {model_id}", f"cannot be loaded: {first_line(error)}", AGAIN) from None
+    return verified(pipeline, contract, model_id)
+
+
+def verified(pipeline: Pipeline, contract: Contract, model_id: str) -> Scorer:
+    """Return the scorer of a loaded model; raises UserError for a golden row that is not predicted as logged."""
+    where = f"model {model_id}"
+    try:
         golden = frame(rows(contract), contract)
         expected = np.asarray(pipeline.predict(golden))
     except Refusal as refusal:
-        what = f"refuses a golden row: {refusal.error} (column {refusal.column})"
-        raise UserError(f"model {model_id}", what, "train it again: make train FORCE=1") from None
+        raise UserError(where, f"refuses a golden row: {refusal.error} (column {refusal.column})", AGAIN) from None
     except Exception as error:  # as above
-        what = f"fails on its golden rows: {first_line(error)}"
-        raise UserError(f"model {model_id}", what, "train it again: make train FORCE=1") from None
+        raise UserError(where, f"fails on its golden rows: {first_line(error)}", AGAIN) from None
     scorer = Scorer(contract, predictor(pipeline, golden, expected))
     if (different := differences(scorer.predictions(golden), contract)) is not None:
         what = f"golden row {different} gets another prediction than the one that was logged with the model"
-        raise UserError(f"model {model_id}", what, "train it again, on the same kind of machine: make train FORCE=1")
+        raise UserError(where, what, f"{AGAIN}, on the same kind of machine")
     return scorer
 
 
