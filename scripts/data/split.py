@@ -17,7 +17,7 @@ from scripts.data.whole import nearest
 
 TRAINED, ROWS, HASH = "train", "rows", "<u8"  # the run's artifact with the hashes of its training rows
 MANY = 100_000  # rows
-FINDINGS = "findings.json"  # beside it: the warnings about the table
+FINDINGS, PROFILE = "findings.json", "profile.json"  # beside it: warnings about the table, and the training rows
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from scripts.core import files, receipt, settings
 from scripts.core.errors import GateRefused
 from scripts.core.gate import METRICS
 from scripts.core.provenance import Provenance
-from scripts.data import profile
+from scripts.data import drift, profile
 from scripts.data.read import fingerprint
 from scripts.data.split import FINDINGS, TRAINED
 from scripts.gate import plots, report, rules
@@ -25,6 +25,8 @@ from scripts.scores import intervals, metrics
 from scripts.source import kept
 from scripts.tracking.address import uri
 from scripts.tracking.runs import Run, Tracking
+
+PREDICTED, PREDICTION = "predictions.json", "prediction"  # the profile of the predictions, and its one column
 
 
 @contextmanager
@@ -83,7 +85,7 @@ def look(tracking: Tracking, run: Run, config: configuration.Config) -> tuple[re
         differences=rival.differences if rival else {},
         plots=drawings,
         profile=profile.describe(test),
-        drift=profile.drift(profile.Profile.model_validate_json(then), test) if then else None,
+        drift=drift.compare(profile.Profile.model_validate_json(then), test) if then else None,
         provenance=origin(run),
         train_scores=trained(run),
         cv_scores={folds.metric: (folds.mean, folds.spread) for folds in evidence.folds},
@@ -91,7 +93,7 @@ def look(tracking: Tracking, run: Run, config: configuration.Config) -> tuple[re
     )
     tags = {"modelmake.verdict": page.verdict.verdict, "modelmake.predictions": p.sha256}
     tracking.log(run, metrics={**page.metrics, **rules.bounds(evidence)}, tags=tags, model_id=subject.model_id)
-    keep(tracking, run, page)
+    keep(tracking, run, page, profile.describe(pd.DataFrame({PREDICTION: p.y_pred})))
     if subject.own_code:
         tracking.log_files(run, FOLDER, {FILE: record(p, X_test.index.to_numpy())})
     return page, p.sha256
@@ -115,11 +117,11 @@ def score_table(page: report.Report) -> str:
     return receipt.aligned([["metric", *shown], *rows])
 
 
-def keep(tracking: Tracking, run: Run, page: report.Report) -> None:
-    """Log report, plots, profile and evidence to the run."""
+def keep(tracking: Tracking, run: Run, page: report.Report, predictions: profile.Profile) -> None:
+    """Log report, plots, evidence, and the profiles of the rows and of their predictions to the run."""
     drawings = {f"plots/{plot.name}.svg": plot.svg for plot in page.plots if plot.svg}
     texts = {"report.html": page.html, "report.md": page.markdown, **drawings}
-    facts = {"evidence.json": page.evidence, "profile.json": page.profile}
+    facts = {"evidence.json": page.evidence, "profile.json": page.profile, PREDICTED: predictions}
     texts |= {name: fact.model_dump_json(indent=2) for name, fact in facts.items() if fact is not None}
     tracking.log_files(run, FOLDER, {name: text.encode() for name, text in texts.items()})
 

@@ -3,17 +3,15 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
-from pathlib import Path
+from functools import cached_property
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from scripts.data.profile import Column, Drift, Profile
+from scripts.data.drift import Drift
+from scripts.data.profile import Column, Profile
+from scripts.gate import page
 from scripts.gate.drawing import Plot
 from scripts.gate.facts import Evidence
 from scripts.gate.rules import Verdict, refusal
 
-TEMPLATES = Path(__file__).parent
 HEADLINES = {
     "pass": "Good enough to register",
     "keep": "No rule is broken, but nothing is registered",
@@ -127,6 +125,11 @@ class Report:
         return {drift.name: drift for drift in self.drift or ()}
 
     @property
+    def moved(self) -> list[str]:
+        """What has moved, as sentences."""
+        return [finding.text for drift in self.drift or () for finding in drift.findings if finding.counts]
+
+    @property
     def columns(self) -> list[Column]:
         """The columns of the held-out rows: in the order of the table or, if there are many, those that moved first."""
         columns = self.profile.columns if self.profile else []
@@ -138,15 +141,19 @@ class Report:
         """The verdict in words."""
         return HEADLINES[self.verdict.verdict]
 
+    @property
+    def _facts(self) -> dict[str, object]:
+        return {"report": self, "verdict": self.verdict, "evidence": self.evidence, "shown": SHOWN}
+
     @cached_property
     def html(self) -> str:
         """One self-contained page."""
-        return _render("report.html", self, autoescape=True)
+        return page.render("report.html", autoescape=True, **self._facts)
 
     @cached_property
     def markdown(self) -> str:
         """The same for a job's summary and a pull request's comment."""
-        return _render("report.md", self, autoescape=False)
+        return page.render("report.md", autoescape=False, **self._facts)
 
 
 def refused(title: str, run: str, url: str, reason: str, provenance: Mapping[str, str]) -> Report:
@@ -167,21 +174,3 @@ def _number(value: float | None, sign: str = "") -> str:
     if math.isnan(value):
         return "not defined"
     return f"{value:{sign}.4f}" if abs(value) < LARGE else f"{value:{sign}.7g}"
-
-
-def _render(name: str, report: Report, *, autoescape: bool) -> str:
-    template = _environment(autoescape).get_template(name)
-    return template.render(report=report, verdict=report.verdict, evidence=report.evidence, shown=SHOWN)
-
-
-@cache
-def _environment(autoescape: bool) -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=autoescape,  # noqa: S701  # off for Markdown only
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
-    return environment

@@ -128,7 +128,7 @@ def _ask(gate: Gate, evidence: Evidence) -> Iterator[Check]:
             reason = f"{rule.metric} was not measured on the held-out rows, so it is not above {rule.threshold:g}"
             yield Check(str(rule), broken, "not measured", reason)
         unproven = scarce is not None and scarce.positive and rule.metric in OF_CLASS_1
-        yield from (_rule(rule, measurement, "keep" if unproven else broken) for measurement in measured)
+        yield from (asked(rule, measurement, "keep" if unproven else broken) for measurement in measured)
     yield _floor(gate, evidence, broken)
     if evidence.only_class:
         what = f"all {evidence.rows} test rows are of class '{evidence.only_class}'"
@@ -163,7 +163,8 @@ def _over_folds(rule: Rule, evidence: Evidence) -> Check:
     return Check(str(rule), "pass" if holds else "refuse", str(folds), f"{what} {folds} {relation}")
 
 
-def _rule(rule: Rule, measured: Measured, broken: Outcome) -> Check:
+def asked(rule: Rule, measured: Measured, broken: Outcome) -> Check:
+    """Ask one rule of a metric; `broken` is the outcome if it does not hold."""
     value = measured.estimate.lower if rule.lower else measured.estimate.value
     holds, relation = _compared(rule, value)
     where = f"where {measured.by} is {measured.slice} ({measured.rows} rows) " if measured.by else ""

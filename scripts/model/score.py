@@ -1,6 +1,7 @@
 """Score: a fitted estimator's predictions of some rows, and its scores on the rows that it was trained on."""
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -39,12 +40,17 @@ def scores(p: metrics.Predictions, requested: Iterable[str]) -> dict[str, float]
     return metrics.scores(p, computed)
 
 
+Rows = TypeVar("Rows", pd.DataFrame, pd.Series)
+
+
+def sample(rows: Rows) -> Rows:
+    """Return all rows, or MOST of them, evenly spread."""
+    return rows if len(rows) <= MOST else rows.iloc[np.linspace(0, len(rows) - 1, MOST).astype(int)]
+
+
 def on_training_rows(
     estimator: BaseEstimator, split: Split, requested: Iterable[str], positive: object
 ) -> tuple[dict[str, float], int]:
     """Return the scores on the training rows, on a sample of them if there are many, and the number of rows."""
-    X, y = split.X_train, split.y_train
-    if len(X) > MOST:
-        rows = np.linspace(0, len(X) - 1, MOST).astype(int)
-        X, y = X.iloc[rows], y.iloc[rows]
+    X, y = sample(split.X_train), sample(split.y_train)
     return scores(predict(estimator, X, y, positive), requested), len(X)

@@ -12,18 +12,18 @@ from sklearn.pipeline import Pipeline
 
 from scripts.core import config as configuration
 from scripts.core import provenance, receipt
-from scripts.data import schema
+from scripts.data import profile, schema
 from scripts.data.findings import findings
 from scripts.data.folds import Fold, folds
 from scripts.data.read import fingerprint, read_table
-from scripts.data.split import FINDINGS, HASH, ROWS, TRAINED, Split, hold_out
+from scripts.data.split import FINDINGS, HASH, PROFILE, ROWS, TRAINED, Split, hold_out
 from scripts.model import store
 from scripts.model.contract import contract
 from scripts.model.cross_validate import cross_validated
 from scripts.model.estimator import build, fit, parameters
 from scripts.model.preprocess import pipeline
 from scripts.model.probe import probe
-from scripts.model.score import on_training_rows
+from scripts.model.score import on_training_rows, sample
 from scripts.model.trust import TRUSTED_TYPES
 from scripts.source import kept
 from scripts.tables.formats import dialect
@@ -125,7 +125,9 @@ def main() -> None:
         metrics |= score(fitted, split, task.parts, config)
         tracking.log(run, params=params, metrics=metrics)
         rows = split.X_train.index.to_numpy().astype(HASH).tobytes()
-        tracking.log_files(run, TRAINED, {ROWS: rows, FINDINGS: json.dumps(task.findings).encode()})
+        described = profile.describe(sample(split.X_train)).model_dump_json(indent=2)
+        files = {ROWS: rows, FINDINGS: json.dumps(task.findings).encode(), PROFILE: described.encode()}
+        tracking.log_files(run, TRAINED, files)
         kept.keep(tracking, run, task.data, task.data_sha256)
         tracking.log_data(run, task.frame, path=config.data.path, target=config.data.target, sha256=task.data_sha256)
         promised = contract(fitted, split.X_train, task.frame, config.data)

@@ -243,7 +243,7 @@ def test_a_worse_challenger_leaves_the_champion(evaluated: Project) -> None:
     assert "Not registering" in evaluated.stage("register").out
     assert "Champion, version 1" in artifact(evaluated, "report.html")
     assert "| metric | challenger | train | champion (version 1) | difference |" in artifact(evaluated, "report.md")
-    assert "Drift (PSI)" in artifact(evaluated, "report.html")
+    assert "Effect (w)" in artifact(evaluated, "report.html")
     evaluated.edit("[registry]", 'champion = "off"\n[registry]')
     assert evaluated.stage("evaluate").code == 0
     assert evaluated.receipt("evaluate")["verdict"] == "pass"

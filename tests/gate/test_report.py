@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from scripts.data import profile
-from scripts.data.profile import Drift
+from scripts.data.drift import Drift, Finding
 from scripts.gate import rules
 from scripts.gate.drawing import Plot
 from scripts.gate.facts import Evidence, Measured
@@ -165,7 +165,9 @@ def test_a_plot_that_is_left_out_says_why() -> None:
 def test_the_columns_of_a_wide_table_fold_and_those_that_moved_come_first() -> None:
     """The page shows some at once, and every table has headers for its columns and its rows."""
     frame = pd.DataFrame({f"column_{k}": [0.5, 1.5] for k in range(100)})
-    drift = [Drift(name=f"column_{k}", psi=0.5 * (k == 77), p_value=0.001) for k in range(100)]
+    names = [f"column_{k}" for k in range(100)]
+    effects = {name: 0.5 * (name == "column_77") for name in names}
+    drift = [Drift(name, (Finding(name, "distribution", effects[name], 0.001, "it moved"),)) for name in names]
     page = reported(profile=profile.describe(frame), drift=drift).html
     assert "<summary>60 more columns</summary>" in page
     assert page.index(">column_77<") < page.index(">column_0<") < page.index("<summary>") < page.index(">column_99<")

@@ -1,0 +1,26 @@
+"""Page: HTML pages in one style, and Markdown, from the templates beside this module."""
+
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+TEMPLATES = Path(__file__).parent
+
+
+def render(name: str, *, autoescape: bool, **facts: object) -> str:
+    """Return the text of a template; a fact that it needs and does not get is an error."""
+    return _environment(autoescape).get_template(name).render(**facts)
+
+
+@cache
+def _environment(autoescape: bool) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=autoescape,  # noqa: S701  # off for Markdown only
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+    return environment
