@@ -6,6 +6,8 @@ PIPELINE ?= ## file of the pipeline (default pipeline.toml): PIPELINE=pipelines/
 MLFLOW_TRACKING_URI ?= ## address of your MLflow server (default: the local server of `make up`)
 MLFLOW_PORT ?= ## port of the local MLflow server (default 5000, or its last port)
 SERVE_PORT ?= ## port of the scoring server on localhost (default 5001, or its last port)
+IN ?= ## table that `make watch` looks at in place of the request log
+TRUTH ?= ## table with request_id, row and target, by which `make watch` measures the champion
 WORKERS ?= ## processes of the scoring server (default 1)
 AUTH ?= ## 1 adds a login to the MLflow server (up) or a token to the scoring server (serve), 0 removes it
 TLS ?= ## 1 adds TLS to the MLflow server (up) or to the scoring server (serve), 0 removes it
@@ -114,6 +116,9 @@ serve: $(environment) ## start a server that answers requests with the champion,
 
 smoke: $(environment) ## ask the scoring server the example rows of its model, and compare the answers
 	@$(RUN) python -m scripts smoke
+
+watch: $(environment) ## compare what the champion was asked, or the table IN, with its training rows
+	@$(RUN) python -m scripts watch
 
 ## Server
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command in the pinned image: source read-only, build/ writable, the caller's uid, no privileges.
 # $1 is the access: sealed (no network), writable (no network, but the source is writable), mlflow, outside,
+# scorer (its network alone), watch (as mlflow, and .serve/ is writable),
 # or fetch (as outside, with the credentials of the sources; also data/snapshots/ is writable).
 # --scratch NAME before $1 selects the scratch server NAME as MLflow (docker/server/compose.sh).
 set -euo pipefail
@@ -65,6 +66,18 @@ sources() { # what `make fetch` reads, and the one place where it writes
   mkdir -p "$root/data/snapshots"
   options+=(-v "$root/data/snapshots:/src/data/snapshots")
 }
+given() { # a table that a variable names, at its path
+  local path=${1#./}
+  [ -n "$path" ] || return 0
+  [[ $path == /* ]] || path=$root/$path
+  [ ! -e "$path" ] || [[ $path == "$root"/* ]] || options+=(-v "$path:$path:ro")
+}
+if [ "$access" = watch ]; then # as mlflow; it moves the request log
+  access=mlflow
+  mkdir -p "$root/.serve"
+  options+=(-v "$root/.serve:/src/.serve")
+  given "${MODELMAKE_IN:-}" && given "${MODELMAKE_TRUTH:-}"
+fi
 case $access in
   sealed | writable) options+=(--network none) ;;
   outside | fetch)
@@ -109,6 +122,6 @@ case $access in
     export MODELMAKE_SCORER
     options+=(--network "$network" -e MODELMAKE_SCORER)
     ;;
-  *) die "access '$access'" "unknown" "sealed, writable, mlflow, scorer, outside or fetch" ;;
+  *) die "access '$access'" "unknown" "sealed, writable, mlflow, watch, scorer, outside or fetch" ;;
 esac
 exec docker run "${options[@]}" ${proxies[@]+"${proxies[@]}"} "$image" "$@"

@@ -18,6 +18,7 @@ lock add comment audit: access = outside
 format new: access = writable
 fetch: access = fetch
 smoke: access = scorer
+watch: access = watch
 $(folder)/reads: | $(filter fetch,$(goals)) # `make fetch train` reads the new snapshot, also with -j
 
 # One process hashes the inputs of several stages; a file of inputs is new only if an input has changed.

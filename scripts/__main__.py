@@ -26,6 +26,7 @@ ROOMS = {
     "model": ("explain",),
     "registry": ("promote", "rollback", "history", "registry", "origin", "table", "reproduce"),
     "serving": ("serve", "smoke"),
+    "watch": ("watch",),
     "server": ("up", "login", "archive", "gc", "verify"),
     "checks": ("lint", "format", "test", "owntest", "summary", "comment", "parity", "sbom", "audit", "add", "docs"),
 }

@@ -1,5 +1,6 @@
-"""Page: HTML pages in one style, and Markdown, from the templates beside this module."""
+"""Page: HTML pages in one style, and Markdown, from the templates beside this module and others that extend them."""
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -8,15 +9,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 TEMPLATES = Path(__file__).parent
 
 
-def render(name: str, *, autoescape: bool, **facts: object) -> str:
-    """Return the text of a template; a fact that it needs and does not get is an error."""
-    return _environment(autoescape).get_template(name).render(**facts)
+def render(name: str, facts: Mapping[str, object], *, autoescape: bool, folder: Path = TEMPLATES) -> str:
+    """Return the text of a template in a folder; a fact that it needs and does not get is an error."""
+    return _environment(autoescape, folder).get_template(name).render(facts)
 
 
 @cache
-def _environment(autoescape: bool) -> Environment:
+def _environment(autoescape: bool, folder: Path) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader([folder, TEMPLATES]),
         autoescape=autoescape,  # noqa: S701  # off for Markdown only
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -148,12 +148,12 @@ class Report:
     @cached_property
     def html(self) -> str:
         """One self-contained page."""
-        return page.render("report.html", autoescape=True, **self._facts)
+        return page.render("report.html", self._facts, autoescape=True)
 
     @cached_property
     def markdown(self) -> str:
         """The same for a job's summary and a pull request's comment."""
-        return page.render("report.md", autoescape=False, **self._facts)
+        return page.render("report.md", self._facts, autoescape=False)
 
 
 def refused(title: str, run: str, url: str, reason: str, provenance: Mapping[str, str]) -> Report:

@@ -69,6 +69,7 @@ class Run:
     params: Mapping[str, str]
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
+    started: float = 0.0  # in seconds since 1970
 
     @property
     def url(self) -> str:
@@ -141,8 +142,14 @@ class Tracking:
             raise UserError(
                 f"run {run_id:.64}", f"does not exist on {uri()}", "check RUN_ID, or start again: make clean all"
             )
-        info, data = entity.info, entity.data
-        return Run(info.run_id, info.experiment_id, info.status, data.params, data.metrics, data.tags)
+        return _run(entity)
+
+    def search(self, experiment: str, query: str, *, most: int) -> list[Run]:
+        """Return the newest runs of an experiment that a query of MLflow's finds; none where it does not exist."""
+        with translated(f"search experiment '{experiment}'"):
+            existing = self.client.get_experiment_by_name(experiment)
+            found = self.client.search_runs([existing.experiment_id], query, max_results=most) if existing else []
+        return [_run(entity) for entity in found]
 
     def fail_orphans(self, experiment: str) -> list[str]:
         """Mark as FAILED, with the reason, the RUNNING runs whose process has certainly ended; return their ids."""
@@ -238,3 +245,9 @@ class Tracking:
             if error.error_code != "RESOURCE_ALREADY_EXISTS" or existing is None:  # another run may have created it
                 raise
             return str(existing.experiment_id)
+
+
+def _run(entity: mlflow.entities.Run) -> Run:
+    info, data = entity.info, entity.data
+    started = (info.start_time or 0) / 1000
+    return Run(info.run_id, info.experiment_id, info.status, data.params, data.metrics, data.tags, started)
