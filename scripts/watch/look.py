@@ -1,7 +1,7 @@
 """Look: what the champion has been asked, against its training rows, and how good it was where that is known."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -81,15 +81,12 @@ def truths(subject: Subject, rows: pd.DataFrame) -> live.Live | None:
 def looked(tracking: Tracking, subject: Subject, server: Path) -> Report:
     """Return the report on the window."""
     window, contract = subject.window, subject.contract
-    found = drifts(tracking, subject)
+    whole = set(contract.names) <= set(window.columns) and len(window) > 0
+    expected, window = predicted(subject) if whole else (None, window)
+    found = drifts(tracking, replace(subject, window=window))
     history = windows.kept(server, subject.version.model_id) if settings.text("TRUTH") else None
     rows = window if history is None else pd.concat([history, window], ignore_index=True)
     checked = truths(subject, rows)
-    whole = set(contract.names) <= set(window.columns) and len(window) > 0
-    try:
-        expected = live.expected_accuracy(subject.pipeline, window[contract.names]) if whole else None
-    except Exception:  # scikit-learn's, on rows of a table that do not fit the model
-        expected = None
     moved = any(column.moved for column in found) or bool(checked and checked.broken)
     verdict = "alert" if moved else "none" if len(window) < drift.MIN_ROWS else "quiet"
     features = [name for name in window.columns if not name.startswith(windows.META)]
@@ -106,6 +103,18 @@ def looked(tracking: Tracking, subject: Subject, server: Path) -> Report:
         expected=expected,
         verdict=verdict,
     )
+
+
+def predicted(subject: Subject) -> tuple[float | None, pd.DataFrame]:
+    """Return the accuracy that the model expects, and the window with predictions where a table has none."""
+    X, window = subject.window[subject.contract.names], subject.window
+    try:
+        expected = live.expected_accuracy(subject.pipeline, X)
+        if windows.PREDICTION not in window.columns:
+            window = window.assign(**{windows.PREDICTION: subject.pipeline.predict(X)})
+    except Exception:  # scikit-learn's, on rows of a table that do not fit the model
+        return None, window
+    return expected, window
 
 
 def span(window: pd.DataFrame) -> tuple[str, str]:
