@@ -6,7 +6,7 @@ from typing import Any
 
 from scripts.model.contract import Contract, Feature
 from scripts.serving.body import CSV, FORMS, JSON
-from scripts.serving.rows import kind
+from scripts.serving.rows import base, kind
 from scripts.tracking.light import Named
 
 TYPES = {
@@ -93,10 +93,9 @@ ERROR = {
 
 def column(feature: Feature) -> dict[str, Any]:
     """Return the schema of a column's values; null is a missing value."""
-    base = feature.dtype.rstrip("0123456789").partition("[")[0]
-    types = [TYPES[base], *(["boolean"] if feature.truth else []), *(["null"] if feature.optional else [])]
+    types = [TYPES[base(feature)], *(["boolean"] if feature.truth else []), *(["null"] if feature.optional else [])]
     schema: dict[str, Any] = {"type": types if len(types) > 1 else types[0]}
-    if base == "datetime":
+    if base(feature) == "datetime":
         schema["format"] = "date-time"
     stated = feature.stated
     if stated is not None and not isinstance(stated.min, str) and not isinstance(stated.max, str):

@@ -71,7 +71,7 @@ def values(feature: Feature, given: Sequence[Any]) -> Any:  # noqa: ANN401  # an
             feature.name,
             row,
         )
-    array = CASTS[feature.dtype.rstrip("0123456789").partition("[")[0]](feature, given, kinds - {NULL})
+    array = CASTS[base(feature)](feature, given, kinds - {NULL})
     if feature.stated is not None:
         _check_stated(feature, array)
     return array
@@ -185,9 +185,14 @@ KINDS = {
 }
 
 
+def base(feature: Feature) -> str:
+    """Return the column's type without its size and unit, such as "datetime" of "datetime64[us]"."""
+    return feature.dtype.partition("[")[0].rstrip("0123456789")
+
+
 def kind(feature: Feature) -> str:
     """Return what a value of the column is, in words."""
-    return KINDS[feature.dtype.rstrip("0123456789").partition("[")[0]]
+    return KINDS[base(feature)]
 
 
 def _first(given: Sequence[Any], allowed: set[type]) -> int:

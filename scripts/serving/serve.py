@@ -41,9 +41,10 @@ def number(name: str, default: int, most: int) -> int:
 
 
 def main() -> None:
-    """Serve on localhost, or in the image on all addresses of the container."""
+    """Serve on localhost, or, in a container of its own, on all of its addresses."""
     workers, port = number("WORKERS", 1, 64), number("SERVE_PORT", PORT, 65535)
-    inside, place, config = IMAGE.exists(), folder(), configuration.load()
+    inside = IMAGE.exists() and not settings.text("SERVE_PORT")
+    place, config = folder(), configuration.load()
     key, token = place / "tls.key", place / "token"
     options = {
         "folder": str(place),
@@ -65,7 +66,7 @@ def main() -> None:
             "scripts.serving.app:make",
             factory=True,
             host="0.0.0.0" if inside else "127.0.0.1",  # noqa: S104  # compose publishes the port on loopback
-            port=PORT if inside else port,
+            port=port,
             workers=workers,
             http="scripts.serving.protocol:Patient",
             loop="uvloop",
