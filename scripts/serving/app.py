@@ -5,6 +5,7 @@ import hmac
 import json
 import os
 import re
+import signal
 import time
 import uuid
 import warnings
@@ -209,12 +210,21 @@ def make() -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        watched = asyncio.create_task(end_with(options["parent"]))
         yield
+        watched.cancel()
         follower.stop()
         server.pool.shutdown()
         log.close()
 
     return Starlette(routes=server.routes(), exception_handlers={HTTPException: other}, lifespan=lifespan)
+
+
+async def end_with(parent: int | None) -> None:
+    """End this worker when the process that started it is gone, since nobody else would."""
+    while parent is None or os.getppid() == parent:
+        await asyncio.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def say(line: str) -> None:

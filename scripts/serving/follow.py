@@ -96,6 +96,8 @@ class Follower:
         """End the thread, and leave the lock to another worker."""
         self._stopped.set()
         self._thread.join(1)
+        if self._lock is not None:
+            self._lock.close()
 
     @property
     def state(self) -> State:

@@ -53,6 +53,7 @@ def main() -> None:
         "trusted": config.model.trusted_types,
         "private": config.serve.private,
         "hosts": config.serve.hosts,
+        "parent": os.getpid() if workers > 1 else None,
         "token": token.read_text(encoding="utf-8").strip() if token.exists() else "",
     }
     place.mkdir(parents=True, exist_ok=True)

@@ -21,6 +21,7 @@ from scripts.tracking.claims import Server, Unanswered, missing
 
 PATIENCE = 5  # seconds, for one answer
 CHUNK = 1 << 20
+GONE = ("its files are gone", "train it again: make train FORCE=1")
 LIMIT = 600  # seconds, for MLflow's own download
 ALIAS = """
 SELECT v.version, v.run_id, v.source FROM registered_model_aliases AS a
@@ -82,6 +83,8 @@ class Registry:
         """
         location = self._location(model_id)
         local = _local(location)
+        if not location or (self.server is None and local is not None and not local.is_dir()):
+            raise UserError(f"model {model_id}", *GONE)
         if local is not None and local.is_dir():
             shutil.copytree(local, folder, dirs_exist_ok=True)
         elif self.server is not None and location.startswith("mlflow-artifacts:"):
@@ -89,7 +92,7 @@ class Registry:
         else:
             self._by_mlflow(model_id, folder)
         if not any(folder.rglob("*")):
-            raise UserError(f"model {model_id}", "its files are gone", "train it again: make train FORCE=1")
+            raise UserError(f"model {model_id}", *GONE)
 
     def _location(self, model_id: str) -> str:
         """Return the address of a logged model's files, "" where it does not exist."""

@@ -112,11 +112,11 @@ def promoted(once: Once, store: Path, versions: int) -> Path:
 
     def make(path: Path) -> None:
         scratch(path, store)
+        text = (path / "pipeline.toml").read_text().replace("[gate]", '[gate]\nchampion = "off"')
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(outside, "take", Inside)
             enter(path, patch)
             for number in range(versions):
-                text = (path / "pipeline.toml").read_text()
                 (path / "pipeline.toml").write_text(text.replace("seed = 42", f"seed = {42 + number}"))
                 stages = (
                     ("train", "evaluate", "register", "promote") if number == 0 else ("train", "evaluate", "register")

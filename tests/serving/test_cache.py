@@ -1,0 +1,91 @@
+"""The cache of verified models: whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from scripts.core.errors import UserError
+from scripts.serving.cache import KEPT, Cache
+from scripts.tracking.light import Named
+
+
+def fetch(text: str = "model") -> object:
+    return lambda folder: (folder / "file").write_text(text)
+
+
+def named(number: int) -> Named:
+    return Named("name", str(number), f"run-{number}", f"m-{number}")
+
+
+def test_a_model_is_there_once_it_is_verified(tmp_path: Path) -> None:
+    """While it is verified it lies aside."""
+    cache = Cache(tmp_path / "cache")
+
+    def verify(folder: Path) -> str:
+        assert cache.model("m-1") is None
+        return (folder / "file").read_text()
+
+    assert cache.add("m-1", fetch(), verify) == "model"
+    assert (cache.model("m-1") / "file").read_text() == "model"
+
+
+def test_a_model_that_is_refused_leaves_nothing(tmp_path: Path) -> None:
+    """Neither at its place nor aside."""
+    cache = Cache(tmp_path)
+
+    def verify(_folder: Path) -> None:
+        raise UserError("model", "is refused", "train it again")
+
+    with pytest.raises(UserError, match="is refused"):
+        cache.add("m-1", fetch(), verify)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_model_is_noticed(tmp_path: Path) -> None:
+    """A changed, a missing and a further file; the model is then fetched again."""
+    cache = Cache(tmp_path)
+    damages = (lambda f: f.write_text("other"), lambda f: f.unlink(), lambda f: f.with_name("new").touch())
+    for damage in damages:
+        cache.add("m-1", fetch(), lambda _: None)
+        cache.serve(named(1))
+        assert cache.current() == named(1)
+        damage(cache.model("m-1") / "file")
+        assert cache.model("m-1") is None
+        assert cache.current() is None
+
+
+def test_an_interrupted_download_is_swept_away(tmp_path: Path) -> None:
+    """By the process that may download."""
+    cache = Cache(tmp_path)
+    (tmp_path / ".part-1").mkdir()
+    cache.sweep()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_oldest_models_go(tmp_path: Path) -> None:
+    """The served one stays, however old it is."""
+    import os
+
+    cache = Cache(tmp_path)
+    for number in range(KEPT + 2):
+        cache.add(f"m-{number}", fetch(), lambda _: None)
+        os.utime(tmp_path / f"m-{number}", (number, number))
+    cache.serve(named(0))
+    assert cache.current() == named(0)
+    assert len(list(tmp_path.glob("m-*"))) == KEPT
+
+
+def test_a_volume_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    """Without the path."""
+    cache = Cache(tmp_path / "cache")
+    (tmp_path / "cache").rmdir()
+    (tmp_path / "cache").write_text("")
+    with pytest.raises(UserError, match="the cache of models: cannot be written"):
+        cache.add("m-1", fetch(), lambda _: None)
+
+
+def test_a_pointer_that_is_torn_names_nothing(tmp_path: Path) -> None:
+    """The registry is asked again."""
+    cache = Cache(tmp_path)
+    (tmp_path / "current.json").write_text('{"name": ')
+    assert cache.current() is None

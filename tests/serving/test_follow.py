@@ -1,0 +1,201 @@
+"""Following the alias: a promotion is served once it is verified, and what can't be served changes nothing."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts.core.errors import UserError
+from scripts.model.trust import TRUSTED_TYPES
+from scripts.serving import follow
+from scripts.serving.follow import Follower
+from scripts.tracking.light import Registry
+from tests.conftest import Once, Project, copy, forget
+from tests.serving.conftest import promoted
+from tests.support.checkout import free_port
+
+NAME = "flower_classifier"
+
+
+@pytest.fixture
+def two(once: Once, empty_store: Path, project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project with two versions, of which the first is the champion, and a follower that does not wait long."""
+    copy(promoted(once, empty_store, 2), project.path)
+    forget()
+    monkeypatch.setattr(follow, "EVERY", 0.05)
+    monkeypatch.setattr(follow, "AGAIN", 0.3)
+    return project
+
+
+@pytest.fixture
+def followers(tmp_path: Path) -> Iterator[Callable[[], Follower]]:
+    """A way to start followers on one volume, which end with the test."""
+    started: list[Follower] = []
+
+    def begin() -> Follower:
+        follower = Follower(tmp_path / "volume", NAME, "champion", TRUSTED_TYPES, lambda _line: None)
+        follower.start()
+        started.append(follower)
+        return follower
+
+    yield begin
+    for follower in started:
+        follower.stop()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait for something that has to happen."""
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def version(follower: Follower) -> str | None:
+    return follower.model and follower.model.named.version
+
+
+def point(project: Project, number: str) -> None:
+    project.client.set_registered_model_alias(NAME, "champion", number)
+
+
+def logged(project: Project, number: str) -> Path:
+    """Return the folder of a version's model on the server."""
+    model_id = project.client.get_model_version(NAME, number).source.removeprefix("models:/")
+    return project.path / ".mlflow/artifacts" / next((project.path / ".mlflow/artifacts").rglob(model_id)) / "artifacts"
+
+
+def test_a_promotion_and_a_rollback_are_served(two: Project, followers: Callable[[], Follower]) -> None:
+    """The version before it stays in memory, so a rollback loads nothing."""
+    follower = followers()
+    until(lambda: version(follower) == "1")
+    first = follower.model.scorer
+    point(two, "2")
+    until(lambda: version(follower) == "2")
+    point(two, "1")
+    until(lambda: version(follower) == "1")
+    assert follower.model.scorer is first
+    assert follower.state.problem == ""
+
+
+def tampered(folder: Path) -> None:
+    path = folder / "extra_files/contract.json"
+    contract = json.loads(path.read_text())
+    contract["predictions"][0] = "virginica" if contract["predictions"][0] == "setosa" else "setosa"
+    path.write_text(json.dumps(contract))
+
+
+def truncated(folder: Path) -> None:
+    path = folder / "model.skops"
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def emptied(folder: Path) -> None:
+    shutil.rmtree(folder)
+
+
+def distrusted(folder: Path) -> None:
+    path = folder / "MLmodel"
+    path.write_text(path.read_text().replace("pickled_model: model.skops", "pickled_model: model.pkl"))
+
+
+@pytest.mark.parametrize("damage", [tampered, truncated, emptied, distrusted])
+def test_a_version_that_is_damaged_is_not_served(
+    two: Project, followers: Callable[[], Follower], damage: Callable[[Path], None]
+) -> None:
+    """The old one is, and the state says why."""
+    follower = followers()
+    until(lambda: version(follower) == "1")
+    damage(logged(two, "2"))
+    point(two, "2")
+    until(lambda: follower.state.refused == "2")
+    assert follower.state.problem
+    assert version(follower) == "1"
+    point(two, "1")
+    until(lambda: follower.state.problem == "")
+    assert version(follower) == "1"
+
+
+def test_a_version_that_is_mended_is_served(two: Project, followers: Callable[[], Follower]) -> None:
+    """It is tried again after a while."""
+    follower = followers()
+    until(lambda: version(follower) == "1")
+    folder = logged(two, "2")
+    aside = folder.with_name("aside")
+    folder.rename(aside)
+    point(two, "2")
+    until(lambda: follower.state.refused == "2")
+    aside.rename(folder)
+    until(lambda: version(follower) == "2")
+
+
+def test_a_registry_that_is_gone_changes_nothing(
+    two: Project, followers: Callable[[], Follower], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server goes on with what it has, and a new one starts from the cache before it asks anybody."""
+    follower = followers()
+    until(lambda: version(follower) == "1")
+    follower.stop()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    other = followers()
+    assert version(other) == "1"
+    until(lambda: not other.state.up)
+    assert "no answer" in other.state.problem
+    assert other.state.checked > 0
+    assert version(other) == "1"
+
+
+def test_an_alias_that_is_gone_changes_nothing(two: Project, followers: Callable[[], Follower]) -> None:
+    """The state says what to do."""
+    follower = followers()
+    until(lambda: version(follower) == "1")
+    two.client.delete_registered_model_alias(NAME, "champion")
+    until(lambda: "make promote" in follower.state.problem)
+    assert (version(follower), follower.state.up) == ("1", True)
+
+
+def test_damaged_files_of_the_cache_are_fetched_again(two: Project, followers: Callable[[], Follower]) -> None:
+    """A server that starts from them notices."""
+    first = followers()
+    until(lambda: version(first) == "1")
+    first.stop()
+    truncated(first.cache.model(first.model.named.model_id))
+    second = followers()
+    until(lambda: version(second) == "1")
+    assert second.cache.model(second.model.named.model_id) is not None
+
+
+def test_one_of_two_asks_and_both_serve(two: Project, followers: Callable[[], Follower]) -> None:
+    """When the one that asks has ended, the other one asks."""
+    first, second = followers(), followers()
+    until(lambda: version(first) == version(second) == "1")
+    asking = [follower for follower in (first, second) if follower._lock]
+    assert len(asking) == 1
+    [other] = [follower for follower in (first, second) if follower not in asking]
+    asking[0].stop()
+    point(two, "2")
+    until(lambda: version(other) == "2")
+
+
+def test_no_version_is_a_state(project: Project, followers: Callable[[], Follower]) -> None:
+    """Not an error: a server may be started before the first promotion."""
+    follower = followers()
+    until(lambda: "no version has the alias @champion" in follower.state.problem)
+    assert follower.model is None
+
+
+def test_the_light_client_finds_what_mlflow_wrote(two: Project, tmp_path: Path) -> None:
+    """The version, its run and its files; and says that files are gone."""
+    registry = Registry()
+    named = registry.at(NAME, "champion")
+    written = two.client.get_model_version(NAME, "1")
+    assert (named.version, named.run_id) == ("1", written.run_id)
+    registry.fetch(named.model_id, tmp_path / "files")
+    assert {path.name for path in (tmp_path / "files").iterdir()} >= {"MLmodel", "model.skops", "extra_files"}
+    assert registry.at(NAME, "no_such_alias") is None
+    assert registry.at("no_such_model", "champion") is None
+    with pytest.raises(UserError, match="files are gone"):
+        registry.fetch("m-none", tmp_path / "none")

@@ -1,0 +1,113 @@
+"""Scorers: only a model that predicts its golden rows as logged, and a faster way only where it gives the same."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from scripts.core.errors import UserError
+from scripts.model.contract import Contract
+from scripts.model.trust import TRUSTED_TYPES
+from scripts.serving.fast import predictor
+from scripts.serving.refusal import Refusal
+from scripts.serving.scorer import Scorer, load, verified
+from tests.conftest import Project
+from tests.serving.conftest import Kinds
+
+rng = np.random.default_rng(3)
+X = pd.DataFrame(rng.normal(size=(300, 4)), columns=list("abcd"))
+LABELS = np.array(["low", "high"])[(X["a"] + X["b"] > 0).astype(int)]
+FORESTS = [
+    (RandomForestClassifier(20, random_state=1), LABELS),
+    (ExtraTreesClassifier(20, random_state=1), (X["a"] * 2).astype(int)),
+    (RandomForestRegressor(20, random_state=1), X["a"] ** 2),
+    (ExtraTreesRegressor(20, random_state=1), X["a"] ** 2),
+]
+
+
+@pytest.mark.parametrize(("forest", "y"), FORESTS)
+@pytest.mark.parametrize("before", [(), (StandardScaler(),)])
+def test_a_forest_is_predicted_faster_and_the_same(forest: BaseEstimator, y: np.ndarray, before: tuple) -> None:
+    """Every bit, for one row and for many; scikit-learn's checks of the rows stay."""
+    fitted = make_pipeline(*before, forest).fit(X, y)
+    predict = predictor(fitted, X.head(), fitted.predict(X.head()))
+    assert predict != fitted.predict
+    other = pd.DataFrame(np.random.default_rng(4).normal(size=(500, 4)), columns=list("abcd"))
+    np.testing.assert_array_equal(predict(other), fitted.predict(other))
+    np.testing.assert_array_equal(predict(other.head(1)), fitted.predict(other.head(1)))
+    for wrong in (other.assign(a=np.inf), other[["a", "b"]], other.rename(columns={"a": "z"})):
+        with pytest.raises(ValueError, match=r"infinity|feature names|missing"):
+            predict(wrong)
+
+
+class Own(RandomForestClassifier):
+    """A forest that predicts in its own way."""
+
+    def predict(self, X: pd.DataFrame) -> np.ndarray:
+        return np.repeat("mine", len(X))
+
+
+@pytest.mark.parametrize("estimator", [Own(5), HistGradientBoostingClassifier(max_iter=5)])
+def test_other_estimators_predict_themselves(estimator: BaseEstimator) -> None:
+    """The faster way is for scikit-learn's own forests."""
+    fitted = make_pipeline(estimator.fit(X, LABELS))
+    assert predictor(fitted, X.head(), fitted.predict(X.head())) == fitted.predict
+
+
+def test_the_faster_way_is_off_where_it_differs() -> None:
+    """Of one golden row."""
+    fitted = make_pipeline(RandomForestClassifier(5, random_state=1)).fit(X, LABELS)
+    expected = fitted.predict(X.head())
+    expected[0] = "high" if expected[0] == "low" else "low"
+    assert predictor(fitted, X.head(), expected) == fitted.predict
+
+
+def test_another_prediction_than_the_logged_one_is_refused(kinds: Kinds) -> None:
+    """The golden row is named."""
+    other = "no" if kinds.contract.predictions[2] == "yes" else "yes"
+    predictions = (*kinds.contract.predictions[:2], other, *kinds.contract.predictions[3:])
+    with pytest.raises(UserError, match="golden row 2 gets another prediction"):
+        verified(kinds.pipeline, kinds.contract.model_copy(update={"predictions": predictions}), "m-1")
+
+
+@pytest.mark.parametrize("result", [lambda X: np.repeat(np.nan, len(X)), lambda _: np.zeros(1), lambda _: 1 / 0])
+def test_a_model_that_fails_says_nothing_of_the_rows(kinds: Kinds, result: Callable) -> None:
+    """500, with the kind of the failure."""
+    with pytest.raises(Refusal) as refused:
+        Scorer(kinds.contract, result).predictions(kinds.X)
+    assert refused.value.status == 500
+
+
+def test_a_model_of_an_older_version_has_no_contract(trained: Project) -> None:
+    """It can't be served, and the line says what to do."""
+    [about] = (trained.path / ".mlflow/artifacts").rglob("MLmodel")
+    (about.parent / "extra_files/contract.json").unlink()
+    with pytest.raises(UserError, match="train it again"):
+        load(about.parent, "m-1", TRUSTED_TYPES)
+
+
+def test_a_type_that_is_not_trusted_is_not_loaded(trained: Project) -> None:
+    """By our list, whatever the model's own list says."""
+    [about] = (trained.path / ".mlflow/artifacts").rglob("MLmodel")
+    with pytest.raises(UserError, match="not on the trusted list"):
+        load(about.parent, "m-1", ())
+
+
+def test_a_loaded_model_knows_what_it_accepts(trained: Project) -> None:
+    """The columns, the classes and the rows that were logged."""
+    [about] = (trained.path / ".mlflow/artifacts").rglob("MLmodel")
+    scorer = load(about.parent, "m-1", TRUSTED_TYPES)
+    assert isinstance(scorer.contract, Contract)
+    assert scorer.contract.names == ["petal_length", "petal_width", "sepal_length", "sepal_width"]
+    assert scorer.contract.ignored == ("species",)
