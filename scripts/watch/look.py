@@ -68,7 +68,7 @@ def truths(subject: Subject, rows: pd.DataFrame) -> live.Live | None:
     names = subject.contract.names
     if truth := settings.text("TRUTH"):
         found = live.joined(rows, tables.read(truth, config, "TRUTH"), target, f"TRUTH={truth}")
-    elif target in rows.columns and rows[target].notna().all():
+    elif target in rows.columns and windows.PREDICTION in rows.columns and rows[target].notna().all():
         found = rows
     else:
         return None

@@ -1,0 +1,102 @@
+"""Windows: the request log as tables, whole or not at all."""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from scripts.serving.log import Log, Record
+from scripts.watch import windows
+from tests.serving.conftest import Kinds, kinds  # noqa: F401  # a fixture
+
+ROW = {"day": "2026-01-31", "flag": True, "flag_or_none": None, "kind": "a", "number": 0.5, "whole": 3}
+
+
+def record(number: int, count: int = 1, **more: Any) -> Record:
+    columns = {name: [value] * count for name, value in ROW.items()}  # number_or_none is private
+    facts = {"version": "1", "model_id": "m-1", "predictions": ["yes"] * count} | more
+    return Record(time=float(number), request_id=f"r{number}", columns=columns, **facts)
+
+
+def write(server: Path, *records: Record) -> None:
+    log = Log(server / "log", [])
+    for each in records:
+        log.put(each)
+    log.close()
+
+
+def test_records_become_a_table(kinds: Kinds, tmp_path: Path) -> None:  # noqa: F811
+    """With the types of the training rows, a row for each row of a request, and no private column."""
+    write(tmp_path, record(1), record(2, count=2))
+    assert windows.collect(tmp_path) == 2
+    window = windows.pending(tmp_path, "m-1", kinds.contract)
+    assert len(window) == 3
+    assert window[windows.ROW].tolist() == [0, 0, 1]
+    assert {name: window[name].dtype for name in ROW} == {name: kinds.X[name].dtype for name in ROW}
+    assert "number_or_none" not in window.columns
+    assert not list((tmp_path / "log").glob("*.jsonl"))
+
+
+def test_smoke_and_torn_lines_do_not_count(kinds: Kinds, tmp_path: Path) -> None:  # noqa: F811
+    """A server that was killed leaves the last line as it was."""
+    write(tmp_path, record(1), record(2, smoke=True))
+    [path] = (tmp_path / "log").glob("*.jsonl")
+    path.write_bytes(path.read_bytes() + b'{"time": 3, "request_')
+    assert windows.collect(tmp_path) == 1
+    assert len(windows.pending(tmp_path, "m-1", kinds.contract)) == 1
+
+
+def test_each_model_has_its_own_windows(kinds: Kinds, tmp_path: Path) -> None:  # noqa: F811
+    """After a promotion the rows of the old model wait in their own folder."""
+    write(tmp_path, record(1), record(2, model_id="m-2"), record(3, model_id="m-2"))
+    windows.collect(tmp_path)
+    counts = {model_id: len(windows.pending(tmp_path, model_id, kinds.contract)) for model_id in ("m-1", "m-2", "m-3")}
+    assert counts == {"m-1": 1, "m-2": 2, "m-3": 0}
+
+
+def test_rows_wait_until_their_window_is_kept(kinds: Kinds, tmp_path: Path) -> None:  # noqa: F811
+    """Then they are in a Parquet file, with every value as it was."""
+    write(tmp_path, record(1))
+    windows.collect(tmp_path)
+    for _ in range(2):
+        window = windows.pending(tmp_path, "m-1", kinds.contract)
+        assert len(window) == 1
+    path = windows.finish(tmp_path, "m-1", window)
+    assert windows.pending(tmp_path, "m-1", kinds.contract).empty
+    pd.testing.assert_frame_equal(pd.read_parquet(path), window)
+    pd.testing.assert_frame_equal(windows.kept(tmp_path, "m-1"), window)
+
+
+def test_a_request_counts_once(kinds: Kinds, tmp_path: Path) -> None:  # noqa: F811
+    """Although a move of the log was interrupted before it removed its source."""
+    write(tmp_path, record(1))
+    [path] = (tmp_path / "log").glob("*.jsonl")
+    text = path.read_bytes()
+    windows.collect(tmp_path)
+    path.with_name("again.jsonl").write_bytes(text)
+    windows.collect(tmp_path)
+    assert len(windows.pending(tmp_path, "m-1", kinds.contract)) == 1
+
+
+def test_the_file_of_a_server_that_was_killed_is_taken(kinds: Kinds, tmp_path: Path) -> None:  # noqa: F811
+    """Once it is old; one that a server writes is not."""
+    (tmp_path / "log").mkdir()
+    line = json.dumps(record(1).__dict__).encode() + b"\n"
+    for name, age in (("old", 1000), ("new", 0)):
+        path = tmp_path / "log" / f"{name}.open"
+        path.write_bytes(line)
+        os.utime(path, (time.time() - age, time.time() - age))
+    assert windows.collect(tmp_path) == 1
+    assert [path.stem for path in (tmp_path / "log").glob("*.open")] == ["new"]
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_no_log_is_no_record(tmp_path: Path, made: bool) -> None:
+    """A server that has never run, or was never asked."""
+    if made:
+        (tmp_path / "log").mkdir()
+    assert windows.collect(tmp_path) == 0
