@@ -11,6 +11,7 @@ TRUTH ?= ## table with request_id, row and target, by which `make watch` measure
 WORKERS ?= ## processes of the scoring server (default 1)
 AUTH ?= ## 1 adds a login to the MLflow server (up) or a token to the scoring server (serve), 0 removes it
 TLS ?= ## 1 adds TLS to the MLflow server (up) or to the scoring server (serve), 0 removes it
+WORKFLOW ?= ## workflow that `make act` replays: mlops-pipeline (default), promote, watch
 EVENT ?= ## event of `make act`: push (default), pull_request, schedule, workflow_dispatch
 JOB ?= ## job that `make act` replays, with the jobs that it needs (default: all jobs)
 ACT_REF ?= ## commit that `make act` replays; worktree adds uncommitted files (default HEAD)
@@ -23,6 +24,7 @@ VERSION ?= ## version to promote (default @staging) or to reproduce (default: th
 FORCE ?= ## 1 repeats up-to-date targets, overrides a stale lock, lets `make gc` delete
 ARGS ?= ## more options for pytest or act, for example: make test ARGS='-k gate -x'
 REASON ?= ## reason for a run, promotion or rollback, which MLflow keeps
+RETRAIN ?= ## 1 makes `make alert` start the pipeline on GitHub, at most once a week
 FOLLOW ?= ## 1 makes `make logs` follow the log until Ctrl-C
 UPGRADE ?= ## 1 makes `make lock` take the newest versions
 DATA ?= ## table for which `make new` writes a pipeline
@@ -146,7 +148,7 @@ gc: ## list deleted and orphaned data; FORCE=1 removes what no version needs
 
 ## GitHub
 
-act: ## replay the GitHub workflow offline
+act: ## replay a GitHub workflow offline
 	@$(with_engine) docker/replay/act.sh
 
 parity: ## check that a direct run and a replay give the same bits
@@ -154,6 +156,9 @@ parity: ## check that a direct run and a replay give the same bits
 
 comment: $(environment) ## post the report on the pull request; for the GitHub workflow
 	@$(RUN) python -m scripts comment
+
+alert: $(environment) ## open an issue on an alert of `make watch`, and RETRAIN; for the GitHub workflow
+	@$(RUN) python -m scripts alert
 
 ## Environment
 

@@ -24,7 +24,7 @@ die() { # where, what, how to fix it
 }
 
 # Make has normalised its switches already; here a script that is run by hand accepts the same values.
-for name in MODELMAKE_{FORCE,FOLLOW,UPGRADE,AUTH,TLS} CI; do
+for name in MODELMAKE_{FORCE,FOLLOW,UPGRADE,RETRAIN,AUTH,TLS} CI; do
   case ${!name:-} in
     "" | 0 | 1) ;;
     [Tt][Rr][Uu][Ee] | [Yy][Ee][Ss]) export "$name=1" ;;

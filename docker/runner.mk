@@ -37,7 +37,7 @@ no := 0 false False FALSE no No NO
 invalid = $(error $1=$(strip $2): neither a yes nor a no (1, true or yes; 0, false, no or empty))
 switch = $(if $(word 2,$2)$(filter-out $(yes) $(no),$2),$(call invalid,$1,$2),$(if $(filter $(yes),$2),1))
 setting_switch = $(call switch,$1,$(call setting,$1))
-$(foreach name,FORCE FOLLOW UPGRADE,$(eval MODELMAKE_$(name) := $(call setting_switch,$(name))))
+$(foreach name,FORCE FOLLOW UPGRADE RETRAIN,$(eval MODELMAKE_$(name) := $(call setting_switch,$(name))))
 $(foreach name,AUTH TLS,\
   $(eval MODELMAKE_$(name) := $(or $(call setting_switch,$(name)),$(if $(call setting,$(name)),0))))
 override CI := $(call switch,CI,$(value CI))

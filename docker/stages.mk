@@ -14,7 +14,7 @@ checks := $(filter $(CHECKS),$(subst test,test owntest,$(asked:all=lint test)))
 forced := $(strip $(if $(MODELMAKE_FORCE)$(call setting,ARGS),$(checks) $(last)))
 $(call of,$(forced),done): FORCE
 $(CHAIN:%=$(folder)/%.done) shell up promote rollback history registry reproduce: access = mlflow
-lock add comment audit: access = outside
+lock add comment alert audit: access = outside
 format new: access = writable
 fetch: access = fetch
 smoke: access = scorer

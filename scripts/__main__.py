@@ -28,7 +28,10 @@ ROOMS = {
     "serving": ("serve", "smoke"),
     "watch": ("watch",),
     "server": ("up", "login", "archive", "gc", "verify"),
-    "checks": ("lint", "format", "test", "owntest", "summary", "comment", "parity", "sbom", "audit", "add", "docs"),
+    "checks": (
+        *("lint", "format", "test", "owntest", "summary", "comment", "alert"),
+        *("parity", "sbom", "audit", "add", "docs"),
+    ),
 }
 MODULES = {verb: f"scripts.{room}.{verb}" for room, verbs in ROOMS.items() for verb in verbs}
 MODULES |= {stage: file.removesuffix(".py").replace("/", ".") for stage, file in CHAIN.items()}

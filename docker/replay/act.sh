@@ -1,15 +1,11 @@
 #!/usr/bin/env bash
-# Replays the workflow with act, in the pinned image without a network; leaves checkout and receipts in $1 (build/act).
-# Needs an engine on a unix socket. Reads EVENT, JOB, PIPELINE (default: each), ACT_REF, ACT_TRACKING, and ARGS for act.
+# Replays a workflow with act, in the pinned image without a network; leaves checkout and receipts in $1 (build/act).
+# Needs an engine on a unix socket. Reads WORKFLOW, EVENT, JOB, PIPELINE (default: each), ACT_REF, ACT_TRACKING, and ARGS for act.
 # Exits as the workflow.
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 replay=${1:-$root/build/act}
-event=${MODELMAKE_EVENT:-push} tracking=${MODELMAKE_ACT_TRACKING:-scratch}
-case $event in
-  push | pull_request | schedule | workflow_dispatch) ;;
-  *) die "EVENT=$event" "no event of this workflow" "push, pull_request, schedule or workflow_dispatch" ;;
-esac
+tracking=${MODELMAKE_ACT_TRACKING:-scratch} workflow=${MODELMAKE_WORKFLOW:-mlops-pipeline}
 case $tracking in
   scratch | local) ;;
   *) die "ACT_TRACKING=$tracking" "unknown" "scratch or local" ;;
@@ -20,6 +16,9 @@ engine=${DOCKER_HOST:-$(docker context inspect -f '{{.Endpoints.docker.Host}}')}
 socket=${engine#unix://}
 [ "$(uname)" != Darwin ] || socket=/var/run/docker.sock # its path in the virtual machine of Docker Desktop
 
+listed() { # lines, as "a, b or c"
+  paste -sd, - | sed 's/,/, /g; s/\(.*\), /\1 or /'
+}
 tested() { # the receipt of the tests and the type checker's cache, as GitHub's cache keeps them (actions/tested)
   local name
   mkdir -p "$replay/build"
@@ -28,8 +27,16 @@ tested() { # the receipt of the tests and the type checker's cache, as GitHub's 
   done
 }
 "$root/docker/replay/checkout.sh" "${MODELMAKE_ACT_REF:-HEAD}" "$replay"
-job=${MODELMAKE_JOB:-}
-names=$(sed -n '/^jobs:/,$s/^  \([a-z_-]*\):$/\1/p' "$replay/.github/workflows/mlops-pipeline.yml")
+job=${MODELMAKE_JOB:-} file=.github/workflows/$workflow.yml
+if [[ ! $workflow =~ ^[a-z0-9_-]+$ || ! -f $replay/$file ]]; then
+  names=$(cd "$replay/.github/workflows" && ls -- *.yml)
+  die "WORKFLOW=$workflow" "no workflow of this commit" "$(listed <<<"${names//.yml/}")"
+fi
+names=$(sed -n '/^on:/,/^[a-np-z]/s/^  \([a-z_]*\):.*$/\1/p' "$replay/$file" | grep -vx workflow_call || true)
+[ -n "$names" ] || die "WORKFLOW=$workflow" "other workflows call it" "replay the one that does: mlops-pipeline"
+event=${MODELMAKE_EVENT:-$(grep -Fx push <<<"$names" || echo workflow_dispatch)}
+grep -Fxq -e "$event" <<<"$names" || die "EVENT=$event" "no event of this workflow" "$(listed <<<"$names")"
+names=$(sed -n '/^jobs:/,$s/^  \([a-z_-]*\):$/\1/p' "$replay/$file")
 [ -z "$job" ] || grep -Fxq -e "$job" <<<"$names" || die "JOB=$job" "no job of this workflow" "${names//$'\n'/ or }"
 snapshots "$replay"
 tested
@@ -96,7 +103,7 @@ take_turn() {
     "${closed[@]}" "${no_proxies[@]}" \
     --user "$(id -u):$(id -g)" --group-add "$(stat -c %g "$socket" 2>/dev/null || echo 0)" \
     -v "$socket:/var/run/docker.sock" -v "$replay:$replay" -w "$replay" "$image" \
-    act "$event" --workflows .github/workflows/mlops-pipeline.yml ${job:+--job "$job"} \
+    act "$event" --workflows "$file" ${job:+--job "$job"} \
     "${jobs[@]}" "${options[@]}" ${MODELMAKE_ARGS:-}
 }
 until turn=$(take_turn 2>"$replay.log"); do
@@ -109,7 +116,7 @@ toolcache=$(docker volume ls -q --filter name=^act-toolcache$)
 # The server starts while lint and test run; the jobs wait for it (make up).
 "${compose[@]}" ensure >"$replay.server.log" 2>&1 &
 server=$!
-echo "▸ act · replaying $event of $(git -C "$replay" log -1 --format='%h %s') in ${replay#"$root/"}, MLflow: $tracking"
+echo "▸ act · replaying $workflow on $event of $(git -C "$replay" log -1 --format='%h %s') in ${replay#"$root/"}, MLflow: $tracking"
 docker start --attach modelmake-act 2>&1 | tee -i "$replay.log" && code=0 || code=$?
 
 [ "$code" != 0 ] || exit 0

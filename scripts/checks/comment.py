@@ -4,6 +4,7 @@ import re
 
 import requests
 
+from scripts.checks import github
 from scripts.core import settings
 from scripts.core.files import MAIN, pipeline, place
 
@@ -36,32 +37,26 @@ def post(session: requests.Session, repository: str, number: str, body: str) -> 
     url: str | None = f"{issues}/{number}/comments?per_page=100"
     comment_id: int | None = None
     while url and comment_id is None:
-        page = session.get(url, timeout=30)
+        page = session.get(url, timeout=github.PATIENCE)
         page.raise_for_status()
         comment_id = next((comment["id"] for comment in page.json() if comment["body"].startswith(mark())), None)
         url = page.links.get("next", {}).get("url")
     if comment_id is None:
-        done = session.post(f"{issues}/{number}/comments", json={"body": body}, timeout=30)
+        done = session.post(f"{issues}/{number}/comments", json={"body": body}, timeout=github.PATIENCE)
     else:
-        done = session.patch(f"{issues}/comments/{comment_id}", json={"body": body}, timeout=30)
+        done = session.patch(f"{issues}/comments/{comment_id}", json={"body": body}, timeout=github.PATIENCE)
     done.raise_for_status()
     return str(done.json()["html_url"])
 
 
 def main() -> None:
     """Post the report if this is a pull request and the token can write; nothing depends on it."""
-    pull = re.fullmatch(r"refs/pull/(\d+)/\w+", settings.github("REF"))
-    token = settings.github("TOKEN")
-    if not pull or not token:
+    pull, session = re.fullmatch(r"refs/pull/(\d+)/\w+", settings.github("REF")), github.session()
+    if not pull or session is None:
         print("not posted: " + ("no GITHUB_TOKEN" if pull else "this is not a pull request"))
         return
-    session = requests.Session()
-    session.headers.update({"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"})
-    repository = f"{settings.github('API_URL')}/repos/{settings.github('REPOSITORY')}"
     try:
-        print(post(session, repository, pull[1], report()))
-    except requests.HTTPError as error:
-        status = error.response.status_code if error.response is not None else "an error"
-        print(f"not posted: GitHub answers {status} (a fork's token can only read)")
+        print(post(session, github.repository(), pull[1], report()))
     except requests.RequestException as error:
-        print(f"not posted: {type(error).__name__}")
+        reason = github.refusal(error, "a fork's token can only read")
+        print(f"not posted: {reason}")

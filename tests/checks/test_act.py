@@ -311,8 +311,7 @@ def test_a_promotion_is_replayed(repository: Repository) -> None:
     assert repository.make("promote", "VERSION=1").returncode == 0
     for action, version in (("promote", ""), ("rollback", "")):
         inputs = f"--input action={action} --input version={version} --input reason=why"
-        options = f"--workflows .github/workflows/promote.yml {inputs}"
-        done = repository.act(EVENT="workflow_dispatch", ACT_TRACKING="local", ARGS=options)
+        done = repository.act(WORKFLOW="promote", ACT_TRACKING="local", ARGS=inputs)
         assert done.returncode == 0, done.stdout
         assert re.findall(r"Success - Main make (\w+)", done.stdout) == ["up", action, "history"]
         champions.append(str(client.get_model_version_by_alias("iris_classifier_rf", "champion").version))

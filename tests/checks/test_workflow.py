@@ -115,5 +115,20 @@ def test_a_promotion_is_approved_and_asked_for_by_hand() -> None:
     assert workflow["permissions"] == {}
     assert set(job["permissions"].values()) == {"read"}
     ran = [step["run"] for step in job["steps"] if "run" in step]
-    assert ran == ["make up", "make promote", "make rollback", "make history"]
+    assert ran == ["make up", "make promote", "make rollback", "make serve", "make smoke", "make history"]
     assert job["steps"][0]["with"]["persist-credentials"] is False
+
+
+def test_the_watch_never_promotes_and_may_write_no_code() -> None:
+    """Daily or by hand; it writes issues and starts the pipeline, nothing else; without a server it does nothing."""
+    workflow = yaml.safe_load((WORKFLOWS / "watch.yml").read_text())
+    assert set(workflow[True]) == {"schedule", "workflow_dispatch"}
+    assert workflow["permissions"] == {}
+    job = workflow["jobs"]["watch"]
+    assert {name for name, right in job["permissions"].items() if right == "write"} == {"issues", "actions"}
+    ran = {step["run"]: step["if"] for step in job["steps"] if "run" in step}
+    assert list(ran) == ["make watch", "make alert"]
+    assert all("env.MLFLOW_TRACKING_URI" in condition for condition in ran.values())
+    tokens = [step.get("env", {}).get("GITHUB_TOKEN") for step in job["steps"]]
+    assert tokens == [None, None, None, "${{ github.token }}"]
+    assert all(job["timeout-minutes"] <= 60 for job in workflow["jobs"].values())
