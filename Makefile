@@ -6,7 +6,8 @@ PIPELINE ?= ## file of the pipeline (default pipeline.toml): PIPELINE=pipelines/
 MLFLOW_TRACKING_URI ?= ## address of your MLflow server (default: the local server of `make up`)
 MLFLOW_PORT ?= ## port of the local MLflow server (default 5000, or its last port)
 SERVE_PORT ?= ## port of the scoring server on localhost (default 5001, or its last port)
-IN ?= ## table that `make watch` looks at in place of the request log
+IN ?= ## table of `make predict`; or of `make watch`, in place of the request log
+OUT ?= ## file that `make predict` writes: .parquet, .csv, .csv.gz, .jsonl or .jsonl.gz
 TRUTH ?= ## table with request_id, row and target, by which `make watch` measures the champion
 WORKERS ?= ## processes of the scoring server (default 1)
 AUTH ?= ## 1 adds a login to the MLflow server (up) or a token to the scoring server (serve), 0 removes it
@@ -20,8 +21,8 @@ FROM ?= ## backup file that `make restore` and `make verify-backup` read
 TO ?= ## file that `make backup` writes (default: a new file in backups/)
 KEY ?= ## file with the key that encrypts backups, created if missing (default: none)
 RUN_ID ?= ## run to reproduce; run to evaluate or register if build/ has no receipt
-VERSION ?= ## version to promote (default @staging) or to reproduce (default: the last run)
-FORCE ?= ## 1 repeats up-to-date targets, overrides a stale lock, lets `make gc` delete
+VERSION ?= ## version to promote (default @staging), to reproduce (the last run), to predict with (@champion)
+FORCE ?= ## 1 repeats up-to-date targets, replaces OUT, overrides a stale lock, lets `make gc` delete
 ARGS ?= ## more options for pytest or act, for example: make test ARGS='-k gate -x'
 REASON ?= ## reason for a run, promotion or rollback, which MLflow keeps
 RETRAIN ?= ## 1 makes `make alert` start the pipeline on GitHub, at most once a week
@@ -118,6 +119,9 @@ serve: $(environment) ## start a server that answers requests with the champion,
 
 smoke: $(environment) ## ask the scoring server the example rows of its model, and compare the answers
 	@$(RUN) python -m scripts smoke
+
+predict: $(environment) ## predict the rows of the table IN with the champion, or VERSION, into the file OUT
+	@$(RUN) python -m scripts predict
 
 watch: $(environment) ## compare what the champion was asked, or the table IN, with its training rows
 	@$(RUN) python -m scripts watch

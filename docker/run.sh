@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command in the pinned image: source read-only, build/ writable, the caller's uid, no privileges.
 # $1 is the access: sealed (no network), writable (no network, but the source is writable), mlflow, outside,
-# scorer (its network alone), watch (as mlflow, and .serve/ is writable),
+# scorer (its network alone), watch (as mlflow, and .serve/ is writable), predict (as mlflow, with IN and OUT),
 # or fetch (as outside, with the credentials of the sources; also data/snapshots/ is writable).
 # --scratch NAME before $1 selects the scratch server NAME as MLflow (docker/server/compose.sh).
 set -euo pipefail
@@ -78,6 +78,14 @@ if [ "$access" = watch ]; then # as mlflow; it moves the request log
   options+=(-v "$root/.serve:/src/.serve")
   given "${MODELMAKE_IN:-}" && given "${MODELMAKE_TRUTH:-}"
 fi
+if [ "$access" = predict ]; then # as mlflow; it reads IN, and writes to the folder of OUT
+  access=mlflow
+  given "${MODELMAKE_IN:-}"
+  folder=$(dirname "${MODELMAKE_OUT:-build/none}")
+  [ -d "$folder" ] || die "OUT=${MODELMAKE_OUT:-}" "its folder does not exist" "create it"
+  [ -z "${MODELMAKE_OUT:-}" ] ||
+    options+=(-v "$(cd "$folder" && pwd -P):/out" -e "MODELMAKE_OUT=/out/$(basename "$MODELMAKE_OUT")")
+fi
 case $access in
   sealed | writable) options+=(--network none) ;;
   outside | fetch)
@@ -122,6 +130,6 @@ case $access in
     export MODELMAKE_SCORER
     options+=(--network "$network" -e MODELMAKE_SCORER)
     ;;
-  *) die "access '$access'" "unknown" "sealed, writable, mlflow, watch, scorer, outside or fetch" ;;
+  *) die "access '$access'" "unknown" "sealed, writable, mlflow, predict, watch, scorer, outside or fetch" ;;
 esac
 exec docker run "${options[@]}" ${proxies[@]+"${proxies[@]}"} "$image" "$@"

@@ -19,6 +19,7 @@ format new: access = writable
 fetch: access = fetch
 smoke: access = scorer
 watch: access = watch
+predict: access = predict
 $(folder)/reads: | $(filter fetch,$(goals)) # `make fetch train` reads the new snapshot, also with -j
 
 # One process hashes the inputs of several stages; a file of inputs is new only if an input has changed.

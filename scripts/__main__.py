@@ -25,7 +25,7 @@ ROOMS = {
     "pipelines": ("pipelines", "new"),
     "model": ("explain",),
     "registry": ("promote", "rollback", "history", "registry", "origin", "table", "reproduce"),
-    "serving": ("serve", "smoke"),
+    "serving": ("serve", "smoke", "predict"),
     "watch": ("watch",),
     "server": ("up", "login", "archive", "gc", "verify"),
     "checks": (

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Replays a workflow with act, in the pinned image without a network; leaves checkout and receipts in $1 (build/act).
-# Needs an engine on a unix socket. Reads WORKFLOW, EVENT, JOB, PIPELINE (default: each), ACT_REF, ACT_TRACKING, and ARGS for act.
-# Exits as the workflow.
+# Needs an engine on a unix socket. Reads WORKFLOW, EVENT, JOB, PIPELINE (default: each), ACT_REF, ACT_TRACKING, and
+# ARGS for act. Exits as the workflow.
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 replay=${1:-$root/build/act}
@@ -116,7 +116,8 @@ toolcache=$(docker volume ls -q --filter name=^act-toolcache$)
 # The server starts while lint and test run; the jobs wait for it (make up).
 "${compose[@]}" ensure >"$replay.server.log" 2>&1 &
 server=$!
-echo "▸ act · replaying $workflow on $event of $(git -C "$replay" log -1 --format='%h %s') in ${replay#"$root/"}, MLflow: $tracking"
+commit=$(git -C "$replay" log -1 --format='%h %s')
+echo "▸ act · replaying $workflow on $event of $commit in ${replay#"$root/"}, MLflow: $tracking"
 docker start --attach modelmake-act 2>&1 | tee -i "$replay.log" && code=0 || code=$?
 
 [ "$code" != 0 ] || exit 0

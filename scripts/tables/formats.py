@@ -4,11 +4,8 @@ import io
 import itertools
 import json
 import re
-import warnings
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
-from typing import TextIO
 from urllib.parse import unquote
 
 import pandas as pd
@@ -18,7 +15,8 @@ from scripts.core.errors import UserError, few, suggestion
 from scripts.tables import location
 from scripts.tables.codes import ROWS, with_zeros
 from scripts.tables.content import Content, content
-from scripts.tables.dialect import PREAMBLE, Dialect, sniff, without_comments
+from scripts.tables.delimited import parsed, written
+from scripts.tables.dialect import PREAMBLE
 
 CHUNK = 50_000  # lines of JSON
 ROW_HASHES = "row"  # the name of the index that `read_table` adds, which is no column
@@ -36,7 +34,7 @@ def load(config: Data) -> pd.DataFrame:
         There is no table, its format is not one that is read, or files of a folder differ.
 
     """
-    contents = _contents(config)
+    contents = files_of(config)
     kind = contents[0].kind
     if kind == "csv":
         return _named(_csv(contents, config))
@@ -46,9 +44,9 @@ def load(config: Data) -> pd.DataFrame:
 
 def dialect(config: Data) -> str:
     """Return how the table is written, as one line, "" for a plain CSV or Parquet file."""
-    contents = _contents(config)
+    contents = files_of(config)
     kind = contents[0].kind
-    parts = [str(_dialect(contents[0], config)) if kind == "csv" else "", contents[0].compression]
+    parts = [str(written(contents[0], config)) if kind == "csv" else "", contents[0].compression]
     if kind == "xlsx":
         sheets = _sheets(contents[0])
         parts.insert(0, f"sheet '{_sheet(contents[0], config)[0]}' of {len(sheets)}" if len(sheets) > 1 else "")
@@ -59,20 +57,20 @@ def dialect(config: Data) -> str:
 
 def decimal(config: Data) -> str:
     """Return the decimal mark of the table."""
-    first = _contents(config)[0]
-    return _dialect(first, config).decimal if first.kind == "csv" else config.decimal or "."
+    first = files_of(config)[0]
+    return written(first, config).decimal if first.kind == "csv" else config.decimal or "."
 
 
 def texts(config: Data, column: str) -> pd.Series | None:
     """Return the fields of a column as the file has them, None where the file is no text."""
-    contents = _contents(config)
+    contents = files_of(config)
     if contents[0].kind != "csv":
         return None
-    frames = [_parsed(part, config, dtype=str, usecols=[column], na_values=[], raw=True) for part in contents]
+    frames = [parsed(part, config, dtype=str, usecols=[column], na_values=[], raw=True) for part in contents]
     return pd.concat(frames, ignore_index=True)[column].fillna("")
 
 
-def _contents(config: Data) -> list[Content]:
+def files_of(config: Data) -> list[Content]:
     """Return the files of the table, which are of one kind."""
     contents = [content(path, config) for path in location.files(config)]
     kinds = sorted({part.kind for part in contents})
@@ -118,7 +116,7 @@ def _with_partitions(frame: pd.DataFrame, path: Path, config: Data) -> pd.DataFr
 
 def _csv(contents: list[Content], config: Data) -> pd.DataFrame:
     """Read text files; what is text in a part of a file, or in one of the files, is text in all of them."""
-    head = _parsed(contents[0], config, dtype=str, nrows=ROWS, na_values=[], raw=True)
+    head = parsed(contents[0], config, dtype=str, nrows=ROWS, na_values=[], raw=True)
     codes = dict.fromkeys(with_zeros(head, config.target), "str")
     frame = _texts_joined(contents, config, codes)
     objects = [name for name, dtype in frame.dtypes.items() if dtype.kind == "O" and dtype != "str"]
@@ -127,49 +125,8 @@ def _csv(contents: list[Content], config: Data) -> pd.DataFrame:
 
 
 def _texts_joined(contents: list[Content], config: Data, dtype: dict[str, str]) -> pd.DataFrame:
-    frames = [_with_partitions(_parsed(part, config, dtype=dtype), part.path, config) for part in contents]
+    frames = [_with_partitions(parsed(part, config, dtype=dtype), part.path, config) for part in contents]
     return _joined(frames, contents)
-
-
-def _parsed(part: Content, config: Data, *, raw: bool = False, **options: object) -> pd.DataFrame:
-    """Parse one text file; `raw` fields are not read as gaps."""
-    read = _dialect(part, config)
-    if not raw and config.missing is not None:
-        options |= {"keep_default_na": False, "na_values": ["", *config.missing]}
-    elif raw:
-        options["keep_default_na"] = False
-    options |= {"index_col": False} if read.trailing else {"index_col": 0} if read.row_names else {}
-    source = _lines(part, read) if read.comment or read.skip else part.open()
-    with source as file, warnings.catch_warnings():
-        warnings.simplefilter("ignore", pd.errors.ParserWarning)  # rows with a trailing delimiter
-        warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # _csv reads such columns again
-        frame = pd.read_csv(
-            file,
-            sep=r"\s+" if read.delimiter == " " else read.delimiter,
-            decimal=read.decimal,
-            encoding=read.encoding,
-            skipinitialspace=read.spaces,
-            **options,
-        )
-    return frame.reset_index(drop=True) if read.row_names else frame
-
-
-def _lines(part: Content, read: Dialect) -> TextIO:
-    """Return the text without its comments and without the lines before its header."""
-    with io.TextIOWrapper(part.open(), encoding=read.encoding, newline="") as file:
-        lines = list(without_comments(file, read.comment, read.prefix))
-    return io.StringIO("".join(lines[read.skip :]).removeprefix("\ufeff"))
-
-
-def _dialect(part: Content, config: Data) -> Dialect:
-    state = part.path.stat()
-    keys = {"path", "target", "delimiter", "decimal", "encoding", "comment"}
-    return _sniffed(part, config.model_dump_json(include=keys), state.st_mtime_ns, state.st_size)
-
-
-@cache
-def _sniffed(part: Content, keys: str, modified: int, size: int) -> Dialect:  # noqa: ARG001  # another file is sniffed
-    return sniff(part, Data.model_validate_json(keys))
 
 
 def _parquet(part: Content, config: Data) -> pd.DataFrame:

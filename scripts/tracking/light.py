@@ -28,6 +28,10 @@ SELECT v.version, v.run_id, v.source FROM registered_model_aliases AS a
 JOIN model_versions AS v ON v.name = a.name AND v.version = a.version
 WHERE a.name = ? AND a.alias = ? AND v.current_stage IS NOT 'Deleted_Internal'
 """
+NUMBERED = """
+SELECT version, run_id, source FROM model_versions
+WHERE name = ? AND version = ? AND current_stage IS NOT 'Deleted_Internal'
+"""
 LOCATION = "SELECT artifact_location FROM logged_models WHERE model_id = ?"
 
 
@@ -58,11 +62,18 @@ class Registry:
             The server does not answer, or refuses.
 
         """
+        return self._named(name, ALIAS, "registered-models/alias?name={}&alias={}", alias)
+
+    def numbered(self, name: str, version: str) -> Named | None:
+        """Return a version by its number, None where there is none; raises as `at`."""
+        return self._named(name, NUMBERED, "model-versions/get?name={}&version={}", version)
+
+    def _named(self, name: str, query: str, path: str, value: str) -> Named | None:
         if self.server is None:
-            rows = self._select(ALIAS, name, alias)
+            rows = self._select(query, name, value)
             found = rows[0] if rows else None
         else:
-            answer = self._json(f"mlflow/registered-models/alias?name={quote(name)}&alias={quote(alias)}")
+            answer = self._json(f"mlflow/{path.format(quote(name, safe=''), quote(value, safe=''))}")
             version = answer.get("model_version")
             found = version and (version["version"], version.get("run_id"), version.get("source"))
         if found is None:

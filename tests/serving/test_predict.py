@@ -1,0 +1,186 @@
+"""predict: a table with its predictions, whole or not at all, the same bits as the server's."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+
+from scripts.core.config import Data
+from scripts.model.contract import cells, contract
+from scripts.serving import batch
+from scripts.serving.scorer import Scorer
+from tests.conftest import Once, Outcome, Project, copy, forget
+from tests.serving.conftest import JSON, Kinds, promoted
+
+Check = Callable[[Outcome, int], str]
+
+
+@pytest.fixture
+def served(once: Once, empty_store: Path, project: Project) -> Project:
+    """A project with a champion."""
+    copy(promoted(once, empty_store, 1), project.path)
+    forget()
+    return project
+
+
+@pytest.fixture
+def predict(served: Project, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
+    """A way to predict a table."""
+
+    def run(source: str = "data/iris.csv", target: str = "out.parquet", **settings: str) -> Outcome:
+        for name, value in {"IN": source, "OUT": target, **settings}.items():
+            monkeypatch.setenv(f"MODELMAKE_{name}", value)
+        return served.stage("predict")
+
+    return run
+
+
+@pytest.mark.parametrize("target", ["out.parquet", "out.csv", "out.csv.gz", "out.jsonl", "out.jsonl.gz"])
+def test_a_table_gets_its_predictions(predict: Callable[..., Outcome], target: str) -> None:
+    """In each format: all columns, in their order, and the prediction; what cannot be predicted is nothing here."""
+    done = predict(target=target)
+    assert done.code == 0, done
+    read = {"parquet": pd.read_parquet, "csv": pd.read_csv}.get(target.split(".")[1], pd.read_json)
+    table = read(target, lines=True) if read is pd.read_json else read(target)
+    given = pd.read_csv("data/iris.csv")
+    assert list(table.columns) == [*given.columns, "prediction"]
+    pd.testing.assert_frame_equal(table[given.columns], given, check_dtype=False)
+    assert (table["prediction"] == table["species"]).mean() > 0.9
+    assert [path.name for path in Path().glob("out*")] == [target]
+
+
+def test_the_file_names_the_version(predict: Callable[..., Outcome]) -> None:
+    """In the metadata of Parquet; VERSION names another one than the champion."""
+    assert predict(VERSION="1").code == 0
+    assert pq.read_schema("out.parquet").metadata[b"modelmake.version"] == b"1"
+
+
+@pytest.mark.parametrize("kind", ["csv", "csv.gz", "parquet", "jsonl", "folder"])
+def test_every_kind_of_table_is_predicted(predict: Callable[..., Outcome], kind: str) -> None:
+    """With the same predictions."""
+    assert predict(target="expected.csv").code == 0
+    frame = pd.read_csv("data/iris.csv")
+    name = f"in.{kind}"
+    if kind == "folder":
+        Path(name).mkdir()
+        frame.head(70).to_csv("in.folder/a.csv", index=False)
+        frame.tail(80).to_csv("in.folder/b.csv", index=False)
+    elif kind == "parquet":
+        frame.to_parquet(name)
+    elif kind == "jsonl":
+        frame.to_json(name, orient="records", lines=True)
+    else:
+        frame.to_csv(name, index=False)
+    assert predict(name, "out.csv").code == 0
+    assert Path("out.csv").read_text() == Path("expected.csv").read_text()
+
+
+def test_rows_that_do_not_fit_are_set_aside(predict: Callable[..., Outcome]) -> None:
+    """With file, row, column and reason, and without a value."""
+    lines = Path("data/iris.csv").read_text().splitlines()
+    lines[2] = "wide,3.0,1.4,0.2,setosa"
+    lines[4] = "4.6,,1.5,0.2,setosa"
+    lines[5] = "5.0,inf,1.4,0.2,setosa"
+    Path("in.csv").write_text("\n".join(lines) + "\n")
+    done = predict("in.csv", "out.csv")
+    assert (done.code, "3 rows set aside" in done.out) == (0, True)
+    assert len(pd.read_csv("out.csv")) == 147
+    rejected = pd.read_csv("out.rejected.csv")
+    assert rejected.to_dict("list") == {
+        "file": ["in.csv"] * 3,
+        "row": [2, 4, 5],
+        "column": ["sepal_length", "sepal_width", "sepal_width"],
+        "reason": ["not a number", "missing", "not a number"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda frame: frame.drop(columns="petal_width"), "has no column 'petal_width'"),
+        (lambda frame: frame.rename(columns={"petal_width": "petal_widht"}), "did you mean 'petal_widht'"),
+        (lambda frame: frame.assign(prediction=1), "has a column 'prediction' already"),
+        (lambda frame: frame.assign(petal_width="wide"), "none of its 150 rows can be predicted: petal_width"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_one_line(
+    predict: Callable[..., Outcome], error_line: Check, change: Callable[[pd.DataFrame], pd.DataFrame], says: str
+) -> None:
+    """Exit code 2, and nothing is written."""
+    change(pd.read_csv("data/iris.csv")).to_csv("in.csv", index=False)
+    assert says in error_line(predict("in.csv", "out.csv"), 2)
+    assert not list(Path().glob("out*")) + list(Path().glob(".part*"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"source": ""}, "IN: is not given"),
+        ({"target": ""}, "OUT: is not given"),
+        ({"source": "nowhere.csv"}, "there is no such file"),
+        ({"target": "out.xlsx"}, "has no known suffix"),
+        ({"target": "nowhere/out.csv"}, "its folder does not exist"),
+        ({"target": "pipeline.toml"}, "exists"),
+        ({"target": "data/iris.csv", "FORCE": "1"}, "is the table IN itself"),
+        ({"VERSION": "9"}, "has no version 9"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    predict: Callable[..., Outcome], error_line: Check, settings: dict[str, str], says: str
+) -> None:
+    """Before anything is read."""
+    assert says in error_line(predict(**settings), 2)
+
+
+def test_out_is_replaced_where_force_says_so(predict: Callable[..., Outcome], error_line: Check) -> None:
+    """And else not."""
+    assert predict(target="out.csv").code == 0
+    before = os.stat("out.csv").st_ino  # noqa: PTH116
+    assert "FORCE=1" in error_line(predict(target="out.csv"), 2)
+    assert predict(target="out.csv", FORCE="1").code == 0
+    assert os.stat("out.csv").st_ino != before  # noqa: PTH116
+
+
+def test_a_folder_that_cannot_be_written_leaves_nothing(predict: Callable[..., Outcome], error_line: Check) -> None:
+    """One line: a file stands in place of the folder for what is set aside."""
+    Path("out.rejected.csv").mkdir()
+    assert "cannot be written" in error_line(predict(target="out.csv"), 2)
+    assert [path.name for path in Path().glob("*out*")] == ["out.rejected.csv"]
+    assert not list(Path().glob(".part*"))
+
+
+def whole(scorer: Scorer, frame: pd.DataFrame, path: Path, monkeypatch: pytest.MonkeyPatch, rows: int) -> list:
+    """Return the predictions of a file, some rows at a time."""
+    monkeypatch.setattr(batch, "ROWS", rows)
+    (frame.to_parquet if path.suffix == ".parquet" else frame.to_csv)(path, index=False)
+    parts = batch.scored(scorer, Data(path=str(path), target="target"))
+    return [value for part in parts for value in part.y_pred.tolist()]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_the_bits_are_the_servers(kinds: Kinds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
+    """For columns of every kind, from text and from Parquet, whatever the number of rows at once."""
+    scorer = Scorer(kinds.contract, kinds.pipeline.predict_proba)
+    expected = kinds.pipeline.predict_proba(kinds.X).tolist()
+    for rows in (7, 60):
+        assert whole(scorer, kinds.X, tmp_path / f"in{suffix}", monkeypatch, rows) == expected
+    answered = Scorer(kinds.contract, kinds.pipeline.predict)
+    _, predictions = answered.answer(json.dumps({"instances": cells(kinds.X)}).encode(), JSON)
+    assert whole(answered, kinds.X, tmp_path / f"in{suffix}", monkeypatch, 7) == predictions
+
+
+def test_numbers_of_a_text_file_are_read_digit_by_digit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A linear model shows every bit: the same as from the JSON that the server reads."""
+    rng = np.random.default_rng(1)
+    X = pd.DataFrame({"a": rng.normal(size=500), "b": rng.lognormal(size=500, sigma=20)})
+    fitted = make_pipeline(LinearRegression()).fit(X, X["a"] * 3)
+    scorer = Scorer(contract(fitted, X, X.assign(target=0.0), Data(path="x", target="target")), fitted.predict)
+    _, predictions = scorer.answer(json.dumps({"instances": cells(X)}).encode(), JSON)
+    assert whole(scorer, X, tmp_path / "in.csv", monkeypatch, 500) == predictions
