@@ -73,8 +73,17 @@ ready() { # waits until the server serves a model, or says why it does not
 compose() {
   docker compose --env-file /dev/null --project-directory "$root" --project-name "$project" "${files[@]}" "$@"
 }
+taken() { # by what
+  local holder
+  holder=$(docker ps --filter "publish=$port" --format '{{.Names}}' 2>/dev/null | head -1)
+  die "port $port" "taken by ${holder:+the container }${holder:-another program}" \
+    "make serve SERVE_PORT=$((port + 1))"
+}
+listening() { (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
 up_container() {
-  local address output holder
+  local address output
+  # A port that another program has must not end the server that runs.
+  [ "$(docker port "$container" 5001/tcp 2>/dev/null)" = "127.0.0.1:$port" ] || ! listening || taken
   docker compose version >/dev/null 2>&1 ||
     die docker "no compose plugin" "install docker-compose-plugin, or: make engine"
   files=(-f docker/serving/scorer.yaml)
@@ -110,9 +119,7 @@ up_container() {
     case $output in
       *"port is already allocated"* | *"address already in use"*)
         compose rm --force --stop >/dev/null 2>&1 || true
-        holder=$(docker ps --filter "publish=$port" --format '{{.Names}}')
-        die "port $port" "taken by ${holder:+the container }${holder:-another program}" \
-          "make serve SERVE_PORT=$((port + 1))"
+        taken
         ;;
     esac
     die compose "$(tail -1 <<<"$output")" "make doctor checks this machine"
@@ -122,8 +129,7 @@ up_process() {
   local python=python
   [ "$runner" = image ] || python=$root/.venv/bin/python
   [ ! -f "$state/pid" ] || stop_process "$state"
-  ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null ||
-    die "port $port" "taken by another program" "make serve SERVE_PORT=$((port + 1))"
+  ! listening || taken
   MODELMAKE_SERVE_PORT=$port nohup "$python" -m scripts serve >"$state/log.txt" 2>&1 </dev/null &
   echo $! >"$state/pid"
 }

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from scripts.core.errors import few
-from scripts.data.profile import MISSING, OTHER, Column, Profile, count, numbers, texts
+from scripts.data.profile import ROWS_A_BIN, Column, Profile, count, kind, numbers, texts
 
 MIN_ROWS = 30  # fewer rows give no verdict
 LEVEL = 0.01  # of the false discovery rate; a simulation gave at most 2 % of windows with a false alarm
@@ -127,19 +127,20 @@ def compare(then: Profile, now: pd.DataFrame) -> list[Drift]:
 def _findings(then: Column, frame: pd.DataFrame) -> list[Finding]:
     if then.name not in frame.columns:
         return [Finding(then.name, "lost", 1.0, 0.0, f"the column '{then.name}' is gone")]
-    now = frame[then.name]
-    if then.low is not None and now.notna().any() and now.dtype.kind not in "iufbM":
+    now = frame[then.name].infer_objects()
+    if then.low is not None and now.notna().any() and kind(now) == "text":
         return [Finding(then.name, "type", 1.0, 0.0, f"'{then.name}' had numbers or dates, and now has text")]
     return [*_missing(then, now), *_distribution(then, now), *_new_values(then, now), *_range(then, now)]
 
 
 def _distribution(then: Column, now: pd.Series) -> Iterator[Finding]:
-    """Compare the shares of the bins, without the missing values."""
-    names = {_name(name): name for name in then.counts if name != MISSING}
-    listed = None if then.edges is not None else set(names) - {OTHER}
-    counted = count(now, then.edges, listed)
-    a = np.array([then.counts[old] for old in names.values()], dtype=float)
-    b = np.array([counted.get(name, 0) for name in names], dtype=float)
+    """Compare the shares of the bins, and of the rows in none of them, without the missing values."""
+    bins = _bins(then, now)
+    if then.others:  # the list has the values that chance made most common: only frequent ones are as common again
+        bins = {name: rows for name, rows in bins.items() if rows >= ROWS_A_BIN}
+    counted = count(now, then.edges, set(bins))
+    a = _with_rest([*bins.values()], then.rows - then.missing)
+    b = _with_rest([counted[name] for name in bins], int(now.notna().sum()))
     a, b = _merged(a, b, ordered=then.edges is not None)
     n, m = b.sum(), a.sum()
     if len(a) < 2 or not n or not m:
@@ -153,6 +154,22 @@ def _distribution(then: Column, now: pd.Series) -> Iterator[Finding]:
     yield Finding(
         then.name, "distribution", effect, p_value, f"{text}, one bin {a[place] / m:.0%} → {b[place] / n:.0%})"
     )
+
+
+def _bins(then: Column, now: pd.Series) -> dict[str, int]:
+    """Return the rows of each bin, named as `count` names them."""
+    if then.kind or kind(now) != "number":
+        return then.bins
+    bins: dict[str, int] = {}
+    for old, rows in then.bins.items():  # older versions write a whole number as 1 or as 1.0, by the column's type
+        name = old.removesuffix(".0") if old.removesuffix(".0").lstrip("-").isdigit() else old
+        bins[name] = bins.get(name, 0) + rows
+    return bins
+
+
+def _with_rest(counts: list[int], rows: int) -> Counts:
+    """Return the counts, and the rest of the rows."""
+    return np.array([*counts, rows - sum(counts)], dtype=float)
 
 
 def _merged(a: Counts, b: Counts, *, ordered: bool) -> tuple[Counts, Counts]:
@@ -185,10 +202,10 @@ def _missing(then: Column, now: pd.Series) -> Iterator[Finding]:
 
 def _new_values(then: Column, now: pd.Series) -> Iterator[Finding]:
     """Look for texts that the earlier rows did not have, where all of those are listed."""
-    if then.edges is not None or then.low is not None or then.counts.get(OTHER):
+    if then.edges is not None or then.low is not None or then.others:
         return
     present = texts(now)
-    unseen = present[~present.isin(set(then.counts) - {OTHER, MISSING})]
+    unseen = present[~present.isin(set(_bins(then, now)))]
     if len(unseen):
         names = few(sorted(set(unseen)))
         text = f"{len(unseen)} rows of '{then.name}' have values that are new: {names}"
@@ -214,8 +231,3 @@ def _all_among(k: int, n: int, m: int) -> float:
     """Return the probability that k rows of n + m, drawn by chance, are all among the n."""
     gamma = special.gammaln
     return float(np.exp(gamma(n + 1) - gamma(n - k + 1) - gamma(n + m + 1) + gamma(n + m - k + 1)))
-
-
-def _name(name: str) -> str:
-    """Return the name of a bin as `texts` writes it: older profiles have whole numbers as 1.0."""
-    return name.removesuffix(".0") if name.removesuffix(".0").lstrip("-").isdigit() else name

@@ -1,18 +1,25 @@
 """Profiles of a data set, column by column, which later data is compared with (scripts/data/drift.py)."""
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 Floats = NDArray[np.float64]
+Kind = Literal["number", "date", "truth", "text"]
+KINDS: dict[str, Kind] = {"i": "number", "u": "number", "f": "number", "M": "date", "b": "truth"}  # by NumPy's letter
 BINS = 10
 ROWS_A_BIN = 20  # fewer rows make fewer bins
-OTHER, MISSING = "other", "missing"
+LISTED = 50  # the most common values of a column
+OLD = {"other", "missing"}  # entries of `counts` in profiles of older versions
 
 
 class Column(BaseModel):
     """One column: the rows in each bin; bins of numbers are bounded by `edges`, bins of text are its values.
+
+    A value may be the text "other" or "missing", so the rows that no bin has are no entries of `counts`.
 
     Parameters
     ----------
@@ -23,11 +30,13 @@ class Column(BaseModel):
     edges : list of float or None
         The quantiles between the bins; None where each value is a bin.
     counts : dict
-        The rows of each bin; of many values the most common ones, and the rest under "other".
+        The rows of each bin; of many values the most common ones.
     summary : str
         The column in words.
     low, high : float or None
         The least and the greatest number; None for text, and in profiles of older versions.
+    kind : Kind or None
+        The type of the values; None in profiles of older versions.
 
     """
 
@@ -41,6 +50,17 @@ class Column(BaseModel):
     summary: str
     low: float | None = None
     high: float | None = None
+    kind: Kind | None = None
+
+    @property
+    def bins(self) -> dict[str, int]:
+        """The rows of each bin, without the entries that older versions have beside them."""
+        return self.counts if self.kind else {name: rows for name, rows in self.counts.items() if name not in OLD}
+
+    @property
+    def others(self) -> int:
+        """The rows whose value is not listed; 0 where the list is complete."""
+        return self.rows - self.missing - sum(self.bins.values())
 
 
 class Profile(BaseModel):
@@ -64,7 +84,7 @@ def _column(column: pd.Series) -> Column:
     present = present[: len(present) - np.count_nonzero(np.isnan(present))]
     if np.count_nonzero(present[1:] != present[:-1]) >= BINS:
         bins = max(2, min(BINS, len(present) // ROWS_A_BIN))
-        edges = np.unique(np.quantile(present, np.linspace(0, 1, bins + 1)[1:-1])).tolist()
+        edges = _edges(present, bins)
         first, middle, last = (_shown(value, column) for value in np.quantile(present, [0, 0.5, 1]))
         summary = f"{first} to {last}, median {middle}"
     else:
@@ -81,7 +101,21 @@ def _column(column: pd.Series) -> Column:
         summary=summary,
         low=low,
         high=high,
+        kind=kind(column),
     )
+
+
+def _edges(present: Floats, bins: int) -> list[float]:
+    """Return the quantiles between the bins; a value that is several of them, such as many zeros, is its own bin."""
+    quantiles = np.quantile(present, np.linspace(0, 1, bins + 1)[1:-1])
+    repeated = quantiles[1:][quantiles[1:] == quantiles[:-1]]
+    edges: list[float] = np.unique([*quantiles, *np.nextafter(repeated, np.inf)]).tolist()
+    return edges
+
+
+def kind(column: pd.Series) -> Kind:
+    """Return the type of a column's values; what is neither numbers, dates nor truth values counts as text."""
+    return KINDS.get(column.dtype.kind, "text")
 
 
 def texts(column: pd.Series) -> pd.Series:
@@ -109,15 +143,12 @@ def _shown(value: float, column: pd.Series) -> str:
 
 
 def count(column: pd.Series, edges: list[float] | None, listed: set[str] | None) -> dict[str, int]:
-    """Count the rows in each bin: by `edges`, else by value, the `listed` or the 50 most common, and the rest."""
-    missing = {MISSING: int(column.isna().sum())}
+    """Count the rows in each bin: by `edges`, else by value, the `listed` or the most common ones."""
     if edges is not None:
         found = numbers(column)
         places = np.searchsorted(edges, found[~np.isnan(found)], side="right")
         filled = np.bincount(places, minlength=len(edges) + 1)
-        return {str(number): int(count) for number, count in enumerate(filled)} | missing
+        return {str(number): int(count) for number, count in enumerate(filled)}
     values = texts(column).value_counts()
-    names = listed if listed is not None else set(values.index[:50])
-    counts = {name: int(values.get(name, 0)) for name in sorted(names)}
-    counts[OTHER] = int(values.sum()) - sum(counts.values())
-    return counts | missing
+    names = listed if listed is not None else set(values.index[:LISTED])
+    return {name: int(values.get(name, 0)) for name in sorted(names)}

@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# Prometheus and Grafana for the scoring servers of this checkout: up starts them, refresh tells a running Prometheus
+# which servers there are now, down stops them, and purge removes their measurements too.
+# Leaves .dashboard/, readable by the caller only. Needs docker with compose.
+set -euo pipefail
+. "$(dirname "$0")/../lib.sh"
+cd "$root"
+umask 077
+verb=$1 state=.dashboard checkout=$(project "") project=$(project dashboard)
+prometheus="$project-prometheus-1"
+last=$(cat "$state/port" 2>/dev/null || true)
+port=${MODELMAKE_DASHBOARD_PORT:-${last:-3000}}
+
+running() { [ "$(docker inspect -f '{{.State.Running}}' "$prometheus" 2>/dev/null)" = true ]; }
+# Docker Desktop's containers run in a virtual machine, whose network is not the one of this machine.
+desktop() { [ "$(uname)" = Darwin ] || [[ $(docker info -f '{{.OperatingSystem}}') == "Docker Desktop"* ]]; }
+
+serving() { # the pipelines that have a scoring server, in a container or as a process
+  local file
+  {
+    docker ps --filter "label=modelmake.serve=$checkout" --format '{{.Label "modelmake.pipeline"}}'
+    for file in .serve/*/pid; do
+      ! kill -0 "$(cat "$file" 2>/dev/null)" 2>/dev/null || basename "${file%/pid}"
+    done
+  } | sort -u
+}
+job() { # Prometheus' job for the scoring server of pipeline $1, whose token and certificate it copies
+  local from=.serve/$1 to=$state/prometheus/$1 scheme=http
+  mkdir -p "$to" && rm -f "$to"/*
+  [ ! -f "$from/tls.key" ] || scheme=https
+  printf '  - job_name: "%s"\n    scheme: %s\n' "$1" "$scheme"
+  if [ $scheme = https ]; then
+    cp "$from/tls.crt" "$to" && printf '    tls_config: {ca_file: "%s/tls.crt", server_name: localhost}\n' "$1"
+  fi
+  if [ -f "$from/token" ]; then
+    cp "$from/token" "$to" && printf '    authorization: {credentials_file: "%s/token"}\n' "$1"
+  fi
+  printf '    static_configs:\n      - targets: ["%s:%s"]\n' "$host" "$(cat "$from/port")"
+  printf '        labels: {pipeline: "%s"}\n' "$1"
+}
+configure() { # the containers have users of their own: nobody else comes past .dashboard/, and they read all of it
+  local names name
+  names=$(serving)
+  host=127.0.0.1
+  ! desktop || host=scorer
+  mkdir -p "$state"/{prometheus,datasources,dashboards}
+  cp docker/dashboard/rules.yaml "$state/prometheus"
+  cp docker/dashboard/datasource.yaml "$state/datasources"
+  cp docker/dashboard/{provider.yaml,model.json} "$state/dashboards"
+  {
+    cat docker/dashboard/prometheus.yaml
+    for name in $names; do job "$name"; done
+  } >"$state/prometheus/part"
+  mv "$state/prometheus/part" "$state/prometheus/prometheus.yaml"
+  chmod -R a+rX "$state"/*/
+  [ -n "$names" ] || echo "dashboard: no scoring server runs (make serve starts one, and the dashboard follows it)" >&2
+}
+
+files=(-f docker/dashboard/dashboard.yaml)
+compose() {
+  docker compose --env-file /dev/null --project-directory "$root" --project-name "$project" "${files[@]}" "$@"
+}
+free() { # port
+  ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null ||
+    die "port $1" "taken by another program" "make dashboard DASHBOARD_PORT=$((port + 1))"
+}
+up() {
+  local output
+  docker compose version >/dev/null 2>&1 ||
+    die docker "no compose plugin" "install docker-compose-plugin, or: make engine"
+  if ! running || [ "$port" != "$last" ]; then
+    free "$port" && free "$MODELMAKE_PROMETHEUS_PORT"
+  fi
+  configure
+  desktop || files+=(-f docker/dashboard/host.yaml)
+  desktop || export MODELMAKE_LISTEN=127.0.0.1 MODELMAKE_PROMETHEUS_HOST=127.0.0.1
+  MODELMAKE_FILES=$(cat docker/dashboard/* | git hash-object --stdin) && export MODELMAKE_FILES
+  echo "▸ dashboard · starting Prometheus and Grafana on http://localhost:$port" >&2
+  if ! output=$(compose up --detach --remove-orphans --wait --wait-timeout 180 --quiet-pull 2>&1); then
+    compose logs --tail 10 >&2 || true
+    die dashboard "Prometheus or Grafana is not ready: $(tail -1 <<<"$output")" "see the log above; make doctor"
+  fi
+  echo "$port" >"$state/port"
+  docker kill --signal HUP "$prometheus" >/dev/null
+  echo "http://localhost:$port"
+}
+
+case $verb in
+  up)
+    is_port "$port" && [ "$((10#$port))" -gt 0 ] && is_port "$((10#$port + 6090))" ||
+      die "DASHBOARD_PORT=$port" "not a port" "use a number from 1 to 59445"
+    port=$((10#$port))
+    export MODELMAKE_DASHBOARD_PORT=$port MODELMAKE_PROMETHEUS_PORT=$((port + 6090))
+    up
+    ;;
+  refresh)
+    [ ! -d "$state" ] || ! running || { configure && docker kill --signal HUP "$prometheus" >/dev/null; }
+    ;;
+  down | purge)
+    [ "${MODELMAKE_RUNNER:-docker}" = docker ] || exit 0
+    if [ -n "$(docker ps -aq --filter "label=com.docker.compose.project=$project")" ]; then
+      echo "▸ down · stopping the dashboard; its measurements stay"
+      compose --progress quiet down --remove-orphans
+    fi
+    [ "$verb" != purge ] || docker volume rm "${project}_prometheus" >/dev/null 2>&1 || true
+    ;;
+  *) die "dashboard.sh $verb" "unknown" "up, refresh, down or purge" ;;
+esac
