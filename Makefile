@@ -9,6 +9,7 @@ SERVE_PORT ?= ## port of the scoring server on localhost (default 5001, or its l
 IN ?= ## table of `make predict`; or of `make watch`, in place of the request log
 OUT ?= ## file that `make predict` writes: .parquet, .csv, .csv.gz, .jsonl or .jsonl.gz
 TRUTH ?= ## table with request_id, row and target, by which `make watch` measures the champion
+DASHBOARD_PORT ?= ## port of `make dashboard` on localhost (default 3000, or its last port)
 WORKERS ?= ## processes of the scoring server (default 1)
 AUTH ?= ## 1 adds a login to the MLflow server (up) or a token to the scoring server (serve), 0 removes it
 TLS ?= ## 1 adds TLS to the MLflow server (up) or to the scoring server (serve), 0 removes it
@@ -126,12 +127,16 @@ predict: $(environment) ## predict the rows of the table IN with the champion, o
 watch: $(environment) ## compare what the champion was asked, or the table IN, with its training rows
 	@$(RUN) python -m scripts watch
 
+dashboard: ## start Prometheus and Grafana on localhost, which show the scoring servers of this checkout
+	@$(with_engine) docker/dashboard/dashboard.sh up
+
 ## Server
 
 up: $(environment) ## start the local MLflow server, or wait for the server of MLFLOW_TRACKING_URI
 	@$(if $(tracking),$(RUN) python -m scripts up,$(server) up)
 
-down: ## stop the scoring server and the local MLflow server; their runs, models and logs stay
+down: ## stop the scoring server, the dashboard and the local MLflow server; their runs, models and logs stay
+	@docker/dashboard/dashboard.sh down
 	@docker/serving/serve.sh down
 	@$(server) down
 
@@ -203,9 +208,9 @@ clean: ## remove build/, so that the next `make all` runs every stage
 	@echo "▸ clean · removing build/" && rm -rf build
 
 distclean: clean ## remove build/, .venv, and the local servers with their runs, models and logs
-	@docker/serving/serve.sh down
+	@docker/dashboard/dashboard.sh purge && docker/serving/serve.sh down
 	@$(if $(server),$(server) purge)
-	@echo "▸ distclean · removing .venv, .mlflow and .serve" && rm -rf .venv .mlflow .serve
+	@echo "▸ distclean · removing .venv, .mlflow, .serve and .dashboard" && rm -rf .venv .mlflow .serve .dashboard
 
 docs: .venv/lock.txt ## write the reference pages again, and build the site in build/site
 	@.venv/bin/python -m scripts docs

@@ -9,7 +9,7 @@ umask 077
 verb=$1 state=.dashboard checkout=$(project "") project=$(project dashboard)
 prometheus="$project-prometheus-1"
 last=$(cat "$state/port" 2>/dev/null || true)
-port=${MODELMAKE_DASHBOARD_PORT:-${last:-3000}}
+port=${MODELMAKE_DASHBOARD_PORT:-${last:-3000}} # Grafana's; Prometheus has the one that is 6090 higher
 
 running() { [ "$(docker inspect -f '{{.State.Running}}' "$prometheus" 2>/dev/null)" = true ]; }
 # Docker Desktop's containers run in a virtual machine, whose network is not the one of this machine.
@@ -39,7 +39,7 @@ job() { # Prometheus' job for the scoring server of pipeline $1, whose token and
   printf '        labels: {pipeline: "%s"}\n' "$1"
 }
 configure() { # the containers have users of their own: nobody else comes past .dashboard/, and they read all of it
-  local names name
+  local name
   names=$(serving)
   host=127.0.0.1
   ! desktop || host=scorer
@@ -53,7 +53,6 @@ configure() { # the containers have users of their own: nobody else comes past .
   } >"$state/prometheus/part"
   mv "$state/prometheus/part" "$state/prometheus/prometheus.yaml"
   chmod -R a+rX "$state"/*/
-  [ -n "$names" ] || echo "dashboard: no scoring server runs (make serve starts one, and the dashboard follows it)" >&2
 }
 
 files=(-f docker/dashboard/dashboard.yaml)
@@ -82,19 +81,23 @@ up() {
   fi
   echo "$port" >"$state/port"
   docker kill --signal HUP "$prometheus" >/dev/null
+  [ -n "$names" ] || echo "dashboard: no scoring server runs yet; make serve starts one, which then shows here" >&2
   echo "http://localhost:$port"
 }
 
 case $verb in
   up)
-    is_port "$port" && [ "$((10#$port))" -gt 0 ] && is_port "$((10#$port + 6090))" ||
+    if ! is_port "$port" || ((10#$port < 1 || 10#$port > 59445)); then
       die "DASHBOARD_PORT=$port" "not a port" "use a number from 1 to 59445"
-    port=$((10#$port))
-    export MODELMAKE_DASHBOARD_PORT=$port MODELMAKE_PROMETHEUS_PORT=$((port + 6090))
+    fi
+    export MODELMAKE_DASHBOARD_PORT=$((10#$port)) MODELMAKE_PROMETHEUS_PORT=$((10#$port + 6090))
     up
     ;;
   refresh)
-    [ ! -d "$state" ] || ! running || { configure && docker kill --signal HUP "$prometheus" >/dev/null; }
+    if [ -d "$state" ] && running; then
+      configure
+      docker kill --signal HUP "$prometheus" >/dev/null
+    fi
     ;;
   down | purge)
     [ "${MODELMAKE_RUNNER:-docker}" = docker ] || exit 0

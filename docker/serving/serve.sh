@@ -169,6 +169,7 @@ case $verb in
       find "$state" -maxdepth 1 -name 'code-*' ! -path "$code" -exec rm -rf {} +
     else up_process; fi
     echo "$port" >"$state/port"
+    [ "$runner" = image ] || docker/dashboard/dashboard.sh refresh
     ready
     ;;
   down) down ;;

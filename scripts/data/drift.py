@@ -103,8 +103,8 @@ def compare(then: Profile, now: pd.DataFrame) -> list[Drift]:
     --------
     >>> from scripts.data.profile import describe
     >>> rng = np.random.default_rng(1)
-    >>> then = describe(pd.DataFrame({"size": rng.normal(0, 1, 1000)}))
-    >>> [drift] = compare(then, pd.DataFrame({"size": rng.normal(0.5, 1, 300)}))
+    >>> then = describe(pd.DataFrame({"size": rng.normal(0, 1, 10_000)}))
+    >>> [drift] = compare(then, pd.DataFrame({"size": rng.normal(0.5, 1, 3000)}))
     >>> drift.moved, round(drift.effect, 1)
     (True, 0.5)
 
@@ -128,9 +128,18 @@ def _findings(then: Column, frame: pd.DataFrame) -> list[Finding]:
     if then.name not in frame.columns:
         return [Finding(then.name, "lost", 1.0, 0.0, f"the column '{then.name}' is gone")]
     now = frame[then.name].infer_objects()
-    if then.low is not None and now.notna().any() and kind(now) == "text":
-        return [Finding(then.name, "type", 1.0, 0.0, f"'{then.name}' had numbers or dates, and now has text")]
+    if now.notna().any() and (change := _change(then, now)):
+        return [Finding(then.name, "type", 1.0, 0.0, f"'{then.name}' {change}")]
     return [*_missing(then, now), *_distribution(then, now), *_new_values(then, now), *_range(then, now)]
+
+
+def _change(then: Column, now: pd.Series) -> str:
+    """Return how the type has changed, "" if it has not."""
+    if then.low is not None and kind(now) == "text":
+        return "had numbers or dates, and now has text"
+    if then.kind == "text" and then.others and kind(now) != "text":  # few values are compared one by one instead
+        return "had text, and now has none"
+    return ""
 
 
 def _distribution(then: Column, now: pd.Series) -> Iterator[Finding]:
@@ -150,7 +159,7 @@ def _distribution(then: Column, now: pd.Series) -> Iterator[Finding]:
     effect = math.sqrt(max(0.0, statistic - degrees) * (m + n) / (m * n))
     p_value = float(special.chdtrc(degrees, statistic))
     place = int(np.argmax(np.abs(b / n - a / m)))
-    text = f"the values of '{then.name}' are distributed otherwise (Cohen's w {effect:.2f}"
+    text = f"the distribution of '{then.name}' differs (Cohen's w {effect:.2f}"
     yield Finding(
         then.name, "distribution", effect, p_value, f"{text}, one bin {a[place] / m:.0%} → {b[place] / n:.0%})"
     )

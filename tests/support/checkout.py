@@ -31,7 +31,7 @@ class Checkout:
         for name in self.tree:
             source = ROOT / name
             (shutil.copytree if source.is_dir() else shutil.copy)(source, path / name)
-        (path / ".gitignore").write_text("/build/\n/.mlflow/\n/.serve/\n/backups/\n*.key\n__pycache__/\n")
+        (path / ".gitignore").write_text("/build/\n/.mlflow/\n/.serve/\n/.dashboard/\n/backups/\n*.key\n__pycache__/\n")
         (path / ".mlflow").mkdir()
         shutil.copy(store, path / ".mlflow/mlflow.db")
         self.adapt()
