@@ -19,7 +19,8 @@ ci="CI ACT"
 # The variables of make. On make's command line they have these names; in the environment, where make passes them on,
 # they are MODELMAKE_<NAME>.
 settings="RUNNER PIPELINE SERVE_PORT DASHBOARD_PORT WORKERS IN OUT TRUTH AUTH TLS WORKFLOW EVENT JOB ACT_REF
-  ACT_TRACKING FROM TO KEY RUN_ID VERSION FORCE ARGS REASON RETRAIN FOLLOW UPGRADE DATA TARGET NAME PKG IMAGE_REPO PYTHON"
+  ACT_TRACKING FROM TO KEY RUN_ID VERSION FORCE ARGS REASON RETRAIN FOLLOW UPGRADE DATA TARGET NAME PKG IMAGE_REPO
+  PYTHON"
 
 allowed="$machine $engine $network $tracking $sources MLFLOW_PORT $github $ci"
 for name in $settings; do allowed="$allowed MODELMAKE_$name"; done

@@ -26,7 +26,8 @@ serving() { # the pipelines that have a scoring server, in a container or as a p
 }
 job() { # Prometheus' job for the scoring server of pipeline $1, whose token and certificate it copies
   local from=.serve/$1 to=$state/prometheus/$1 scheme=http
-  mkdir -p "$to" && rm -f "$to"/*
+  [ -f "$from/port" ] || return 0 # it starts just now, and a refresh follows
+  mkdir -p "$to"
   [ ! -f "$from/tls.key" ] || scheme=https
   printf '  - job_name: "%s"\n    scheme: %s\n' "$1" "$scheme"
   if [ $scheme = https ]; then
@@ -44,6 +45,7 @@ configure() { # the containers have users of their own: nobody else comes past .
   host=127.0.0.1
   ! desktop || host=scorer
   mkdir -p "$state"/{prometheus,datasources,dashboards}
+  rm -rf "$state"/prometheus/*/ # the copies
   cp docker/dashboard/rules.yaml "$state/prometheus"
   cp docker/dashboard/datasource.yaml "$state/datasources"
   cp docker/dashboard/{provider.yaml,model.json} "$state/dashboards"
@@ -59,9 +61,9 @@ files=(-f docker/dashboard/dashboard.yaml)
 compose() {
   docker compose --env-file /dev/null --project-directory "$root" --project-name "$project" "${files[@]}" "$@"
 }
+listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; } # port
 free() { # port
-  ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null ||
-    die "port $1" "taken by another program" "make dashboard DASHBOARD_PORT=$((port + 1))"
+  ! listens "$1" || die "port $1" "taken by another program" "make dashboard DASHBOARD_PORT=$((port + 1))"
 }
 up() {
   local output
@@ -79,6 +81,8 @@ up() {
     compose logs --tail 10 >&2 || true
     die dashboard "Prometheus or Grafana is not ready: $(tail -1 <<<"$output")" "see the log above; make doctor"
   fi
+  listens "$port" || die dashboard "port $port of this machine does not lead to Grafana" \
+    "a rootless or remote engine has a loopback of its own, which modelmake does not reach"
   echo "$port" >"$state/port"
   docker kill --signal HUP "$prometheus" >/dev/null
   [ -n "$names" ] || echo "dashboard: no scoring server runs yet; make serve starts one, which then shows here" >&2
@@ -102,8 +106,9 @@ case $verb in
   down | purge)
     [ "${MODELMAKE_RUNNER:-docker}" = docker ] || exit 0
     if [ -n "$(docker ps -aq --filter "label=com.docker.compose.project=$project")" ]; then
-      echo "▸ down · stopping the dashboard; its measurements stay"
+      [ "$verb" = purge ] || echo "▸ down · stopping the dashboard; its measurements stay"
       compose --progress quiet down --remove-orphans
+      rm -rf "$state"/prometheus/*/
     fi
     [ "$verb" != purge ] || docker volume rm "${project}_prometheus" >/dev/null 2>&1 || true
     ;;

@@ -5,7 +5,8 @@ import lzma
 import re
 import zipfile
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -56,8 +57,15 @@ def read_table(config: Data) -> pd.DataFrame:
 
 def parsed(config: Data) -> pd.DataFrame:
     """Return the table as its file or folder has it; a file that is not valid raises UserError."""
-    try:
+    with readable(config):
         return load(config)
+
+
+@contextmanager
+def readable(config: Data) -> Iterator[None]:
+    """Turn what a parser raises for a file that is not valid into UserError."""
+    try:
+        yield
     except UserError:
         raise
     except pd.errors.EmptyDataError:

@@ -2,9 +2,9 @@
 
 import json
 import os
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from scripts.serving import counts
 from scripts.serving.body import Columns
 
 QUEUED = 10_000  # records
+EVERY = 0.2  # seconds between two looks at the queue
 SECONDS, BYTES = 60, 1 << 26  # after which a file is closed
 TOTAL = 1 << 30  # bytes of all files; the oldest ones go first
 OPEN, CLOSED, CLOSE = ".open", ".jsonl", "close"  # `make watch` touches the file CLOSE to get what is in open files
@@ -65,7 +66,8 @@ class Log:
         """Start the thread."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.private = folder, frozenset(private)
-        self._queue: queue.Queue[Record | None] = queue.Queue(QUEUED)
+        self._queue: deque[Record] = deque()
+        self._ended = threading.Event()
         self._file: IO[bytes] | None = None
         self._opened = 0.0
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
@@ -73,31 +75,28 @@ class Log:
 
     def put(self, record: Record) -> None:
         """Take a record, or count it as dropped: the queue is full where the disk is slow."""
-        try:
-            self._queue.put_nowait(record)
-        except queue.Full:
+        if len(self._queue) < QUEUED:
+            self._queue.append(record)  # wakes no thread, which would cost more than the request itself
+        else:
             counts.DROPPED.inc()
 
     def close(self) -> None:
         """Write what is queued, and close the file."""
-        self._queue.put(None)
+        self._ended.set()
         self._thread.join(10)
 
     def _run(self) -> None:
-        while True:
+        ended = False
+        while not ended:
+            ended = self._ended.wait(EVERY)
+            while self._queue:
+                try:
+                    self._write(self._queue.popleft())
+                except OSError:  # the disk is full: the server goes on
+                    counts.DROPPED.inc()
+                    self._abandon()
             try:
-                record = self._queue.get(timeout=0.5)
-                if record is None:
-                    self._close()
-                    return
-                self._write(record)
-            except queue.Empty:
-                pass
-            except OSError:  # the disk is full: the server goes on
-                counts.DROPPED.inc()
-                self._abandon()
-            try:
-                if self._file is not None and self._is_due():
+                if self._file is not None and (ended or self._is_due()):
                     self._close()
             except OSError:
                 self._abandon()

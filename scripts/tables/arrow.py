@@ -25,17 +25,23 @@ def to_frame(table: pa.Table, config: Data, without: str) -> pd.DataFrame:
         The name of an index that is left out too.
 
     """
-    index = json.loads((table.schema.metadata or {}).get(b"pandas", b"{}")).get("index_columns", [])
-    table = table.drop_columns([n for n in index if isinstance(n, str) and (n.startswith("__index_") or n == without)])
-    for counted in (entry for entry in index if isinstance(entry, dict) and entry.get("name")):
-        numbers = range(counted["start"], counted["stop"], counted["step"])
-        table = table.add_column(0, counted["name"], pa.array(numbers, pa.int64()))
+    table = indexed(table, without)
     for place, field in enumerate(table.schema):
         if (field.name == config.time or field.name not in (config.drop or [])) and (cast := _cast(field.type)):
             table = table.set_column(place, field.name, cast(table.column(place)))
     frame = table.to_pandas(ignore_metadata=True, split_blocks=True, self_destruct=True)
     pa.default_memory_pool().release_unused()  # as much as the frame takes, which a split needs
     return frame
+
+
+def indexed(table: pa.Table, without: str, first: int = 0) -> pa.Table:
+    """Return a table without the index of pandas, unless it has a name; `first` is the place of its first row."""
+    index = json.loads((table.schema.metadata or {}).get(b"pandas", b"{}")).get("index_columns", [])
+    table = table.drop_columns([n for n in index if isinstance(n, str) and (n.startswith("__index_") or n == without)])
+    for counted in (entry for entry in index if isinstance(entry, dict) and entry.get("name")):
+        numbers = range(counted["start"], counted["stop"], counted["step"])[first : first + table.num_rows]
+        table = table.add_column(0, counted["name"], pa.array(numbers, pa.int64()))
+    return table
 
 
 def _cast(kind: pa.DataType) -> Callable[[pa.ChunkedArray], pa.ChunkedArray] | None:

@@ -20,18 +20,31 @@ DATE = re.compile(
 
 def parse(texts: pd.Series, counts: pd.Series) -> tuple[pd.Series, bool]:
     """Return the dates of the format that most texts have, and whether it has day and month in an unclear order."""
+    form, exchanged = form_of(texts, counts)
+    return read(texts, form), exchanged
+
+
+def read(texts: pd.Series, form: str) -> pd.Series:
+    """Return the dates of a format, ISO 8601 for ""; NaT for a text that is none."""
+    if form:
+        return pd.to_datetime(texts, format=form, errors="coerce").astype("datetime64[us]")
+    iso = texts.str.fullmatch(ISO, na=False)
+    dates = pd.to_datetime(texts.where(iso), format="ISO8601", utc=True, errors="coerce")
+    return dates.dt.tz_convert(None).astype("datetime64[us]")
+
+
+def form_of(texts: pd.Series, counts: pd.Series) -> tuple[str, bool]:
+    """Return the format that most texts have, "" for ISO 8601, and whether day and month are in an unclear order."""
     iso = texts.map(lambda text: bool(ISO.fullmatch(text)))
     if counts[iso.to_numpy()].sum() > counts.sum() / 2:
-        dates = pd.to_datetime(texts.where(iso), format="ISO8601", utc=True, errors="coerce")
-        return dates.dt.tz_convert(None).astype("datetime64[us]"), False
+        return "", False
     sample = texts.iloc[:FIRST]
     formats = [date + clock for date in DATES for clock in CLOCK]
     best = max(formats, key=lambda form: int(pd.to_datetime(sample, format=form, errors="coerce").notna().sum()))
-    dates = pd.to_datetime(texts, format=best, errors="coerce").astype("datetime64[us]")
     if not best.startswith(EXCHANGED):
-        return dates, False
+        return best, False
     swapped = best.replace("%d", "%_").replace("%m", "%d").replace("%_", "%m")
-    months = pd.to_datetime(texts, format=swapped, errors="coerce").astype("datetime64[us]")
+    dates, months = read(texts, best), read(texts, swapped)
     if dates.notna().sum() == months.notna().sum():
-        return dates, not dates.equals(months)
-    return max(dates, months, key=lambda parsed: int(parsed.notna().sum())), False
+        return best, not dates.equals(months)
+    return max((dates, best), (months, swapped), key=lambda parsed: int(parsed[0].notna().sum()))[1], False

@@ -87,12 +87,17 @@ def _joined(frames: list[pd.DataFrame], contents: list[Content]) -> pd.DataFrame
         return frames[0]
     first = list(frames[0].columns)
     for frame, part in zip(frames, contents, strict=True):
-        if set(frame.columns) != set(first):
-            more, fewer = [sorted(set(a) - set(b), key=str) for a, b in ((frame, first), (first, frame))]
-            what = "; ".join(f"{word} {few(names)}" for word, names in (("adds", more), ("lacks", fewer)) if names)
-            fix = "give all files of the folder the same columns"
-            raise UserError(str(part.path), f"its columns are not those of '{contents[0].path.name}': {what}", fix)
+        check_columns(part.path, list(frame.columns), contents[0].path, first)
     return pd.concat([frame[first] for frame in frames], ignore_index=True)
+
+
+def check_columns(path: Path, columns: list[str], first_path: Path, first: list[str]) -> None:
+    """Raise UserError for a file whose columns do not have the names of the first file's, in whatever order."""
+    more, fewer = [sorted(set(a) - set(b), key=str) for a, b in ((columns, first), (first, columns))]
+    if more or fewer:
+        what = "; ".join(f"{word} {few(names)}" for word, names in (("adds", more), ("lacks", fewer)) if names)
+        fix = "give all files of the folder the same columns"
+        raise UserError(str(path), f"its columns are not those of '{first_path.name}': {what}", fix)
 
 
 def _named(frame: pd.DataFrame) -> pd.DataFrame:
@@ -104,14 +109,19 @@ def _named(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _with_partitions(frame: pd.DataFrame, path: Path, config: Data) -> pd.DataFrame:
     """Add the columns that folders name, such as year=2026."""
-    if not Path(config.path).is_dir():
-        return frame
-    pairs = [pair for part in path.relative_to(config.path).parts[:-1] if (pair := HIVE.fullmatch(part))]
-    for name, value in (pair.groups() for pair in pairs):
-        text = unquote(value)
-        number = int(text) if re.fullmatch(r"-?(0|[1-9]\d{0,17})", text) else text
-        frame[unquote(name)] = None if text == NO_VALUE else number
+    for name, text in partitions(path, config).items():
+        whole = text is not None and re.fullmatch(r"-?(0|[1-9]\d{0,17})", text)
+        frame[name] = int(text) if whole and text else text
     return frame
+
+
+def partitions(path: Path, config: Data) -> dict[str, str | None]:
+    """Return the columns that the folders of a file name, such as year=2026, with their value."""
+    if not Path(config.path).is_dir():
+        return {}
+    pairs = [pair for part in path.relative_to(config.path).parts[:-1] if (pair := HIVE.fullmatch(part))]
+    values = {unquote(name): unquote(value) for name, value in (pair.groups() for pair in pairs)}
+    return {name: None if text == NO_VALUE else text for name, text in values.items()}
 
 
 def _csv(contents: list[Content], config: Data) -> pd.DataFrame:

@@ -122,13 +122,20 @@ def _numbers(texts: pd.Series, config: Data) -> pd.Series:
     return pd.to_numeric(texts.astype(object), errors="coerce")
 
 
-def _grouped(texts: pd.Series) -> pd.Series | None:
-    """Return texts as numbers if all are, and one of them certainly has a mark of thousands, such as 1.234,50."""
+def marks(texts: pd.Series) -> tuple[str, str] | None:
+    """Return the decimal mark and the mark of thousands if all texts are numbers, and one is such as 1.234,50."""
     for mark, thousands, number, certain in GROUPED:
         if texts.str.fullmatch(number).all() and texts.str.fullmatch(certain).any():
-            plain = texts.str.replace(thousands, "", regex=False).str.replace(mark, ".", regex=False)
-            return pd.to_numeric(plain.astype(object))
+            return mark, thousands
     return None
+
+
+def _grouped(texts: pd.Series) -> pd.Series | None:
+    """Return texts as numbers if they are, with a mark of thousands."""
+    if (found := marks(texts)) is None:
+        return None
+    plain = texts.str.replace(found[1], "", regex=False).str.replace(found[0], ".", regex=False)
+    return pd.to_numeric(plain.astype(object))
 
 
 def _shown(counts: pd.Series) -> str:

@@ -8,8 +8,6 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import getproxies
 
-from requests.utils import requote_uri
-
 from scripts.core import settings
 from scripts.core.errors import UserError, first_line, suggestion
 
@@ -187,5 +185,7 @@ def _secrets() -> Iterator[tuple[str, str]]:
 
 def _spellings(secret: str) -> set[str]:
     """Return a text unchanged, with the %-codes of quote and of requests, without them, and as `repr` shows it."""
+    from requests.utils import requote_uri  # noqa: PLC0415  # 7 MB that a scoring server needs for no request
+
     spellings = {secret, unquote(secret), quote(secret, safe=""), quote(unquote(secret), safe=""), requote_uri(secret)}
     return (spellings | {repr(spelling)[1:-1] for spelling in spellings}) - {""}

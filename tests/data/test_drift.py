@@ -9,14 +9,18 @@ import pytest
 
 from scripts.data import drift, profile
 
+PER_PROFILE = 5  # windows that are compared with one profile
+
 
 def frame(rng: np.random.Generator, n: int) -> pd.DataFrame:
-    """Return 20 independent columns: normal, with long tails, counts, categories, truth values, some with gaps."""
+    """Return 20 independent columns: numbers, categories, words and truth values, with long tails, zeros and gaps."""
     shares = ([0.5, 0.3, 0.2], [0.7, 0.2, 0.08, 0.02], [0.6, 0.2, 0.1, 0.05, 0.04, 0.007, 0.002, 0.001])
-    columns = {f"normal {k}": rng.normal(0, 1, n) for k in range(6)}
-    columns |= {f"tail {k}": rng.lognormal(0, 1.5, n) for k in range(3)}
+    columns = {f"normal {k}": rng.normal(0, 1, n) for k in range(5)}
+    columns |= {f"tail {k}": rng.lognormal(0, 1.5, n) for k in range(2)}
     columns |= {f"count {k}": rng.poisson(1.5 + 3 * k, n) for k in range(3)}
     columns |= {f"kind {k}": rng.choice([f"v{j}" for j in range(len(p))], n, p=p) for k, p in enumerate(shares)}
+    columns["zeros"] = np.where(rng.random(n) < 0.9, 0, rng.lognormal(0, 1, n))
+    columns["words"] = "w" + pd.Series(rng.zipf(1.3, n).clip(max=5000)).astype(str)
     for share in (0.02, 0.1, 0.4):
         columns[f"gaps {share}"] = np.where(rng.random(n) < share, np.nan, rng.normal(0, 1, n))
     columns["truth"] = rng.random(n) < 0.3
@@ -29,17 +33,20 @@ def alarms(n: int, m: int, windows: int) -> float:
     raised = 0
     for seed in range(windows):
         rng = np.random.default_rng([seed, n, m])
-        then = profile.describe(frame(rng, m))
+        if seed % PER_PROFILE == 0:
+            then = profile.describe(frame(rng, m))
         raised += any(column.moved for column in drift.compare(then, frame(rng, n)))
     return raised / windows
 
 
-def seen(change: Callable[[pd.Series, np.random.Generator], pd.Series], n: int, windows: int) -> float:
+def seen(change: Callable[[pd.Series, np.random.Generator], pd.Series], n: int, m: int, windows: int) -> float:
     """Return the share of windows of n rows in which a change of one of 20 columns is seen in that column."""
     hits = 0
     for seed in range(windows):
-        rng = np.random.default_rng([seed, n])
-        then, now = profile.describe(frame(rng, 1000)), frame(rng, n)
+        rng = np.random.default_rng([seed, n, m])
+        if seed % PER_PROFILE == 0:
+            then = profile.describe(frame(rng, m))
+        now = frame(rng, n)
         now["normal 0"] = change(now["normal 0"], rng)
         hits += next(column for column in drift.compare(then, now) if column.name == "normal 0").moved
     return hits / windows
@@ -69,7 +76,7 @@ def test_nothing_has_changed_and_no_alarm_is_raised(n: int) -> None:
 @pytest.mark.parametrize(("change", "n"), CHANGES)
 def test_a_change_is_seen(change: Callable[..., pd.Series], n: int) -> None:
     """Half a standard deviation, a wider spread and an outlier decile, in nine windows of ten or more."""
-    assert seen(change, n, windows=30) >= 0.9
+    assert seen(change, n, m=1000, windows=30) >= 0.9
 
 
 @pytest.mark.long
@@ -82,9 +89,10 @@ def test_the_rate_of_false_alarms(n: int, m: int) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize(("change", "n"), CHANGES)
-def test_the_power(change: Callable[..., pd.Series], n: int) -> None:
+@pytest.mark.parametrize("m", [1000, 10_000])
+def test_the_power(change: Callable[..., pd.Series], n: int, m: int) -> None:
     """At least 90 %."""
-    assert seen(change, n, windows=200) >= 0.9
+    assert seen(change, n, m, windows=200) >= 0.9
 
 
 def compared(then: pd.DataFrame, now: pd.DataFrame) -> dict[str, drift.Drift]:
@@ -161,3 +169,56 @@ def test_later_dates_are_drift() -> None:
     then = pd.DataFrame({"when": pd.date_range("2020-01-01", periods=300).astype("datetime64[us]")})
     assert not compared(then, then)["when"].moved
     assert compared(then, then + pd.Timedelta(days=200))["when"].moved
+
+
+@pytest.mark.parametrize("values", [["other", "missing", "a"], ["1.0", "2.0", "3.0"], ["1", "1.0", "2"]])
+def test_a_value_of_any_name_is_no_drift(values: list[str]) -> None:
+    """Nor one that looks like a number."""
+    rng = np.random.default_rng(1)
+    then, now = (pd.DataFrame({"a": rng.choice(values, n)}) for n in (500, 300))
+    assert not compared(then, now)["a"].moved
+    now["a"] = values[0]
+    assert compared(then, now)["a"].moved
+
+
+@pytest.mark.parametrize("many", [60, 200, 1_000_000])
+def test_text_with_many_values_is_no_drift(many: int) -> None:
+    """The values that chance made most common in the earlier rows are less common in the new ones."""
+    rng = np.random.default_rng(1)
+    then, now = (pd.DataFrame({"a": rng.integers(0, many, n)}).astype(str) for n in (500, 300))
+    assert not compared("id" + then, "id" + now)["a"].moved
+
+
+def test_text_that_became_numbers_is_a_finding() -> None:
+    """Where not all of its values are listed."""
+    then = pd.DataFrame({"a": [f"id{k}" for k in range(500)]})
+    assert kinds(compared(then, pd.DataFrame({"a": np.arange(300)}))["a"]) == {"type"}
+
+
+def test_numbers_beside_none_are_numbers() -> None:
+    """Whatever pandas calls the column."""
+    rng = np.random.default_rng(1)
+    then = pd.DataFrame({"a": rng.normal(0, 1, 500)})
+    now = pd.DataFrame({"a": [*rng.normal(0, 1, 299), None]})
+    assert compared(then, now.astype(object).where(now.notna(), None)) == compared(then, now)
+
+
+def test_fewer_zeros_are_drift() -> None:
+    """Even if nearly all of the earlier numbers are zero."""
+    rng = np.random.default_rng(1)
+    then, fewer = (
+        pd.DataFrame({"a": np.where(rng.random(1000) < zeros, 0, rng.random(1000))}) for zeros in (0.99, 0.9)
+    )
+    assert kinds(compared(then, fewer)["a"]) == {"distribution"}
+    assert not compared(then, then)["a"].moved
+
+
+@pytest.mark.parametrize("values", [[1, 2], [1.0, 2.0], ["1.0", "2.0"], ["other", "missing"]])
+def test_a_profile_of_an_older_version_is_compared(values: list[object]) -> None:
+    """Its whole numbers are called 1.0, and the values "other" and "missing" are lost among its other entries."""
+    counts = {"1.0": 100, "2.0": 100, "other": 0, "missing": 0}
+    if "other" in values:
+        counts = {"other": 0, "missing": 0}
+    column = profile.Column(name="a", rows=200, missing=0, edges=None, counts=counts, summary="")
+    [found] = drift.compare(profile.Profile(rows=200, columns=[column]), pd.DataFrame({"a": values * 100}))
+    assert not found.moved

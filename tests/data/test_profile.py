@@ -22,7 +22,8 @@ def test_a_profile_describes_every_column() -> None:
     assert (size.name, size.missing) == ("size", 10)
     assert "median" in size.summary
     assert colour.summary.startswith("red ")
-    assert sum(doors.counts.values()) == sum(size.counts.values()) == 200
+    assert (sum(doors.counts.values()), sum(size.counts.values())) == (200, 190)
+    assert [column.kind for column in described.columns] == ["number", "text", "number"]
     assert profile.Profile.model_validate_json(described.model_dump_json()) == described
 
 
@@ -32,7 +33,7 @@ def test_dates_are_binned_as_numbers_are() -> None:
     then.loc[:4, "when"] = pd.NaT
     [column] = profile.describe(then).columns
     assert (column.missing, column.summary) == (5, "2020-01-06 to 2020-10-26, median 2020-06-01")
-    assert len(column.counts) == profile.BINS + 1
+    assert len(column.counts) == profile.BINS
 
 
 def test_a_whole_number_has_one_name_whatever_its_type() -> None:
@@ -42,7 +43,28 @@ def test_a_whole_number_has_one_name_whatever_its_type() -> None:
 
 
 def test_a_profile_of_an_older_version_can_be_read() -> None:
-    """It has no range."""
-    old = '{"rows": 2, "columns": [{"name": "a", "rows": 2, "missing": 0, "edges": null, "counts": {"1.0": 2},'
-    read = profile.Profile.model_validate_json(old + ' "summary": "1.0 100%"}]}')
-    assert read.columns[0].low is None
+    """It has neither range nor kind, and its counts have entries for other and for missing values."""
+    counts = '"counts": {"1.0": 2, "other": 3, "missing": 1}'
+    old = (
+        f'{{"rows": 6, "columns": [{{"name": "a", "rows": 6, "missing": 1, "edges": null, {counts}, "summary": ""}}]}}'
+    )
+    [column] = profile.Profile.model_validate_json(old).columns
+    assert (column.low, column.kind, column.bins, column.others) == (None, None, {"1.0": 2}, 3)
+
+
+def test_a_value_may_be_called_other_or_missing() -> None:
+    """Its rows are its own, and the list is complete."""
+    [column] = profile.describe(pd.DataFrame({"a": ["other"] * 3 + ["missing"] * 2 + [None]})).columns
+    assert (column.bins, column.missing, column.others) == ({"missing": 2, "other": 3}, 1, 0)
+
+
+def test_of_many_values_the_most_common_are_listed() -> None:
+    """The other rows are counted."""
+    [column] = profile.describe(pd.DataFrame({"a": [f"id{k}" for k in range(70)] + ["id0"]})).columns
+    assert (len(column.bins), column.bins["id0"], column.others) == (profile.LISTED, 2, 20)
+
+
+def test_a_value_that_is_several_quantiles_has_its_own_bin() -> None:
+    """Many zeros are told from the numbers above them, and from none."""
+    [column] = profile.describe(pd.DataFrame({"a": [0.0] * 380 + list(range(1, 21))})).columns
+    assert list(column.bins.values()) == [0, 380, 20]

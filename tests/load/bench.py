@@ -14,7 +14,7 @@ from pathlib import Path
 
 from scripts.core import settings
 from scripts.core.errors import UserError
-from tests.load import servers, tables
+from tests.load import servers, serving, tables
 from tests.load.figure import Figure
 
 ROUNDS = 3
@@ -229,7 +229,9 @@ def main() -> None:
     for name in ("MODELMAKE_ARGS", "MAKEFLAGS"):  # with them, each measured make would get ARGS
         os.environ.pop(name, None)
     of_tables = (tables.read, tables.preprocessing, tables.wide)
-    measures: tuple[Callable[[], Figure | list[Figure]], ...] = (warm, idle, sizes, large, *of_tables, cold, replay)
+    of_serving = (serving.forest, serving.boosting, serving.overhead, serving.start, serving.batch)
+    measures: tuple[Callable[[], Figure | list[Figure]], ...]
+    measures = (warm, idle, sizes, large, *of_tables, *of_serving, cold, replay)
     for measure in measures:
         if chosen and measure.__name__ not in chosen:
             continue

@@ -1,0 +1,296 @@
+"""Serving: our scoring server beside `mlflow models serve` of the same model, as ratios from one run."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tests.load.barrage import Barrage, barrage
+from tests.load.figure import Figure
+from tests.support.checkout import free_port
+
+SECONDS = 8  # of one barrage
+CLIENTS = 8
+FOREST = """
+experiment = "bench"
+data = { path = "table.csv", target = "species" }
+model = { estimator = "sklearn.ensemble.RandomForestClassifier", params = { n_estimators = 100 } }
+gate = { rules = ["accuracy > 0.5"], champion = "off" }
+registry = { name = "bench" }
+"""
+BOOSTING = """
+experiment = "bench"
+data = { path = "table.csv", target = "y" }
+model = { estimator = "sklearn.ensemble.HistGradientBoostingClassifier", params = { max_iter = 200 } }
+gate = { rules = ["accuracy > 0.5"], champion = "off" }
+registry = { name = "bench" }
+"""
+OURS = [sys.executable, "-m", "scripts", "serve"]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return the environment of a process in a scratch project."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "MODELMAKE_"))}
+    return kept | {"PYTHONPATH": str(Path.cwd()), "MLFLOW_DISABLE_TELEMETRY": "true"} | more
+
+
+@contextmanager
+def project(pipeline: str, table: pd.DataFrame) -> Iterator[Path]:
+    """Make a scratch project with a champion."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        shutil.copytree("docker", folder / "docker")
+        (folder / "pipeline.toml").write_text(pipeline)
+        table.to_csv(folder / "table.csv", index=False)
+        for words in (["train", "evaluate", "register"], ["promote"]):
+            command = [sys.executable, "-m", "scripts", *words]
+            subprocess.run(command, cwd=folder, env=environment(), capture_output=True, check=True)
+        yield folder
+
+
+def mixed(rows: int = 5_000) -> pd.DataFrame:
+    """Return 20 columns, three of them text, and a target of two classes."""
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({f"x{number:02}": rng.normal(size=rows) for number in range(17)})
+    for name, values in (("town", 12), ("plan", 4), ("kind", 3)):
+        frame[name] = rng.choice([f"{name} {number}" for number in range(values)], rows)
+    odds = frame["x00"] + frame["x01"] * (frame["plan"] == "plan 1") + rng.normal(size=rows)
+    return frame.assign(y=(odds > 0).astype(int))
+
+
+def logged(folder: Path) -> Path:
+    """Return the folder of the model."""
+    [about] = (folder / ".mlflow/artifacts").rglob("MLmodel")
+    return about.parent
+
+
+@contextmanager
+def running(command: list[str], folder: Path, port: int, **settings: str) -> Iterator[tuple[int, float]]:
+    """Run a server until it answers /ping; give its process id, and the seconds to the first answer."""
+    began = time.monotonic()
+    with (folder / f"{port}.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment(**settings), stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        while True:
+            try:
+                if urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5).status == 200:
+                    break
+            except OSError:
+                assert process.poll() is None, (folder / f"{port}.log").read_text()
+                time.sleep(0.02)
+        yield process.pid, time.monotonic() - began
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(40)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@contextmanager
+def ours(folder: Path, workers: int = 1) -> Iterator[tuple[int, int, float]]:
+    """Run our server; give its port, process id and seconds to start."""
+    port = free_port()
+    settings = {"MODELMAKE_SERVE_PORT": str(port), "MODELMAKE_WORKERS": str(workers)}
+    with running(OURS, folder, port, **settings) as (pid, seconds):
+        yield port, pid, seconds
+
+
+@contextmanager
+def mlflows(folder: Path, workers: int = 1) -> Iterator[tuple[int, int, float]]:
+    """Run MLflow's server of the same model."""
+    port = free_port()
+    words = ["models", "serve", "-m", str(logged(folder)), "--env-manager", "local", "-p", str(port)]
+    command = [sys.executable, "-m", "mlflow", *words, "--workers", str(workers)]
+    with running(command, folder, port) as (pid, seconds):
+        yield port, pid, seconds
+
+
+def body(folder: Path, rows: int) -> bytes:
+    """Return a request with rows of the project's table."""
+    table = pd.read_csv(folder / "table.csv").drop(columns=["species", "y"], errors="ignore")
+    split = json.loads(table.head(rows).to_json(orient="split", index=False))
+    return json.dumps({"dataframe_split": {"columns": split["columns"], "data": split["data"]}}).encode()
+
+
+def beside(folder: Path, sent: bytes, workers: int) -> tuple[Barrage, Barrage]:
+    """Send the same to both servers, one after the other, after both have warmed up."""
+    results = []
+    for server in (ours, mlflows):
+        with server(folder, workers) as (port, _, _):
+            barrage(port, sent, CLIENTS, 2)
+            results.append(barrage(port, sent, CLIENTS, SECONDS))
+            assert not results[-1].failures, results[-1].failures[:3]
+    return results[0], results[1]
+
+
+def said(a: Barrage, b: Barrage) -> str:
+    """Return both rates and tails."""
+    tails = f"p99 {a.quantile(0.99) * 1e3:.0f} and {b.quantile(0.99) * 1e3:.0f} ms"
+    return f"{a.rate:.0f} / {b.rate:.0f} requests a second, {tails}"
+
+
+def forest() -> list[Figure]:
+    """Ask for one row of a forest of 100 trees from 8 clients: our server beside MLflow's."""
+    with project(FOREST, pd.read_csv("tests/support/fixtures/example/data/iris.csv")) as folder:
+        a, b = beside(folder, body(folder, 1), 1)
+    return [Figure("MLflow's rate / ours, forest, one row", b.rate / a.rate, 0.1, said(a, b))]
+
+
+def boosting() -> list[Figure]:
+    """Ask gradient boosting on 20 columns for one row, by 2 workers, and for 1,000 rows; both servers."""
+    with project(BOOSTING, mixed()) as folder:
+        a, b = beside(folder, body(folder, 1), 2)
+        c, d = beside(folder, body(folder, 1000), 1)
+    tail = a.quantile(0.99) / b.quantile(0.99)
+    return [
+        Figure("MLflow's rate / ours, boosting, one row", b.rate / a.rate, 0.5, said(a, b)),
+        Figure("our p99 / MLflow's, boosting, one row", tail, 0.5, f"{CLIENTS} clients, 2 workers"),
+        Figure("MLflow's rate / ours, 1,000 rows", d.rate / c.rate, 0.67, said(c, d)),
+    ]
+
+
+def cpu(pid: int) -> float:
+    """Return the seconds of processor time of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+COST = """
+import json, sys, time
+from pathlib import Path
+from scripts.model.trust import TRUSTED_TYPES
+from scripts.serving.scorer import load
+from scripts.serving.body import parsed
+from scripts.serving.rows import frame
+sent = sys.stdin.buffer.read()
+scorer = load(Path(sys.argv[1]), "bench", TRUSTED_TYPES)
+X = frame(parsed(sent, "application/json", scorer.contract.names), scorer.contract)
+for _ in range(200): scorer.predict(X)
+began = time.process_time()
+for _ in range(1000): scorer.predict(X)
+print(time.process_time() - began)
+"""
+
+
+def overhead() -> list[Figure]:
+    """Compare the processor time of a request with that of the estimator's own predict, with and without the log."""
+    single = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    with project(BOOSTING, mixed()) as folder:
+        sent = body(folder, 1)
+        words = [sys.executable, "-c", COST, str(logged(folder))]
+        done = subprocess.run(words, cwd=folder, env=environment(**single), input=sent, capture_output=True, check=True)
+        alone = float(done.stdout)
+        costs = []
+        for logs in (True, False):
+            with ours(folder) as (port, pid, _):
+                if not logs:  # a log that cannot be written drops its records
+                    log = folder / ".serve/pipeline/log"
+                    shutil.rmtree(log)
+                    log.write_text("")
+                barrage(port, sent, 1, 2)
+                before = cpu(pid)
+                answers = barrage(port, sent, 1, SECONDS)
+                costs.append((cpu(pid) - before) / len(answers.seconds) * 1e3)
+    how = f"ms, {costs[0]:.2f} - {alone:.2f}; one row of 20 columns"
+    return [
+        Figure("CPU of a request above the model's own", costs[0] - alone, 1.0, how),
+        Figure("CPU of the request log", max(0.0, costs[0] - costs[1]), 0.3, f"ms, {costs[0]:.2f} - {costs[1]:.2f}"),
+    ]
+
+
+def memory(pid: int) -> float:
+    """Return the resident megabytes of a process and its children."""
+    listed = subprocess.run(["ps", "-o", "pid=,ppid=,rss=", "-A"], capture_output=True, text=True, check=True)
+    rows = [tuple(map(int, line.split())) for line in listed.stdout.splitlines()]
+    family = {pid}
+    for _ in range(4):
+        family |= {child for child, parent, _ in rows if parent in family}
+    return sum(size for child, _, size in rows if child in family) * 1.024e-3
+
+
+def start() -> list[Figure]:
+    """Time both servers to the first answer, ours also from its cache without a registry, and read their memory."""
+    with project(FOREST, pd.read_csv("tests/support/fixtures/example/data/iris.csv")) as folder:
+        sent = body(folder, 1)
+        times, sizes = {}, {}
+        for name, server in (("ours", ours), ("MLflow", mlflows)):
+            with server(folder) as (port, pid, seconds):
+                barrage(port, sent, 1, 2)
+                times[name], sizes[name] = seconds, memory(pid)
+        (folder / ".mlflow/mlflow.db").unlink()
+        with ours(folder) as (_, _, cached):
+            pass
+    return [
+        Figure("start to the first answer", times["ours"], 6.0, f"seconds; MLflow's {times['MLflow']:.1f}"),
+        Figure("the same from the cache, without a registry", cached, 6.0, "seconds"),
+        Figure("memory of one worker", sizes["ours"], 250, f"MB resident; MLflow's {sizes['MLflow']:.0f}"),
+    ]
+
+
+ALONE = """
+import sys, time
+import pyarrow.parquet as pq
+from pathlib import Path
+from scripts.model.trust import TRUSTED_TYPES
+from scripts.serving.scorer import load
+scorer = load(Path(sys.argv[1]), "bench", TRUSTED_TYPES)
+names, spent = scorer.contract.names, 0.0
+for batch in pq.ParquetFile("large.parquet").iter_batches(10_000):
+    X = batch.to_pandas()[names]
+    X = X.astype({name: "str" for name in X.columns if X[name].dtype == object})
+    began = time.monotonic()
+    scorer.predict(X)
+    spent += time.monotonic() - began
+print(spent)
+"""
+
+
+def batch(rows: int = 5_000_000) -> list[Figure]:
+    """Predict a Parquet file of five million rows, and time the estimator's own predict on the same chunks."""
+    with project(BOOSTING, mixed()) as folder:
+        part = mixed(500_000).drop(columns="y")
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        table = pa.Table.from_pandas(part, preserve_index=False)
+        with pq.ParquetWriter(folder / "large.parquet", table.schema) as writer:
+            for _ in range(rows // len(part)):
+                writer.write_table(table)
+        single = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        words = [sys.executable, "-c", ALONE, str(logged(folder))]
+        done = subprocess.run(words, cwd=folder, env=environment(**single), capture_output=True, text=True, check=True)
+        alone = float(done.stdout)
+        settings = {"MODELMAKE_IN": "large.parquet", "MODELMAKE_OUT": "out.parquet"}
+        began = time.monotonic()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "scripts", "predict"],
+            cwd=folder,
+            env=environment(**settings),
+            stdout=subprocess.DEVNULL,
+        )
+        _, status, used = os.wait4(process.pid, 0)
+        seconds = time.monotonic() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        assert pq.ParquetFile(folder / "out.parquet").metadata.num_rows == rows
+    peak = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9
+    how = f"{seconds:.0f} s / {alone:.0f} s, {rows} x 20"
+    return [
+        Figure("make predict / the model's own predict", seconds / alone, 1.5, how),
+        Figure("memory of that", peak, 1.0, "GB"),
+    ]
