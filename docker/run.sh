@@ -66,21 +66,22 @@ sources() { # what `make fetch` reads, and the one place where it writes
   mkdir -p "$root/data/snapshots"
   options+=(-v "$root/data/snapshots:/src/data/snapshots")
 }
-given() { # a table that a variable names, at its path
-  local path=${1#./}
-  [ -n "$path" ] || return 0
-  [[ $path == /* ]] || path=$root/$path
-  [ ! -e "$path" ] || [[ $path == "$root"/* ]] || options+=(-v "$path:$path:ro")
+given() { # the table that variable $1 names, at its absolute path, unless it is a plain path in the checkout
+  local path=${!1:-}
+  [[ -z $path || $path == /* ]] || path=$root/$path
+  [ -e "$path" ] || return 0
+  path=$(realpath "$path")
+  [ "$path" = "$root/${!1#./}" ] || options+=(-v "$path:$path:ro" -e "$1=$path")
 }
 if [ "$access" = watch ]; then # as mlflow; it moves the request log
   access=mlflow
   mkdir -p "$root/.serve"
   options+=(-v "$root/.serve:/src/.serve")
-  given "${MODELMAKE_IN:-}" && given "${MODELMAKE_TRUTH:-}"
+  given MODELMAKE_IN && given MODELMAKE_TRUTH
 fi
 if [ "$access" = predict ]; then # as mlflow; it reads IN, and writes to the folder of OUT
   access=mlflow
-  given "${MODELMAKE_IN:-}"
+  given MODELMAKE_IN
   folder=$(dirname "${MODELMAKE_OUT:-build/none}")
   [ -d "$folder" ] || die "OUT=${MODELMAKE_OUT:-}" "its folder does not exist" "create it"
   [ -z "${MODELMAKE_OUT:-}" ] ||

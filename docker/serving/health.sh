@@ -2,6 +2,7 @@
 # Prints what a scoring server answers to /health; exits with 0 if it serves a model. It runs beside the server, in its
 # container or on the host: $1 is the port, by default the container's.
 set -euo pipefail
+[ ! -f "$(dirname "$0")/../lib.sh" ] || . "$(dirname "$0")/../lib.sh" # not in the container
 port=${1:-${MODELMAKE_SERVE_PORT:-5001}} name=${MODELMAKE_PIPELINE:-pipeline.toml}
 name=${name##*/} key=.serve/${name%.toml}/tls.key
 request=$'GET /health HTTP/1.0\r\nHost: localhost\r\n\r\n'

@@ -4,9 +4,9 @@ A test says whether a difference can be chance, and an effect size, which does n
 it matters; both have to. The p-values of all columns are adjusted together, so that a window without drift raises a
 false alarm in fewer than one case in twenty, however many columns it has.
 
-Simulated with 20 independent columns (tests/data/test_drift.py): 0 to 2.5 % of windows of 30 to 10,000 rows raise a false
-alarm. Against 1,000 earlier rows, a shift of half a standard deviation is seen in 98 % of windows of 300 rows; a spread
-x 1.3 in 98 %, and an outlier decile in 100 %, of windows of 1,000.
+In a simulation of 20 independent columns (tests/data/test_drift.py), 0 to 2.5 % of windows of 30 to 10,000 rows raise a
+false alarm. Against 1,000 earlier rows, a shift of half a standard deviation is seen in 98 % of windows of 300 rows; a
+spread x 1.3 in 98 %, and an outlier decile in 100 %, of windows of 1,000.
 """
 
 import math

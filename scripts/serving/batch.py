@@ -1,8 +1,9 @@
 """Batch: predictions of a table of any size, by the same checks and the same model as the server's."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,20 @@ from numpy.typing import NDArray
 from scripts.core.config import Data
 from scripts.core.errors import UserError, suggestion
 from scripts.data.constraints import constraints
+from scripts.data.read import readable
 from scripts.model.contract import Contract, Feature
-from scripts.serving.rows import OF_A_TABLE, TRUTH, base, kind
+from scripts.serving.casts import Form, Mask, cast, form
+from scripts.serving.rows import OF_A_TABLE, base, kind
 from scripts.serving.scorer import Scorer
-from scripts.tables.chunks import Chunk, chunks
-from scripts.tables.columns import plain
+from scripts.tables.chunks import Chunk, chunks, count
 
 ROWS = 10_000  # at once; more rows are slower, since they leave the processor's cache
+EVEN = 16  # BLAS computes the last rows in another way, if their number is no multiple of this
+FEW = 100  # rows of a chunk that the model may refuse
+REFUSED = "the model does not accept a value of this row"
 PREDICTION = "prediction"
-Mask = NDArray[np.bool_]
+
+Forms = dict[tuple[Path, str], Form]
 
 
 @dataclass(frozen=True)
@@ -55,41 +61,110 @@ def scored(scorer: Scorer, config: Data) -> Iterator[Scored]:
     Raises
     ------
     UserError
-        A column of the model is missing, or the model fails.
+        The table cannot be read, a column of the model is missing, or the model fails.
 
     """
-    for chunk in chunks(config, ROWS):
+    forms: Forms = {}
+    for chunk in _read(config):
         _check_names(chunk, scorer.contract)
-        X, good, rejected = fitted(chunk, scorer.contract, config)
+        X, good, rejected = fitted(chunk, scorer.contract, forms)
         try:
-            y_pred = np.asarray(scorer.predict(X)) if len(X) else np.empty(0)
+            y_pred, refused = answered(scorer, X)
         except Exception as error:  # a model of anybody's may fail in any way
             where = f"{chunk.path}: rows {chunk.first + 1} to {chunk.first + len(chunk.frame)}"
             raise UserError(where, f"the model fails on them ({type(error).__name__})", "make smoke") from error
+        if refused:
+            places = np.flatnonzero(good)[refused]
+            good[places] = False
+            X = X.drop(index=refused).reset_index(drop=True)
+            more = _rejected(chunk, places, [""] * len(places), [REFUSED] * len(places))
+            rejected = pd.concat([rejected, more]).sort_values("row")
         yield Scored(chunk, X, good, y_pred, rejected)
 
 
-def fitted(chunk: Chunk, contract: Contract, config: Data) -> tuple[pd.DataFrame, Mask, pd.DataFrame]:
+def total(config: Data) -> int | None:
+    """Return the number of rows where the files say it; raises UserError for a table that cannot be read."""
+    with readable(config):
+        return count(config)
+
+
+def answered(scorer: Scorer, X: pd.DataFrame) -> tuple[NDArray[Any], list[int]]:
+    """Return the predictions, and the places of single rows that the model refuses, such as 1e300 for a tree.
+
+    Raises
+    ------
+    ValueError
+        It refuses more than FEW rows.
+
+    """
+    parts: list[NDArray[Any]] = []
+    refused: list[int] = []
+    waiting = [(0, len(X))] if len(X) else []
+    while waiting:
+        first, end = waiting.pop()
+        try:
+            parts.append(predictions(scorer, X.iloc[first:end]))
+        except ValueError:
+            if len(refused) == FEW:
+                raise
+            middle = (first + end) // 2  # the row is in one of the halves
+            if middle == first:
+                refused.append(first)
+            else:
+                waiting += [(middle, end), (first, middle)]
+    return np.concatenate(parts) if parts else np.empty(0), refused
+
+
+def predictions(scorer: Scorer, X: pd.DataFrame) -> NDArray[Any]:
+    """Return the predictions of rows, whose last bits do not depend on how many rows there are.
+
+    Raises
+    ------
+    ValueError
+        The model does not give one finite value for each row.
+
+    """
+    rows, more = len(X), -len(X) % EVEN
+    even = X.iloc[np.append(np.arange(rows), np.full(more, rows - 1))] if more else X
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scikit-learn's may quote a value of a row
+        y_pred = np.asarray(scorer.predict(even))
+    if len(y_pred) != len(even) or (y_pred.dtype.kind == "f" and not np.isfinite(y_pred).all()):
+        raise ValueError
+    return y_pred[:rows]
+
+
+def fitted(chunk: Chunk, contract: Contract, forms: Forms) -> tuple[pd.DataFrame, Mask, pd.DataFrame]:
     """Return the rows that fit the contract with the types of the training, which rows they are, and the others."""
-    columns, reasons = {}, pd.Series("", index=chunk.frame.index, dtype=object)
+    columns, missing = {}, {}
+    reasons = pd.Series("", index=chunk.frame.index, dtype=object)
     for feature in contract.features:
-        values, wrong = _column(chunk, feature, config)
+        columns[feature.name], missing[feature.name], wrong = _column(chunk, feature, forms)
         for reason, mask in wrong:
-            new = mask & (reasons == "").to_numpy()
-            reasons[new] = f"{feature.name}\0{reason}"
-        columns[feature.name] = values
-    good: Mask = (reasons == "").to_numpy()
-    X = pd.DataFrame(columns, copy=False)[good].reset_index(drop=True)
-    bad = reasons[~good]
-    rows = chunk.first + 1 + np.flatnonzero(~good)
-    parts = [text.split("\0") for text in bad]
-    rejected = pd.DataFrame(
-        {"file": chunk.path.name, "row": rows, "column": [a for a, _ in parts], "reason": [b for _, b in parts]}
-    )
-    for feature in contract.features:
-        if base(feature) in ("int", "uint", "bool") and not X[feature.name].isna().any():
-            X[feature.name] = X[feature.name].astype(feature.dtype)
-    return X, good, rejected
+            if mask.any():
+                reasons[mask & (reasons == "").to_numpy()] = f"{feature.name}\0{reason}"
+    good: Mask = (reasons == "").to_numpy(copy=True)
+    parts = [text.split("\0") for text in reasons[~good]]
+    rejected = _rejected(chunk, np.flatnonzero(~good), [name for name, _ in parts], [reason for _, reason in parts])
+    X = {name: _with_gaps(values, missing[name] & good) for name, values in columns.items()}
+    frame = pd.DataFrame(X, copy=False)
+    return frame if good.all() else frame[good].reset_index(drop=True), good, rejected
+
+
+def _rejected(chunk: Chunk, places: NDArray[np.intp], names: list[str], reasons: list[str]) -> pd.DataFrame:
+    row = chunk.first + 1 + places
+    return pd.DataFrame({"file": chunk.path.name, "row": row, "column": names, "reason": reasons})
+
+
+def _read(config: Data) -> Iterator[Chunk]:
+    """Yield the chunks of a table; a file that is not valid is the user's error."""
+    given = chunks(config, ROWS)
+    while True:
+        with readable(config):
+            chunk = next(given, None)
+        if chunk is None:
+            return
+        yield chunk
 
 
 def _check_names(chunk: Chunk, contract: Contract) -> None:
@@ -101,95 +176,27 @@ def _check_names(chunk: Chunk, contract: Contract) -> None:
         raise UserError(str(chunk.path), f"has a column '{PREDICTION}' already", "rename it")
 
 
-def _column(chunk: Chunk, feature: Feature, config: Data) -> tuple[pd.Series, list[tuple[str, Mask]]]:
-    """Return one column in its type, and masks of the rows that do not fit, with the reason of each."""
-    given = chunk.frame[feature.name]
-    text = chunk.table is None and given.dtype in ("str", "object")
-    if not text:
-        given = _plain(given, config)
+def _column(chunk: Chunk, feature: Feature, forms: Forms) -> tuple[pd.Series, Mask, list[tuple[str, Mask]]]:
+    """Return one column in its type, where it is missing, and masks of the rows that do not fit with their reasons."""
+    given, place = chunk.frame[feature.name], (chunk.path, feature.name)
     missing: Mask = given.isna().to_numpy()
-    values = CASTS[base(feature)](given, feature, config)
-    lost: Mask = values.isna().to_numpy() & ~missing
+    if given.dtype == "str" and base(feature) != "str" and place not in forms and not missing.all():
+        forms[place] = form(given, feature, chunk.decimal, str(chunk.path))
+    values, lost = cast(given, feature, forms.get(place, Form()))
     wrong = [(f"not {kind(feature)}", lost)]
     if not feature.optional:
         wrong.append(("missing", missing))
-        values = values.where(~(missing | lost), _filling(feature)) if (missing | lost).any() else values
     for title, test in constraints(feature.stated) if feature.stated else ():
         if not title.startswith(OF_A_TABLE):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                wrong.append((f"violates the schema: {title}", ~test(values).to_numpy(dtype=bool) & ~missing & ~lost))
-    return values, wrong
+                passed: Mask = test(_with_gaps(values, missing)).to_numpy(dtype=bool)
+            wrong.append((f"violates the schema: {title}", ~passed & ~missing & ~lost))
+    return values, missing, wrong
 
 
-def _plain(given: pd.Series, config: Data) -> pd.Series:
-    """Return a column of a typed file as the training table would have it."""
-    if given.dtype == "str":
-        return given
-    try:
-        return plain(given.to_frame(), config.model_copy(update={"columns": None}))[given.name]
-    except UserError:  # such as infinite numbers
-        return given
-
-
-def _filling(feature: Feature) -> object:
-    """Return a value that keeps the type where a row is left out."""
-    return {"str": "", "datetime": pd.NaT}.get(base(feature), 0)
-
-
-def _numbers(given: pd.Series, _feature: Feature, config: Data) -> pd.Series:
-    """Return numbers, NaN for what is none; text is read digit by digit as JSON is, so the bits are the server's."""
-    if given.dtype.kind in "iufb":
-        values = given.astype(float)
-    elif given.dtype == "str" or given.dtype.kind == "O":
-        texts = given.str.replace(",", ".", regex=False) if config.decimal == "," else given
-        texts = texts.map(TRUTH_AS_NUMBERS).where(texts.isin(list(TRUTH)), texts) if _feature.truth else texts
-        known = pd.to_numeric(texts, errors="coerce").notna()
-        values = pd.Series(np.nan, index=given.index)
-        values[known] = texts[known].to_numpy(dtype=object).astype(float)
-    else:
-        values = pd.Series(np.nan, index=given.index)
-    return values.where(np.isfinite(values)).astype("float32" if _feature.dtype == "float32" else float)
-
-
-TRUTH_AS_NUMBERS = {name: str(int(value)) for name, value in TRUTH.items()}
-
-
-def _integers(given: pd.Series, feature: Feature, config: Data) -> pd.Series:
-    if given.dtype.kind in "iu":
-        return given
-    numbers = _numbers(given, feature, config)
-    limits = np.iinfo(feature.dtype)
-    return numbers.where((numbers % 1 == 0) & numbers.between(limits.min, limits.max))
-
-
-def _booleans(given: pd.Series, _feature: Feature, _config: Data) -> pd.Series:
-    if given.dtype == bool:
-        return given
-    if given.dtype.kind in "iuf":
-        return given.where(given.isin([0, 1])).astype(float)
-    return given.map(TRUTH).astype(float)
-
-
-def _texts(given: pd.Series, _feature: Feature, _config: Data) -> pd.Series:
-    return given if given.dtype == "str" else given.where(given.map(lambda value: isinstance(value, str))).astype("str")
-
-
-def _dates(given: pd.Series, _feature: Feature, _config: Data) -> pd.Series:
-    if given.dtype.kind == "M":
-        return given.astype("datetime64[us]")
-    if given.dtype != "str":
-        return pd.Series(pd.NaT, index=given.index, dtype="datetime64[us]")
-    return (
-        pd.to_datetime(given, format="ISO8601", errors="coerce", utc=True).dt.tz_localize(None).astype("datetime64[us]")
-    )
-
-
-CASTS: dict[str, Callable[[pd.Series, Feature, Data], pd.Series]] = {
-    "float": _numbers,
-    "int": _integers,
-    "uint": _integers,
-    "bool": _booleans,
-    "str": _texts,
-    "datetime": _dates,
-}
+def _with_gaps(values: pd.Series, missing: Mask) -> pd.Series:
+    """Return whole numbers and truth values as floating-point numbers where one is missing, as the server does."""
+    if values.dtype.kind in "iub" and missing.any():
+        return values.astype(float).where(~missing)
+    return values

@@ -20,6 +20,7 @@ from scripts.serving.scorer import Scorer, load
 from scripts.tracking.light import Named, Registry
 
 EVERY = 0.5  # seconds between two looks at the registry
+TOGETHER = 5.0  # seconds that a worker waits for the first model, which another worker fetches
 AGAIN = 30.0  # seconds before a model that was refused is fetched again
 STATE, LOCK = "registry.json", "lock"
 
@@ -87,9 +88,14 @@ class Follower:
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
 
     def start(self) -> None:
-        """Load the model that was served last, without asking anybody, and begin to follow."""
+        """Load the model that was served last, without asking the registry, and begin to follow."""
         with suppress(PipelineError):
             self._exchange()
+            for _ in range(int(TOGETHER / 0.1)):
+                if self.model is not None or self._held():
+                    break
+                time.sleep(0.1)
+                self._exchange()
         self._thread.start()
 
     def stop(self) -> None:

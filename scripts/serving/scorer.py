@@ -55,13 +55,16 @@ class Scorer:
         """Return the predictions of rows of the contract's types as JSON has them."""
         try:
             y_pred = np.asarray(self.predict(X))
-            if y_pred.shape != (len(X),):
-                raise ValueError
-            numbers = y_pred.dtype.kind == "f"
-            if numbers and not np.isfinite(y_pred).all():
-                raise ValueError
+        except (
+            ValueError
+        ) as error:  # scikit-learn's for values that fit the types, such as 1e300 where a tree has float32
+            raise Refusal(
+                422, "the model does not accept a value of these rows, such as a very large number"
+            ) from error
         except Exception as error:  # a model of anybody's may fail in any way; its message may quote a value
             raise Refusal(500, f"the model fails on these rows ({type(error).__name__})") from error
+        if y_pred.shape != (len(X),) or (y_pred.dtype.kind == "f" and not np.isfinite(y_pred).all()):
+            raise Refusal(500, "the model gives no finite prediction for each of these rows")
         values: list[Any] = y_pred.tolist()
         return values
 

@@ -200,9 +200,10 @@ def _jsonl(part: Content, config: Data, rows: int) -> "Iterator[pa.Table]":
 
 def _whole(part: Content, config: Data, rows: int) -> "Iterator[pa.Table]":
     frame = READERS[part.kind](part, config)
-    columns = {str(name): frame[name].astype(object).where(frame[name].notna(), None) for name in frame.columns}
-    typed = {name: frame[name] for name in frame.columns if frame[name].dtype != object}
-    yield from _slices(_table({name: typed.get(name, column.tolist()) for name, column in columns.items()}), rows)
+    objects = {
+        name: frame[name].where(frame[name].notna(), None).tolist() for name in frame if frame[name].dtype == object
+    }
+    yield from _slices(_table({str(name): objects.get(name, frame[name]) for name in frame.columns}), rows)
 
 
 def _table(columns: dict[str, Any]) -> "pa.Table":

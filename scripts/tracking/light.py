@@ -175,7 +175,7 @@ class Registry:
             if missing(body := error.read()) or b"INVALID_PARAMETER_VALUE" in body:
                 raise _Missing from None
             fix = "check the login" if error.code in (401, 403) else "make logs"
-            raise TrackingError(uri(), f"answers HTTP {error.code}", fix) from None
+            raise TrackingError(uri(), f"the registry answers HTTP {error.code}", fix) from None
         except (OSError, Unanswered) as error:
             what = f"no answer: {scrubbed(first_line(getattr(error, 'reason', error)))}"
             raise TrackingError(uri(), what, "check that it runs: make up") from None

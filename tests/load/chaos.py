@@ -1,4 +1,4 @@
-"""Chaos: the state of the MLflow server under load and faults, on scratch servers."""
+"""Chaos: the state of the MLflow server, and the scoring server, under load and faults, on scratch servers."""
 
 import random
 import tempfile
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from scripts.core import settings
 from scripts.core.errors import PipelineError, UserError
+from tests.load import storm
 from tests.load.servers import (
     INTEGRITY,
     SCRATCH,
@@ -190,13 +191,18 @@ def full() -> list[Row]:
     return [Row("disk full", result, kept)]
 
 
+def scorer() -> list[Row]:
+    """Ask the scoring server under faults and hostile clients."""
+    return [Row(what, result, kept) for what, result, kept in storm.storm(SHORT)]
+
+
 def main() -> None:
     """Run all parts, print the table, and fail if a promise is broken."""
     if settings.text("RUNNER") != "docker":
         raise UserError("chaos", "starts and kills servers in containers", "start a Docker engine: make doctor")
     chosen = [name for name in settings.text("ARGS").split() if name != "short"]
     rows: list[Row] = []
-    for part in (load, kill, power, full):
+    for part in (load, kill, power, full, scorer):
         if not chosen or part.__name__ in chosen:
             print(f"chaos: {(part.__doc__ or '').splitlines()[0]}", flush=True)
             rows += part()

@@ -1,7 +1,14 @@
 """predict: a table with its predictions, whole or not at all, the same bits as the server's."""
 
+import gzip
 import json
 import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +23,7 @@ from scripts.core.config import Data
 from scripts.model.contract import cells, contract
 from scripts.serving import batch
 from scripts.serving.scorer import Scorer
-from tests.conftest import Once, Outcome, Project, copy, forget
+from tests.conftest import ROOT, Once, Outcome, Project, copy, forget
 from tests.serving.conftest import JSON, Kinds, promoted
 
 Check = Callable[[Outcome, int], str]
@@ -127,7 +134,9 @@ def test_a_table_that_does_not_fit_is_one_line(
         ({"source": "nowhere.csv"}, "there is no such file"),
         ({"target": "out.xlsx"}, "has no known suffix"),
         ({"target": "nowhere/out.csv"}, "its folder does not exist"),
-        ({"target": "pipeline.toml"}, "exists"),
+        ({"target": "data/iris.csv", "source": "pipeline.toml"}, "iris.csv exists"),
+        ({"source": "data", "target": "data/out.csv"}, "lies in the folder IN"),
+        ({"source": "new.rejected.csv", "target": "new.csv", "FORCE": "1"}, "which is the table IN"),
         ({"target": "data/iris.csv", "FORCE": "1"}, "is the table IN itself"),
         ({"VERSION": "9"}, "has no version 9"),
     ],
@@ -135,8 +144,10 @@ def test_a_table_that_does_not_fit_is_one_line(
 def test_a_mistake_is_one_line(
     predict: Callable[..., Outcome], error_line: Check, settings: dict[str, str], says: str
 ) -> None:
-    """Before anything is read."""
+    """Before anything is read, and no file is touched."""
+    shutil.copy("data/iris.csv", "new.rejected.csv")
     assert says in error_line(predict(**settings), 2)
+    assert Path("new.rejected.csv").read_text() == Path("data/iris.csv").read_text()
 
 
 def test_out_is_replaced_where_force_says_so(predict: Callable[..., Outcome], error_line: Check) -> None:
@@ -148,12 +159,70 @@ def test_out_is_replaced_where_force_says_so(predict: Callable[..., Outcome], er
     assert os.stat("out.csv").st_ino != before  # noqa: PTH116
 
 
-def test_a_folder_that_cannot_be_written_leaves_nothing(predict: Callable[..., Outcome], error_line: Check) -> None:
-    """One line: a file stands in place of the folder for what is set aside."""
-    Path("out.rejected.csv").mkdir()
-    assert "cannot be written" in error_line(predict(target="out.csv"), 2)
-    assert [path.name for path in Path().glob("*out*")] == ["out.rejected.csv"]
-    assert not list(Path().glob(".part*"))
+def test_rows_set_aside_before_are_not_replaced_without_force(
+    predict: Callable[..., Outcome], error_line: Check
+) -> None:
+    """With it they go, as the file OUT that they were left out of."""
+    Path("out.rejected.csv").write_text("mine")
+    assert "out.rejected.csv exists" in error_line(predict(target="out.csv"), 2)
+    assert Path("out.rejected.csv").read_text() == "mine"
+    assert predict(target="out.csv", FORCE="1").code == 0
+    assert not Path("out.rejected.csv").exists()
+
+
+@pytest.mark.parametrize("target", ["out.parquet", "out.csv", "out.csv.gz", "out.jsonl"])
+def test_a_disk_that_is_full_leaves_what_was_there(
+    predict: Callable[..., Outcome], error_line: Check, target: str
+) -> None:
+    """One line, the former OUT, and nothing beside it: no file may grow beyond 2 MB here."""
+    Path(target).write_text("before")
+    names = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
+    pd.DataFrame(np.random.default_rng(1).random((80_000, 4)), columns=names).to_csv("many.csv", index=False)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, limits[1]))
+    try:
+        done = predict("many.csv", target, FORCE="1")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "cannot be written: File too large" in error_line(done, 2)
+    assert Path(target).read_text() == "before"
+    assert [path.name for path in Path().iterdir() if "out" in path.name or path.name.startswith(".part")] == [target]
+
+
+def test_a_signal_leaves_nothing(served: Project) -> None:
+    """In the midst of writing."""
+    header, *rows = Path("data/iris.csv").read_text().splitlines()
+    Path("many.csv").write_text("\n".join([header, *rows * 20_000]))
+    environment = os.environ | {"MODELMAKE_IN": "many.csv", "MODELMAKE_OUT": "out.csv", "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen([sys.executable, "-m", "scripts", "predict"], env=environment, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not any(part.stat().st_size for part in Path().glob(".part*")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, b"stopped by SIGTERM" in said) == (143, True), said
+    assert not list(Path().glob("out*")) + list(Path().glob(".part*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("in.csv.gz", gzip.compress(os.urandom(9_000).hex().encode())[:5_000], "its end is missing"),
+        ("in.csv", b"sepal_length,b\n1,2\n1,2,3\n1,2,3,4\n", "cannot be parsed"),
+        ("in.parquet", b"PAR1" + bytes(100) + b"PAR1", "cannot be parsed"),
+        ("in.csv", b"sepal_length,sepal_width,petal_length,petal_width\n", "no rows"),
+    ],
+)
+def test_a_table_that_is_damaged_is_one_line(
+    predict: Callable[..., Outcome], error_line: Check, name: str, content: bytes, says: str
+) -> None:
+    """Which names the table, not OUT."""
+    Path(name).write_bytes(content)
+    line = error_line(predict(name, "out.csv"), 2)
+    assert says in line
+    assert line.startswith(f"error: {name}")
 
 
 def whole(scorer: Scorer, frame: pd.DataFrame, path: Path, monkeypatch: pytest.MonkeyPatch, rows: int) -> list:

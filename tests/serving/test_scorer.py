@@ -16,8 +16,9 @@ from sklearn.ensemble import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from scripts.core.config import Data
 from scripts.core.errors import UserError
-from scripts.model.contract import Contract
+from scripts.model.contract import Contract, contract
 from scripts.model.trust import TRUSTED_TYPES
 from scripts.serving.fast import predictor
 from scripts.serving.refusal import Refusal
@@ -95,6 +96,16 @@ def test_a_model_of_an_older_version_has_no_contract(trained: Project) -> None:
     (about.parent / "extra_files/contract.json").unlink()
     with pytest.raises(UserError, match="train it again"):
         load(about.parent, "m-1", TRUSTED_TYPES)
+
+
+@pytest.mark.filterwarnings("ignore:overflow")  # as the server ignores every warning
+def test_a_value_that_only_the_model_refuses_is_the_clients() -> None:
+    """A tree has numbers of 32 bits: 1e300 is a number for the schema, and none for it."""
+    fitted = make_pipeline(RandomForestClassifier(5, random_state=1)).fit(X, LABELS)
+    scorer = Scorer(contract(fitted, X, X, Data(path="x", target="y")), fitted.predict)
+    with pytest.raises(Refusal, match="very large number") as refused:
+        scorer.answer(b'{"instances": [[1e300, 0, 0, 0]]}', "application/json")
+    assert refused.value.status == 422
 
 
 def test_a_type_that_is_not_trusted_is_not_loaded(trained: Project) -> None:
