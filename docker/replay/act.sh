@@ -27,16 +27,16 @@ tested() { # the receipt of the tests and the type checker's cache, as GitHub's 
   done
 }
 "$root/docker/replay/checkout.sh" "${MODELMAKE_ACT_REF:-HEAD}" "$replay"
-job=${MODELMAKE_JOB:-} file=.github/workflows/$workflow.yml
-if [[ ! $workflow =~ ^[a-z0-9_-]+$ || ! -f $replay/$file ]]; then
+job=${MODELMAKE_JOB:-} replayed=.github/workflows/$workflow.yml
+if [[ ! $workflow =~ ^[a-z0-9_-]+$ || ! -f $replay/$replayed ]]; then
   names=$(cd "$replay/.github/workflows" && ls -- *.yml)
   die "WORKFLOW=$workflow" "no workflow of this commit" "$(listed <<<"${names//.yml/}")"
 fi
-names=$(sed -n '/^on:/,/^[a-np-z]/s/^  \([a-z_]*\):.*$/\1/p' "$replay/$file" | grep -vx workflow_call || true)
+names=$(sed -n '/^on:/,/^[a-np-z]/s/^  \([a-z_]*\):.*$/\1/p' "$replay/$replayed" | grep -vx workflow_call || true)
 [ -n "$names" ] || die "WORKFLOW=$workflow" "other workflows call it" "replay the one that does: mlops-pipeline"
 event=${MODELMAKE_EVENT:-$(grep -Fx push <<<"$names" || echo workflow_dispatch)}
 grep -Fxq -e "$event" <<<"$names" || die "EVENT=$event" "no event of this workflow" "$(listed <<<"$names")"
-names=$(sed -n '/^jobs:/,$s/^  \([a-z_-]*\):$/\1/p' "$replay/$file")
+names=$(sed -n '/^jobs:/,$s/^  \([a-z_-]*\):$/\1/p' "$replay/$replayed")
 [ -z "$job" ] || grep -Fxq -e "$job" <<<"$names" || die "JOB=$job" "no job of this workflow" "${names//$'\n'/ or }"
 snapshots "$replay"
 tested
@@ -103,7 +103,7 @@ take_turn() {
     "${closed[@]}" "${no_proxies[@]}" \
     --user "$(id -u):$(id -g)" --group-add "$(stat -c %g "$socket" 2>/dev/null || echo 0)" \
     -v "$socket:/var/run/docker.sock" -v "$replay:$replay" -w "$replay" "$image" \
-    act "$event" --workflows "$file" ${job:+--job "$job"} \
+    act "$event" --workflows "$replayed" ${job:+--job "$job"} \
     "${jobs[@]}" "${options[@]}" ${MODELMAKE_ARGS:-}
 }
 until turn=$(take_turn 2>"$replay.log"); do

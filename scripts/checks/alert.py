@@ -1,24 +1,25 @@
 """Alert: keep one issue on GitHub about an alert of `make watch`, and start the pipeline if RETRAIN says so."""
 
-import json
+import html
 from datetime import UTC, datetime, timedelta
 
 import requests
 
 from scripts.checks import github
 from scripts.core import settings
-from scripts.core.errors import PipelineError
+from scripts.core.errors import PipelineError, UserError
 from scripts.core.files import pipeline
 from scripts.watch.past import Watch
 
-WORKFLOW = "mlops-pipeline.yml"
+WORKFLOW, FILE = "mlops-pipeline.yml", ".github/workflows/watch.yml"
 COOL_DOWN = timedelta(days=7)
+FINDINGS, LENGTH = 50, 200  # of an issue, and of a finding: GitHub takes a body of 65,536 characters
 
 
 class NotReported(PipelineError):
-    """GitHub does not take the alert."""
+    """GitHub refuses to open the issue or to start the pipeline, or does not answer."""
 
-    outcome = "the alert is not reported"
+    outcome = "stopped: problem with GitHub"
 
 
 def mark() -> str:
@@ -30,10 +31,14 @@ def text(watch: Watch) -> str:
     """Return the issue's body."""
     address, name = settings.github("SERVER_URL"), settings.github("REPOSITORY")
     log = f"{address}/{name}/actions/runs/{settings.github('RUN_ID')}"
-    findings = "\n".join(f"- {finding}" for finding in watch.findings)
+    findings = [finding[:LENGTH] for finding in watch.findings[:FINDINGS]]
+    if more := len(watch.findings) - len(findings):
+        findings.append(f"and {more} more")
+    # A finding quotes values of requests, which must not be Markdown or a mention.
+    quoted = html.escape("\n".join(findings), quote=False)
     return (
         f"{mark()}\nVersion {watch.version} of **{watch.name}** was asked {watch.n_rows} rows from {watch.since} to "
-        f"{watch.until}, and two windows running raise an alert:\n\n{findings}\n\n[Report]({watch.url}) · "
+        f"{watch.until}, and two windows running raise an alert:\n\n<pre>\n{quoted}\n</pre>\n\n[Report]({watch.url}) · "
         f"[log]({log})\n\nThis issue is updated while it is open. Nothing was promoted."
     )
 
@@ -46,8 +51,8 @@ def report(session: requests.Session, watch: Watch) -> str:
     while url and number is None:
         page = session.get(url, timeout=github.PATIENCE)
         page.raise_for_status()
-        ours = (issue["number"] for issue in page.json() if (issue["body"] or "").startswith(mark()))
-        number = next(ours, None)
+        found = [issue for issue in page.json() if "pull_request" not in issue]  # the API lists those as issues
+        number = next((issue["number"] for issue in found if (issue["body"] or "").startswith(mark())), None)
         url = page.links.get("next", {}).get("url")
     body = {"title": title, "body": text(watch)}
     if number is None:
@@ -65,13 +70,16 @@ def retrain(session: requests.Session, watch: Watch) -> str:
     runs = session.get(f"{workflow}/runs", params=query, timeout=github.PATIENCE)
     runs.raise_for_status()
     for last in runs.json()["workflow_runs"]:
-        age = datetime.now(UTC) - datetime.fromisoformat(last["created_at"])
-        if age < COOL_DOWN or last["status"] != "completed":
-            return f"not retrained: the pipeline was started {age.days} days ago, and {COOL_DOWN.days} have to pass"
+        again = datetime.fromisoformat(last["created_at"]) + COOL_DOWN
+        if last["status"] != "completed":
+            return "not retrained: waiting for the pipeline, which is in progress"
+        if datetime.now(UTC) < again:
+            return f"not retrained: waiting until {again:%Y-%m-%d}, {COOL_DOWN.days} days after the last start"
     branch = settings.github("REF").removeprefix("refs/heads/") or "main"
-    reason = f"drift: {watch.findings[0]}"[:200]
-    asked = {"ref": branch, "inputs": {"reason": reason}}
-    done = session.post(f"{workflow}/dispatches", data=json.dumps(asked), timeout=github.PATIENCE)
+    reason = f"drift: {watch.findings[0]}"[:LENGTH]
+    done = session.post(
+        f"{workflow}/dispatches", json={"ref": branch, "inputs": {"reason": reason}}, timeout=github.PATIENCE
+    )
     done.raise_for_status()
     return f"started {WORKFLOW} on {branch}"
 
@@ -82,7 +90,7 @@ def main() -> None:
     Raises
     ------
     UserError
-        `make watch` has left no receipt.
+        `make watch` has left no receipt, or there is no token, as outside of a workflow.
     NotReported
         GitHub refuses, or does not answer.
 
@@ -92,12 +100,13 @@ def main() -> None:
         print("no alert: nothing to report")
         return
     if session is None:
-        print("not reported: no GITHUB_TOKEN, as outside of a workflow")
-        return
-    needs = "the job needs the permissions issues: write and actions: write"
+        raise UserError("make alert", "no GITHUB_TOKEN, which a workflow on GitHub has", f"see {FILE}")
+    needs = "issues: write"
     try:
         print(report(session, watch))
         if settings.switch("RETRAIN"):
+            needs = "actions: write"
             print(retrain(session, watch))
     except requests.RequestException as error:
-        raise NotReported("make alert", github.refusal(error, needs), "see .github/workflows/watch.yml") from None
+        reason = github.refusal(error, f"the job needs the permission {needs}")
+        raise NotReported("make alert", reason, f"see {FILE}") from None

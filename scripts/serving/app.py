@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import time
-import uuid
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,18 +23,24 @@ from starlette.routing import Route
 
 from scripts.model.trust import TRUSTED_TYPES
 from scripts.serving import counts, page
+from scripts.serving.body import Table
 from scripts.serving.follow import Follower, Model
 from scripts.serving.log import Log, Record
 from scripts.serving.refusal import Refusal
 from scripts.serving.scorer import encoded
-from scripts.serving.wire import SMALL, SMOKE, other, read, refused
+from scripts.serving.wire import SMALL, SMOKE, identity, other, read, refused
 
-WAITING = 64  # requests at once
+WAITING = 64  # large requests at once
+HELD = 1 << 27  # bytes of all bodies that arrive or wait
 HOSTS = ("localhost", "127.0.0.1", "[::1]", "scorer")
-ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 PORT = re.compile(r":\d*$")
 
 Handler = Callable[[Request], Awaitable[Response]]
+
+
+def busy() -> Refusal:
+    """Return the refusal of a request that there is no room for."""
+    return Refusal(503, "too many requests at once: send it again in a second")
 
 
 class Server:
@@ -60,7 +65,7 @@ class Server:
         """Keep what the routes share; one thread computes large requests, so that the loop answers meanwhile."""
         self.follower, self.log, self.watched, self.hosts, self.token = follower, log, watched, hosts, token
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="scorer")
-        self.waiting = 0
+        self.waiting = self.held = 0
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -76,8 +81,7 @@ class Server:
         """Return a handler that checks host and token, and answers a refusal in the one form."""
 
         async def answer(request: Request) -> Response:
-            given = request.headers.get("x-request-id", "")
-            request.state.id = given if ID.fullmatch(given) else uuid.uuid4().hex
+            request.state.id = identity(request)
             try:
                 self.check(request, token=token)
                 response = await handler(request)
@@ -97,8 +101,8 @@ class Server:
 
     def check(self, request: Request, *, token: bool) -> None:
         """Raise Refusal for another host, and, where a token is needed, for another token."""
-        host = PORT.sub("", request.headers.get("host", ""))
-        if "*" not in self.hosts and host.lower() not in self.hosts:
+        hosts = {PORT.sub("", host).lower() for host in request.headers.getlist("host") or [""]}
+        if "*" not in self.hosts and not hosts <= set(self.hosts):
             raise Refusal(400, "the request names another host: add it to hosts under [serve]")
         if token and self.token:
             expected, given = f"Bearer {self.token}", request.headers.get("authorization", "")
@@ -114,35 +118,51 @@ class Server:
 
     async def invocations(self, request: Request) -> Response:
         """Predict the rows of the body, and put them into the log."""
-        started = time.monotonic()
-        status = 500
+        started, status, held = time.monotonic(), 500, 0
+
+        def hold(size: int) -> None:
+            nonlocal held
+            held += size
+            self.held += size
+            if self.held > HELD:
+                raise busy()
+
         counts.IN_PROGRESS.inc()
-        self.waiting += 1
         try:
-            if self.waiting > WAITING:
-                raise Refusal(503, "too many requests at once: send it again in a second")
-            body, model = await read(request), self.model
-            given = (body, request.headers.get("content-type", ""))
-            if len(body) <= SMALL:
-                table, predictions = model.scorer.answer(*given)
-            else:
-                loop = asyncio.get_running_loop()
-                table, predictions = await loop.run_in_executor(self.pool, model.scorer.answer, *given)
+            body, model = await read(request, hold), self.model
+            table, predictions = await self.scored(model, body, request.headers.get("content-type", ""))
+            answer = encoded(predictions)
             status = 200
             columns = {name: table.columns[name] for name in model.scorer.contract.names}
             origin = (request.state.id, model.named.version, model.named.model_id)
-            self.log.put(Record(time.time(), *origin, columns, predictions, SMOKE in request.headers))
+            self.log.put(Record(time.time(), *origin, columns, predictions, SMOKE in request.headers), len(body))
             counts.ROWS.inc(table.rows)
             headers = {"x-model-version": model.named.version}
-            return Response(encoded(predictions), media_type="application/json", headers=headers)
+            return Response(answer, media_type="application/json", headers=headers)
         except Refusal as refusal:
             status = refusal.status
             raise
+        except ClientDisconnect:  # no failure of the server
+            status = 499
+            raise
         finally:
-            self.waiting -= 1
+            self.held -= held
             counts.IN_PROGRESS.dec()
             counts.REQUESTS.labels(str(status)).inc()
             counts.SECONDS.observe(time.monotonic() - started)
+
+    async def scored(self, model: Model, body: bytes, content_type: str) -> tuple[Table, list[Any]]:
+        """Return the rows and the predictions of a body; a thread computes a large one, and the others wait."""
+        if len(body) <= SMALL:
+            return model.scorer.answer(body, content_type)
+        if self.waiting >= WAITING:
+            raise busy()
+        self.waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self.pool, model.scorer.answer, body, content_type)
+        finally:
+            self.waiting -= 1
 
     async def ping(self, _request: Request) -> Response:
         """Answer 200 if there is a model."""
@@ -190,9 +210,10 @@ class Server:
             values["modelmake_model_loaded_timestamp_seconds"] = model.loaded
         try:
             watched: dict[str, Any] = json.loads(self.watched.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            seen = {name: value for name, value in watched.get("values", {}).items() if name in counts.FACTS}
+            return info, values | seen, watched.get("effects", {})
+        except (OSError, ValueError, AttributeError):  # none, or one of another version
             return info, values, {}
-        return info, values | watched.get("values", {}), watched.get("effects", {})
 
 
 def make() -> Starlette:
@@ -217,7 +238,9 @@ def make() -> Starlette:
         server.pool.shutdown()
         log.close()
 
-    return Starlette(routes=server.routes(), exception_handlers={HTTPException: other}, lifespan=lifespan)
+    app = Starlette(routes=server.routes(), exception_handlers={HTTPException: other}, lifespan=lifespan)
+    app.router.redirect_slashes = False  # the redirect would name the request's host, whatever that is
+    return app
 
 
 async def end_with(parent: int | None) -> None:

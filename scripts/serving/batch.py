@@ -124,8 +124,10 @@ def predictions(scorer: Scorer, X: pd.DataFrame) -> NDArray[Any]:
         The model does not give one finite value for each row.
 
     """
-    rows, more = len(X), -len(X) % EVEN
-    even = X.iloc[np.append(np.arange(rows), np.full(more, rows - 1))] if more else X
+    rows = len(X)
+    places = np.minimum(np.arange(rows + -rows % EVEN), rows - 1)
+    columns = {name: X[name].take(places).reset_index(drop=True) for name in X.columns}
+    even = pd.DataFrame(columns, copy=False) if len(places) > rows else X  # in columns, as X is: BLAS tells them apart
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scikit-learn's may quote a value of a row
         y_pred = np.asarray(scorer.predict(even))

@@ -12,6 +12,7 @@ from scripts.serving.refusal import Refusal
 Columns = dict[str, Sequence[Any]]  # the values of each column, as JSON has them
 FORMS = ("dataframe_split", "dataframe_records", "inputs", "instances")
 FORM = f"send one of: {', '.join(FORMS)}"
+LONG = 100  # characters of a client's own name for a column that an answer repeats
 JSON, CSV = "application/json", "text/csv"
 
 
@@ -50,13 +51,13 @@ def parsed(body: bytes, content_type: str, names: Sequence[str]) -> Table:
         With 415 for another content type, with 400 for a body that is not of a known form.
 
     """
-    kind, _, parameters = content_type.partition(";")
-    charset = parameters.partition("charset=")[2].strip().strip('"').lower()
-    if kind.strip().lower() not in (JSON, CSV):
+    kind, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    charset = next((text[len("charset=") :].strip('"') for text in parameters if text.startswith("charset=")), "")
+    if kind not in (JSON, CSV):
         raise Refusal(415, f"the content type is neither {JSON} nor {CSV}: set the header Content-Type")
     if charset not in ("", "utf-8", "utf8", "us-ascii"):
         raise Refusal(415, "the body is not in UTF-8: send UTF-8")
-    return of_csv(body) if kind.strip().lower() == CSV else of_json(body, names)
+    return of_csv(body) if kind == CSV else of_json(body, names)
 
 
 def of_json(body: bytes, names: Sequence[str]) -> Table:
@@ -103,8 +104,9 @@ def of_records(records: object, form: str, _names: Sequence[str]) -> Table:
     keys = records[0].keys() if records else set()
     for row, record in enumerate(records):
         if record.keys() != keys:
-            name = next(iter(record.keys() ^ keys))
-            raise Refusal(422, "the records do not all have the same columns: null is a missing value", name, row)
+            name = next(name for name in (*records[0], *record) if (name in record) != (name in keys))
+            what = "the records do not all have the same columns: null is a missing value"
+            raise Refusal(422, what, name[:LONG], row)
     return Table({name: [record[name] for record in records] for name in header}, len(records))
 
 

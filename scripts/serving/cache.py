@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +16,7 @@ from scripts.core.provenance import sha256
 from scripts.tracking.light import Named
 
 MODEL, FILES, CURRENT = "model", "files.json", "current.json"
+ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 KEPT = 3  # models: the champion, the one before it, and one more
 
 Verified = TypeVar("Verified")
@@ -40,21 +43,25 @@ class Cache:
             named = Named(**json.loads((self.folder / CURRENT).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
-        return named if (self.folder / named.model_id / FILES).exists() else None
+        return named if self.has(named.model_id) else None
+
+    def has(self, model_id: str) -> bool:
+        """Return whether a model is there; `model` also looks at its files."""
+        return isinstance(model_id, str) and bool(ID.fullmatch(model_id)) and (self.folder / model_id / FILES).exists()
 
     def serve(self, named: Named) -> None:
         """Name the version that is served, and remove the oldest models."""
         write(self.folder / CURRENT, json.dumps(asdict(named)))
-        (self.folder / named.model_id).touch()
+        os.utime(self.folder / named.model_id)
         models = sorted(self.folder.glob(f"*/{FILES}"), key=lambda path: -path.parent.stat().st_mtime)
         for path in models[KEPT:]:
             shutil.rmtree(path.parent, ignore_errors=True)
 
     def model(self, model_id: str) -> Path | None:
         """Return the folder of a model whose files are as they were when it was verified; remove a damaged one."""
-        place = self.folder / model_id
-        if not (place / FILES).exists():
+        if not self.has(model_id):
             return None
+        place = self.folder / model_id
         try:
             if json.loads((place / FILES).read_text(encoding="utf-8")) == digests(place / MODEL):
                 return place / MODEL
@@ -69,18 +76,21 @@ class Cache:
         Raises
         ------
         UserError
-            The volume is full or not writable; and whatever `fetch` and `verify` raise.
+            The id is none, or the volume is full or not writable; and whatever `fetch` and `verify` raise.
 
         """
+        if not ID.fullmatch(model_id):  # the registry's own word, which becomes a path
+            raise UserError("the version's source", "is not the id of a logged model", "make register")
         aside = None
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             aside = Path(tempfile.mkdtemp(prefix=".part-", dir=self.folder))
             (aside / MODEL).mkdir()
             fetch(aside / MODEL)
             verified = verify(aside / MODEL)
             write(aside / FILES, json.dumps(digests(aside / MODEL)))
             place = self.folder / model_id
-            shutil.rmtree(place, ignore_errors=True)
+            remove(place)
             os.replace(aside, place)
         except OSError as error:
             what = f"cannot be written: {error.strerror or type(error).__name__}"
@@ -93,7 +103,14 @@ class Cache:
     def sweep(self) -> None:
         """Remove what interrupted downloads left; the process that may download calls it."""
         for part in self.folder.glob(".part-*"):
-            shutil.rmtree(part, ignore_errors=True)
+            remove(part)
+
+
+def remove(path: Path) -> None:
+    """Remove a folder or a file, if it is there."""
+    shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):
+        path.unlink()
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -111,5 +128,5 @@ def write(path: Path, text: str) -> None:
             os.fsync(file.fileno())
             os.replace(file.name, path)
         except OSError:
-            Path(file.name).unlink()
+            Path(file.name).unlink(missing_ok=True)
             raise

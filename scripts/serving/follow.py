@@ -89,7 +89,7 @@ class Follower:
 
     def start(self) -> None:
         """Load the model that was served last, without asking the registry, and begin to follow."""
-        with suppress(PipelineError):
+        with suppress(Exception):  # the thread tries again, and says what is wrong
             self._exchange()
             for _ in range(int(TOGETHER / 0.1)):
                 if self.model is not None or self._held():
@@ -156,23 +156,31 @@ class Follower:
         except UserError as error:
             self._note(str(error))
             self._record(State(now, str(error), up=True, refused=refused))
+        except Exception as error:  # a full disk, or an answer that is not MLflow's: no version is left out in silence
+            problem = f"{self.name}: the server cannot take the version of @{self.alias}: {type(error).__name__}"
+            self._note(problem)
+            self._record(State(now, problem, up=bool(refused), refused=refused))
 
     def _take(self, named: Named) -> None:
         """Verify a version, in the cache or fetched, and name it as the one to serve; a refused one waits a while."""
         with self._patiently(named):
-            if self._in_memory(named) is None:
-                folder = self.cache.model(named.model_id)
-                if folder is None:
-                    self.say(f"fetching version {named.version} of {self.name}")
-                    scorer = self.cache.add(
-                        named.model_id,
-                        lambda place: self.registry.fetch(named.model_id, place),
-                        lambda place: load(place, named.model_id, self.trusted),
-                    )
-                else:
-                    scorer = load(folder, named.model_id, self.trusted)
-                self._loaded(scorer, named)
+            is_ready = self._in_memory(named) is not None and self.cache.has(named.model_id)
+            scorer = None if is_ready else self._verified(named)
             self.cache.serve(named)
+            if scorer is not None:
+                self._loaded(scorer, named)
+
+    def _verified(self, named: Named) -> Scorer:
+        """Load a version from the cache, or fetch it."""
+        folder = self.cache.model(named.model_id)
+        if folder is not None:
+            return load(folder, named.model_id, self.trusted)
+        self.say(f"fetching version {named.version} of {self.name}")
+        return self.cache.add(
+            named.model_id,
+            lambda place: self.registry.fetch(named.model_id, place),
+            lambda place: load(place, named.model_id, self.trusted),
+        )
 
     def _exchange(self) -> None:
         """Serve the version that the cache names, if this worker serves another one."""
@@ -193,7 +201,7 @@ class Follower:
     def _patiently(self, named: Named) -> Iterator[None]:
         """Raise the last error again, for a while, for a model that was refused: to load it takes seconds."""
         if self._failed and self._failed[0] == named.model_id and time.time() - self._failed[1] < AGAIN:
-            raise self._failed[2]
+            raise self._failed[2].with_traceback(None)  # else it grows with each time
         try:
             yield
         except PipelineError as error:
@@ -202,11 +210,13 @@ class Follower:
 
     def _loaded(self, scorer: Scorer, named: Named) -> None:
         """Exchange the model: requests that have begun end with the old one."""
-        self.before, self.model = self.model, Model(scorer, named, time.time())
+        if self.model is not None and self.model.named.model_id != named.model_id:
+            self.before = self.model
+        self.model = Model(scorer, named, time.time())
         self.say(f"serving version {named.version} of {named.name} (run {named.run_id})")
 
     def _record(self, state: State) -> None:
-        """Write the state for all workers, at most once a second if only its time differs."""
+        """Write the state for all workers, at most every five seconds if only its time differs."""
         last = self.state
         if (last.problem, last.up, last.refused) != (state.problem, state.up, state.refused) or (
             state.checked - last.checked > 5

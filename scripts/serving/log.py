@@ -1,5 +1,6 @@
 """Log: the requests and their predictions as JSON lines, written by a thread of its own, which no request waits for."""
 
+import errno
 import json
 import os
 import threading
@@ -16,6 +17,7 @@ from scripts.serving.body import Columns
 QUEUED = 10_000  # records
 EVERY = 0.2  # seconds between two looks at the queue
 SECONDS, BYTES = 60, 1 << 26  # after which a file is closed
+HELD = 1 << 26  # bytes of the requests whose records wait; as Python's objects they take up to fifty times as much
 TOTAL = 1 << 30  # bytes of all files; the oldest ones go first
 OPEN, CLOSED, CLOSE = ".open", ".jsonl", "close"  # `make watch` touches the file CLOSE to get what is in open files
 
@@ -66,17 +68,22 @@ class Log:
         """Start the thread."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.private = folder, frozenset(private)
-        self._queue: deque[Record] = deque()
+        self._queue: deque[tuple[Record, int]] = deque()
+        self._taken = self._done = 0  # bytes; each is written by one thread
         self._ended = threading.Event()
         self._file: IO[bytes] | None = None
         self._opened = 0.0
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
         self._thread.start()
 
-    def put(self, record: Record) -> None:
-        """Take a record, or count it as dropped: the queue is full where the disk is slow."""
-        if len(self._queue) < QUEUED:
-            self._queue.append(record)  # wakes no thread, which would cost more than the request itself
+    def put(self, record: Record, size: int = 0) -> None:
+        """Take the record of a request of a size in bytes, or count it as dropped: the queue is full if a disk is slow.
+
+        One thread calls this.
+        """
+        if len(self._queue) < QUEUED and self._taken - self._done + size <= HELD:
+            self._taken += size
+            self._queue.append((record, size))  # wakes no thread, which would cost more than the request itself
         else:
             counts.DROPPED.inc()
 
@@ -89,17 +96,22 @@ class Log:
         ended = False
         while not ended:
             ended = self._ended.wait(EVERY)
-            while self._queue:
-                try:
-                    self._write(self._queue.popleft())
-                except OSError:  # the disk is full: the server goes on
-                    counts.DROPPED.inc()
-                    self._abandon()
+            for _ in range(len(self._queue)):  # what comes meanwhile waits, so that a full file is closed
+                self._keep(*self._queue.popleft())
             try:
                 if self._file is not None and (ended or self._is_due()):
                     self._close()
             except OSError:
                 self._abandon()
+
+    def _keep(self, record: Record, size: int) -> None:
+        """Write a record, or count it as dropped, and go on."""
+        try:
+            self._write(record)
+        except (OSError, ValueError, TypeError):  # the disk is full, or a value is not one of JSON
+            counts.DROPPED.inc()
+        finally:
+            self._done += size
 
     def _write(self, record: Record) -> None:
         """Add a line; it is in the file, for other processes too, when this returns."""
@@ -109,8 +121,19 @@ class Log:
             self._opened = time.time()
             name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}-{time.monotonic_ns()}"
             self._file = (self.folder / f"{name}{OPEN}").open("wb", buffering=0)
-        self._file.write(line.encode() + b"\n")
+        self._append(self._file, line.encode() + b"\n")
         counts.LOGGED.inc()
+
+    def _append(self, file: IO[bytes], line: bytes) -> None:
+        """Write a whole line or nothing; a full disk may take a part of it without an error."""
+        start = file.tell()
+        try:
+            if file.write(line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            file.seek(start)
+            file.truncate()
+            raise
 
     def _is_due(self) -> bool:
         assert self._file is not None  # noqa: S101  # for the type checker

@@ -2,6 +2,7 @@
 
 import datetime
 import math
+import re
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from scripts.core.errors import suggestion
 from scripts.data.constraints import constraints
 from scripts.model.contract import Contract, Feature
-from scripts.serving.body import Table
+from scripts.serving.body import LONG, Table
 from scripts.serving.refusal import Refusal
 
 NULL = type(None)
@@ -83,8 +84,9 @@ def _check_names(table: Table, contract: Contract) -> None:
         if name not in table.columns:
             raise Refusal(422, "the column is missing: send every column, with null for a missing value", name)
     if len(table.columns) > len(contract.features):
-        for name in table.columns.keys() - set(contract.names) - set(contract.ignored):
-            raise Refusal(422, f"the model has no such column: {suggestion(name, contract.names)}", name[:100])
+        accepted = {*contract.names, *contract.ignored}
+        for name in (name[:LONG] for name in table.columns if name not in accepted):
+            raise Refusal(422, f"the model has no such column: {suggestion(name, contract.names)}", name)
 
 
 def _of_text(feature: Feature, value: str, row: int) -> object:
@@ -95,12 +97,15 @@ def _of_text(feature: Feature, value: str, row: int) -> object:
         return TRUTH.get(value, value) if feature.dtype == "bool" else value
     if feature.truth and value in TRUTH:
         return TRUTH[value]
+    if not NUMBER.fullmatch(value.strip()):
+        raise _wrong(feature, row)
     try:
-        return int(value) if value.lstrip("+-").isdigit() and value.isascii() else float(value)
-    except ValueError:
-        raise _wrong(feature, row) from None
+        return int(value)
+    except ValueError:  # with a point or an exponent, or of thousands of digits
+        return float(value)
 
 
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)  # Python reads 1_000 too
 TRUTH = {"True": True, "False": False, "true": True, "false": False, "TRUE": True, "FALSE": False}
 
 
@@ -148,7 +153,16 @@ def _texts(feature: Feature, given: Sequence[Any], kinds: set[type]) -> Any:  # 
     try:
         return pd.array(list(given), dtype="str")
     except UnicodeEncodeError:  # half of a surrogate pair, which JSON can say
-        raise Refusal(422, "a text is not valid Unicode", feature.name) from None
+        row = next(row for row, value in enumerate(given) if value is not None and not _is_unicode(value))
+        raise Refusal(422, "a text is not valid Unicode", feature.name, row) from None
+
+
+def _is_unicode(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _dates(feature: Feature, given: Sequence[Any], kinds: set[type]) -> NDArray[Any]:

@@ -1,6 +1,7 @@
 """Scorer: a checked model that answers requests, as the server, `make smoke`, `make predict` and the gate use it."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from scripts.core.errors import UserError, first_line
@@ -18,6 +20,8 @@ from scripts.serving.body import Table, parsed
 from scripts.serving.fast import Predict, predictor
 from scripts.serving.refusal import Refusal
 from scripts.serving.rows import frame, typed
+
+SCALARS = {bool, int, float, str}  # what a prediction may be
 
 
 @dataclass(frozen=True)
@@ -55,17 +59,15 @@ class Scorer:
         """Return the predictions of rows of the contract's types as JSON has them."""
         try:
             y_pred = np.asarray(self.predict(X))
-        except (
-            ValueError
-        ) as error:  # scikit-learn's for values that fit the types, such as 1e300 where a tree has float32
-            raise Refusal(
-                422, "the model does not accept a value of these rows, such as a very large number"
-            ) from error
+        except ValueError as error:  # scikit-learn's for values that fit the types, as 1e300 where a tree has float32
+            what = "the model does not accept a value of these rows, such as a very large number"
+            raise Refusal(422, what) from error
         except Exception as error:  # a model of anybody's may fail in any way; its message may quote a value
             raise Refusal(500, f"the model fails on these rows ({type(error).__name__})") from error
-        if y_pred.shape != (len(X),) or (y_pred.dtype.kind == "f" and not np.isfinite(y_pred).all()):
-            raise Refusal(500, "the model gives no finite prediction for each of these rows")
         values: list[Any] = y_pred.tolist()
+        whole = y_pred.shape == (len(X),) and set(map(type, values)) <= SCALARS
+        if not whole or not _are_finite(y_pred, values):
+            raise Refusal(500, "the model gives no finite prediction for each of these rows")
         return values
 
 
@@ -98,7 +100,13 @@ def verified(pipeline: Pipeline, contract: Contract, model_id: str) -> Scorer:
     except Exception as error:  # as above
         raise UserError(where, f"fails on its golden rows: {first_line(error)}", AGAIN) from None
     scorer = Scorer(contract, predictor(pipeline, golden, expected))
-    if (different := differences(scorer.predictions(golden), contract)) is not None:
+    try:
+        different = differences(scorer.predictions(golden), contract)
+    except Refusal as refusal:
+        raise UserError(where, f"fails on its golden rows: {refusal.error}", AGAIN) from None
+    except ValueError:
+        raise UserError(where, "does not have a logged prediction for each golden row", AGAIN) from None
+    if different is not None:
         what = f"golden row {different} gets another prediction than the one that was logged with the model"
         raise UserError(where, what, f"{AGAIN}, on the same kind of machine")
     return scorer
@@ -110,10 +118,16 @@ def rows(contract: Contract) -> Table:
     return Table(dict(zip(contract.names, columns, strict=True)), len(contract.rows))
 
 
+def _are_finite(y_pred: NDArray[Any], values: list[Any]) -> bool:
+    if y_pred.dtype.kind == "f":
+        return bool(np.isfinite(y_pred).all())
+    return all(math.isfinite(value) for value in values if type(value) is float)
+
+
 def differences(predictions: Sequence[Any], contract: Contract) -> int | None:
     """Return the first golden row, counted from 0, whose prediction is not the logged one bit for bit; None for none.
 
-    Both are compared as JSON, which has every bit of a number.
+    Both are compared as JSON, which has every bit of a number. Raises ValueError where one has more rows.
     """
     pairs = zip(predictions, contract.predictions, strict=True)
     return next((row for row, (a, b) in enumerate(pairs) if json.dumps(a) != json.dumps(b)), None)

@@ -70,6 +70,7 @@ def main() -> None:
             port=port,
             workers=workers,
             http="scripts.serving.protocol:Patient",
+            ws="none",
             loop="uvloop",
             log_level="warning",
             access_log=False,

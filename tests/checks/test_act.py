@@ -289,12 +289,20 @@ def test_parity_holds_until_something_differs(repository: Repository, engine: do
         ({"ACT_TRACKING": "mine"}, "ACT_TRACKING=mine: unknown (scratch or local)"),
         ({"JOB": "nope"}, "JOB=nope: no job of this workflow (ci or pipelines)"),
         ({"ACT_REF": "nowhere"}, "nowhere: no such commit here"),
+        (
+            {"WORKFLOW": "pish"},
+            "WORKFLOW=pish: no workflow of this commit (mlops-pipeline, pipeline, promote or watch)",
+        ),
+        ({"WORKFLOW": "../x"}, "WORKFLOW=../x: no workflow of this commit"),
+        ({"WORKFLOW": "pipeline"}, "WORKFLOW=pipeline: other workflows call it"),
+        ({"WORKFLOW": "watch", "JOB": "ci"}, "JOB=ci: no job of this workflow (pipelines or watch)"),
+        ({"WORKFLOW": "promote", "EVENT": "push"}, "EVENT=push: no event of this workflow (workflow_dispatch)"),
     ],
 )
 def test_a_wrong_word_is_one_line(repository: Repository, words: dict[str, str], expected: str) -> None:
     """It names the value and the choice, and starts nothing."""
     done = repository.act(**words)
-    assert done.returncode != 0
+    assert done.returncode == 2
     assert len([line for line in done.stderr.splitlines() if expected in line]) == 1
     assert "🚀" not in done.stdout
 
@@ -313,6 +321,15 @@ def test_a_promotion_is_replayed(repository: Repository) -> None:
         inputs = f"--input action={action} --input version={version} --input reason=why"
         done = repository.act(WORKFLOW="promote", ACT_TRACKING="local", ARGS=inputs)
         assert done.returncode == 0, done.stdout
-        assert re.findall(r"Success - Main make (\w+)", done.stdout) == ["up", action, "history"]
+        assert re.findall(r"Success - Main make (\w+)", done.stdout) == ["up", action, "serve", "smoke", "history"]
         champions.append(str(client.get_model_version_by_alias("iris_classifier_rf", "champion").version))
     assert champions == ["2", "1"]
+
+
+@pytest.mark.long
+def test_a_watch_is_replayed(repository: Repository) -> None:
+    """Offline there is nothing to watch, and it says so and succeeds."""
+    done = repository.act(WORKFLOW="watch")
+    assert done.returncode == 0, done.stdout
+    assert re.findall(r"Success - Main make (\w+)", done.stdout) == ["pipelines", "up", "watch"]
+    assert "watch: nothing to watch" in done.stdout

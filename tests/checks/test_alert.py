@@ -22,6 +22,7 @@ class GitHub(BaseHTTPRequestHandler):
     runs: list[dict]
     started: list[dict]
     status: int
+    refused: str  # the requests that `status` answers: those with this in their path
 
     def answer(self, status: int, body: object) -> None:
         self.send_response(status)
@@ -37,7 +38,7 @@ class GitHub(BaseHTTPRequestHandler):
 
     def write(self) -> None:
         sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.status != 200:
+        if self.status != 200 and self.refused in self.path:
             return self.answer(self.status, {})
         if self.path == f"{DISPATCH}/dispatches":
             self.started.append(sent)
@@ -62,7 +63,7 @@ class GitHub(BaseHTTPRequestHandler):
 def github(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[GitHub]]:
     """A repository with an issue of somebody else's, in a workflow."""
     GitHub.issues = [{"number": 0, "body": None, "html_url": ""}]
-    GitHub.runs, GitHub.started, GitHub.status = [], [], 200
+    GitHub.runs, GitHub.started, GitHub.status, GitHub.refused = [], [], 200, ""
     with ThreadingHTTPServer(("127.0.0.1", 0), GitHub) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         settings = {
@@ -133,12 +134,13 @@ def test_retrain_starts_the_pipeline_once_a_week(
     assert done.code == 0
     assert len(github.started) == count
     assert ("started mlops-pipeline.yml on main" in done.out) == bool(count)
+    assert done.out.count("not retrained: waiting") == 1 - count
     if count:
         assert github.started[0] == {"ref": "main", "inputs": {"reason": "drift: 'age' has moved"}}
 
 
 def test_a_refusal_is_one_line_without_the_token(project: Project, github: type[GitHub], error_line: Check) -> None:
-    """It names the permission."""
+    """It names the permission of what was refused."""
     github.status = 403
     watched(alert=True)
     line = error_line(project.stage("alert"), 1)
@@ -147,12 +149,44 @@ def test_a_refusal_is_one_line_without_the_token(project: Project, github: type[
     assert "t0ken" not in line
 
 
+def test_a_refused_start_names_its_own_permission(
+    project: Project, github: type[GitHub], monkeypatch: pytest.MonkeyPatch, error_line: Check
+) -> None:
+    """The issue is opened all the same."""
+    github.status, github.refused = 403, "/dispatches"
+    monkeypatch.setenv("MODELMAKE_RETRAIN", "1")
+    watched(alert=True)
+    done = project.stage("alert")
+    assert "actions: write" in error_line(done, 1)
+    assert done.out == "opened http://new\n"
+    assert len(github.issues) == 2
+
+
+def test_a_pull_request_is_not_the_issue(project: Project, github: type[GitHub]) -> None:
+    """GitHub lists pull requests as issues, and anybody can open one with our first line."""
+    github.issues[0] |= {"body": "<!-- modelmake watch pipeline -->", "pull_request": {}}
+    watched(alert=True)
+    assert project.stage("alert").out == "opened http://new\n"
+
+
+def test_what_a_client_sends_is_text_in_the_issue(project: Project, github: type[GitHub]) -> None:
+    """A finding quotes values of requests: none is Markdown, HTML or a mention, and a long one fits."""
+    watched(alert=True, finding="new: '</pre> @maintainer " + 70_000 * "x")
+    assert project.stage("alert").code == 0
+    body = github.issues[1]["body"]
+    assert "<pre>\nnew: '&lt;/pre&gt; @maintainer x" in body
+    assert len(body) < 65_536
+
+
 def test_outside_of_a_workflow_nothing_is_reported(
     project: Project, github: type[GitHub], monkeypatch: pytest.MonkeyPatch, error_line: Check
 ) -> None:
-    """One line; and without a window it is an error."""
+    """Whether there is no window, no token or no workflow, it is one line."""
     assert "watch.json" in error_line(project.stage("alert"), 2)
     watched(alert=True)
-    monkeypatch.delenv("GITHUB_TOKEN")
-    assert "no GITHUB_TOKEN" in project.stage("alert").out
+    with monkeypatch.context() as without:
+        without.delenv("GITHUB_TOKEN")
+        assert "no GITHUB_TOKEN" in error_line(project.stage("alert"), 2)
+    monkeypatch.delenv("GITHUB_ACTIONS")
+    assert "no GITHUB_TOKEN" in error_line(project.stage("alert"), 2)
     assert len(github.issues) == 1

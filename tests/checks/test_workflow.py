@@ -7,7 +7,9 @@ import yaml
 from tests.conftest import ROOT
 
 WORKFLOWS = ROOT / ".github/workflows"
-TEXT, ONE, PROMOTE = ((WORKFLOWS / f"{name}.yml").read_text() for name in ("mlops-pipeline", "pipeline", "promote"))
+TEXT, ONE, PROMOTE, WATCH = (
+    (WORKFLOWS / f"{name}.yml").read_text() for name in ("mlops-pipeline", "pipeline", "promote", "watch")
+)
 WORKFLOW, CALLED = yaml.safe_load(TEXT), yaml.safe_load(ONE)
 CALL = WORKFLOW["jobs"]["pipelines"]
 JOBS = {"ci": WORKFLOW["jobs"]["ci"]} | CALLED["jobs"]
@@ -52,7 +54,7 @@ def test_a_called_workflow_gets_what_it_declares() -> None:
 
 def test_a_step_is_one_make_target() -> None:
     """No logic in YAML: whatever runs here can be typed on a laptop."""
-    for text in (TEXT, ONE, PROMOTE, *ACTIONS.values()):
+    for text in (TEXT, ONE, PROMOTE, WATCH, *ACTIONS.values()):
         for line in re.findall(r"^ *(?:- )?run: (.*)$", text, re.M):
             assert re.fullmatch(r"make [a-z]+( (TO|FROM)=\S+)?", line), line
             assert re.search(rf"^{line.split()[1]}:", MAKEFILE, re.M), line
@@ -60,7 +62,8 @@ def test_a_step_is_one_make_target() -> None:
 
 def test_every_foreign_action_is_pinned() -> None:
     """By its commit, with the version beside it; our own are read from the checkout."""
-    uses = [line for text in (TEXT, ONE, PROMOTE, *ACTIONS.values()) for line in re.findall(r"uses: (.*)$", text, re.M)]
+    texts = (TEXT, ONE, PROMOTE, WATCH, *ACTIONS.values())
+    uses = [line for text in texts for line in re.findall(r"uses: (.*)$", text, re.M)]
     foreign = [line for line in uses if not line.startswith("./")]
     assert foreign
     assert [line for line in foreign if not re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)] == []
@@ -68,13 +71,15 @@ def test_every_foreign_action_is_pinned() -> None:
 
 def test_what_only_github_can_do_is_left_out_under_act() -> None:
     """Act clones every foreign action beforehand, so each sits in one of ours, behind a guard."""
-    assert set(re.findall(r"uses: (actions/[a-z-]+)", TEXT + ONE)) == {"actions/checkout"}
-    for step in STEPS:
+    assert set(re.findall(r"uses: (actions/[a-z-]+)", TEXT + ONE + PROMOTE + WATCH)) == {"actions/checkout"}
+    watched = [step for job in yaml.safe_load(WATCH)["jobs"].values() for step in job["steps"]]
+    for step in STEPS + watched:
         if step.get("uses", "").startswith("./") or step.get("run", "").split()[1:2] in (
             ["backup"],
             ["restore"],
             ["comment"],
             ["fetch"],
+            ["alert"],
         ):
             assert "!env.ACT" in step["if"], step
 
@@ -121,14 +126,25 @@ def test_a_promotion_is_approved_and_asked_for_by_hand() -> None:
 
 def test_the_watch_never_promotes_and_may_write_no_code() -> None:
     """Daily or by hand; it writes issues and starts the pipeline, nothing else; without a server it does nothing."""
-    workflow = yaml.safe_load((WORKFLOWS / "watch.yml").read_text())
+    workflow = yaml.safe_load(WATCH)
     assert set(workflow[True]) == {"schedule", "workflow_dispatch"}
     assert workflow["permissions"] == {}
     job = workflow["jobs"]["watch"]
     assert {name for name, right in job["permissions"].items() if right == "write"} == {"issues", "actions"}
     ran = {step["run"]: step["if"] for step in job["steps"] if "run" in step}
-    assert list(ran) == ["make watch", "make alert"]
+    assert list(ran) == ["make up", "make watch", "make alert"]
     assert all("env.MLFLOW_TRACKING_URI" in condition for condition in ran.values())
     tokens = [step.get("env", {}).get("GITHUB_TOKEN") for step in job["steps"]]
-    assert tokens == [None, None, None, "${{ github.token }}"]
-    assert all(job["timeout-minutes"] <= 60 for job in workflow["jobs"].values())
+    assert tokens == [None, None, None, None, "${{ github.token }}"]
+    assert job["strategy"]["max-parallel"] == 1  # each asks whether the one before it has started the pipeline
+    assert "secrets" not in str(workflow["env"])
+    for job in workflow["jobs"].values():
+        assert job["timeout-minutes"] <= 60
+        assert job["steps"][0]["with"]["persist-credentials"] is False
+
+
+def test_an_alert_is_reported_although_it_fails_the_watch() -> None:
+    """The step runs after a red one, and gets RETRAIN from the repository's variables."""
+    [alert] = [step for step in yaml.safe_load(WATCH)["jobs"]["watch"]["steps"] if step.get("run") == "make alert"]
+    assert "!cancelled()" in alert["if"]
+    assert alert["env"]["MODELMAKE_RETRAIN"] == "${{ vars.RETRAIN }}"

@@ -4,13 +4,14 @@ import json
 import re
 import socket
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from jsonschema import validate
 from prometheus_client.parser import text_string_to_metric_families
 
-from scripts.serving import counts
+from scripts.serving import counts, protocol
 from scripts.serving.wire import LIMIT
 from tests.serving.conftest import Answer, Process
 
@@ -63,6 +64,19 @@ def test_mlflows_own_client_gets_predictions(server: Process) -> None:
         ({"dataframe_split": {"columns": NAMES[1:], "data": [ROW[1:]]}}, "application/json", 422),
         (b'{"instances": [[1e400, 0.2, 5.1, 3.5]]}', "application/json", 422),
         (b'{"instances": [[Infinity, 0.2, 5.1, 3.5]]}', "application/json", 400),
+        (b'{"instances": [[NaN, 0.2, 5.1, 3.5]]}', "application/json", 400),
+        (b'{"instances": [[true, 0.2, 5.1, 3.5]]}', "application/json", 422),
+        (b'{"instances": [["\xff", 0.2, 5.1, 3.5]]}', "application/json", 400),
+        (json.dumps(SPLIT).encode("utf-16"), "application/json", 400),
+        (json.dumps(SPLIT).encode(), "application/json; charset=UTF-16", 415),
+        (json.dumps(SPLIT).encode(), "application/x-www-form-urlencoded", 415),
+        (b'{"instances": []}', "application/json", 422),
+        (b'{"instances": [[1, 2, 3, 4]], "params": {"a": 1}}', "application/json", 400),
+        (b'{"dataframe_records": [{"\\ud800": 1}]}', "application/json", 422),
+        (b'{"dataframe_records": [{}, {"\\ud800\\n": 1}]}', "application/json", 422),
+        (json.dumps({"instances": [{f"k{n}": n for n in range(100_000)}]}).encode(), "application/json", 422),
+        (b"petal_length\n\xff\n", "text/csv", 400),
+        (b"a,b,c\n1,2\n", "text/csv", 400),
     ],
 )
 def test_a_mistake_has_one_form(server: Process, body: Any, content_type: str, status: int) -> None:
@@ -82,12 +96,22 @@ def test_a_row_that_does_not_fit_is_named_and_not_shown(server: Process) -> None
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/invocations", 405), ("GET", "/nowhere", 404), ("PUT", "/ping", 405), ("POST", "/", 405)],
+    [
+        ("GET", "/invocations", 405),
+        ("OPTIONS", "/invocations", 405),
+        ("PUT", "/ping", 405),
+        ("POST", "/", 405),
+        ("GET", "/nowhere", 404),
+        ("GET", "/version/", 404),
+        ("POST", "/invocations/", 404),
+        ("GET", "/%2e%2e/%ff", 404),
+    ],
 )
 def test_another_path_or_method_has_the_same_form(server: Process, method: str, path: str, status: int) -> None:
     """An unknown path is not a page of the framework."""
-    assert set(server.ask(method, path).read) == FORM
-    assert server.ask(method, path).status == status
+    answer = server.ask(method, path, x_request_id="mine-1")
+    assert refused(answer, status)["request_id"] == "mine-1"
+    assert ("allow" in answer.headers) == (status == 405)
 
 
 def test_a_page_in_a_browser_cannot_name_the_server_otherwise(server: Process) -> None:
@@ -97,7 +121,7 @@ def test_a_page_in_a_browser_cannot_name_the_server_otherwise(server: Process) -
 
 
 def raw(server: Process, head: str, *chunks: bytes) -> bytes:
-    """Send bytes and return all that comes back."""
+    """Send bytes and return what comes back, until the first answer."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
         connection.sendall(head.replace("\n", "\r\n").encode())
         for chunk in chunks:
@@ -124,13 +148,6 @@ def test_a_client_that_asks_first_is_told_at_once(server: Process) -> None:
     """`Expect: 100-continue` with too large a body gets 413 before the body is sent."""
     head = f"{POST}Content-Length: {LIMIT + 1}\nExpect: 100-continue\n\n"
     assert raw(server, head).startswith(b"HTTP/1.1 413")
-
-
-def test_two_lengths_are_refused(server: Process) -> None:
-    """A request whose end is not certain is not read as two."""
-    body = json.dumps(SPLIT).encode()
-    answer = raw(server, f"{POST}Content-Length: {len(body)}\nTransfer-Encoding: chunked\n\n", body)
-    assert answer.startswith(b"HTTP/1.1 400")
 
 
 def test_the_openapi_page_has_the_models_columns(server: Process) -> None:
@@ -184,3 +201,174 @@ def test_many_rows_are_predicted_as_one_is(server: Process, count: int) -> None:
     """A large request is computed in a thread of its own, with the same result."""
     body = {"instances": [ROW] * count, "params": {}}
     assert server.post(body).read == {"predictions": ["setosa"] * count}
+
+
+def whole(server: Process, *parts: bytes) -> list[tuple[int, dict[str, str], Any]]:
+    """Send bytes and the end of them, and return each answer until the server ends the connection."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for part in parts:
+            connection.sendall(part)
+        answer = b""
+        while part := connection.recv(1 << 16):
+            answer += part
+    found = []
+    while answer:
+        head, _, rest = answer.partition(b"\r\n\r\n")
+        first, *lines = head.decode().split("\r\n")
+        headers = dict(line.lower().split(": ", 1) for line in lines)
+        size = int(headers.get("content-length", 0))
+        found.append((int(first.split()[1]), headers, json.loads(rest[:size]) if size else None))
+        answer = rest[size:]
+    return found
+
+
+GOOD = json.dumps(SPLIT).encode()
+HEAD = POST.replace("\n", "\r\n").encode()
+LENGTH = b"Content-Length: %d\r\n" % len(GOOD)
+HIDDEN = b"GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n"
+END = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+UPGRADE = b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
+UNCERTAIN = {
+    "both lengths": HEAD + b"Transfer-Encoding: chunked\r\n" + LENGTH + b"\r\n0\r\n\r\n",
+    "two equal lengths": HEAD + LENGTH + LENGTH + b"\r\n" + GOOD,
+    "two other lengths": HEAD + b"Content-Length: 3\r\n" + LENGTH + b"\r\n" + GOOD,
+    "a list of lengths": HEAD + b"Content-Length: 3, 3\r\n\r\n{}.",
+    "a signed length": HEAD + b"Content-Length: +3\r\n\r\n{}.",
+    "a space before the colon": HEAD + b"Content-Length : 3\r\n\r\n{}.",
+    "another encoding": HEAD + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    "chunked is not the last": HEAD + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+    "a signed chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\n-5\r\nabcde\r\n0\r\n\r\n",
+    "a folded header": HEAD + b"X: a\r\n b\r\n" + LENGTH + b"\r\n" + GOOD,
+    "bare line feeds": (HEAD + LENGTH + b"\r\n").replace(b"\r\n", b"\n") + GOOD,
+    "an upgrade with a length": HEAD + UPGRADE + b"Content-Length: %d\r\n\r\n" % len(HIDDEN),
+    "an upgrade with chunks": HEAD + UPGRADE + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(HIDDEN),
+    "not HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("uncertain", UNCERTAIN.values(), ids=UNCERTAIN)
+def test_no_body_is_read_as_a_request(server: Process, uncertain: bytes) -> None:
+    """One answer, in the one form, and the end of the connection: what follows has none."""
+    [(status, headers, answer)] = whole(server, uncertain, HIDDEN)
+    assert (status, headers["connection"], set(answer)) == (400, "close", FORM)
+    assert headers["x-request-id"] == answer["request_id"]
+
+
+def test_an_upgrade_without_a_body_is_ignored(server: Process) -> None:
+    """As `curl --http2` asks for it; it is the last one on its connection, so none after it waits for an answer."""
+    request = b"GET /version HTTP/1.1\r\nHost: localhost\r\n" + UPGRADE + b"\r\n"
+    [(status, headers, _)] = whole(server, request + END)
+    assert (status, headers["connection"]) == (200, "close")
+
+
+def test_requests_in_a_row_are_answered_in_their_order(server: Process) -> None:
+    """Though they are sent before the first answer; what is no request after them does not take their answers."""
+    requests = [HEAD + LENGTH + b"x-request-id: r%d\r\n\r\n" % number + GOOD for number in range(3)]
+    answers = whole(server, b"".join(requests) + END)
+    assert [headers["x-request-id"] for _, headers, _ in answers[:3]] == ["r0", "r1", "r2"]
+    assert [answer for _, _, answer in answers[:3]] == [{"predictions": ["setosa"]}] * 3
+    [(status, headers, answer)] = whole(server, requests[0] + b"no request\r\n\r\n")
+    assert (status, headers["x-request-id"], answer) == (200, "r0", {"predictions": ["setosa"]})
+
+
+def test_a_length_that_is_too_small_ends_the_body(server: Process) -> None:
+    """The body is what the length says, and the rest of it is no request."""
+    [(status, _, answer)] = whole(server, HEAD + b"Content-Length: 10\r\n\r\n" + GOOD)
+    assert (status, set(answer)) == (400, FORM)
+
+
+def test_a_body_in_chunks_is_a_body(server: Process) -> None:
+    """Without a length, and after a word that the server waits for it."""
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(GOOD[i : i + 7]), GOOD[i : i + 7]) for i in range(0, len(GOOD), 7))
+    head = HEAD + b"Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n"
+    first, (status, _, answer), _ = whole(server, head, chunks + b"0\r\n\r\n", END)
+    assert (first[0], status, answer) == (100, 200, {"predictions": ["setosa"]})
+
+
+@pytest.mark.parametrize("given", ["a b", "a%0d%0ab", "\xe9", "x" * 65, "a;b", "", "a\tb", "<script>"])
+def test_an_id_that_is_none_is_not_repeated(server: Process, given: str) -> None:
+    """So nothing else gets into a header or into the log."""
+    made = server.post(SPLIT, x_request_id=given).headers["x-request-id"]
+    assert re.fullmatch("[0-9a-f]{32}", made)
+
+
+def test_one_host_is_named(server: Process) -> None:
+    """None, or a second one that is not on the list, is refused as another one is."""
+    for head in (b"GET /version HTTP/1.0\r\n", b"GET /version HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n"):
+        [(status, _, answer)] = whole(server, head + b"Connection: close\r\n\r\n")
+        assert status == 400
+        assert "hosts" in answer["error"]
+
+
+def test_headers_have_a_limit(server: Process) -> None:
+    """A client that never ends them fills no memory and holds up nobody."""
+    [(status, headers, answer)] = whole(server, (HEAD + b"X: ").ljust(protocol.LIMIT + 1, b"a"))
+    assert (status, headers["connection"], set(answer)) == (431, "close", FORM)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(HEAD + b"X: ")
+        sent = 0
+        with suppress(OSError):
+            while sent < 64:
+                connection.sendall(b"a" * (1 << 20))
+                sent += 1
+    assert sent < 64
+    padded = b"".join(b"X-%d: %s\r\n" % (number, b"a" * 1000) for number in range(200))
+    [(status, _, answer)] = whole(server, HEAD + padded + LENGTH + b"Connection: close\r\n\r\n" + GOOD)
+    assert (status, answer) == (200, {"predictions": ["setosa"]})
+
+
+def requests(server: Process) -> dict[str, float]:
+    """Return the requests by status."""
+    families = text_string_to_metric_families(server.ask("GET", "/metrics").body.decode())
+    [counted] = [family for family in families if family.name == "modelmake_requests"]
+    return {sample.labels["status"]: sample.value for sample in counted.samples if sample.name.endswith("_total")}
+
+
+def test_a_client_that_goes_is_no_failure_of_the_server(server: Process) -> None:
+    """It is counted by itself, since an alert may be set on 5xx."""
+    before = requests(server)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(HEAD + LENGTH + b"\r\n" + GOOD[:10])
+    deadline = time.monotonic() + 20
+    while requests(server).get("499", 0) == before.get("499", 0):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert requests(server).get("500", 0) == before.get("500", 0)
+
+
+@pytest.mark.parametrize("text", ['{"values": {"of_a_newer_version": 1, "modelmake_watch_rows": 7}}', "[]", "{", "1"])
+def test_metrics_survive_what_make_watch_left(server: Process, text: str) -> None:
+    """Whatever the file is: of another version, torn, or none."""
+    watched = server.path / ".serve/pipeline/watch.json"
+    watched.write_text(text)
+    try:
+        answer = server.ask("GET", "/metrics")
+    finally:
+        watched.unlink()
+    assert answer.status == 200
+    assert (b"modelmake_watch_rows 7.0" in answer.body) == ("watch_rows" in text)
+    assert b"of_a_newer_version" not in answer.body
+
+
+def test_every_form_gets_the_same_predictions(server: Process) -> None:
+    """The rows of the OpenAPI page's example and of other flowers, in all of MLflow's forms and as a CSV."""
+    rows = [ROW, [4.7, 1.4, 7.0, 3.2], [6.0, 2.5, 6.3, 3.3]]
+    records = [dict(zip(NAMES, row, strict=True)) for row in rows]
+    mixed = [[row[place] for place in (3, 0, 2, 1)] for row in rows]
+    bodies = [
+        {"dataframe_split": {"columns": NAMES, "data": rows}},
+        {"dataframe_split": {"index": [5, 6, 7], "columns": [NAMES[i] for i in (3, 0, 2, 1)], "data": mixed}},
+        {"dataframe_records": records},
+        {"dataframe_records": [record | {"species": "ignored"} for record in records]},
+        {"inputs": {name: [record[name] for record in records] for name in NAMES}},
+        {"inputs": records},
+        {"inputs": rows},
+        {"instances": records},
+        {"instances": rows, "params": None},
+    ]
+    csv = "\n".join([",".join(NAMES), *(",".join(map(str, row)) for row in rows)]).encode()
+    expected = {"predictions": ["setosa", "versicolor", "virginica"]}
+    assert [server.post(body).read for body in bodies] == [expected] * len(bodies)
+    assert server.post(csv, "text/csv").read == expected
+    assert server.post(b"\xef\xbb\xbf" + json.dumps(bodies[0]).encode()).read == expected

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from scripts.serving.body import CSV, JSON, Table, parsed
+from scripts.serving.body import CSV, FORMS, JSON, LONG, Table, parsed
 from scripts.serving.refusal import Refusal
 
 NAMES = ["a", "b"]
@@ -77,6 +77,12 @@ WRONG = [
     (b"{}", "", 415),
     (b"{}", "application/x-www-form-urlencoded", 415),
     (b"{}", "application/json; charset=latin-1", 415),
+    (b"{}", 'application/json; Charset="UTF-16"', 415),
+    (b'{"dataframe_split": null}', JSON, 400),
+    (b'{"inputs": null}', JSON, 400),
+    (b'{"instances": [[1, 2], {"a": 1}]}', JSON, 400),
+    (b'{"instances": [[1, 2], [1, 2, 3]]}', JSON, 400),
+    (b"a,a\n1,2\n", CSV, 400),
 ]
 
 
@@ -87,3 +93,35 @@ def test_what_is_no_request_is_refused(body: bytes, content_type: str, status: i
         parsed(body, content_type, NAMES)
     assert refused.value.status == status
     assert len(refused.value.error) < 200
+
+
+@pytest.mark.parametrize(
+    "parameters", ["", "; charset=utf-8", ';CHARSET="UTF-8"', "; charset=utf-8; format=pandas-split"]
+)
+def test_other_parameters_of_the_content_type_have_no_effect(parameters: str) -> None:
+    """Older clients of MLflow send them; a charset that is UTF-8 may be written in any way."""
+    assert parsed(b'{"instances": [[1, 2]]}', f"Application/JSON{parameters}", NAMES).rows == 1
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_rows_are_no_rows(form: str) -> None:
+    """In each form; the rows are refused later, with 422."""
+    empty: object = {"columns": NAMES, "data": []} if form == "dataframe_split" else []
+    assert parsed(json.dumps({form: empty}).encode(), JSON, NAMES).rows == 0
+
+
+def test_of_a_key_that_is_there_twice_the_last_one_counts() -> None:
+    """As MLflow's server reads it, and every reader of JSON in Python."""
+    table = parsed(b'{"instances": [[9, 9]], "instances": [{"a": 1, "a": 2, "b": 3}]}', JSON, NAMES)
+    assert columns(table) == {"a": [2], "b": [3]}
+
+
+def test_records_of_100000_different_columns_are_refused_with_the_first() -> None:
+    """Its name is cut: a client may send one of megabytes."""
+    body = json.dumps({"instances": [{"a": 1}, *({f"{number}-{'x' * 200}": 1} for number in range(100_000 // 8))]})
+    with pytest.raises(Refusal) as refused:
+        parsed(body.encode(), JSON, NAMES)
+    assert (refused.value.status, refused.value.column, refused.value.row) == (422, "a", 1)
+    with pytest.raises(Refusal) as refused:
+        parsed(json.dumps({"instances": [{}, {"x" * 1_000_000: 1}]}).encode(), JSON, NAMES)
+    assert refused.value.column == "x" * LONG

@@ -1,5 +1,9 @@
 """The cache of verified models: whole or not at all."""
 
+import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +11,7 @@ import pytest
 from scripts.core.errors import UserError
 from scripts.serving.cache import KEPT, Cache
 from scripts.tracking.light import Named
+from tests.conftest import ROOT
 
 
 def fetch(text: str = "model") -> object:
@@ -89,3 +94,68 @@ def test_a_pointer_that_is_torn_names_nothing(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     (tmp_path / "current.json").write_text('{"name": ')
     assert cache.current() is None
+
+
+PATHS = ("../victim", "..", ".", "", "a/b", "/victim", "models:/m-1/1", "m 1", "-rf", "m\n")
+
+
+@pytest.mark.parametrize("model_id", PATHS)
+def test_a_path_is_no_id(tmp_path: Path, model_id: str) -> None:
+    """The registry names it: nothing outside of the cache is written, removed or read."""
+    (tmp_path / "victim").mkdir()
+    (tmp_path / "victim/precious").write_text("kept")
+    (tmp_path / "victim/files.json").write_text("{}")
+    cache = Cache(tmp_path / "cache")
+    with pytest.raises(UserError, match="is not the id of a logged model"):
+        cache.add(model_id, fetch(), lambda _: None)
+    assert cache.model(model_id) is None
+    (tmp_path / "cache/current.json").write_text(json.dumps(named(1).__dict__ | {"model_id": model_id}))
+    assert cache.current() is None
+    assert (tmp_path / "victim/precious").read_text() == "kept"
+
+
+@pytest.mark.parametrize(
+    "text", ['{"model_id": 7}', "[]", "null", '{"name": 1, "version": 2, "run_id": 3, "model_id": 4}']
+)
+def test_a_pointer_of_other_types_names_nothing(tmp_path: Path, text: str) -> None:
+    """It is as good as torn."""
+    cache = Cache(tmp_path)
+    (tmp_path / "current.json").write_text(text)
+    assert cache.current() is None
+
+
+def test_a_model_that_somebody_removed_can_be_added_again(tmp_path: Path) -> None:
+    """Its folder, the whole cache, or its folder for a file of that name."""
+    cache = Cache(tmp_path / "cache")
+    place = tmp_path / "cache/m-1"
+    for remove in (
+        lambda: shutil.rmtree(place),
+        lambda: shutil.rmtree(tmp_path / "cache"),
+        lambda: (shutil.rmtree(place), place.write_text("")),
+    ):
+        cache.add("m-1", fetch(), lambda _: None)
+        remove()
+        assert cache.model("m-1") is None
+        cache.add("m-1", fetch(), lambda _: None)
+        assert cache.model("m-1") is not None
+
+
+def test_a_killed_download_is_no_model_and_is_swept_away(tmp_path: Path) -> None:
+    """A process that is killed while it fetches leaves a part that nobody takes for a model, nor for a pointer."""
+    code = """
+import os, pathlib, signal, sys
+from scripts.serving.cache import Cache
+
+def fetch(folder):
+    (folder / "file").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+Cache(pathlib.Path(sys.argv[1])).add("m-1", fetch, lambda _: None)
+"""
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, check=False)
+    (tmp_path / ".part-pointer").write_text("{")
+    assert len(list(tmp_path.iterdir())) == 2
+    cache = Cache(tmp_path)
+    assert (cache.model("m-1"), cache.current()) == (None, None)
+    cache.sweep()
+    assert list(tmp_path.iterdir()) == []

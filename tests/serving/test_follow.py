@@ -1,12 +1,20 @@
 """Following the alias: a promotion is served once it is verified, and what can't be served changes nothing."""
 
 import json
+import os
 import shutil
+import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+import skops.io
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from scripts.core.errors import UserError
 from scripts.model.trust import TRUSTED_TYPES
@@ -88,6 +96,17 @@ def tampered(folder: Path) -> None:
     path.write_text(json.dumps(contract))
 
 
+def shortened(folder: Path) -> None:
+    path = folder / "extra_files/contract.json"
+    contract = json.loads(path.read_text())
+    contract["predictions"].pop()
+    path.write_text(json.dumps(contract))
+
+
+def foreign(folder: Path) -> None:
+    skops.io.dump(make_pipeline(FunctionTransformer(os.system)), folder / "model.skops")
+
+
 def truncated(folder: Path) -> None:
     path = folder / "model.skops"
     path.write_bytes(path.read_bytes()[:1000])
@@ -102,7 +121,7 @@ def distrusted(folder: Path) -> None:
     path.write_text(path.read_text().replace("pickled_model: model.skops", "pickled_model: model.pkl"))
 
 
-@pytest.mark.parametrize("damage", [tampered, truncated, emptied, distrusted])
+@pytest.mark.parametrize("damage", [tampered, shortened, foreign, truncated, emptied, distrusted])
 def test_a_version_that_is_damaged_is_not_served(
     two: Project, followers: Callable[[], Follower], damage: Callable[[Path], None]
 ) -> None:
@@ -199,3 +218,127 @@ def test_the_light_client_finds_what_mlflow_wrote(two: Project, tmp_path: Path) 
     assert registry.at("no_such_model", "champion") is None
     with pytest.raises(UserError, match="files are gone"):
         registry.fetch("m-none", tmp_path / "none")
+
+
+def test_a_database_that_is_gone_changes_nothing(two: Project, followers: Callable[[], Follower]) -> None:
+    """The state says that something is wrong; a new server starts from the cache; then all is well again."""
+    first = followers()
+    until(lambda: version(first) == "1" and first.state.problem == "")
+    database = two.path / ".mlflow/mlflow.db"
+    database.rename(two.path / "gone.db")
+    until(lambda: first.state.problem != "")
+    second = followers()
+    assert (version(first), version(second)) == ("1", "1")
+    (two.path / "gone.db").rename(database)
+    until(lambda: first.state.problem == "")
+
+
+@pytest.mark.parametrize(
+    "text", [b"[]", b"7", b"<html>", b'{"model_version": {"version": []}}', b'{"model_version": 1}']
+)
+def test_a_server_that_answers_nonsense_changes_nothing(
+    two: Project, followers: Callable[[], Follower], monkeypatch: pytest.MonkeyPatch, text: bytes
+) -> None:
+    """Another program may listen on the registry's port."""
+    first = followers()
+    until(lambda: version(first) == "1" and first.state.problem == "")
+    first.stop()
+
+    class Nonsense(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Nonsense) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.server_port}")
+        second = followers()
+        until(lambda: second.state.problem != "")
+        assert version(second) == "1"
+        second.stop()
+        server.shutdown()
+
+
+def test_a_cache_that_somebody_empties_is_filled_again(two: Project, followers: Callable[[], Follower]) -> None:
+    """While the model is in memory: the next server may start without a registry."""
+    first = followers()
+    until(lambda: version(first) == "1")
+    for remove in (first.cache.folder / first.model.named.model_id, first.cache.folder):
+        shutil.rmtree(remove)
+        until(lambda: first.cache.current() is not None)
+    first.stop()
+    (two.path / ".mlflow/mlflow.db").unlink()
+    assert version(followers()) == "1"
+
+
+def test_a_volume_that_cannot_be_written_keeps_the_old_version(two: Project, followers: Callable[[], Follower]) -> None:
+    """And the state says so; when there is room, the new version is served."""
+    follower = followers()
+    until(lambda: version(follower) == "1")
+    while not follower.cache.folder.is_file():  # the follower makes it anew
+        shutil.rmtree(follower.cache.folder, ignore_errors=True)
+        with suppress(OSError):
+            follower.cache.folder.write_text("no folder")
+    point(two, "2")
+    until(lambda: follower.state.refused == "2")
+    assert "cannot be written" in follower.state.problem
+    assert version(follower) == "1"
+    follower.cache.folder.unlink()
+    until(lambda: version(follower) == "2" and follower.state.problem == "")
+
+
+def test_a_source_that_is_a_path_is_refused(two: Project, followers: Callable[[], Follower]) -> None:
+    """The registry's word is no path on this machine: nothing beside the cache is touched."""
+    follower = followers()
+    until(lambda: version(follower) == "1")
+    victim = follower.folder / "victim"
+    victim.mkdir()
+    (victim / "precious").write_text("kept")
+    with closing(sqlite3.connect(two.path / ".mlflow/mlflow.db")) as database, database:
+        source = database.execute("SELECT source FROM model_versions WHERE version = 2").fetchone()[0]
+        database.execute("UPDATE model_versions SET source = 'models:/../victim' WHERE version = 2")
+        changed = "UPDATE logged_models SET model_id = '../victim' WHERE model_id = ?"
+        database.execute("PRAGMA foreign_keys=OFF")
+        assert database.execute(changed, (source.removeprefix("models:/"),)).rowcount == 1
+    point(two, "2")
+    until(lambda: follower.state.refused == "2")
+    assert "is not the id of a logged model" in follower.state.problem
+    assert (version(follower), (victim / "precious").read_text()) == ("1", "kept")
+
+
+def test_many_workers_follow_each_move(two: Project, followers: Callable[[], Follower]) -> None:
+    """One asks; each serves a model that is what its name says, at any time."""
+    workers = [followers() for _ in range(4)]
+    wrong, done = [], threading.Event()
+    until(lambda: all(version(each) == "1" for each in workers))
+    known = {each.model.named.model_id: each.model.scorer.contract for each in workers}
+
+    def look() -> None:
+        while not done.is_set():
+            served = [(each.model.named.model_id, each.model.scorer.contract) for each in workers]
+            wrong.extend(model_id for model_id, contract in served if known.setdefault(model_id, contract) != contract)
+
+    watching = threading.Thread(target=look)
+    watching.start()
+    for number in ("2", "1", "2", "1", "2"):
+        point(two, number)
+        until(lambda number=number: all(version(each) == number for each in workers))
+    done.set()
+    watching.join()
+    assert wrong == []
+    assert len(known) == 2
+    assert len([each for each in workers if each._lock]) == 1
+
+
+def test_a_state_that_is_torn_is_none(two: Project, followers: Callable[[], Follower]) -> None:
+    """Nobody fails on it, and it is written again."""
+    follower = followers()
+    until(lambda: follower.state.checked > 0)
+    for text in ("{", "[]", "null", '{"other": 1}'):
+        (follower.folder / follow.STATE).write_text(text)
+        until(lambda: follower.state.checked > 0)

@@ -2,7 +2,12 @@
 
 import json
 import os
+import shutil
+import subprocess
+import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +15,15 @@ import pytest
 
 from scripts.serving import counts, log
 from scripts.serving.log import Log, Record
+from tests.conftest import ROOT
+
+
+def until(holds: Callable[[], object]) -> None:
+    """Wait for something that has to happen."""
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def record(number: int = 0, **more: Any) -> Record:
@@ -98,3 +112,74 @@ def test_the_oldest_files_go_where_nobody_watches(tmp_path: Path, monkeypatch: p
     writer.put(record())
     writer.close()
     assert len(lines(tmp_path)) == 1
+
+
+FULL = """
+import pathlib, resource, signal, sys
+from scripts.serving.log import Log, Record
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+log = Log(pathlib.Path(sys.argv[1]), [])
+for number in range(50):
+    log.put(Record(1.0, f"r{number}", "1", "m-1", {"a": [number]}, ["yes"]))
+log.close()
+"""
+
+
+def test_a_disk_that_takes_half_a_line_leaves_whole_lines(tmp_path: Path) -> None:
+    """What is in the file is whole, nothing else is left, and the server has not ended."""
+    done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], cwd=ROOT, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    written = [each["request_id"] for each in lines(tmp_path)]
+    assert written == [f"r{number}" for number in range(len(written))]
+    assert 0 < len(written) < 50
+    assert [path.suffix for path in tmp_path.iterdir()] == [".jsonl"]
+
+
+def test_a_killed_server_leaves_what_it_wrote(tmp_path: Path) -> None:
+    """Each line but the last one is whole, and `make watch` can tell."""
+    code = FULL.replace("log.close()", "import os, time; time.sleep(1); os.kill(os.getpid(), signal.SIGKILL)")
+    code = code.replace("resource.setrlimit", "# ")
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, check=False)
+    [path] = tmp_path.iterdir()
+    assert path.suffix == log.OPEN
+    whole = [json.loads(line) for line in path.read_text().split("\n")[:-1]]
+    assert [each["request_id"] for each in whole] == [f"r{number}" for number in range(50)]
+
+
+def test_a_record_that_is_no_json_does_not_end_the_writer(tmp_path: Path) -> None:
+    """It is dropped and counted, and the next one is written."""
+    writer, before = Log(tmp_path, []), dropped()
+    writer.put(Record(1.0, "odd", "1", "m-1", {"a": [object()]}, ["yes"]))
+    writer.put(record(2))
+    writer.close()
+    assert [each["request_id"] for each in lines(tmp_path)] == ["r2"]
+    assert dropped() == before + 1
+
+
+def test_large_requests_do_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the disk is slow the records of a few of them wait, whatever the number of records is; then more fit."""
+    real = Log._run
+    monkeypatch.setattr(Log, "_run", lambda _: None)
+    writer, before = Log(tmp_path, []), dropped()
+    for number in range(100):
+        writer.put(record(number), log.HELD // 8)
+    assert dropped() == before + 92
+    writer._thread = threading.Thread(target=real, args=(writer,), daemon=True)
+    writer._thread.start()
+    until(lambda: len(list(tmp_path.glob("*.open"))) == 1 and not writer._queue)
+    until(lambda: writer._done == writer._taken)
+    writer.put(record(1000), log.HELD)
+    writer.close()
+    assert len(lines(tmp_path)) == 9
+
+
+def test_a_folder_that_is_gone_at_the_end_holds_nobody(tmp_path: Path) -> None:
+    """The writer ends; the server's own end does not wait for it."""
+    writer = Log(tmp_path / "log", [])
+    writer.put(record())
+    until(lambda: list((tmp_path / "log").glob("*.open")))
+    shutil.rmtree(tmp_path / "log")
+    writer.close()
+    assert not writer._thread.is_alive()

@@ -184,7 +184,9 @@ def test_a_disk_that_is_full_leaves_what_was_there(
         done = predict("many.csv", target, FORCE="1")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert "cannot be written: File too large" in error_line(done, 2)
+    line = error_line(done, 2)
+    assert line.startswith(f"error: OUT={target}: cannot be written: ")
+    assert "File too large" in line
     assert Path(target).read_text() == "before"
     assert [path.name for path in Path().iterdir() if "out" in path.name or path.name.startswith(".part")] == [target]
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
@@ -13,8 +14,8 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from scripts.core.config import Data
 from scripts.core.errors import UserError
@@ -82,7 +83,19 @@ def test_another_prediction_than_the_logged_one_is_refused(kinds: Kinds) -> None
         verified(kinds.pipeline, kinds.contract.model_copy(update={"predictions": predictions}), "m-1")
 
 
-@pytest.mark.parametrize("result", [lambda X: np.repeat(np.nan, len(X)), lambda _: np.zeros(1), lambda _: 1 / 0])
+RESULTS = [
+    lambda X: np.repeat(np.nan, len(X)),
+    lambda X: np.array([float("inf")] * len(X), dtype=object),
+    lambda X: np.array([object()] * len(X), dtype=object),
+    lambda X: np.array([None] * len(X), dtype=object),
+    lambda X: np.repeat(1j, len(X)),
+    lambda X: np.zeros((len(X), 1)),
+    lambda _: np.zeros(1),
+    lambda _: 1 / 0,
+]
+
+
+@pytest.mark.parametrize("result", RESULTS)
 def test_a_model_that_fails_says_nothing_of_the_rows(kinds: Kinds, result: Callable) -> None:
     """500, with the kind of the failure."""
     with pytest.raises(Refusal) as refused:
@@ -122,3 +135,75 @@ def test_a_loaded_model_knows_what_it_accepts(trained: Project) -> None:
     assert isinstance(scorer.contract, Contract)
     assert scorer.contract.names == ["petal_length", "petal_width", "sepal_length", "sepal_width"]
     assert scorer.contract.ignored == ("species",)
+
+
+def predicting(result: Callable) -> Pipeline:
+    """Return a pipeline whose estimator predicts by a function."""
+
+    class Other(BaseEstimator):
+        def fit(self, _X: pd.DataFrame, _y: object = None) -> "Other":
+            self.fitted_ = True
+            return self
+
+        def predict(self, X: pd.DataFrame) -> np.ndarray:
+            return result(X)
+
+    return make_pipeline(Other().fit(X))
+
+
+@pytest.mark.parametrize("result", RESULTS)
+def test_a_model_that_fails_on_its_golden_rows_is_refused(kinds: Kinds, result: Callable) -> None:
+    """With the one kind of error that the follower reports."""
+    with pytest.raises(UserError, match="golden rows"):
+        verified(predicting(result), kinds.contract, "m-1")
+
+
+@pytest.mark.parametrize("more", [-1, 1])
+def test_as_many_predictions_as_golden_rows_are_logged(kinds: Kinds, more: int) -> None:
+    """One too few or too many is a damaged contract."""
+    predictions = (*kinds.contract.predictions, "yes")[: len(kinds.contract.rows) + more]
+    with pytest.raises(UserError, match="a logged prediction for each golden row"):
+        verified(kinds.pipeline, kinds.contract.model_copy(update={"predictions": predictions}), "m-1")
+
+
+DAMAGES: list[Callable[[bytes], bytes]] = [
+    lambda _: b"",
+    lambda text: text[: len(text) // 2],
+    lambda _: b"\xff\xfe",
+    lambda _: b"[" * 100_000,
+    lambda _: b"[]",
+    lambda text: text.replace(b'"float64"', b'"complex128"'),
+    lambda text: text.replace(b'"rows": [\n', b'"rows": [\n[1],\n'),
+    lambda text: text.replace(b'"rows": [', b'"rows": [[null, null, null, null],'),
+    lambda text: text.replace(b'"predictions": [', b'"predictions": ["setosa",'),
+    lambda text: text.replace(b'"petal_length"', b'"petal_width"'),
+]
+
+
+def test_a_damaged_contract_is_one_line(trained: Project) -> None:
+    """Whatever is wrong with it."""
+    [about] = (trained.path / ".mlflow/artifacts").rglob("MLmodel")
+    path = about.parent / "extra_files/contract.json"
+    good = path.read_bytes()
+    for damage in DAMAGES:
+        assert damage(good) != good
+        path.write_bytes(damage(good))
+        with pytest.raises(UserError):
+            load(about.parent, "m-1", TRUSTED_TYPES)
+    path.write_bytes(good)
+    load(about.parent, "m-1", TRUSTED_TYPES)
+
+
+@pytest.mark.parametrize(("forest", "y"), FORESTS)
+def test_the_faster_way_takes_gaps_and_sparse_columns(forest: BaseEstimator, y: np.ndarray) -> None:
+    """As scikit-learn's own forests do, with the same bits."""
+    gaps = X.assign(a=X["a"].where(X["a"] > -1))
+    coded = gaps.assign(b=X["b"].round())
+    sparse = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["b"]), sparse_threshold=1)
+    for fitted, rows in (
+        (make_pipeline(clone(forest)).fit(gaps, y), gaps),
+        (make_pipeline(sparse, clone(forest)).fit(coded, y), coded),
+    ):
+        predict = predictor(fitted, rows.head(), fitted.predict(rows.head()))
+        assert predict != fitted.predict
+        np.testing.assert_array_equal(predict(rows), fitted.predict(rows))

@@ -112,6 +112,11 @@ def test_slow_clients_are_cut(two: Path, start: Start) -> None:
     for connection in slow:
         connection.sendall(b"POST /invocations HTTP/1.1\r\nHost: localhost\r\n")
     slow[0].sendall(b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+    idle = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+    idle.sendall(b"GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert idle.recv(1000).startswith(b"HTTP/1.1 200")
+    idle.sendall(b"\r\n")  # no request, yet no silence either
+    slow.append(idle)
     assert server.post(grid()).status == 200
     assert slow[0].recv(100).startswith(b"HTTP/1.1 408")
     assert all(connection.recv(100) == b"" for connection in slow[1:])
@@ -159,7 +164,8 @@ def test_a_token_is_asked_for_and_never_shown(two: Path, start: Start) -> None:
     (two / ".serve/pipeline").mkdir(parents=True)
     (two / ".serve/pipeline/token").write_text("t0ken-7391\n")
     server = start(two).wait()
-    assert server.post(grid()).status == 401
+    refused = server.post(grid())
+    assert (refused.status, refused.headers["www-authenticate"]) == (401, "Bearer")
     assert server.post(grid(), Authorization="Bearer other").status == 401
     assert server.post(grid(), Authorization="Bearer t0ken-7391").status == 200
     assert server.ask("GET", "/version").status == 401
@@ -207,3 +213,20 @@ def test_smoke_asks_the_golden_rows(two: Path, start: Start) -> None:
     server.end()
     done = subprocess.run(words, cwd=two, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, "make serve" in done.stderr) == (2, True)
+
+
+def test_a_promotion_that_is_refused_is_told_to_everybody(two: Path, start: Start) -> None:
+    """The old version answers; /health, /metrics and the log say that the new one is not served."""
+    server, tracking = start(two).wait(), client(two)
+    until(lambda: server.health["status"] == "ok")
+    model_id = tracking.get_model_version(NAME, "2").source.removeprefix("models:/")
+    [contract] = (two / ".mlflow/artifacts").rglob(f"{model_id}/artifacts/extra_files/contract.json")
+    contract.write_text(contract.read_text().replace('"predictions": [', '"predictions": ["setosa",'))
+    tracking.set_registered_model_alias(NAME, "champion", "2")
+    until(lambda: server.health["status"] == "stale")
+    health = server.health
+    assert (health["version"], health["refused"], health["registry"]) == ("1", "2", "up")
+    assert "golden row" in health["problem"]
+    assert server.post(grid()).headers["x-model-version"] == "1"
+    assert b"modelmake_promotion_refused 1.0" in server.ask("GET", "/metrics").body
+    assert "golden row" in server.log.read_text()

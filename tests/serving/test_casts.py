@@ -1,0 +1,196 @@
+"""casts: each column of a table as the training reads it, and each value taken or refused as the server does."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.dummy import DummyRegressor
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from threadpoolctl import threadpool_limits
+
+from scripts.core.config import Data
+from scripts.core.errors import UserError
+from scripts.data.read import read_table
+from scripts.model.contract import Contract, Feature, contract
+from scripts.serving import batch, output
+from scripts.serving.casts import Form, cast
+from scripts.serving.refusal import Refusal
+from scripts.serving.rows import values
+from scripts.serving.scorer import Scorer
+
+
+def trained(path: Path, **keys: Any) -> tuple[Scorer, pd.DataFrame]:
+    """Return a scorer with the contract of a training table, and the rows that it is trained on."""
+    config = Data(path=str(path), target="y", **keys)
+    frame = read_table(config).reset_index(drop=True)
+    X = frame.drop(columns=["y", *([config.id] if config.id else [])])
+    fitted = make_pipeline(DummyRegressor(strategy="constant", constant=0)).fit(X, frame["y"])
+    return Scorer(contract(fitted, X, frame, config), fitted.predict), X
+
+
+def rows(scorer: Scorer, path: Path, out: Path | None = None) -> tuple[pd.DataFrame, list[str]]:
+    """Return the rows of a file that are predicted, as the model gets them, and the reasons of the others."""
+    parts = list(batch.scored(scorer, Data(path=str(path), target="y")))
+    if out is not None:
+        writer = output.Writer(out, version="1")
+        for part in parts:
+            writer.write(part)
+        writer.close()
+    reasons = [reason for part in parts for reason in part.rejected["reason"]]
+    return pd.concat([part.X for part in parts], ignore_index=True), reasons
+
+
+TABLES = {
+    "decimal-comma.csv": "day;price;y\n" + "".join(f"{n:02}.01.2026;{n},5;{n}\n" for n in range(10, 30)),
+    "thousands.csv": "a;y\n" + "".join(f"{n}.234,50;{n}\n" for n in range(9)),
+    "american.csv": "day,y\n" + "".join(f"01/{n}/2026,{n}\n" for n in range(13, 30)),
+    "months.csv": "day,y\n" + "".join(f"Jan {n} 2026,{n}\n" for n in range(10, 30)),
+    "zones.csv": "day,y\n" + "".join(f"2026-01-{n}T00:00:00+01:00,{n}\n" for n in range(10, 30)),
+    "truth.csv": "a,b,y\n" + "True,,1\nFalse,TRUE,2\nTrue,FALSE,3\n",
+    "large.csv": "a,y\n" + "".join(f"{2**53 + n},{n}\n" for n in range(9)),
+    "codes.csv": "zip,y\n" + "".join(f"{n:05},{n}\n" for n in range(9)),
+    "trailing.csv": "a,b,y,\n" + "1,2,3,\n" * 3,
+    "lines.jsonl": "".join(json.dumps({"a": n, "b": n > 3, "c": "x", "y": n}) + "\n" for n in range(9)),
+    "gaps.jsonl": "".join(json.dumps({"a": n or None, "b": n > 3 if n else None, "y": n}) + "\n" for n in range(9)),
+    "list.json": json.dumps([{"a": n, "c": "x", "y": n} for n in range(9)]),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_is_read_as_the_training_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """However its numbers, dates and truth values are written; a few rows at a time give the same."""
+    path = tmp_path / name
+    path.write_text(TABLES[name])
+    scorer, X = trained(path)
+    for size in (3, 1_000):
+        monkeypatch.setattr(batch, "ROWS", size)
+        read, reasons = rows(scorer, path)
+        assert reasons == []
+        pd.testing.assert_frame_equal(read, X, check_exact=True)
+
+
+def test_partitions_and_columns_in_another_order(tmp_path: Path) -> None:
+    """Of a folder: the columns of OUT are those of the first file, each value under its name."""
+    for year, text in ((2025, "a,b,y\n1,2,3\n"), (2026, "b,a,y\n20,10,30\n")):
+        (tmp_path / f"in/year={year}").mkdir(parents=True)
+        (tmp_path / f"in/year={year}/part.csv").write_text(text)
+    scorer, X = trained(tmp_path / "in")
+    read, _ = rows(scorer, tmp_path / "in", tmp_path / "out.csv")
+    pd.testing.assert_frame_equal(read, X)
+    assert (tmp_path / "out.csv").read_text() == "a,b,y,year,prediction\n1,2,3,2025,0\n10,20,30,2026,0\n"
+
+
+def test_files_with_other_columns_are_one_line(tmp_path: Path) -> None:
+    """Which names the column."""
+    (tmp_path / "a.csv").write_text("a,y\n1,1\n2,2\n")
+    scorer, _ = trained(tmp_path)
+    (tmp_path / "b.csv").write_text("a\n1\n")
+    with pytest.raises(UserError, match=r"b\.csv: its columns are not those of 'a\.csv': lacks 'y'"):
+        rows(scorer, tmp_path)
+
+
+def test_dates_of_an_unclear_order_are_one_line(tmp_path: Path) -> None:
+    """No day is taken for a month."""
+    (tmp_path / "train.csv").write_text(TABLES["american.csv"])
+    scorer, _ = trained(tmp_path / "train.csv")
+    (tmp_path / "in.csv").write_text("day\n03/04/2026\n")
+    with pytest.raises(UserError, match="day and month could be exchanged"):
+        rows(scorer, tmp_path / "in.csv")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_out_has_every_value_of_a_parquet_file(tmp_path: Path, suffix: str) -> None:
+    """Whole numbers with gaps stay whole, and no bit of a number is lost; a named index of pandas is a column."""
+    frame = pd.DataFrame({"a": [0.1234567890123456, 2 / 3, 1e-300], "row": pd.array([2**53 + 1, None, 3], "Int64")})
+    frame["day"], frame["y"] = pd.to_datetime(["2026-01-01", None, "2026-01-03"]), 1
+    frame.index.name = "number"
+    frame.to_parquet(tmp_path / "in.parquet")
+    scorer, _ = trained(tmp_path / "in.parquet", id="number")
+    rows(scorer, tmp_path / "in.parquet", tmp_path / f"out.{suffix}")
+    written = {
+        "csv": lambda path: pd.read_csv(path, dtype={"row": "Int64"}, parse_dates=["day"]),
+        "jsonl": lambda path: pd.DataFrame([json.loads(line) for line in path.read_text().splitlines()], dtype=object),
+        "parquet": lambda path: pq.read_table(path).to_pandas(integer_object_nulls=True),
+    }[suffix](tmp_path / f"out.{suffix}")
+    assert list(written) == ["number", "a", "row", "day", "y", "prediction"]
+    assert written["a"].tolist() == frame["a"].tolist()
+    assert written["row"].dropna().tolist() == [2**53 + 1, 3]
+    assert pd.to_datetime(written["day"]).isna().tolist() == [False, True, False]
+
+
+def test_files_of_a_folder_may_have_wider_types(tmp_path: Path) -> None:
+    """A column without a value in the first Parquet file, and whole numbers in one of them."""
+    for name, a, note in (("a", pa.array([1]), pa.nulls(1)), ("b", pa.array([1.5]), pa.array(["x"]))):
+        table = pa.table({"a": a.cast(pa.float64()) if name == "b" else a, "note": note, "y": pa.array([1.0])})
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    scorer, _ = trained(tmp_path / "b.parquet", id="note")
+    rows(scorer, tmp_path, tmp_path / "out.parquet")
+    assert pq.read_table(tmp_path / "out.parquet").to_pydict()["note"] == [None, "x"]
+
+
+def test_a_row_that_only_the_model_refuses_is_set_aside() -> None:
+    """A tree has numbers of 32 bits; the other rows keep their predictions."""
+    X = pd.DataFrame({"a": np.arange(1_000, dtype=float)})
+    fitted = RandomForestRegressor(3, random_state=1).fit(X.to_numpy(), X["a"])
+    scorer = Scorer(Contract(features=(), rows=(), predictions=()), lambda rows: fitted.predict(rows.to_numpy()))
+    expected = fitted.predict(X.drop(index=[7, 999]).to_numpy()).tolist()
+    X.loc[[7, 999], "a"] = 1e300
+    y_pred, refused = batch.answered(scorer, X)
+    assert (y_pred.tolist(), refused) == (expected, [7, 999])
+
+
+def test_the_last_bit_does_not_depend_on_the_rows_beside(tmp_path: Path) -> None:
+    """BLAS computes the last rows of a linear model in another way: without the filling, a third of these differ."""
+    rng = np.random.default_rng(1)
+    X = pd.DataFrame({name: rng.normal(size=160) for name in "abcdefgh"})
+    fitted = LinearRegression().fit(X, rng.normal(size=160))
+    scorer = Scorer(Contract(features=(), rows=(), predictions=()), fitted.predict)
+    with threadpool_limits(1):  # as `make predict` sets it
+        alone = [value for row in range(160) for value in batch.predictions(scorer, X.iloc[[row]]).tolist()]
+        assert alone == batch.predictions(scorer, X).tolist()
+
+
+@pytest.mark.parametrize("wrong", [lambda X: np.full(len(X), np.nan), lambda X: X["a"].head(1), lambda X: X["b"]])
+def test_a_model_that_fails_is_one_line(tmp_path: Path, wrong: Callable[[pd.DataFrame], Any]) -> None:
+    """With the rows: also one without a finite prediction for each of many rows."""
+    (tmp_path / "in.csv").write_text("a,y\n" + "1,2\n" * 500)
+    scorer, _ = trained(tmp_path / "in.csv")
+    with pytest.raises(UserError, match=r"rows 1 to 500: the model fails on them"):
+        rows(Scorer(scorer.contract, wrong), tmp_path / "in.csv")
+
+
+DTYPES = ["float64", "float32", "int64", "int8", "uint8", "bool", "datetime64[us]", "str"]
+TYPED = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.integers(-(2**63), 2**63 - 1),
+    st.integers(-300, 300),
+    st.booleans(),
+    st.sampled_from(["", "a", "2026-01-31", "2026-01-31T12:00:00+01:00", "2026-13-01", "31.01.2026"]),
+)
+
+
+@given(value=TYPED, dtype=st.sampled_from(DTYPES), truth=st.booleans())
+def test_a_value_is_taken_as_the_server_takes_it(value: object, dtype: str, truth: bool) -> None:
+    """The same values are refused, and the others are the same bits."""
+    feature = Feature(name="a", dtype=dtype, optional=False, truth=truth and dtype != "str")
+    column, lost = cast(pd.Series([value], dtype="str" if isinstance(value, str) else None), feature, Form())
+    try:
+        with np.errstate(over="ignore"):
+            expected = pd.Series(values(feature, [value]))
+    except Refusal:
+        # Of a table 0 and 1 are truth values too: those of a column with gaps are numbers.
+        assert lost.all() or (dtype == "bool" and value in (0, 1))
+    else:
+        assert not lost.any()
+        assert column.dtype == expected.dtype
+        assert column.tolist() == expected.tolist()
