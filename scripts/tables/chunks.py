@@ -19,6 +19,8 @@ from scripts.tables.formats import READERS, ROW_HASHES, UNNAMED, check_columns, 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+BUFFER = 1 << 20  # bytes of a column that are read at once
+
 
 @dataclass(frozen=True)
 class Chunk:
@@ -155,7 +157,8 @@ def _parquet(part: Content, _config: Data, rows: int) -> "Iterator[pa.Table]":
 
     with part.open() as file:
         source = pa.BufferReader(file.read()) if part.compression else part.path
-    with pq.ParquetFile(source) as opened:
+    # With pre_buffer, its default, Arrow keeps all that it has read until the end.
+    with pq.ParquetFile(source, pre_buffer=False, buffer_size=BUFFER) as opened:
         for batch in opened.iter_batches(rows):
             yield pa.Table.from_batches([batch])
 

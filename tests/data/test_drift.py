@@ -84,7 +84,7 @@ def test_a_change_is_seen(change: Callable[..., pd.Series], n: int) -> None:
 @pytest.mark.parametrize("n", [30, 100, 1000, 10_000])
 def test_the_rate_of_false_alarms(n: int, m: int) -> None:
     """At most 5 % over 20 columns from 30 rows on."""
-    assert alarms(n, m, windows=200 if n < 10_000 else 50) <= 0.05
+    assert alarms(n, m, windows=80 if n < 10_000 else 20) <= 0.05
 
 
 @pytest.mark.long
@@ -92,7 +92,7 @@ def test_the_rate_of_false_alarms(n: int, m: int) -> None:
 @pytest.mark.parametrize("m", [1000, 10_000])
 def test_the_power(change: Callable[..., pd.Series], n: int, m: int) -> None:
     """At least 90 %."""
-    assert seen(change, n, m, windows=200) >= 0.9
+    assert seen(change, n, m, windows=80) >= 0.9
 
 
 def compared(then: pd.DataFrame, now: pd.DataFrame) -> dict[str, drift.Drift]:

@@ -24,7 +24,7 @@ from scripts.__main__ import run
 from scripts.core.config import Data
 from scripts.gate import outside
 from scripts.model.contract import Contract, contract
-from tests.conftest import ROOT, Once, enter, scratch
+from tests.conftest import ROOT, Once, copy, enter, scratch
 from tests.support.checkout import free_port
 from tests.support.inside import Inside
 
@@ -142,9 +142,11 @@ def start() -> Iterator[Callable[..., Process]]:
 
 
 @pytest.fixture(scope="module")
-def server(once: Once, empty_store: Path) -> Iterator[Process]:
-    """A server of the champion, for all tests of a module."""
-    process = Process(promoted(once, empty_store, 1)).wait()
+def server(once: Once, empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """A server of the champion, for all tests of a module, in a copy of the project that others copy too."""
+    path = tmp_path_factory.mktemp("served") / "project"
+    copy(promoted(once, empty_store, 1), path)
+    process = Process(path).wait()
     yield process
     process.process.kill()
     process.process.wait()

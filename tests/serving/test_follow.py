@@ -267,9 +267,9 @@ def test_a_server_that_answers_nonsense_changes_nothing(
 def test_a_cache_that_somebody_empties_is_filled_again(two: Project, followers: Callable[[], Follower]) -> None:
     """While the model is in memory: the next server may start without a registry."""
     first = followers()
-    until(lambda: version(first) == "1")
-    for remove in (first.cache.folder / first.model.named.model_id, first.cache.folder):
-        shutil.rmtree(remove)
+    until(lambda: version(first) == "1" and first.state.problem == "")
+    for place in (first.cache.folder / first.model.named.model_id, first.cache.folder):
+        place.rename(two.path / place.name)  # at once, since the follower writes meanwhile
         until(lambda: first.cache.current() is not None)
     first.stop()
     (two.path / ".mlflow/mlflow.db").unlink()
@@ -320,7 +320,8 @@ def test_many_workers_follow_each_move(two: Project, followers: Callable[[], Fol
 
     def look() -> None:
         while not done.is_set():
-            served = [(each.model.named.model_id, each.model.scorer.contract) for each in workers]
+            models = [each.model for each in workers]  # each is read once, as a request reads it
+            served = [(model.named.model_id, model.scorer.contract) for model in models]
             wrong.extend(model_id for model_id, contract in served if known.setdefault(model_id, contract) != contract)
 
     watching = threading.Thread(target=look)
