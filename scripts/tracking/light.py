@@ -116,7 +116,7 @@ class Registry:
     def _select(self, query: str, *values: str) -> list[tuple[Any, ...]]:
         file = Path(self.address.removeprefix("sqlite:///").partition("?")[0]).absolute()
         if not file.exists():
-            return []
+            raise TrackingError(uri(), "there is no such database", "make all creates it")
         try:
             with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=PATIENCE)) as database:
                 return database.execute(query, values).fetchall()
