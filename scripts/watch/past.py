@@ -1,8 +1,8 @@
 """Past: the windows that were watched before, as runs in MLflow."""
 
-import json
 import time
-from typing import TypedDict
+
+from pydantic import BaseModel
 
 from scripts.core.errors import UserError
 from scripts.core.receipt import Receipt
@@ -14,24 +14,9 @@ NAME, SOURCE, ALERT = (f"modelmake.watch.{name}" for name in ("model", "source",
 OLD = 48  # hours, after which the last window says nothing about today
 
 
-class Facts(TypedDict):
-    """A window, as `make alert` and the workflow read it."""
+class Facts(BaseModel):
+    """A window; `alert` says that it is the second one running that raises an alert."""
 
-    alert: bool  # in two windows running
-    name: str
-    version: str
-    run_id: str
-    url: str
-    n_rows: int
-    since: str
-    until: str
-    findings: list[str]
-
-
-class Watch(Receipt):
-    """A window, and whether it is the second one running that raises an alert."""
-
-    stage = "watch"
     alert: bool
     name: str
     version: str
@@ -42,6 +27,12 @@ class Watch(Receipt):
     until: str
     findings: list[str]
 
+
+class Watch(Receipt, Facts):
+    """A window, as `make alert` and the workflow read it."""
+
+    stage = "watch"
+
     def rows(self) -> dict[str, str]:
         """Return the window and its first finding."""
         return {"window": f"{self.n_rows} rows until {self.until}", "finding": (self.findings or ["none"])[0]}
@@ -49,17 +40,17 @@ class Watch(Receipt):
 
 def facts(page: Report, run: Run, *, alert: bool) -> Facts:
     """Return the facts of a window."""
-    return {
-        "alert": alert,
-        "name": page.name,
-        "version": page.version,
-        "run_id": run.run_id,
-        "url": run.url,
-        "n_rows": page.rows,
-        "since": page.since,
-        "until": page.until,
-        "findings": page.findings,
-    }
+    return Facts(
+        alert=alert,
+        name=page.name,
+        version=page.version,
+        run_id=run.run_id,
+        url=run.url,
+        n_rows=page.rows,
+        since=page.since,
+        until=page.until,
+        findings=page.findings,
+    )
 
 
 def tags(page: Report, source: str) -> dict[str, str]:
@@ -91,5 +82,4 @@ def newest(tracking: Tracking, experiment: str, name: str) -> Facts | None:
     if hours > OLD:
         what = f"the last window is {hours:.0f} hours old, so nothing can be said about today"
         raise UserError(f"experiment {experiment}", what, "run make watch daily on the machine that serves")
-    found: Facts = json.loads(text)
-    return found
+    return Facts.model_validate_json(text)

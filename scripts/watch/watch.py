@@ -49,7 +49,7 @@ def log(tracking: Tracking, subject: Subject, page: Report, source: str) -> tupl
     with tempfile.TemporaryDirectory() as scratch, tracking.open(run):
         subject.window.to_parquet(table := Path(scratch, "window.parquet"), index=False)
         tracking.log(run, metrics={name: value for name, value in values.items() if math.isfinite(value)})
-        kept = {"report.html": page.html.encode(), past.FILE: json.dumps(facts, indent=2).encode()}
+        kept = {"report.html": page.html.encode(), past.FILE: facts.model_dump_json(indent=2).encode()}
         kept |= {"profile.json": page.profile.model_dump_json(indent=2).encode(), table.name: table.read_bytes()}
         tracking.log_files(run, past.FOLDER, kept)
     return run, running
@@ -71,11 +71,11 @@ def for_metrics(server: Path, page: Report, *, alert: bool) -> None:
 
 def end(facts: past.Facts, started: float) -> None:
     """Write build/watch.json, and raise Moved for an alert in two windows running."""
-    past.Watch(**receipt.common("watch", started), **facts).write()
-    if facts["alert"]:
-        first, *more = facts["findings"]
-        where = f"version {facts['version']} of {facts['name']}"
-        raise Moved(where, first + (f", and {len(more)} more" if more else ""), f"see the report: {facts['url']}")
+    past.Watch(**receipt.common("watch", started), **facts.model_dump()).write()
+    if facts.alert:
+        first, *more = facts.findings
+        where = f"version {facts.version} of {facts.name}"
+        raise Moved(where, first + (f", and {len(more)} more" if more else ""), f"see the report: {facts.url}")
 
 
 def elsewhere(tracking: Tracking, config: configuration.Config, started: float) -> None:
@@ -87,8 +87,8 @@ def elsewhere(tracking: Tracking, config: configuration.Config, started: float) 
     if facts is None:
         fix = "make serve, send requests, and run make watch there; or IN=<table>"
         raise UserError("make watch", "no requests are logged, here or in MLflow, so nothing can be said", fix)
-    print(f"window  {facts['n_rows']} rows from {facts['since']} to {facts['until']}, logged by the serving host")
-    print("".join(f"  {finding}\n" for finding in facts["findings"]) or "quiet\n", end="")
+    print(f"window  {facts.n_rows} rows from {facts.since} to {facts.until}, logged by the serving host")
+    print("".join(f"  {finding}\n" for finding in facts.findings) or "quiet\n", end="")
     end(facts, started)
 
 
