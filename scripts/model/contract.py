@@ -1,6 +1,7 @@
 """Contract: the columns that a model accepts, and example rows with their predictions; logged with the model."""
 
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from scripts.core.column import Column
 from scripts.core.config import Data
 from scripts.core.errors import UserError
+from scripts.model.even import predictions
 
 FILE = Path("extra_files", "contract.json")  # in the model's folder
 ROWS = 20  # at most, that a column with gaps or the table as a whole gives
@@ -71,10 +73,15 @@ class Contract(BaseModel):
     rows: tuple[tuple[Any, ...], ...]
     predictions: tuple[str | int | float | bool, ...]
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """The names of the columns."""
         return [feature.name for feature in self.features]
+
+    @cached_property
+    def index(self) -> pd.Index:
+        """The names as pandas has them; a frame that shares them finds a column faster."""
+        return pd.Index(self.names)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -116,7 +123,7 @@ def contract(fitted: Pipeline, X: pd.DataFrame, frame: pd.DataFrame, config: Dat
         ignored=tuple(sorted(map(str, set(frame.columns) - set(X.columns)))),
         classes=None if classes is None else tuple(np.asarray(classes).tolist()),
         rows=tuple(tuple(row) for row in cells(golden)),
-        predictions=tuple(np.asarray(fitted.predict(golden)).tolist()),
+        predictions=tuple(np.asarray(predictions(fitted.predict, golden)).tolist()),
     )
 
 

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, is_classifier
 
 from scripts.core.gate import OF_PROBABILITIES, positive_class
 from scripts.data.split import Split
+from scripts.model.even import predictions
 from scripts.scores import metrics
 
 MOST = 100_000  # training rows that are predicted, evenly spread over all of them
@@ -19,7 +20,7 @@ def predict(estimator: BaseEstimator, X: pd.DataFrame, y: pd.Series, positive: o
 
     `positive` is `[data] positive`; it has no effect on more than two classes.
     """
-    y_true, y_pred = y.to_numpy(), np.asarray(estimator.predict(X))
+    y_true, y_pred = y.to_numpy(), np.asarray(predictions(estimator.predict, X))
     if not is_classifier(estimator):
         return metrics.Predictions(y_true, y_pred)
     y_proba = estimator.predict_proba(X) if hasattr(estimator, "predict_proba") else None

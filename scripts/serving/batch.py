@@ -14,6 +14,7 @@ from scripts.core.config import Data
 from scripts.core.errors import UserError, suggestion
 from scripts.data.constraints import constraints
 from scripts.data.read import readable
+from scripts.model import even
 from scripts.model.contract import Contract, Feature
 from scripts.serving.casts import Form, Mask, cast, form
 from scripts.serving.rows import OF_A_TABLE, base, kind
@@ -21,7 +22,6 @@ from scripts.serving.scorer import Scorer
 from scripts.tables.chunks import Chunk, chunks, count
 
 ROWS = 10_000  # at once; more rows are slower, since they leave the processor's cache
-EVEN = 16  # BLAS computes the last rows in another way, if their number is no multiple of this
 FEW = 100  # rows of a chunk that the model may refuse
 REFUSED = "the model does not accept a value of this row"
 PREDICTION = "prediction"
@@ -116,7 +116,7 @@ def answered(scorer: Scorer, X: pd.DataFrame) -> tuple[NDArray[Any], list[int]]:
 
 
 def predictions(scorer: Scorer, X: pd.DataFrame) -> NDArray[Any]:
-    """Return the predictions of rows, whose last bits do not depend on how many rows there are.
+    """Return the predictions of rows, with the bits that the server gives.
 
     Raises
     ------
@@ -124,16 +124,12 @@ def predictions(scorer: Scorer, X: pd.DataFrame) -> NDArray[Any]:
         The model does not give one finite value for each row.
 
     """
-    rows = len(X)
-    places = np.minimum(np.arange(rows + -rows % EVEN), rows - 1)
-    columns = {name: X[name].take(places).reset_index(drop=True) for name in X.columns}
-    even = pd.DataFrame(columns, copy=False) if len(places) > rows else X  # in columns, as X is: BLAS tells them apart
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scikit-learn's may quote a value of a row
-        y_pred = np.asarray(scorer.predict(even))
-    if len(y_pred) != len(even) or (y_pred.dtype.kind == "f" and not np.isfinite(y_pred).all()):
+        y_pred = np.asarray(even.predictions(scorer.predict, X))
+    if y_pred.dtype.kind == "f" and not np.isfinite(y_pred).all():
         raise ValueError
-    return y_pred[:rows]
+    return y_pred
 
 
 def fitted(chunk: Chunk, contract: Contract, forms: Forms) -> tuple[pd.DataFrame, Mask, pd.DataFrame]:

@@ -1,11 +1,13 @@
 """Body: the columns of a request, in each of the forms that MLflow's scoring server accepts, values by name."""
 
+import codecs
 import csv
 import io
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
+
+from pydantic_core import from_json
 
 from scripts.serving.refusal import Refusal
 
@@ -23,14 +25,6 @@ class Table:
     columns: Columns
     rows: int
     text: bool = False
-
-
-def not_a_number(_constant: str) -> NoReturn:
-    """Refuse NaN and Infinity, which Python reads and JSON does not have."""
-    raise ValueError
-
-
-DECODER = json.JSONDecoder(parse_constant=not_a_number)
 
 
 def parsed(body: bytes, content_type: str, names: Sequence[str]) -> Table:
@@ -63,8 +57,8 @@ def parsed(body: bytes, content_type: str, names: Sequence[str]) -> Table:
 def of_json(body: bytes, names: Sequence[str]) -> Table:
     """Return the rows of a JSON body."""
     try:
-        request = DECODER.decode(body.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
+        request = from_json(body.removeprefix(codecs.BOM_UTF8), allow_inf_nan=False, cache_strings="keys")
+    except ValueError:
         raise Refusal(400, "the body is not JSON: NaN and Infinity are not either, null is a missing value") from None
     forms = [form for form in FORMS if isinstance(request, dict) and form in request]
     if len(forms) != 1:

@@ -1,7 +1,6 @@
 """Log: the requests and their predictions as JSON lines, written by a thread of its own, which no request waits for."""
 
 import errno
-import json
 import os
 import threading
 import time
@@ -10,6 +9,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+
+from pydantic_core import to_json
 
 from scripts.serving import counts
 from scripts.serving.body import Columns
@@ -116,12 +117,12 @@ class Log:
     def _write(self, record: Record) -> None:
         """Add a line; it is in the file, for other processes too, when this returns."""
         kept = {name: values for name, values in record.columns.items() if name not in self.private}
-        line = json.dumps(record.__dict__ | {"columns": kept}, ensure_ascii=True, separators=(",", ":"))
+        line = to_json(record.__dict__ | {"columns": kept}) + b"\n"
         if self._file is None:
             self._opened = time.time()
             name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}-{time.monotonic_ns()}"
             self._file = (self.folder / f"{name}{OPEN}").open("wb", buffering=0)
-        self._append(self._file, line.encode() + b"\n")
+        self._append(self._file, line)
         counts.LOGGED.inc()
 
     def _append(self, file: IO[bytes], line: bytes) -> None:

@@ -24,6 +24,5 @@ class Refusal(Exception):
         self.status, self.error, self.column, self.row = status, error, column, row
 
     def answer(self, request_id: str) -> dict[str, str | int | None]:
-        """Return the answer as JSON has it; UTF-8 has no half of a surrogate pair, which a column's name may have."""
-        column = None if self.column is None else self.column.encode("utf-8", "replace").decode()
-        return {"error": self.error, "column": column, "row": self.row, "request_id": request_id}
+        """Return the answer as JSON has it."""
+        return {"error": self.error, "column": self.column, "row": self.row, "request_id": request_id}

@@ -19,7 +19,7 @@ from scripts.model.trust import AGAIN
 from scripts.serving.body import Table, parsed
 from scripts.serving.fast import Predict, predictor
 from scripts.serving.refusal import Refusal
-from scripts.serving.rows import frame, typed
+from scripts.serving.rows import even, frame, typed
 
 SCALARS = {bool, int, float, str}  # what a prediction may be
 
@@ -52,8 +52,8 @@ class Scorer:
         table = parsed(body, content_type, self.contract.names)
         if table.text:
             table = typed(table, self.contract)
-        X = frame(table, self.contract)
-        return table, self.predictions(X)
+        X = frame(even(table), self.contract)
+        return table, self.predictions(X)[: table.rows]
 
     def predictions(self, X: pd.DataFrame) -> list[Any]:
         """Return the predictions of rows of the contract's types as JSON has them."""
@@ -93,7 +93,7 @@ def verified(pipeline: Pipeline, contract: Contract, model_id: str) -> Scorer:
     """Return the scorer of a loaded model; raises UserError for a golden row that is not predicted as logged."""
     where = f"model {model_id}"
     try:
-        golden = frame(rows(contract), contract)
+        golden = frame(even(rows(contract)), contract)
         expected = np.asarray(pipeline.predict(golden))
     except Refusal as refusal:
         raise UserError(where, f"refuses a golden row: {refusal.error} (column {refusal.column})", AGAIN) from None
@@ -101,7 +101,7 @@ def verified(pipeline: Pipeline, contract: Contract, model_id: str) -> Scorer:
         raise UserError(where, f"fails on its golden rows: {first_line(error)}", AGAIN) from None
     scorer = Scorer(contract, predictor(pipeline, golden, expected))
     try:
-        different = differences(scorer.predictions(golden), contract)
+        different = differences(scorer.predictions(golden)[: len(contract.rows)], contract)
     except Refusal as refusal:
         raise UserError(where, f"fails on its golden rows: {refusal.error}", AGAIN) from None
     except ValueError:

@@ -16,6 +16,7 @@ from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from scripts.core.config import Data
@@ -26,7 +27,7 @@ from scripts.serving import batch, output
 from scripts.serving.casts import Form, cast
 from scripts.serving.refusal import Refusal
 from scripts.serving.rows import values
-from scripts.serving.scorer import Scorer
+from scripts.serving.scorer import Scorer, verified
 
 
 def trained(path: Path, **keys: Any) -> tuple[Scorer, pd.DataFrame]:
@@ -153,11 +154,14 @@ def test_the_last_bit_does_not_depend_on_the_rows_beside(tmp_path: Path) -> None
     """BLAS computes the last rows of a linear model in another way: without the filling, a third of these differ."""
     rng = np.random.default_rng(1)
     X = pd.DataFrame({name: rng.normal(size=160) for name in "abcdefgh"})
-    fitted = LinearRegression().fit(X, rng.normal(size=160))
-    scorer = Scorer(Contract(features=(), rows=(), predictions=()), fitted.predict)
-    with threadpool_limits(1):  # as `make predict` sets it
+    fitted = make_pipeline(StandardScaler(), LinearRegression()).fit(X, rng.normal(size=160))
+    with threadpool_limits(1):  # as `make predict` and the server set it
+        scorer = verified(fitted, contract(fitted, X, X, Data(path="x", target="y")), "m-1")
+        together = batch.predictions(scorer, X).tolist()
         alone = [value for row in range(160) for value in batch.predictions(scorer, X.iloc[[row]]).tolist()]
-        assert alone == batch.predictions(scorer, X).tolist()
+        assert alone == together
+        bodies = [json.dumps({"instances": X.iloc[row : row + 3].values.tolist()}).encode() for row in range(0, 160, 3)]
+        assert [value for body in bodies for value in scorer.answer(body, "application/json")[1]] == together
 
 
 @pytest.mark.parametrize("wrong", [lambda X: np.full(len(X), np.nan), lambda X: X["a"].head(1), lambda X: X["b"]])

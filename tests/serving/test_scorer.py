@@ -53,6 +53,17 @@ def test_a_forest_is_predicted_faster_and_the_same(forest: BaseEstimator, y: np.
             predict(wrong)
 
 
+def test_a_forest_reads_columns_of_each_type_as_scikit_learn_does() -> None:
+    """A tree has numbers of 32 bits, so the way to them matters."""
+    whole = rng.integers(2**60, 2**62, 300)
+    mixed = X.assign(a=whole, b=X["b"] > 0, c=X["c"].astype("float32"), d=X["d"].where(X["d"] > -1))
+    for columns in (["a"], ["a", "b"], list("abcd")):
+        fitted = make_pipeline(RandomForestRegressor(20, random_state=1)).fit(mixed[columns], whole)
+        predict = predictor(fitted, mixed[columns].head(), fitted.predict(mixed[columns].head()))
+        assert predict != fitted.predict
+        np.testing.assert_array_equal(predict(mixed[columns]), fitted.predict(mixed[columns]))
+
+
 class Own(RandomForestClassifier):
     """A forest that predicts in its own way."""
 
