@@ -135,9 +135,10 @@ def table(header: object, data: object, form: str) -> tuple[Columns, int]:
         raise Refusal(400, f"{form} has no list of column names")
     if len(set(header)) != len(header):
         raise Refusal(400, f"{form} names a column twice")
-    if not isinstance(data, list) or not all(isinstance(row, list) for row in data):
+    if not isinstance(data, list) or not set(map(type, data)) <= {list}:
         raise Refusal(400, f"{form} has no list of rows, each a list of values")
-    if wrong := [row for row, values in enumerate(data) if len(values) != len(header)]:
-        raise Refusal(400, f"a row of {form} does not have {len(header)} values, one for each column", row=wrong[0])
+    if not set(map(len, data)) <= {len(header)}:
+        row = next(row for row, values in enumerate(data) if len(values) != len(header))
+        raise Refusal(400, f"a row of {form} does not have {len(header)} values, one for each column", row=row)
     values: Iterable[Sequence[Any]] = zip(*data, strict=True) if data else ((),) * len(header)
     return dict(zip(header, values, strict=True)), len(data)
