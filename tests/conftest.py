@@ -49,15 +49,17 @@ name = "flower_classifier"
 stage = "Staging"
 """
 
-# A hook of git names its repository, and an outer make its options, to all that they start; the tests have their own.
-for name in [name for name in os.environ if name.startswith(("GIT_", "MAKE", "MFLAGS", "MODELMAKE_ARGS"))]:
-    del os.environ[name]
-
 Once = Callable[[str, Callable[[Path], object]], Path]
 
 examples = 100 if chosen.in_ci() else 20
 settings.register_profile("house", deadline=None, derandomize=True, max_examples=examples)
 settings.load_profile("house")
+
+
+def pytest_configure() -> None:
+    """Forget what a hook of git and an outer make tell all that they start; the tests have their own."""
+    for name in [name for name in os.environ if name.startswith(("GIT_", "MAKE", "MFLAGS", "MODELMAKE_ARGS"))]:
+        del os.environ[name]
 
 
 class ByFolder(LoadScopeScheduling):

@@ -16,6 +16,7 @@ from scripts.core import settings
 from scripts.core.errors import UserError
 from tests.load import servers, serving, tables
 from tests.load.figure import Figure
+from tests.load.parts import chosen
 
 ROUNDS = 3
 
@@ -92,7 +93,17 @@ def cold() -> Figure:
         text = Path("docker/image/Dockerfile").read_text(encoding="utf-8")
         dockerfile = Path(scratch, "Dockerfile")
         dockerfile.write_text(text.replace("type=cache,", f"type=cache,id=bench-{os.getpid()},"), encoding="utf-8")
-        build = ["docker", "buildx", "build", "--no-cache", "--load", "--build-arg", f"BASE={base}"]
+        build = [
+            "docker",
+            "buildx",
+            "build",
+            "--no-cache",
+            "--load",
+            "--build-arg",
+            f"BASE={base}",
+            "--build-arg",
+            "NAME=bench",
+        ]
         build += ["--secret", f"id=ca,src={ca}"] if Path(ca).is_file() else []
         image_seconds = seconds([*build, "-f", str(dockerfile), "-t", "modelmake-bench", "."])
         subprocess.run(["docker", "image", "rm", "modelmake-bench"], capture_output=True, check=False)
@@ -225,16 +236,14 @@ def main() -> None:
     if settings.text("RUNNER") != "docker":
         raise UserError("bench", "compares the image with the host", "start a Docker engine: make doctor")
     figures: list[Figure] = []
-    chosen = settings.text("ARGS").split()
+    words = settings.text("ARGS").split()
     for name in ("MODELMAKE_ARGS", "MAKEFLAGS"):  # with them, each measured make would get ARGS
         os.environ.pop(name, None)
     of_tables = (tables.read, tables.preprocessing, tables.wide)
     of_serving = (serving.forest, serving.boosting, serving.overhead, serving.start, serving.batch)
     measures: tuple[Callable[[], Figure | list[Figure]], ...]
     measures = (warm, idle, sizes, large, *of_tables, *of_serving, cold, replay)
-    for measure in measures:
-        if chosen and measure.__name__ not in chosen:
-            continue
+    for measure in chosen(measures, words):
         print(f"measuring: {(measure.__doc__ or '').splitlines()[0]}", flush=True)
         result = measure()
         measured = result if isinstance(result, list) else [result]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from scripts.core import settings
 from scripts.core.errors import PipelineError, UserError
 from tests.load import storm
+from tests.load.parts import chosen
 from tests.load.servers import (
     INTEGRITY,
     SCRATCH,
@@ -200,12 +201,11 @@ def main() -> None:
     """Run all parts, print the table, and fail if a promise is broken."""
     if settings.text("RUNNER") != "docker":
         raise UserError("chaos", "starts and kills servers in containers", "start a Docker engine: make doctor")
-    chosen = [name for name in settings.text("ARGS").split() if name != "short"]
+    words = [word for word in settings.text("ARGS").split() if word != "short"]
     rows: list[Row] = []
-    for part in (load, kill, power, full, scorer):
-        if not chosen or part.__name__ in chosen:
-            print(f"chaos: {(part.__doc__ or '').splitlines()[0]}", flush=True)
-            rows += part()
+    for part in chosen((load, kill, power, full, scorer), words):
+        print(f"chaos: {(part.__doc__ or '').splitlines()[0]}", flush=True)
+        rows += part()
     for row in rows:
         print(f"{'ok' if row.kept else 'BROKEN':<7}{row.what:<42}{row.result}")
     if broken := [row.what for row in rows if not row.kept]:
