@@ -1,7 +1,6 @@
 """Contract: the columns that a model accepts, and example rows with their predictions; logged with the model."""
 
 import json
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -73,15 +72,10 @@ class Contract(BaseModel):
     rows: tuple[tuple[Any, ...], ...]
     predictions: tuple[str | int | float | bool, ...]
 
-    @cached_property
+    @property
     def names(self) -> list[str]:
         """The names of the columns."""
         return [feature.name for feature in self.features]
-
-    @cached_property
-    def index(self) -> pd.Index:
-        """The names as pandas has them; a frame that shares them finds a column faster."""
-        return pd.Index(self.names)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
