@@ -14,10 +14,12 @@ from scripts.core import files
 from scripts.core.column import Column
 from scripts.core.errors import UserError, suggestion
 from scripts.core.gate import Gate
+from scripts.core.search import Search
 from scripts.core.section import Section, Text
 
-SHAPING = ("seed", "data", "model")  # the keys that the trained model depends on
+SHAPING = ("seed", "data", "model", "search")  # the keys that the trained model depends on
 READ_BY = {
+    "tune": ("experiment", *SHAPING, "train", "gate"),
     "train": ("experiment", *SHAPING, "train"),
     "evaluate": ("experiment", *SHAPING, "train", "gate"),
     "register": ("experiment", *SHAPING, "train", "gate", "registry"),
@@ -152,6 +154,7 @@ class Config(Section):
     seed: int = Field(default=42, ge=0, lt=2**32)
     data: Data
     model: Model
+    search: Search | None = None
     train: Train = Train()
     gate: Gate
     registry: Registry

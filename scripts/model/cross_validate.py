@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
@@ -12,6 +13,7 @@ from scripts.data.folds import Fold
 from scripts.data.split import Split
 from scripts.model.estimator import fit
 from scripts.model.score import predict, scores
+from scripts.scores.metrics import Predictions
 
 
 def cross_validated(pipeline: Pipeline, split: Split, folds: Sequence[Fold], config: Config) -> dict[str, float]:
@@ -36,6 +38,14 @@ def cross_validated(pipeline: Pipeline, split: Split, folds: Sequence[Fold], con
     return summary(list(_scored(pipeline, split, folds, config)))
 
 
+def predicted(
+    pipeline: Pipeline, X: pd.DataFrame, y: pd.Series, fold: Fold, positive: object = None
+) -> Predictions:
+    """Return the predictions of a fold's rows by a clone of the pipeline that is fitted on the fold's other rows."""
+    fitted = fit(clone(pipeline), X.iloc[fold.fit], y.iloc[fold.fit])
+    return predict(fitted, X.iloc[fold.test], y.iloc[fold.test], positive)
+
+
 def summary(values: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Return mean and standard deviation of each metric over the folds; NaN where a fold has no such value.
 
@@ -55,8 +65,7 @@ def _scored(pipeline: Pipeline, split: Split, folds: Sequence[Fold], config: Con
     X, y, metric = split.X_train, split.y_train, config.gate.metric
     for number, fold in enumerate(folds, start=1):
         started = time.monotonic()
-        fitted = fit(clone(pipeline), X.iloc[fold.fit], y.iloc[fold.fit])
-        p = predict(fitted, X.iloc[fold.test], y.iloc[fold.test], config.data.positive)
+        p = predicted(pipeline, X, y, fold, config.data.positive)
         values = scores(p, [rule.metric for rule in config.gate.rules])
         value = f"{metric} {values[metric]:.4f} on " if metric in values else ""
         seconds = time.monotonic() - started

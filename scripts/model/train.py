@@ -17,7 +17,7 @@ from scripts.data.findings import findings
 from scripts.data.folds import Fold, folds
 from scripts.data.read import fingerprint, read_table
 from scripts.data.split import FINDINGS, HASH, PROFILE, ROWS, TRAINED, Split, hold_out
-from scripts.model import store
+from scripts.model import store, tuned
 from scripts.model.contract import contract
 from scripts.model.cross_validate import cross_validated
 from scripts.model.estimator import build, fit, parameters
@@ -56,8 +56,9 @@ def score(fitted: Pipeline, split: Split, parts: list[Fold], config: configurati
 
 @dataclass(frozen=True)
 class Task:
-    """What is fitted: the table and its split, the folds, and the estimator in its unfitted pipeline."""
+    """What is fitted: the config with its tuned parameters, table and split, folds, and the unfitted pipeline."""
 
+    config: configuration.Config
     data: configuration.Data
     data_sha256: str
     frame: pd.DataFrame
@@ -73,6 +74,7 @@ def prepare(config: configuration.Config) -> Task:
     data = kept.newest(config)
     data_sha256, frame = fingerprint(data), read_table(data)
     schema.check(frame, config.data)
+    config = tuned.chosen(config, data_sha256)
     if how := dialect(data):
         print(f"data    {config.data.path}: {how}")
     random.seed(config.seed)
@@ -89,7 +91,7 @@ def prepare(config: configuration.Config) -> Task:
     n_folds = config.train.folds
     parts = folds(split, config.data, n_folds, seed=config.seed, classifier=classifier) if n_folds else []
     unfitted = pipeline(config, estimator, split.X_train, split.y_train)
-    return Task(data, data_sha256, frame, split, parts, warnings, estimator, unfitted)
+    return Task(config, data, data_sha256, frame, split, parts, warnings, estimator, unfitted)
 
 
 def begin(tracking: Tracking, config: configuration.Config, tags: dict[str, str]) -> Run:
@@ -106,12 +108,12 @@ def begin(tracking: Tracking, config: configuration.Config, tags: dict[str, str]
 def main() -> None:
     """Leave a FINISHED run with a READY model, and build/train.json."""
     started = time.monotonic()
-    config = configuration.load()
-    task = prepare(config)
-    split, estimator = task.split, task.estimator
+    asked = configuration.load()
+    task = prepare(asked)
+    config, split, estimator = task.config, task.split, task.estimator
     trusted = (*TRUSTED_TYPES, *config.model.trusted_types)
     probe(task.unfitted, split.X_train, split.y_train, trusted)
-    tags = provenance.tags("train", task.data_sha256, config.training_sha256)
+    tags = provenance.tags("train", task.data_sha256, asked.training_sha256)
     tracking = Tracking()
     run = begin(tracking, config, tags)
     with tracking.open(run):
