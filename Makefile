@@ -10,7 +10,8 @@ IN ?= ## table of `make predict`; or of `make watch`, in place of the request lo
 OUT ?= ## file that `make predict` writes: .parquet, .csv, .csv.gz, .jsonl or .jsonl.gz
 TRUTH ?= ## table with request_id, row and target, by which `make watch` measures the champion
 DASHBOARD_PORT ?= ## port of `make dashboard` on localhost (default 3000, or its last port)
-WORKERS ?= ## processes of the scoring server (default 1)
+WORKERS ?= ## processes of the scoring server (default 1), of `make tune` (one for each core), of `make cluster` (2)
+ENGINE ?= ## what runs the trials of `make tune`: local processes (default), or a dask cluster
 AUTH ?= ## 1 adds a login to the MLflow server (up) or a token to the scoring server (serve), 0 removes it
 TLS ?= ## 1 adds TLS to the MLflow server (up) or to the scoring server (serve), 0 removes it
 WORKFLOW ?= ## workflow that `make act` replays: mlops-pipeline (default), promote, watch
@@ -87,6 +88,12 @@ fetch: $(environment) ## take a snapshot of the table that data.source names
 explain: $(environment) ## show what becomes of each column of the table on its way to the estimator
 	@$(RUN) python -m scripts explain
 
+tune: $(folder)/tune.done ## try the parameters of [search], and keep the best for `make train`
+	@$(fresh)
+
+cluster: ## start a Dask cluster of WORKERS containers, for `make tune ENGINE=dask`
+	@$(with_engine) docker/cluster/cluster.sh up
+
 train: $(folder)/$(last).done ## fit the estimator and log the run to MLflow
 	@$(call fresh,$(last))
 
@@ -135,7 +142,8 @@ dashboard: ## start Prometheus and Grafana on localhost, which show the scoring 
 up: $(environment) ## start the local MLflow server, or wait for the server of MLFLOW_TRACKING_URI
 	@$(if $(tracking),$(RUN) python -m scripts up,$(server) up)
 
-down: ## stop the scoring server, the dashboard and the local MLflow server; their runs, models and logs stay
+down: ## stop the scoring server, the dashboard, the cluster and the MLflow server; runs, models and logs stay
+	@docker/cluster/cluster.sh down
 	@docker/dashboard/dashboard.sh down
 	@docker/serving/serve.sh down
 	@$(server) down

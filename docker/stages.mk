@@ -4,15 +4,17 @@
 CHECKS := lint test owntest
 CHAIN := train evaluate register
 STAGES := $(CHECKS) $(CHAIN)
-of = $(foreach stage,$1,$(if $(filter $(CHAIN),$(stage)),$(folder),build)/$(stage).$2)
+of = $(foreach stage,$1,$(if $(filter tune $(CHAIN),$(stage)),$(folder),build)/$(stage).$2)
 several := $(wildcard pipelines/*.toml)
 asked := $(if $(several),$(goals:all-pipelines=lint test),$(goals:all-pipelines=all))
 named := $(filter $(CHAIN),$(asked:all=$(CHAIN)))
 last := $(lastword $(filter $(named),$(CHAIN)))
 fresh = [ $(call of,$(or $1,$@),done) -nt build/asked ] || echo "$@: up to date (FORCE=1 runs it anyway)"
+tuned := $(filter tune,$(goals))$(filter all,$(asked))
 checks := $(filter $(CHECKS),$(subst test,test owntest,$(asked:all=lint test)))
-forced := $(strip $(if $(MODELMAKE_FORCE)$(call setting,ARGS),$(checks) $(last)))
+forced := $(strip $(if $(MODELMAKE_FORCE)$(call setting,ARGS),$(checks) $(last) $(filter tune,$(goals))))
 $(call of,$(forced),done): FORCE
+$(folder)/tune.done: access = tune
 $(CHAIN:%=$(folder)/%.done) shell up promote rollback history registry reproduce: access = mlflow
 lock add comment alert audit: access = outside
 format new: access = writable
@@ -23,17 +25,24 @@ predict: access = predict
 $(folder)/reads: | $(filter fetch,$(goals)) # `make fetch train` reads the new snapshot, also with -j
 
 # One process hashes the inputs of several stages; a file of inputs is new only if an input has changed.
-.PHONY: hashes-of-checks hashes-of-chain
+.PHONY: hashes-of-checks hashes-of-tune hashes-of-chain
 build/code.inputs: FORCE | $(environment)
 	@docker/host/hash.sh build/code
 hashes-of-checks: | $(environment)
 	@docker/host/hash.sh $(CHECKS:%=build/%)
+hashes-of-tune: $(folder)/reads
+	@docker/host/hash.sh $(folder)/tune
 hashes-of-chain: $(folder)/reads | claims
 	@docker/host/hash.sh $(CHAIN:%=$(folder)/%)
 $(CHECKS:%=build/%.inputs): hashes-of-checks ;
+$(folder)/tune.inputs: hashes-of-tune ;
 $(CHAIN:%=$(folder)/%.inputs): hashes-of-chain ;
 $(folder)/reads: build/code.inputs
 	@$(RUN) python -m scripts inputs
+# tune.reads is empty where there is no search: then only `make tune` says so. What `tune` finds is an input of `train`.
+$(folder)/tune.done: $(folder)/tune.inputs | $(environment)
+	@$(if $(filter tune,$(goals)),,[ ! -s $(folder)/tune.reads ] ||) { echo "▸ tune" && $(RUN) python -m scripts tune; } && touch $@
+$(if $(tuned),hashes-of-chain: | $(folder)/tune.done)
 $(folder)/train.done: $(folder)/train.inputs
 $(folder)/evaluate.done: $(call of,train evaluate,inputs)
 $(folder)/register.done: $(call of,$(CHAIN),inputs)

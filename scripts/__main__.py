@@ -24,6 +24,7 @@ ROOMS = {
     "source": ("fetch",),
     "pipelines": ("pipelines", "new"),
     "model": ("explain",),
+    "search": ("tune",),
     "registry": ("promote", "rollback", "history", "registry", "origin", "table", "reproduce"),
     "serving": ("serve", "smoke", "predict"),
     "watch": ("watch",),

@@ -10,6 +10,7 @@ from scripts.core.errors import UserError
 BUILD = Path("build")
 SHARED = ("lint", "test", "owntest")  # the stages whose receipts are the same for every pipeline
 MAIN = Path("pipeline.toml")
+TUNED = "tuned.toml"  # what `make tune` leaves for `make train`
 
 
 def pipeline() -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scripts.core import config as configuration
 from scripts.core.errors import UserError
-from scripts.core.files import build, pipeline, replace
+from scripts.core.files import TUNED, build, pipeline, place, replace
 from scripts.core.provenance import LOCK
 
 CHAIN = {
@@ -20,6 +20,7 @@ CHAIN = {
     "evaluate": "scripts/gate/evaluate.py",
     "register": "scripts/registry/register.py",
 }
+TUNE = {"tune": "scripts/search/tune.py"}  # it runs before the chain, where the config has a search
 ENTRY = "scripts/__main__.py"
 
 
@@ -56,18 +57,33 @@ def settings(stage: str) -> str:
 
 def files(stage: str) -> set[str]:
     """Return the files that a stage reads: code, lock, and from a valid pipeline.toml data and own estimator."""
-    paths = {ENTRY, str(LOCK), *map(str, imported(Path(CHAIN[stage])))}
+    paths = {ENTRY, str(LOCK), *map(str, imported(Path((CHAIN | TUNE)[stage])))}
     try:
         config = configuration.load()
     except UserError:
         return paths
+    if config.search is not None and stage != "tune":
+        paths.add(str(place(TUNED)))
     own = Path(*config.model.estimator.split(".")[:-1])
     return paths | {config.data.path, str(own.with_suffix(".py")), str(own / "__init__.py")}
 
 
+def _searches() -> bool:
+    try:
+        return configuration.load().search is not None
+    except UserError:
+        return True
+
+
 def main() -> None:
-    """Write <stage>.reads for each stage of the chain: the hash of its settings, and its files, one a line."""
-    for stage in CHAIN:
+    """Write <stage>.reads for each stage of the chain and `tune`: the hash of its settings, and its files, one a line.
+
+    Where the config is valid and has no search, that of `tune` is empty.
+    """
+    for stage in CHAIN | TUNE:
+        if stage == "tune" and not _searches():
+            replace("tune.reads", "")
+            continue
         lines = [f"settings {settings(stage)}", *(f"file {name}" for name in sorted(files(stage)))]
         replace(f"{stage}.reads", "\n".join(lines) + "\n")
     (build() / "reads").touch()

@@ -122,6 +122,21 @@ class OwnTest(Receipt):
     stage = "owntest"
 
 
+class Tune(Receipt):
+    """The best trial of a search; no run where the config has no search."""
+
+    stage = "tune"
+    tracking_uri: str = ""
+    run_id: str = ""
+    trial: str = ""
+    score: str = ""
+    params: str = ""
+
+    def rows(self) -> dict[str, str]:
+        """Return the best trial and its parameters."""
+        return {"best trial": self.trial, "score": self.score, "parameters": self.params} if self.run_id else {}
+
+
 class Train(Receipt):
     """A run with a READY model."""
 

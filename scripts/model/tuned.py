@@ -18,7 +18,6 @@ from scripts.core.search import Params
 from scripts.model import own
 from scripts.model.estimator import steps
 
-FILE = "tuned.toml"
 TITLE = "# Written by `make tune`: the parameters that `make train` uses while data, space and code are the same.\n"
 FREE = {"trials", "minutes"}  # of [search]: more trials go on with the same search
 
@@ -54,7 +53,7 @@ class Tuned:
 
     def write(self) -> None:
         """Write build/tuned.toml."""
-        files.replace(FILE, TITLE + tomli_w.dumps(asdict(self)))
+        files.replace(files.TUNED, TITLE + tomli_w.dumps(asdict(self)))
 
     def __str__(self) -> str:
         """Give the parameters and the score in one line."""
@@ -72,7 +71,7 @@ def shown(value: JsonValue) -> str:
 def read(path: Path | None = None) -> Tuned | None:
     """Return what build/tuned.toml says; None where it does not exist or another version wrote it."""
     try:
-        return Tuned(**tomllib.loads((path or files.place(FILE)).read_text(encoding="utf-8")))
+        return Tuned(**tomllib.loads((path or files.place(files.TUNED)).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 
@@ -171,7 +170,7 @@ def chosen(config: Config, data_sha256: str) -> Config:
         print("note: [search] is not used: no parameters are tuned yet (make tune)", flush=True)
         return config
     if found.search != key(config, data_sha256) or not config.search.contains(found.params):
-        print(f"note: {files.place(FILE)} is of other data, another space or other code (make tune)", flush=True)
+        print(f"note: {files.place(files.TUNED)} is of other data, another space or other code (make tune)", flush=True)
         return config
     print(f"tuned   {found}", flush=True)
     return applied(config, found.params)

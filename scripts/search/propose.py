@@ -109,8 +109,8 @@ def study(search: Search, before: Sequence[Result], sampler: BaseSampler | None 
 
 
 def _frozen(search: Search, result: Result) -> FrozenTrial:
-    names = result.params
-    values = {name: _inside(search.space[name], value) for name, value in result.params.items()}
+    names = [name for name in search.space if name in result.params]  # the journal has them in another order
+    values = {name: _inside(search.space[name], result.params[name]) for name in names}
     distributions = {name: distribution(search.space[name]) for name in names}
     if result.state == "complete":
         return create_trial(params=values, distributions=distributions, value=result.score)

@@ -6,7 +6,7 @@ import re
 import warnings
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass, field, replace
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -21,8 +21,10 @@ from scripts.model import tuned
 from scripts.model.cross_validate import predicted
 from scripts.model.estimator import build
 from scripts.model.preprocess import pipeline
-from scripts.model.train import Task
 from scripts.scores.metrics import score
+
+if TYPE_CHECKING:  # it imports MLflow, which no trial needs
+    from scripts.model.train import Task
 
 State = Literal["complete", "stopped", "failed"]
 
@@ -98,6 +100,10 @@ class Problem:
     folds : list of Fold
     order : ndarray of shape (n_rows,)
         The position of each row in an order of which any beginning has the classes in their shares.
+    data_sha256 : str
+        The SHA-256 of the table.
+    searched : Config
+        With its search: it names the modules that a trial may use.
 
     """
 
@@ -108,9 +114,11 @@ class Problem:
     y: pd.Series
     folds: list[Fold]
     order: Integers
+    data_sha256: str
+    searched: Config
 
     @classmethod
-    def of(cls, task: Task, metric: str, growing: str) -> Self:
+    def of(cls, task: "Task", searched: Config) -> Self:
         """Return what the trials share, from what training has prepared."""
         split = task.split
         rows = split.frame.iloc[split.train_places]
@@ -120,7 +128,9 @@ class Problem:
             within = pd.Series(rank).groupby(split.y_train.to_numpy())
             place = ((within.rank() - 0.5) / within.transform("size")).to_numpy()
         order = np.argsort(np.lexsort((rank, place)))
-        return cls(task.config, metric, growing, split.X_train, split.y_train, task.parts, order)
+        growing = searched.search.growing if searched.search else ROWS
+        rows_of = (split.X_train, split.y_train, task.parts, order)
+        return cls(task.config, tuned.metric(searched), growing, *rows_of, task.data_sha256, searched)
 
     def fold(self, fold: Fold, share: float) -> Fold:
         """Return the fold with a share of the rows that it is fitted on, at least two of them."""

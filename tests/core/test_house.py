@@ -17,7 +17,7 @@ from tests.support.checkout import Checkout
 # The way data flows.
 ROOMS = (
     *("core", "tracking", "tables", "data", "source", "pipelines"),
-    *("scores", "model", "serving", "gate", "registry", "watch", "server", "checks"),
+    *("scores", "model", "serving", "gate", "search", "registry", "watch", "server", "checks"),
 )
 MAKEFILE = (ROOT / "Makefile").read_text()
 SHELL = [*(ROOT / "docker").rglob("*.sh"), ROOT / "docker/shell", ROOT / ".ci/run"]

@@ -1,0 +1,233 @@
+"""Cluster: trials on the workers of a Dask cluster, one task each."""
+
+import contextlib
+import logging
+import os
+import pickle
+import time
+import uuid
+import warnings
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import cloudpickle
+from distributed import Client, Future, KilledWorker, wait
+from distributed.security import Security
+from packaging.requirements import Requirement
+
+from scripts.core.config import Config
+from scripts.core.errors import UserError, first_line
+from scripts.core.provenance import LOCK
+from scripts.model import tuned
+from scripts.search import facts
+from scripts.search.local import KILLED, WorkerError
+from scripts.search.trial import Problem, Result, Trial, run
+
+VARIABLE = "DASK_SCHEDULER_ADDRESS"
+TLS = "DASK_DISTRIBUTED__COMM__TLS__"
+CONNECT, PATIENCE = 20, 60  # seconds for the scheduler to answer, and for a worker to come back
+RETRIES = 3  # of a task that fails on its way
+AHEAD = 3  # tasks for each worker that are with the scheduler
+RESTART = "start the cluster again from this checkout: make cluster, or your own"
+
+
+class Cluster:
+    """The workers of a cluster, which have the same packages and the same code as this process."""
+
+    def __init__(self, client: Client, problem: Problem, address: str) -> None:
+        """Compare the workers with this process, and bring the rows to them."""
+        self._client, self._address = client, address
+        self.size = self._compared(problem)
+        self._problem = self._sent(problem)
+
+    def run(self, trials: Iterable[Trial]) -> Iterator[Result]:
+        """Yield the result of each trial when it has finished; one that kills its workers is tried alone, then failed."""
+        suspects: deque[Trial] = deque()
+        yield from self._run(deque(trials), suspects, AHEAD * self.size)
+        while suspects:
+            trial, again = suspects.popleft(), deque[Trial]()
+            yield from self._run(deque([trial]), again, 1)
+            if again:
+                yield Result.failed(trial, KILLED)
+
+    def _run(self, waiting: deque[Trial], suspects: deque[Trial], most: int) -> Iterator[Result]:
+        running: dict[Future, Trial] = {}
+        since = time.monotonic()
+        while waiting or running:
+            some = [waiting.popleft() for _ in range(min(most - len(running), len(waiting)))]
+            if some:
+                names = [f"trial-{trial.number}-{uuid.uuid4().hex}" for trial in some]
+                given = self._client.map(attempt, some, problem=self._problem, key=names, retries=RETRIES, pure=False)
+                running |= dict(zip(given, some, strict=True))
+            try:
+                done = wait(list(running), timeout=1, return_when="FIRST_COMPLETED").done
+            except TimeoutError:
+                since = self._alive(since)
+                continue
+            since = time.monotonic()
+            for future in done:
+                trial = running.pop(future)
+                if (result := self._result(future, trial)) is None:
+                    suspects.append(trial)
+                else:
+                    yield result
+
+    def _result(self, future: Future, trial: Trial) -> Result | None:
+        """Return the result of a task; None if it killed its workers."""
+        if future.status == "finished":
+            try:
+                result: Result = self._client.gather(future)
+            except Exception as error:  # the scheduler or the worker went between the two
+                raise self._gone(first_line(error)) from None
+            return result
+        if future.status != "error":
+            raise self._gone("the scheduler has lost the trials")
+        error = future.exception(timeout=CONNECT)
+        if isinstance(error, KilledWorker):
+            return None
+        raise UserError(f"trial {trial.number} on {self._address}", first_line(error), RESTART)
+
+    def _alive(self, since: float) -> float:
+        """Return since when there is no worker; raise WorkerError if that is too long, or the scheduler is gone."""
+        if self._client.status not in ("running", "newly-created"):
+            raise self._gone("the scheduler does not answer any more")
+        try:
+            workers = self._client.scheduler_info(n_workers=1)["workers"]
+        except (OSError, ValueError, KeyError) as error:
+            raise self._gone(first_line(error)) from None
+        if workers:
+            return time.monotonic()
+        if time.monotonic() - since > PATIENCE:
+            raise self._gone(f"it has had no worker for {PATIENCE} seconds")
+        return since
+
+    def _compared(self, problem: Problem) -> int:
+        """Return the number of workers.
+
+        Raises
+        ------
+        UserError
+            A worker has other packages or other code, or runs several trials in one process.
+        WorkerError
+            There is no worker, or one does not answer.
+
+        """
+        began = time.monotonic()
+        while not (workers := self._client.scheduler_info(n_workers=-1)["workers"]):
+            if time.monotonic() - began > CONNECT:
+                raise self._gone("it has no workers")
+            time.sleep(0.2)
+        if several := [name for name, one in workers.items() if one["nthreads"] != 1]:
+            what = f"it runs {workers[several[0]]['nthreads']} trials in one process, which share random numbers"
+            raise UserError(f"worker {several[0]}", what, "start it with --nthreads 1")
+        wanted = facts.expected(dict(tuned.code(problem.searched)))
+        cloudpickle.register_pickle_by_value(facts)
+        try:
+            said = self._client.run(facts.difference, wanted, locked(), on_error="return")
+        except Exception as error:  # of a worker that goes while it is asked
+            raise self._gone(first_line(error)) from None
+        finally:
+            cloudpickle.unregister_pickle_by_value(facts)
+        for name, text in sorted(said.items()):
+            if isinstance(text, BaseException):
+                raise UserError(f"worker {name}", f"{type(text).__name__}: {first_line(text)}", RESTART)
+            if text:
+                raise UserError(f"worker {name}", text, RESTART)
+        return len(said)
+
+    def _sent(self, problem: Problem) -> Future:
+        """Return the rows as a task: each worker gets them once, and they are made again if their worker dies."""
+        data = problem.config.data.model_dump(by_alias=True, exclude_none=True)
+        if data.get("source"):
+            data.pop("path")
+        there = self._client.run(facts.fingerprint, data, on_error="return")
+        if all(sha256 == problem.data_sha256 for sha256 in there.values()):
+            return self._client.submit(prepared, problem.config, problem.searched, pure=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Dask's, about a large task
+            return self._client.submit(pickle.loads, pickle.dumps(problem), pure=False)
+
+    def _gone(self, what: str) -> WorkerError:
+        return WorkerError(self._address, what, "make cluster, or check your own cluster; then make tune goes on")
+
+
+def attempt(trial: Trial, problem: Problem) -> Result:
+    """Run a trial; the worker has the rows already."""
+    return run(problem, trial)
+
+
+def prepared(config: Config, searched: Config) -> Problem:
+    """Read the table on a worker, and split it as here."""
+    from scripts.model.train import prepare  # noqa: PLC0415  # it imports MLflow, which only this needs
+
+    with redirect_stdout(StringIO()):
+        return Problem.of(prepare(config), searched)
+
+
+def locked() -> list[str]:
+    """Return the packages of the lock that are installed here."""
+    lines = LOCK.read_text(encoding="utf-8").splitlines()
+    names = [Requirement(line.split(";")[0].rstrip(" \\")).name for line in lines if line[:1].isalnum()]
+    tools = {"uv", "zensical", "schemathesis"}  # the image does without them
+    return [name for name in names if name not in tools]
+
+
+def security(address: str) -> Security | None:
+    """Return the client's certificates; None for a plain address of this machine.
+
+    Raises
+    ------
+    UserError
+        The address is not encrypted, or a certificate is missing.
+
+    """
+    where = f"{VARIABLE}={address:.80}"
+    parts = urlsplit(address)
+    if parts.scheme == "tcp" and parts.hostname in ("localhost", "127.0.0.1", "::1"):
+        return None
+    if parts.scheme != "tls":
+        fix = "use tls://<host>:8786: whoever can talk to a scheduler can run code on its workers"
+        raise UserError(where, "is not encrypted", fix)
+    files = {name: os.environ.get(TLS + name, "") for name in ("CA_FILE", "CLIENT__CERT", "CLIENT__KEY")}
+    for name, path in files.items():
+        if not Path(path).is_file():
+            what = f"'{path}' is no file" if path else "not set"
+            raise UserError(f"{TLS}{name}", what, "the certificate of the client, as a file")
+    ca, certificate, key = files.values()
+    return Security(tls_ca_file=ca, tls_client_cert=certificate, tls_client_key=key, require_encryption=True)
+
+
+@contextmanager
+def connected(problem: Problem) -> Iterator[Cluster]:
+    """Yield the cluster that DASK_SCHEDULER_ADDRESS names; `make cluster` sets it.
+
+    Raises
+    ------
+    UserError
+        The address, a certificate or a worker is not usable.
+    WorkerError
+        The scheduler does not answer, or has no workers.
+
+    """
+    address = os.environ.get(VARIABLE, "").strip()
+    if not address:
+        raise UserError("ENGINE=dask", "there is no cluster", f"make cluster starts one, or set {VARIABLE}")
+    secured = security(address)
+    logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            client = Client(address, security=secured, timeout=CONNECT, set_as_default=False)
+        except (OSError, ValueError, TimeoutError) as error:
+            why = f": {first_line(error)}" if "certificate" in str(error).lower() else " within 20 seconds"
+            fix = "check the address and the certificates; make cluster starts a cluster here"
+            raise WorkerError(address, f"does not answer, or refuses the certificate{why}", fix) from None
+    try:
+        yield Cluster(client, problem, address)
+    finally:
+        with contextlib.suppress(Exception):  # what is lost with the scheduler
+            client.close(timeout=3)

@@ -1,0 +1,69 @@
+"""Facts: what has to be the same on every machine that runs trials. A worker gets this module's functions by value."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Expected = Mapping[str, Mapping[str, str]]
+
+
+def expected(files: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return this process's Python, packages, and files of code with their SHA-256."""
+    import platform  # noqa: PLC0415
+    from importlib import metadata  # noqa: PLC0415
+
+    packages = {one.name: one.version for one in metadata.distributions() if one.name}
+    return {"python": {"Python": platform.python_version()}, "packages": packages, "files": dict(files)}
+
+
+def difference(wanted: Expected, pinned: list[str]) -> str:
+    """Return the first difference of this process from what is wanted, or "".
+
+    `pinned` are the packages that a trial may use; a worker may lack others, such as the linters.
+    """
+    import hashlib  # noqa: PLC0415
+    import importlib.util  # noqa: PLC0415
+    import os  # noqa: PLC0415
+    import platform  # noqa: PLC0415
+    import sys  # noqa: PLC0415
+    from importlib import metadata  # noqa: PLC0415
+    from pathlib import Path  # noqa: PLC0415
+
+    import psutil  # noqa: PLC0415
+
+    if (here := platform.python_version()) != wanted["python"]["Python"]:
+        return f"it has Python {here}, and this is {wanted['python']['Python']}"
+    for name in pinned:
+        try:
+            version = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            version = "not installed"
+        if version != wanted["packages"].get(name, version):
+            return f"{name} is {version} there, and {wanted['packages'][name]} here: another lock"
+    found = importlib.util.find_spec("scripts")
+    if found is None or not found.submodule_search_locations:
+        return "it does not find the code of modelmake (start it in a copy of this checkout)"
+    root = Path(next(iter(found.submodule_search_locations))).parent
+    began = psutil.Process().create_time()
+    loaded = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+    for name, sha256 in wanted["files"].items():
+        path = root / name
+        if not path.is_file():
+            return f"the module {name} is missing there"
+        if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+            return f"the module {name} is another one there"
+        if str(path) in loaded and path.stat().st_mtime > began:
+            return f"it has loaded an older {name}"
+    if os.environ.get("OMP_NUM_THREADS") != "1":
+        return "OMP_NUM_THREADS is not 1 there, so its results may have other last digits"
+    return ""
+
+
+def fingerprint(facts: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of the table that these keys of [data] name in this process, "" where it is not there."""
+    from scripts.core.config import Data  # noqa: PLC0415
+    from scripts.data.read import fingerprint as of_table  # noqa: PLC0415
+
+    try:
+        return of_table(Data.model_validate(facts))
+    except Exception:  # of any kind: the table is sent instead
+        return ""
