@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command in the pinned image: source read-only, build/ writable, the caller's uid, no privileges.
 # $1 is the access: sealed (no network), writable (no network, but the source is writable), mlflow, outside,
-# scorer (its network alone), watch (as mlflow, and .serve/ is writable), predict (as mlflow, with IN and OUT),
+# scorer (its network alone), tune (as mlflow, with the cluster), watch (as mlflow, and .serve/ is writable), predict (as mlflow, with IN and OUT),
 # or fetch (as outside, with the credentials of the sources; also data/snapshots/ is writable).
 # --scratch NAME before $1 selects the scratch server NAME as MLflow (docker/server/compose.sh).
 set -euo pipefail
@@ -87,6 +87,26 @@ if [ "$access" = predict ]; then # as mlflow; it reads IN, and writes to the fol
   [ -z "${MODELMAKE_OUT:-}" ] ||
     options+=(-v "$(cd "$folder" && pwd -P):/out" -e "MODELMAKE_OUT=/out/$(basename "$MODELMAKE_OUT")")
 fi
+networks=() # beside the first one
+if [ "$access" = tune ]; then # as mlflow; it asks the scheduler of ENGINE=dask
+  access=mlflow
+  cluster="$(project "")-cluster"
+  if [ "${MODELMAKE_ENGINE:-}" != dask ]; then
+    :
+  elif [ -n "${DASK_SCHEDULER_ADDRESS:-}" ]; then
+    pass DASK_SCHEDULER_ADDRESS
+    for name in CA_FILE CLIENT__CERT CLIENT__KEY; do
+      name=DASK_DISTRIBUTED__COMM__TLS__$name
+      mount "$name" "${!name:-}" "/run/$name"
+    done
+  elif [ -d "$root/.cluster" ]; then
+    networks=("${cluster}_cluster")
+    options+=(-v "$root/.cluster:/run/cluster:ro" -e DASK_SCHEDULER_ADDRESS=tls://scheduler:8786
+      -e DASK_DISTRIBUTED__COMM__TLS__CA_FILE=/run/cluster/tls.crt
+      -e DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT=/run/cluster/tls.crt
+      -e DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY=/run/cluster/tls.key)
+  fi
+fi
 case $access in
   sealed | writable) options+=(--network none) ;;
   outside | fetch)
@@ -131,6 +151,11 @@ case $access in
     export MODELMAKE_SCORER
     options+=(--network "$network" -e MODELMAKE_SCORER)
     ;;
-  *) die "access '$access'" "unknown" "sealed, writable, mlflow, predict, watch, scorer, outside or fetch" ;;
+  *) die "access '$access'" "unknown" "sealed, writable, mlflow, tune, predict, watch, scorer, outside or fetch" ;;
 esac
-exec docker run "${options[@]}" ${proxies[@]+"${proxies[@]}"} "$image" "$@"
+[ ${#networks[@]} != 0 ] || exec docker run "${options[@]}" ${proxies[@]+"${proxies[@]}"} "$image" "$@"
+made=$(docker create "${options[@]}" ${proxies[@]+"${proxies[@]}"} "$image" "$@")
+for network in "${networks[@]}"; do docker network connect "$network" "$made"; done
+interactive=()
+[ ! -t 0 ] || interactive=(--interactive)
+exec docker start --attach ${interactive[@]+"${interactive[@]}"} "$made"

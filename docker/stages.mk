@@ -41,7 +41,8 @@ $(folder)/reads: build/code.inputs
 	@$(RUN) python -m scripts inputs
 # tune.reads is empty where there is no search: then only `make tune` says so. What `tune` finds is an input of `train`.
 $(folder)/tune.done: $(folder)/tune.inputs | $(environment)
-	@$(if $(filter tune,$(goals)),,[ ! -s $(folder)/tune.reads ] ||) { echo "▸ tune" && $(RUN) python -m scripts tune; } && touch $@
+	@$(if $(filter tune,$(goals)),,[ ! -s $(folder)/tune.reads ] ||) \
+	  { echo "▸ tune" && $(RUN) python -m scripts tune; } && touch $@
 $(if $(tuned),hashes-of-chain: | $(folder)/tune.done)
 $(folder)/train.done: $(folder)/train.inputs
 $(folder)/evaluate.done: $(call of,train evaluate,inputs)

@@ -214,5 +214,7 @@ def _check_condition(name: str, parameter: Parameter, space: Mapping[str, Parame
             raise ValueError(f"space.{name}.when: {other} is a range|a condition needs choices")
         for one in wanted if isinstance(wanted, list) else [wanted]:
             if not any(meets(choice, one) for choice in choices):
-                known = [str(choice.get("estimator")) if isinstance(choice, dict) else str(choice) for choice in choices]
+                known = [
+                    str(choice.get("estimator")) if isinstance(choice, dict) else str(choice) for choice in choices
+                ]
                 raise ValueError(f"space.{name}.when: {other} is never {one!r}|{suggestion(str(one), known)}")

@@ -80,7 +80,11 @@ def key(config: Config, data_sha256: str) -> str:
     """Return the SHA-256 of all that the scores of a search depend on: data, space, code and lock."""
     values = config.model_dump(mode="json", include=set(SHAPING), exclude_none=True)
     values["search"] = {name: value for name, value in values.get("search", {}).items() if name not in FREE}
-    values["search"] |= {"metric": metric(config), "folds": folds(config), "space": list(values["search"]["space"].items())}
+    values["search"] |= {
+        "metric": metric(config),
+        "folds": folds(config),
+        "space": list(values["search"]["space"].items()),
+    }
     facts = [data_sha256, values, sha256(LOCK), *code(config)]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

@@ -1,6 +1,8 @@
 """Cluster: trials on the workers of a Dask cluster, one task each."""
 
+import asyncio
 import contextlib
+import json
 import logging
 import os
 import pickle
@@ -8,24 +10,25 @@ import time
 import uuid
 import warnings
 from collections import deque
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, redirect_stdout
-from io import StringIO
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FunctionType
+from typing import TypeVar, cast
 from urllib.parse import urlsplit
 
-import cloudpickle
 from distributed import Client, Future, KilledWorker, wait
 from distributed.security import Security
 from packaging.requirements import Requirement
 
-from scripts.core.config import Config
-from scripts.core.errors import UserError, first_line
+from scripts.core.errors import PipelineError, UserError, first_line
 from scripts.core.provenance import LOCK
 from scripts.model import tuned
-from scripts.search import facts
-from scripts.search.local import KILLED, WorkerError
-from scripts.search.trial import Problem, Result, Trial, run
+from scripts.search import remote
+from scripts.search.local import KILLED
+from scripts.search.trial import Problem, Result, Trial
+
+Function = TypeVar("Function", bound=Callable[..., object])
 
 VARIABLE = "DASK_SCHEDULER_ADDRESS"
 TLS = "DASK_DISTRIBUTED__COMM__TLS__"
@@ -33,6 +36,13 @@ CONNECT, PATIENCE = 20, 60  # seconds for the scheduler to answer, and for a wor
 RETRIES = 3  # of a task that fails on its way
 AHEAD = 3  # tasks for each worker that are with the scheduler
 RESTART = "start the cluster again from this checkout: make cluster, or your own"
+
+
+class ClusterError(PipelineError):
+    """The cluster of `make tune` does not answer, or has no worker left."""
+
+    exit_code = 4
+    outcome = "stopped: finished trials are kept, and make tune goes on with them"
 
 
 class Cluster:
@@ -61,13 +71,18 @@ class Cluster:
             some = [waiting.popleft() for _ in range(min(most - len(running), len(waiting)))]
             if some:
                 names = [f"trial-{trial.number}-{uuid.uuid4().hex}" for trial in some]
-                given = self._client.map(attempt, some, problem=self._problem, key=names, retries=RETRIES, pure=False)
+                sent = [pickle.dumps(trial) for trial in some]
+                given = self._client.map(
+                    by_value(remote.attempt), sent, problem=self._problem, key=names, retries=RETRIES
+                )
                 running |= dict(zip(given, some, strict=True))
             try:
                 done = wait(list(running), timeout=1, return_when="FIRST_COMPLETED").done
             except TimeoutError:
                 since = self._alive(since)
                 continue
+            except (Exception, asyncio.CancelledError) as error:  # Dask has no error of its own for a lost scheduler
+                raise self._gone(f"the scheduler is gone ({type(error).__name__})") from None
             since = time.monotonic()
             for future in done:
                 trial = running.pop(future)
@@ -80,10 +95,10 @@ class Cluster:
         """Return the result of a task; None if it killed its workers."""
         if future.status == "finished":
             try:
-                result: Result = self._client.gather(future)
+                line: bytes = self._client.gather(future)
             except Exception as error:  # the scheduler or the worker went between the two
                 raise self._gone(first_line(error)) from None
-            return result
+            return Result(**json.loads(line))
         if future.status != "error":
             raise self._gone("the scheduler has lost the trials")
         error = future.exception(timeout=CONNECT)
@@ -92,7 +107,7 @@ class Cluster:
         raise UserError(f"trial {trial.number} on {self._address}", first_line(error), RESTART)
 
     def _alive(self, since: float) -> float:
-        """Return since when there is no worker; raise WorkerError if that is too long, or the scheduler is gone."""
+        """Return since when there is no worker; raise ClusterError if that is too long, or the scheduler is gone."""
         if self._client.status not in ("running", "newly-created"):
             raise self._gone("the scheduler does not answer any more")
         try:
@@ -112,7 +127,7 @@ class Cluster:
         ------
         UserError
             A worker has other packages or other code, or runs several trials in one process.
-        WorkerError
+        ClusterError
             There is no worker, or one does not answer.
 
         """
@@ -124,14 +139,11 @@ class Cluster:
         if several := [name for name, one in workers.items() if one["nthreads"] != 1]:
             what = f"it runs {workers[several[0]]['nthreads']} trials in one process, which share random numbers"
             raise UserError(f"worker {several[0]}", what, "start it with --nthreads 1")
-        wanted = facts.expected(dict(tuned.code(problem.searched)))
-        cloudpickle.register_pickle_by_value(facts)
+        wanted = remote.expected(dict(tuned.code(problem.searched)))
         try:
-            said = self._client.run(facts.difference, wanted, locked(), on_error="return")
+            said = self._client.run(by_value(remote.difference), wanted, locked(), on_error="return")
         except Exception as error:  # of a worker that goes while it is asked
             raise self._gone(first_line(error)) from None
-        finally:
-            cloudpickle.unregister_pickle_by_value(facts)
         for name, text in sorted(said.items()):
             if isinstance(text, BaseException):
                 raise UserError(f"worker {name}", f"{type(text).__name__}: {first_line(text)}", RESTART)
@@ -144,35 +156,30 @@ class Cluster:
         data = problem.config.data.model_dump(by_alias=True, exclude_none=True)
         if data.get("source"):
             data.pop("path")
-        there = self._client.run(facts.fingerprint, data, on_error="return")
+        there = self._client.run(by_value(remote.fingerprint), data, on_error="return")
         if all(sha256 == problem.data_sha256 for sha256 in there.values()):
-            return self._client.submit(prepared, problem.config, problem.searched, pure=False)
+            both = pickle.dumps(problem.config), pickle.dumps(problem.searched)
+            return self._client.submit(by_value(remote.prepared), *both, pure=False)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Dask's, about a large task
-            return self._client.submit(pickle.loads, pickle.dumps(problem), pure=False)
+            return self._client.submit(by_value(remote.unpacked), pickle.dumps(problem), pure=False)
 
-    def _gone(self, what: str) -> WorkerError:
-        return WorkerError(self._address, what, "make cluster, or check your own cluster; then make tune goes on")
-
-
-def attempt(trial: Trial, problem: Problem) -> Result:
-    """Run a trial; the worker has the rows already."""
-    return run(problem, trial)
+    def _gone(self, what: str) -> ClusterError:
+        return ClusterError(self._address, what, "make cluster, or check your own cluster; then make tune goes on")
 
 
-def prepared(config: Config, searched: Config) -> Problem:
-    """Read the table on a worker, and split it as here."""
-    from scripts.model.train import prepare  # noqa: PLC0415  # it imports MLflow, which only this needs
-
-    with redirect_stdout(StringIO()):
-        return Problem.of(prepare(config), searched)
+def by_value(function: Function) -> Function:
+    """Return a copy of a function that Dask sends whole, as it does with what is defined in `__main__`."""
+    copy = FunctionType(function.__code__, {"__name__": "__main__"}, function.__name__)
+    copy.__module__ = "__main__"
+    return cast("Function", copy)
 
 
 def locked() -> list[str]:
     """Return the packages of the lock that are installed here."""
     lines = LOCK.read_text(encoding="utf-8").splitlines()
     names = [Requirement(line.split(";")[0].rstrip(" \\")).name for line in lines if line[:1].isalnum()]
-    tools = {"uv", "zensical", "schemathesis"}  # the image does without them
+    tools = {"uv", "zensical", "schemathesis", "jsonschema-rs"}  # the image does without them
     return [name for name in names if name not in tools]
 
 
@@ -209,7 +216,7 @@ def connected(problem: Problem) -> Iterator[Cluster]:
     ------
     UserError
         The address, a certificate or a worker is not usable.
-    WorkerError
+    ClusterError
         The scheduler does not answer, or has no workers.
 
     """
@@ -217,15 +224,16 @@ def connected(problem: Problem) -> Iterator[Cluster]:
     if not address:
         raise UserError("ENGINE=dask", "there is no cluster", f"make cluster starts one, or set {VARIABLE}")
     secured = security(address)
-    logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
+    for name in ("distributed", "distributed.client", "distributed.core", "tornado"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            client = Client(address, security=secured, timeout=CONNECT, set_as_default=False)
+            client = Client(address, security=secured, timeout=CONNECT)
         except (OSError, ValueError, TimeoutError) as error:
             why = f": {first_line(error)}" if "certificate" in str(error).lower() else " within 20 seconds"
             fix = "check the address and the certificates; make cluster starts a cluster here"
-            raise WorkerError(address, f"does not answer, or refuses the certificate{why}", fix) from None
+            raise ClusterError(address, f"does not answer, or refuses the certificate{why}", fix) from None
     try:
         yield Cluster(client, problem, address)
     finally:

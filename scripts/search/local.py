@@ -13,19 +13,12 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from signal import SIG_IGN, SIGINT, Signals, signal
 
-from scripts.core.errors import PipelineError
 from scripts.search.trial import Problem, Result, Trial, run
 
 # Read when a process starts; later it is too late, and threads inside of processes take many times as long.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 TIMES = 3  # that a trial is tried whose process is killed
 KILLED = "its process was killed each time that it was tried; it may need more memory than there is"
-
-
-class WorkerError(PipelineError):
-    """The processes that run the trials do not start, or the cluster of `make tune` cannot be reached."""
-
-    outcome = "stopped: finished trials are kept, and make tune goes on with them"
 
 
 @dataclass

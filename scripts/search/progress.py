@@ -69,7 +69,8 @@ class Progress:
     def _count(self, result: Result) -> None:
         self._done += 1
         self._failed += result.state == "failed"
-        better = self._best is None or result.score > self._best.score
+        place = (result.score, -result.number)
+        better = self._best is None or place > (self._best.score, -self._best.number)
         if result.state == "complete" and better:
             self._best = result
 

@@ -115,9 +115,7 @@ def _frozen(search: Search, result: Result) -> FrozenTrial:
     if result.state == "complete":
         return create_trial(params=values, distributions=distributions, value=result.score)
     steps = dict(enumerate(result.means, start=1))
-    return create_trial(
-        params=values, distributions=distributions, state=TrialState.PRUNED, intermediate_values=steps
-    )
+    return create_trial(params=values, distributions=distributions, state=TrialState.PRUNED, intermediate_values=steps)
 
 
 def distribution(parameter: Parameter) -> BaseDistribution:
@@ -135,9 +133,7 @@ def _inside(parameter: Parameter, value: JsonValue) -> JsonValue:
     return value if parameter.choices is None else parameter.choices.index(value)
 
 
-def _sampled(
-    search: Search, seed: int, before: Sequence[Result], numbers: range
-) -> Iterator[tuple[int, Params]]:
+def _sampled(search: Search, seed: int, before: Sequence[Result], numbers: range) -> Iterator[tuple[int, Params]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Optuna's, about its experimental features and ranges that no step divides
         past = study(search, before if search.method == "tpe" else ())
@@ -158,7 +154,9 @@ def _sampler(search: Search, seed: int, number: int) -> BaseSampler:
 
 def _least(search: Search, before: Sequence[Result]) -> tuple[float | None, ...]:
     """Return the median of the scores at each stage but the last; None where there are too few."""
-    reached = [[one.means[place] for one in before if len(one.means) > place] for place in range(len(search.stages) - 1)]
+    reached = [
+        [one.means[place] for one in before if len(one.means) > place] for place in range(len(search.stages) - 1)
+    ]
     return tuple(statistics.median(scores) if len(scores) >= ENOUGH else None for scores in reached)
 
 

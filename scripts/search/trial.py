@@ -13,7 +13,7 @@ import pandas as pd
 from sklearn.base import is_classifier
 
 from scripts.core.config import Config
-from scripts.core.errors import first_line
+from scripts.core.errors import UserError, first_line
 from scripts.core.search import ROWS, Params
 from scripts.data.folds import Fold
 from scripts.data.order import Integers, shuffled
@@ -152,7 +152,8 @@ def run(problem: Problem, trial: Trial) -> Result:
                 if least is not None and means.means[-1] < least:
                     return means
     except (Exception, SystemExit) as error:  # of the estimator, which may be anybody's
-        reason = first_line(error) if str(error) else type(error).__name__
+        text = first_line(error) if str(error) else type(error).__name__
+        reason = text.rpartition(" (")[0] if isinstance(error, UserError) else text  # without the way to mend it
         return Result.failed(trial, re.sub(r" at 0x[0-9a-f]+", "", reason))
     return replace(means, state="complete")
 

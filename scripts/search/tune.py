@@ -10,7 +10,6 @@ from typing import Protocol
 from scripts.core import config as configuration
 from scripts.core import files, provenance, receipt, settings
 from scripts.core.errors import PipelineError, UserError
-from scripts.core.search import Search
 from scripts.model import tuned
 from scripts.model.train import Task, begin, prepare
 from scripts.search import cluster, report

@@ -1,6 +1,7 @@
 """Searches: what `make tune` logs. Trials are values of one metric by step; the best few are nested runs too."""
 
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -35,13 +36,12 @@ def add(tracking: Tracking, run: Run, scores: Sequence[tuple[int, float, float]]
 
 def table(tracking: Tracking, run: Run, columns: Mapping[str, Sequence[Any]]) -> None:
     """Log the table of all trials as trials.json, which MLflow's page of the run shows."""
-    with translated(f"log the table of run {run.run_id}"):
+    with translated(f"log the table of run {run.run_id}"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pandas', about what MLflow asks it
         tracking.client.log_table(run.run_id, dict(columns), "trials.json")
 
 
-def nested(
-    tracking: Tracking, parent: Run, name: str, params: Mapping[str, str], metrics: Mapping[str, float]
-) -> None:
+def nested(tracking: Tracking, parent: Run, name: str, params: Mapping[str, str], metrics: Mapping[str, float]) -> None:
     """Log one trial as a finished run below `parent`."""
     tags = {MLFLOW_PARENT_RUN_ID: parent.run_id, MLFLOW_RUN_NAME: name}
     with translated(f"log {name} below run {parent.run_id}"):

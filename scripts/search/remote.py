@@ -1,4 +1,8 @@
-"""Facts: what has to be the same on every machine that runs trials. A worker gets this module's functions by value."""
+"""Remote: the functions that are sent to the workers of a cluster.
+
+They are sent by value, with arguments of plain types, so that the scheduler needs no code of modelmake, and a worker
+without it can say so.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -42,12 +46,12 @@ def difference(wanted: Expected, pinned: list[str]) -> str:
     found = importlib.util.find_spec("scripts")
     if found is None or not found.submodule_search_locations:
         return "it does not find the code of modelmake (start it in a copy of this checkout)"
-    root = Path(next(iter(found.submodule_search_locations))).parent
+    roots = [Path(next(iter(found.submodule_search_locations))).parent, *map(Path, sys.path)]
     began = psutil.Process().create_time()
     loaded = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
     for name, sha256 in wanted["files"].items():
-        path = root / name
-        if not path.is_file():
+        path = next((root / name for root in roots if (root / name).is_file()), None)
+        if path is None:
             return f"the module {name} is missing there"
         if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
             return f"the module {name} is another one there"
@@ -67,3 +71,33 @@ def fingerprint(facts: Mapping[str, Any]) -> str:
         return of_table(Data.model_validate(facts))
     except Exception:  # of any kind: the table is sent instead
         return ""
+
+
+def prepared(config: bytes, searched: bytes) -> object:
+    """Return the Problem of a search, from the table that this process reads itself."""
+    import pickle  # noqa: PLC0415
+    from contextlib import redirect_stdout  # noqa: PLC0415
+    from io import StringIO  # noqa: PLC0415
+
+    from scripts.model.train import prepare  # noqa: PLC0415
+    from scripts.search.trial import Problem  # noqa: PLC0415
+
+    with redirect_stdout(StringIO()):
+        return Problem.of(prepare(pickle.loads(config)), pickle.loads(searched))  # noqa: S301  # the client's own
+
+
+def unpacked(problem: bytes) -> object:
+    """Return the Problem of a search, which the client has sent."""
+    import pickle  # noqa: PLC0415
+
+    return pickle.loads(problem)  # noqa: S301  # the client's own
+
+
+def attempt(trial: bytes, problem: Any) -> bytes:
+    """Run a trial and return its line of the journal."""
+    import pickle  # noqa: PLC0415
+
+    from scripts.search.journal import line  # noqa: PLC0415
+    from scripts.search.trial import run  # noqa: PLC0415
+
+    return line(run(problem, pickle.loads(trial)))  # noqa: S301  # the client's own

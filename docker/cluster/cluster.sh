@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# The Dask cluster of this checkout: up, which makes its certificate and starts WORKERS workers, and down. Needs docker
+# with compose.
+set -euo pipefail
+. "$(dirname "$0")/../lib.sh"
+cd "$root"
+project="$(project "")-cluster" state=.cluster
+MODELMAKE_PROJECT=$project MODELMAKE_USER="$(id -u):$(id -g)"
+export MODELMAKE_PROJECT MODELMAKE_USER
+compose() {
+  docker compose --env-file /dev/null --project-directory "$root" --project-name "$project" \
+    -f docker/cluster/cluster.yaml --progress quiet "$@"
+}
+case $1 in
+  up)
+    workers=${MODELMAKE_WORKERS:-2}
+    [[ $workers =~ ^[1-9][0-9]{0,2}$ ]] || die "WORKERS=$workers" "not a number of workers" "use 1 to 999"
+    docker compose version >/dev/null 2>&1 ||
+      die docker "no compose plugin" "install docker-compose-plugin, or: make engine"
+    MODELMAKE_IMAGE=$(docker/image/image.sh name) && export MODELMAKE_IMAGE
+    echo "▸ cluster · starting a scheduler and $workers workers" >&2
+    mkdir -p "$state" && chmod 700 "$state"
+    certificate "$MODELMAKE_IMAGE" "$root/$state" DNS:scheduler
+    output=$(compose up --detach --force-recreate --remove-orphans --scale "worker=$workers" 2>&1) ||
+      die compose "$(tail -1 <<<"$output")" "make doctor checks this machine"
+    echo "cluster: $workers workers; make tune ENGINE=dask uses them, make down stops them"
+    ;;
+  down)
+    [ -d "$state" ] || exit 0
+    echo "▸ down · stopping the cluster"
+    MODELMAKE_IMAGE=none compose down --remove-orphans
+    rm -rf "$state"
+    ;;
+  *) die "cluster.sh $1" "unknown" "up or down" ;;
+esac

@@ -1,0 +1,118 @@
+"""A project with a search, run as `make tune` does, in a process that a test can kill."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, Project
+
+SEARCH = """
+[search]
+trials = 12
+batch = 4
+folds = 3
+[search.space]
+max_depth = { low = 1, high = 8 }
+criterion = { choices = ["gini", "entropy"] }
+"""
+# An estimator of the user: what it does is a parameter.
+OWN = """
+import os, signal, time
+from sklearn.tree import DecisionTreeClassifier
+
+class Own(DecisionTreeClassifier):
+    def __init__(self, what="fit", max_depth=3, seconds=0.0, random_state=None):
+        super().__init__(max_depth=max_depth, random_state=random_state)
+        self.what = what
+        self.seconds = seconds
+    def fit(self, X, y):
+        time.sleep(self.seconds)
+        if self.what == "fail":
+            raise ValueError(f"no luck with {self!r} at {hex(id(self))}")
+        if self.what == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().fit(X, y)
+"""
+
+
+class Searching(Project):
+    """A project with `[search]`."""
+
+    @property
+    def journal(self) -> list[str]:
+        """The lines of the journal, sorted."""
+        [path] = (self.path / "build/search").glob("*.jsonl")
+        return sorted(path.read_text().splitlines())
+
+    @property
+    def tuned(self) -> str:
+        """build/tuned.toml, without the run's id."""
+        lines = (self.path / "build/tuned.toml").read_text().splitlines()
+        return "\n".join(line for line in lines if not line.startswith("run_id"))
+
+    def environment(self, **settings: str) -> dict[str, str]:
+        """Return the environment of a command: that of the test, and these settings."""
+        return os.environ | {"PYTHONPATH": f"{ROOT}:{self.path}", "PYTHONDONTWRITEBYTECODE": "1", **settings}
+
+    def start(self, **settings: str) -> subprocess.Popen[str]:
+        """Start `python -m scripts tune`."""
+        words = [sys.executable, "-W", "ignore", "-m", "scripts", "tune"]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(words, env=self.environment(**settings), cwd=self.path, text=True, **pipes)
+
+    def tune(self, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run it to its end."""
+        process = self.start(**settings)
+        out, err = process.communicate(timeout=240)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def killed_after(self, lines: int, **settings: str) -> None:
+        """Run it, and kill it when the journal has so many lines."""
+        process = self.start(**settings)
+        self.wait_for(lines, process)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+
+    def wait_for(self, lines: int, process: subprocess.Popen[str]) -> None:
+        """Wait until the journal has so many lines."""
+        for _ in range(1200):
+            found = [*(self.path / "build/search").glob("*.jsonl")]
+            if found and found[0].read_bytes().count(b"\n") >= lines:
+                return
+            if process.poll() is not None:
+                raise AssertionError(process.communicate())
+            time.sleep(0.05)
+        raise AssertionError("no progress")
+
+
+@pytest.fixture
+def searching(project: Project) -> Searching:
+    """A project with a search among small trees."""
+    made = Searching(project.path, project.capture)
+    made.edit("sklearn.ensemble.RandomForestClassifier", "sklearn.tree.DecisionTreeClassifier")
+    made.edit("[model.params]\nn_estimators = 5\n", "")
+    with (made.path / "pipeline.toml").open("a") as file:
+        file.write(SEARCH)
+    return made
+
+
+@pytest.fixture
+def own(searching: Searching) -> Callable[[str], Searching]:
+    """A project with an estimator of the user, and a space for it."""
+
+    def made(space: str) -> Searching:
+        (searching.path / "models").mkdir(exist_ok=True)
+        Path(searching.path, "models/own.py").write_text(OWN)
+        searching.edit("sklearn.tree.DecisionTreeClassifier", "models.own.Own")
+        searching.edit(SEARCH.partition("[search.space]")[2].strip(), space)
+        searching.edit('name = "flower', 'name = "flower')
+        searching.edit("[gate]", "trusted_types = ['models.own.Own']\n[gate]")
+        return searching
+
+    return made

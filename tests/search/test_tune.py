@@ -1,0 +1,245 @@
+"""`make tune`: the same trials with any number of processes and after any interruption, and what `train` does with them."""
+
+import json
+import signal
+import tomllib
+from collections.abc import Callable
+
+import pytest
+
+from tests.conftest import Outcome, Project
+from tests.search.conftest import SEARCH, Searching
+
+Check = Callable[[Outcome, int], str]
+
+
+@pytest.mark.long
+def test_processes_and_kills_change_nothing(searching: Searching) -> None:
+    """Journal and best trial are byte-identical: one process, four, killed at three places with a torn last line."""
+    assert searching.tune(MODELMAKE_WORKERS="1").returncode == 0
+    first, found = searching.journal, searching.tuned
+    assert len(first) == 12
+    (searching.path / "build/search").rename(searching.path / "build/first")
+    done = searching.tune(MODELMAKE_WORKERS="4")
+    assert (searching.journal, searching.tuned) == (first, found), done.stderr
+    [path] = (searching.path / "build/search").glob("*.jsonl")
+    path.unlink()
+    for lines in (1, 5, 9):
+        searching.killed_after(lines, MODELMAKE_WORKERS="2")
+        with path.open("ab") as file:
+            file.write(b'{"number": 11, "par')
+    done = searching.tune(MODELMAKE_WORKERS="2")
+    assert done.returncode == 0
+    assert "goes on after " in done.stdout
+    assert (searching.journal, searching.tuned) == (first, found)
+
+
+def test_ctrl_c_keeps_what_has_finished(own: Callable[[str], Searching]) -> None:
+    """It ends at once, with the exit code of a signal, and leaves a journal to go on with."""
+    searching = own("seconds = { choices = [0.1, 0.11] }\nmax_depth = { low = 1, high = 8 }")
+    process = searching.start(MODELMAKE_WORKERS="2")
+    searching.wait_for(2, process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "stopped by SIGINT" in err
+    assert 2 <= len(searching.journal) < 12
+    [run] = searching.client.search_runs([searching.client.get_experiment_by_name("flowers").experiment_id])
+    assert run.info.status == "KILLED"
+
+
+def test_a_trial_that_fails_is_a_result(own: Callable[[str], Searching]) -> None:
+    """With its reason, which has no address of an object in it; the others decide."""
+    searching = own('what = { choices = ["fit", "fail"] }\nmax_depth = { low = 1, high = 8 }')
+    done = searching.tune(MODELMAKE_WORKERS="2")
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in searching.journal]
+    failed = [line for line in lines if line["params"]["what"] == "fail"]
+    assert failed
+    assert {line["state"] for line in failed} == {"failed"}
+    assert "no luck with Own(" in failed[0]["reason"]
+    assert f"{len(failed)} failed" in done.stdout
+    assert tomllib.loads(searching.tuned)["params"]["what"] == "fit"
+
+
+@pytest.mark.long
+def test_a_trial_that_kills_its_process_is_a_failed_trial(own: Callable[[str], Searching]) -> None:
+    """The other trials are not touched, whichever process they are in."""
+    searching = own('what = { choices = ["fit", "kill"] }\nmax_depth = { low = 1, high = 8 }')
+    searching.edit("trials = 12", "trials = 4")
+    done = searching.tune(MODELMAKE_WORKERS="2")
+    assert done.returncode == 0, done.stderr
+    states = {(line["params"]["what"], line["state"]) for line in map(json.loads, searching.journal)}
+    assert states == {("fit", "complete"), ("kill", "failed")}
+    assert "ended by SIGKILL" in done.stderr
+
+
+def test_a_search_in_which_everything_fails_says_why(own: Callable[[str], Searching]) -> None:
+    """The first reason is in the line, and nothing is left that `train` would use."""
+    searching = own('what = { choices = ["fail"] }')
+    done = searching.tune(MODELMAKE_WORKERS="1")
+    assert done.returncode == 1
+    assert "no trial of 12 has a score (trial 0: Own.fit: no luck with Own(" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (searching.path / "build/tuned.toml").exists()
+
+
+def test_train_uses_what_belongs_to_its_data_and_space(searching: Searching, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tuned parameters are those of the run; with another space, or other data, a note says that they are not used."""
+    monkeypatch.setenv("MODELMAKE_WORKERS", "2")
+    before = searching.stage("train")
+    assert "no parameters are tuned yet (make tune)" in before.out
+    assert searching.stage("tune").code == 0
+    params = tomllib.loads(searching.tuned)["params"]
+    after = searching.stage("train")
+    assert "tuned   trial " in after.out
+    assert {name: searching.receipt("train")["params"][name] for name in params} == {
+        name: str(value) for name, value in params.items()
+    }
+    assert searching.stage("evaluate").code == 0
+    searching.edit("high = 8", "high = 9")
+    assert "is of other data, another space or other code" in searching.stage("train").out
+    searching.edit("high = 9", "high = 8")
+    assert "tuned   trial " in searching.stage("train").out
+    table = searching.path / "data/iris.csv"
+    table.write_text("\n".join(table.read_text().splitlines()[:-1]) + "\n")
+    assert "is of other data, another space or other code" in searching.stage("train").out
+
+
+def test_values_outside_of_the_space_are_not_used(searching: Searching, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever wrote them into the file."""
+    monkeypatch.setenv("MODELMAKE_WORKERS", "2")
+    assert searching.stage("tune").code == 0
+    path = searching.path / "build/tuned.toml"
+    text = path.read_text()
+    path.write_text(text.partition("[params]")[0] + '[params]\nmax_depth = 99\ncriterion = "gini"\n')
+    assert "tuned   trial" not in searching.stage("train").out
+
+
+def test_the_search_is_one_run(searching: Searching, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a value for each trial, a table, the page and the journal; the best three are runs below it."""
+    monkeypatch.setenv("MODELMAKE_WORKERS", "2")
+    assert searching.stage("tune").code == 0
+    client = searching.client
+    experiment = client.get_experiment_by_name("flowers").experiment_id
+    runs = client.search_runs([experiment])
+    [run] = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    assert len(runs) == 4
+    assert run.info.status == "FINISHED"
+    assert len(client.get_metric_history(run.info.run_id, "score")) == 12
+    files = {file.path for file in client.list_artifacts(run.info.run_id, "search")}
+    assert files == {"search/search.html", "search/tuned.toml", "search/journal.jsonl"}
+    html = (searching.path / "build/search.html").read_text()
+    for title in ("History", "Importance of the parameters", "Parallel coordinates", "max_depth and accuracy"):
+        assert title in html
+    assert searching.stage("tune").code == 0
+    assert len(client.search_runs([experiment])) == 4
+
+
+def test_more_trials_go_on(searching: Searching, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And FORCE=1 puts the journal aside."""
+    monkeypatch.setenv("MODELMAKE_WORKERS", "2")
+    assert searching.stage("tune").code == 0
+    first = searching.journal
+    searching.edit("trials = 12", "trials = 16")
+    assert "goes on after 12 of 16 trials" in searching.stage("tune").out
+    assert len(searching.journal) == 16
+    assert set(first) <= set(searching.journal)
+    monkeypatch.setenv("MODELMAKE_FORCE", "1")
+    assert "goes on" not in searching.stage("tune").out
+    assert [*(searching.path / "build/search").glob("*.before")]
+
+
+@pytest.mark.parametrize(
+    ("space", "says"),
+    [
+        ("max_dept = { low = 1, high = 8 }", "search.space.max_dept: "),
+        ('criterion = { choices = ["ginni", "gini"] }', "search.space.criterion: "),
+        ("max_depth = { low = 1.0, high = 8.0 }", "search.space.max_depth: "),
+        ('estimator = { choices = ["sklearn.tree.DecisionTreeClasifier"] }', "search.space.estimator: "),
+        ('estimator = { choices = ["sklearn.tree.DecisionTreeRegressor"] }', "search.space.estimator: "),
+        ("max_depth = { low = 8, high = 1 }", "search.space.max_depth: low 8 is not below high 1"),
+        ("max_depth = 3", "search.space.max_depth: 3 is no range"),
+    ],
+)
+def test_mistakes_are_named_before_the_first_fit(
+    searching: Searching, error_line: Check, space: str, says: str
+) -> None:
+    """In one line with the key; no journal is begun, and no run."""
+    searching.edit(SEARCH.partition("[search.space]")[2].strip(), space)
+    assert says in error_line(searching.stage("tune"), 2)
+    assert not (searching.path / "build/search").exists()
+    assert searching.client.get_experiment_by_name("flowers") is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ('metric = "r2"', "search.metric: 'r2' does not score this estimator"),
+        ('metric = "acuracy"', "search.metric: no metric 'acuracy' (did you mean 'accuracy'?)"),
+        ('method = "grid"', "search: a grid has as many trials as it has points"),
+        ('method = "bayes"', "search.method: "),
+        ("minutes = 0", "search.minutes: "),
+        ('budget = { parameter = "max_depth", low = 1, high = 5 }', "search: max_depth is the budget and in the space"),
+        ('budget = { parameter = "n_estimators", low = 1, high = 5 }', "search.space.max_depth: "),
+        ("folds = 1000", "search.folds: "),
+    ],
+)
+def test_so_are_those_of_the_search(searching: Searching, error_line: Check, lines: str, says: str) -> None:
+    """Each names its own key."""
+    if "folds" in lines:
+        searching.edit("folds = 3\n", "")
+    searching.edit("[search]\n", f"[search]\n{lines}\n")
+    assert says in error_line(searching.stage("tune"), 2)
+
+
+def test_whole_estimators_with_conditions(searching: Searching, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each with parameters of its own; `train` fits the class that won."""
+    monkeypatch.setenv("MODELMAKE_WORKERS", "2")
+    space = """estimator = { choices = ["sklearn.tree.DecisionTreeClassifier", { estimator = "sklearn.svm.SVC", params = { kernel = "rbf" } }] }
+C = { low = 0.1, high = 100.0, log = true, when = { estimator = "sklearn.svm.SVC" } }
+max_depth = { low = 1, high = 3, when = { estimator = "sklearn.tree.DecisionTreeClassifier" } }"""
+    searching.edit(SEARCH.partition("[search.space]")[2].strip(), space)
+    assert searching.stage("tune").code == 0
+    found = tomllib.loads(searching.tuned)["params"]
+    done = searching.stage("train")
+    kind = found["estimator"] if isinstance(found["estimator"], str) else found["estimator"]["estimator"]
+    assert f"fit     {kind.rpartition('.')[2]} on" in done.out
+
+
+def test_minutes_end_at_a_batch(own: Callable[[str], Searching]) -> None:
+    """The batch that has begun is finished, and a note says that the result depends on the machine."""
+    searching = own("seconds = { choices = [0.3, 0.31] }")
+    searching.edit("[search]\n", "[search]\nminutes = 0.01\n")
+    done = searching.tune(MODELMAKE_WORKERS="2")
+    assert done.returncode == 0, done.stderr
+    assert "depends on the speed of this machine" in done.stdout
+    assert len(searching.journal) == 4
+
+
+def test_without_a_search_there_is_nothing_to_do(project: Project) -> None:
+    """Which is no error: the workflow on GitHub asks each pipeline."""
+    outcome = project.stage("tune")
+    assert outcome.code == 0
+    assert "has no [search], so there is nothing to tune" in outcome.out
+
+
+def test_two_at_once(own: Callable[[str], Searching]) -> None:
+    """The second one says so, and the first one goes on."""
+    searching = own("seconds = { choices = [0.1, 0.11] }")
+    process = searching.start(MODELMAKE_WORKERS="1")
+    searching.wait_for(1, process)
+    second = searching.tune(MODELMAKE_WORKERS="1")
+    assert second.returncode == 2
+    assert "another make tune writes to it" in second.stderr
+    assert process.communicate(timeout=60) and process.returncode == 0
+
+
+@pytest.mark.parametrize("name", ["WORKERS=0", "WORKERS=two", "ENGINE=ray", "ENGINE=dask"])
+def test_variables_that_make_no_sense(
+    searching: Searching, monkeypatch: pytest.MonkeyPatch, error_line: Check, name: str
+) -> None:
+    """One line, which names the variable."""
+    key, _, value = name.partition("=")
+    monkeypatch.setenv(f"MODELMAKE_{key}", value)
+    assert name in error_line(searching.stage("tune"), 2)
