@@ -14,7 +14,7 @@ import scripts
 from scripts.core import files
 from scripts.core.config import SHAPING, Config, Model, Step
 from scripts.core.provenance import LOCK, sha256
-from scripts.core.search import Params
+from scripts.core.search import ROWS, Params
 from scripts.model import own
 from scripts.model.estimator import steps
 
@@ -177,4 +177,5 @@ def chosen(config: Config, data_sha256: str) -> Config:
         print(f"note: {files.place(files.TUNED)} is of other data, another space or other code (make tune)", flush=True)
         return config
     print(f"tuned   {found}", flush=True)
-    return applied(config, found.params)
+    whole = {} if config.search.growing == ROWS else {config.search.growing: config.search.stages[-1]}
+    return applied(config, {**found.params, **whole})

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FunctionType
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from distributed import Client, Future, KilledWorker, wait
@@ -55,7 +55,7 @@ class Cluster:
         self._problem = self._sent(problem)
 
     def run(self, trials: Iterable[Trial]) -> Iterator[Result]:
-        """Yield the result of each trial when it has finished; one that kills its workers is tried alone, then failed."""
+        """Yield the result of each trial when it has finished. One that kills its workers is tried once more, alone."""
         suspects: deque[Trial] = deque()
         yield from self._run(deque(trials), suspects, AHEAD * self.size)
         while suspects:
@@ -65,7 +65,7 @@ class Cluster:
                 yield Result.failed(trial, KILLED)
 
     def _run(self, waiting: deque[Trial], suspects: deque[Trial], most: int) -> Iterator[Result]:
-        running: dict[Future, Trial] = {}
+        running: dict[Future[Any], Trial] = {}
         since = time.monotonic()
         while waiting or running:
             some = [waiting.popleft() for _ in range(min(most - len(running), len(waiting)))]
@@ -91,7 +91,7 @@ class Cluster:
                 else:
                     yield result
 
-    def _result(self, future: Future, trial: Trial) -> Result | None:
+    def _result(self, future: Future[Any], trial: Trial) -> Result | None:
         """Return the result of a task; None if it killed its workers."""
         if future.status == "finished":
             try:
@@ -101,10 +101,10 @@ class Cluster:
             return Result(**json.loads(line))
         if future.status != "error":
             raise self._gone("the scheduler has lost the trials")
-        error = future.exception(timeout=CONNECT)
-        if isinstance(error, KilledWorker):
+        problem: BaseException = future.exception(timeout=CONNECT)
+        if isinstance(problem, KilledWorker):
             return None
-        raise UserError(f"trial {trial.number} on {self._address}", first_line(error), RESTART)
+        raise UserError(f"trial {trial.number} on {self._address}", first_line(problem), RESTART)
 
     def _alive(self, since: float) -> float:
         """Return since when there is no worker; raise ClusterError if that is too long, or the scheduler is gone."""
@@ -151,7 +151,7 @@ class Cluster:
                 raise UserError(f"worker {name}", text, RESTART)
         return len(said)
 
-    def _sent(self, problem: Problem) -> Future:
+    def _sent(self, problem: Problem) -> Future[Any]:
         """Return the rows as a task: each worker gets them once, and they are made again if their worker dies."""
         data = problem.config.data.model_dump(by_alias=True, exclude_none=True)
         if data.get("source"):

@@ -114,7 +114,7 @@ def work(link: Connection, problem: Problem) -> None:
     """Run the trials that arrive; end with the process that sends them, also if that one is killed."""
     signal(SIGINT, SIG_IGN)  # Ctrl-C reaches every process of the terminal; the first one ends the others
     parent = multiprocessing.parent_process()
-    threading.Thread(target=lambda: (parent and parent.join(), os._exit(1)), daemon=True).start()
+    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
     with Path(os.devnull).open("w") as nothing:  # what libraries of C print
         os.dup2(nothing.fileno(), 1)
     while True:
@@ -123,6 +123,13 @@ def work(link: Connection, problem: Problem) -> None:
         except EOFError:
             return
         link.send(run(problem, trial))
+
+
+def _follow(parent: BaseProcess | None) -> None:
+    """End this process when its parent has ended."""
+    if parent is not None:
+        parent.join()
+    os._exit(1)
 
 
 def cores() -> int:

@@ -19,7 +19,7 @@ def expected(files: Mapping[str, str]) -> dict[str, dict[str, str]]:
     return {"python": {"Python": platform.python_version()}, "packages": packages, "files": dict(files)}
 
 
-def difference(wanted: Expected, pinned: list[str]) -> str:
+def difference(wanted: Expected, pinned: list[str]) -> str:  # noqa: C901, PLR0911  # it is sent as one function
     """Return the first difference of this process from what is wanted, or "".
 
     `pinned` are the packages that a trial may use; a worker may lack others, such as the linters.
@@ -93,11 +93,12 @@ def unpacked(problem: bytes) -> object:
     return pickle.loads(problem)  # noqa: S301  # the client's own
 
 
-def attempt(trial: bytes, problem: Any) -> bytes:
+def attempt(trial: bytes, problem: object) -> bytes:
     """Run a trial and return its line of the journal."""
     import pickle  # noqa: PLC0415
 
     from scripts.search.journal import line  # noqa: PLC0415
-    from scripts.search.trial import run  # noqa: PLC0415
+    from scripts.search.trial import Problem, run  # noqa: PLC0415
 
+    assert isinstance(problem, Problem)  # noqa: S101  # Dask passes what `prepared` returns
     return line(run(problem, pickle.loads(trial)))  # noqa: S301  # the client's own

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.core.config import Config
+from scripts.core.search import Search
 from scripts.gate import page as pages
 from scripts.model.tuned import Tuned, shown
 from scripts.search.plots import draw
@@ -13,20 +14,19 @@ LISTED = 20  # trials of the table, the best ones
 REASONS = 10  # failed trials whose reason is shown
 
 
-def page(config: Config, found: Tuned, results: Sequence[Result]) -> str:
+def page(config: Config, search: Search, found: Tuned, results: Sequence[Result]) -> str:
     """Return the page: the best trials, the failed ones with their reasons, and the plots."""
-    assert config.search is not None
     ranked = sorted((one for one in results if one.state == "complete"), key=lambda one: (-one.score, one.number))
     failed = [one for one in results if one.state == "failed"]
     facts = {
         "title": config.registry.name,
         "found": found,
-        "method": config.search.method,
-        "names": list(config.search.space),
+        "method": search.method,
+        "names": list(search.space),
         "rows": [(one, {name: shown(value) for name, value in one.params.items()}) for one in ranked[:LISTED]],
         "best": {name: shown(value) for name, value in found.params.items()},
         "failed": failed[:REASONS],
         "counts": {"failed": len(failed), "stopped": sum(one.state == "stopped" for one in results)},
-        "plots": draw(config.search, results, found.metric),
+        "plots": draw(search, results, found.metric),
     }
     return pages.render("report.html", facts, autoescape=True, folder=Path(__file__).parent)

@@ -10,6 +10,7 @@ from typing import Protocol
 from scripts.core import config as configuration
 from scripts.core import files, provenance, receipt, settings
 from scripts.core.errors import PipelineError, UserError
+from scripts.core.search import Search
 from scripts.model import tuned
 from scripts.model.train import Task, begin, prepare
 from scripts.search import cluster, report
@@ -62,10 +63,8 @@ def executor(problem: Problem) -> AbstractContextManager[Executor]:
     return local(problem, int(workers))
 
 
-def search(config: configuration.Config, journal: Journal, run: Executor, tracked: "Tracked") -> bool:
+def search(config: configuration.Config, of: Search, journal: Journal, run: Executor, tracked: "Tracked") -> bool:
     """Run what the journal has not; return whether `minutes` ended the search before its last batch."""
-    of = config.search
-    assert of is not None
     parts, started = batches(of), time.monotonic()
     if independent(of) and of.minutes is None:  # no trial waits for the others of its batch
         parts = [range(parts[-1].stop)]
@@ -123,19 +122,20 @@ class Tracked:
         searches.add(self.tracking, self.run, lines[self._logged :])
         self._logged = len(lines)
 
-    def finish(self, found: tuned.Tuned, results: Sequence[Result], drawn: str) -> None:
+    def finish(self, of: Search, found: tuned.Tuned, results: Sequence[Result], drawn: str) -> None:
         """Log the best parameters, the table of all trials, the page, the journal, and the best few as nested runs."""
-        of = self.config.search
-        assert of is not None
         given = {"method": of.method, "metric": found.metric, "folds": tuned.folds(self.config)}
-        params = {**given, **{f"best.{name}": shown(value) for name, value in found.params.items()}}
+        best_params = {f"best.{name}": shown(value) for name, value in found.params.items()}
         metrics = {"trials": len(results), "failed": sum(one.state == "failed" for one in results)}
-        params = {name: str(value) for name, value in params.items()}
+        params = {name: str(value) for name, value in given.items()} | best_params
         self.tracking.log(self.run, params=params, metrics={**metrics, f"best_{found.metric}": found.score})
         ranked = sorted((one for one in results if one.state == "complete"), key=lambda one: (-one.score, one.number))
         if "modelmake.searched" not in self.run.tags:
             names = list(of.space)
-            columns = {"trial": [one.number for one in results], "score": [one.score for one in results]}
+            columns: dict[str, list[object]] = {
+                "trial": [one.number for one in results],
+                "score": [one.score for one in results],
+            }
             columns |= {name: [shown(one.params.get(name, "")) for one in results] for name in names}
             columns |= {"state": [one.state for one in results], "reason": [one.reason for one in results]}
             searches.table(self.tracking, self.run, columns)
@@ -175,21 +175,21 @@ def main() -> None:
         tracked = Tracked(tracking, config, task, key)
         with tracking.open(tracked.run):
             with executor(Problem.of(task, config)) as runs:
-                short = search(config, journal, runs, tracked)
+                short = search(config, of, journal, runs, tracked)
             results = [journal.results[number] for number in sorted(journal.results)]
-            found = chosen(config, key, tracked.run, results)
+            found = chosen(config, of, key, tracked.run, results)
             found.write()
-            drawn = report.page(config, found, results)
+            drawn = report.page(config, of, found, results)
             files.replace("search.html", drawn)
             tracked.add(journal)
-            tracked.finish(found, results, drawn)
+            tracked.finish(of, found, results, drawn)
     if short:
         print(f"note: stopped after {of.minutes:g} minutes, so the result depends on the speed of this machine")
     print(f"tuned   {found}\nfile    {files.place(files.TUNED)}\nreport  {files.place('search.html')}", flush=True)
     receipt.Tune(**receipt.common("tune", started), tracking_uri=uri(), run_id=found.run_id, **_facts(found)).write()
 
 
-def chosen(config: configuration.Config, key: str, run: Run, results: Sequence[Result]) -> tuned.Tuned:
+def chosen(config: configuration.Config, of: Search, key: str, run: Run, results: Sequence[Result]) -> tuned.Tuned:
     """Return the best trial.
 
     Raises
@@ -198,13 +198,12 @@ def chosen(config: configuration.Config, key: str, run: Run, results: Sequence[R
         Every trial failed; the error has the reason of the first one.
 
     """
-    assert config.search is not None
-    top = best(config.search, results)
+    top = best(of, results)
     if top is None:
         failed = [one for one in results if one.state == "failed"]
         why = f"trial {failed[0].number}: {failed[0].reason}" if failed else "none was finished"
         raise NothingFound("make tune", f"no trial of {len(results)} has a score ({why})", "see search.space")
-    params = {name: top.params[name] for name in config.search.space if name in top.params}
+    params = {name: top.params[name] for name in of.space if name in top.params}
     return tuned.Tuned(key, top.number, len(results), tuned.metric(config), top.score, run.run_id, params)
 
 

@@ -107,7 +107,7 @@ def test_a_cluster_gives_what_processes_give(searching: Searching, dask: Dask) -
 
 @pytest.mark.long
 def test_whatever_is_killed(own: Callable[[str], Searching], dask: Dask) -> None:
-    """A worker costs its trial; scheduler and all workers cost one line, and `make tune` goes on with another cluster."""
+    """A worker costs its trial; scheduler and all workers cost one line, and make tune goes on elsewhere."""
     searching = own(SLOW)
     wanted = locally(searching)
     dask.up(3)
