@@ -216,7 +216,7 @@ clean: ## remove build/, so that the next `make all` runs every stage
 	@echo "▸ clean · removing build/" && rm -rf build
 
 distclean: clean ## remove build/, .venv, and the local servers with their runs, models and logs
-	@docker/dashboard/dashboard.sh purge && docker/serving/serve.sh down
+	@docker/dashboard/dashboard.sh purge && docker/serving/serve.sh down && docker/cluster/cluster.sh down
 	@$(if $(server),$(server) purge)
 	@echo "▸ distclean · removing .venv, .mlflow, .serve and .dashboard" && rm -rf .venv .mlflow .serve .dashboard
 

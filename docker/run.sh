@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Runs a command in the pinned image: source read-only, build/ writable, the caller's uid, no privileges.
 # $1 is the access: sealed (no network), writable (no network, but the source is writable), mlflow, outside,
-# scorer (its network alone), tune (as mlflow, with the cluster), watch (as mlflow, and .serve/ is writable), predict (as mlflow, with IN and OUT),
-# or fetch (as outside, with the credentials of the sources; also data/snapshots/ is writable).
+# scorer (its network alone), tune (as mlflow, with the cluster), watch (as mlflow, and .serve/ is writable),
+# predict (as mlflow, with IN and OUT), or fetch (as outside, with the credentials of the sources; also data/snapshots/
+# is writable).
 # --scratch NAME before $1 selects the scratch server NAME as MLflow (docker/server/compose.sh).
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"

@@ -39,9 +39,9 @@ $(folder)/tune.inputs: hashes-of-tune ;
 $(CHAIN:%=$(folder)/%.inputs): hashes-of-chain ;
 $(folder)/reads: build/code.inputs
 	@$(RUN) python -m scripts inputs
-# tune.reads is empty where there is no search: then only `make tune` says so. What `tune` finds is an input of `train`.
+# tune.reads is empty where there is no search: then only `make tune` alone says so. What `tune` finds is an input of `train`.
 $(folder)/tune.done: $(folder)/tune.inputs | $(environment)
-	@$(if $(filter tune,$(goals)),,[ ! -s $(folder)/tune.reads ] ||) \
+	@$(if $(filter-out tune,$(goals)),[ ! -s $(folder)/tune.reads ] ||) \
 	  { echo "▸ tune" && $(RUN) python -m scripts tune; } && touch $@
 $(if $(tuned),hashes-of-chain: | $(folder)/tune.done)
 $(folder)/train.done: $(folder)/train.inputs

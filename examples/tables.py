@@ -182,10 +182,18 @@ def categories(rng: np.random.Generator) -> pd.DataFrame:
     return pd.DataFrame({"town": town, "weight": weight, "express": express, "days": days.clip(0.2).round(1)})
 
 
+def tuned(rng: np.random.Generator) -> pd.DataFrame:
+    """Soil in a river bend: patches of clay and sand, which only the right width of a kernel can tell apart."""
+    rows = 500
+    east, north = rng.uniform(-3, 3, rows).round(3), rng.uniform(-3, 3, rows).round(3)
+    patch = np.sin(2 * east) * np.cos(2 * north) + rng.normal(0, 0.05, rows)
+    return pd.DataFrame({"east": east, "north": north, "soil": np.where(patch > 0, "clay", "sand")})
+
+
 def main() -> None:
     """Write all tables."""
     for number, table in enumerate(
-        (mixed, yes_no, imbalanced, with_gaps, grouped, ordered, text, wide, transformer, boosted, categories)
+        (mixed, yes_no, imbalanced, with_gaps, grouped, ordered, text, wide, transformer, boosted, categories, tuned)
     ):
         write(table.__name__, table(np.random.default_rng(number)))
     dialect(np.random.default_rng(99))

@@ -38,10 +38,18 @@ def cross_validated(pipeline: Pipeline, split: Split, folds: Sequence[Fold], con
     return summary(list(_scored(pipeline, split, folds, config)))
 
 
-def predicted(pipeline: Pipeline, X: pd.DataFrame, y: pd.Series, fold: Fold, positive: object = None) -> Predictions:
+def predicted(
+    pipeline: Pipeline,
+    X: pd.DataFrame,
+    y: pd.Series,
+    fold: Fold,
+    positive: object = None,
+    *,
+    probabilities: bool = True,
+) -> Predictions:
     """Return the predictions of a fold's rows by a clone of the pipeline that is fitted on the fold's other rows."""
     fitted = fit(clone(pipeline), X.iloc[fold.fit], y.iloc[fold.fit])
-    return predict(fitted, X.iloc[fold.test], y.iloc[fold.test], positive)
+    return predict(fitted, X.iloc[fold.test], y.iloc[fold.test], positive, probabilities=probabilities)
 
 
 def summary(values: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -15,15 +15,17 @@ from scripts.scores import metrics
 MOST = 100_000  # training rows that are predicted, evenly spread over all of them
 
 
-def predict(estimator: BaseEstimator, X: pd.DataFrame, y: pd.Series, positive: object = None) -> metrics.Predictions:
-    """Predict rows whose target is known, with probabilities if the estimator has them.
+def predict(
+    estimator: BaseEstimator, X: pd.DataFrame, y: pd.Series, positive: object = None, *, probabilities: bool = True
+) -> metrics.Predictions:
+    """Predict rows whose target is known, with `probabilities` if the estimator has them.
 
     `positive` is `[data] positive`; it has no effect on more than two classes.
     """
     y_true, y_pred = y.to_numpy(), np.asarray(predictions(estimator.predict, X))
     if not is_classifier(estimator):
         return metrics.Predictions(y_true, y_pred)
-    y_proba = estimator.predict_proba(X) if hasattr(estimator, "predict_proba") else None
+    y_proba = estimator.predict_proba(X) if probabilities and hasattr(estimator, "predict_proba") else None
     classes = np.asarray(estimator.classes_)
     return metrics.Predictions(y_true, y_pred, y_proba, classes, of_two(positive, classes))
 

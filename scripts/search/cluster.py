@@ -33,6 +33,7 @@ Function = TypeVar("Function", bound=Callable[..., object])
 VARIABLE = "DASK_SCHEDULER_ADDRESS"
 TLS = "DASK_DISTRIBUTED__COMM__TLS__"
 CONNECT, PATIENCE = 20, 60  # seconds for the scheduler to answer, and for a worker to come back
+SMALL = 10_000_000  # bytes of rows that are sent rather than read by each worker
 RETRIES = 3  # of a task that fails on its way
 AHEAD = 3  # tasks for each worker that are with the scheduler
 RESTART = "start the cluster again from this checkout: make cluster, or your own"
@@ -153,6 +154,9 @@ class Cluster:
 
     def _sent(self, problem: Problem) -> Future[Any]:
         """Return the rows as a task: each worker gets them once, and they are made again if their worker dies."""
+        packed = pickle.dumps(problem)
+        if len(packed) < SMALL:
+            return self._client.submit(by_value(remote.unpacked), packed, pure=False)
         data = problem.config.data.model_dump(by_alias=True, exclude_none=True)
         if data.get("source"):
             data.pop("path")
@@ -162,7 +166,7 @@ class Cluster:
             return self._client.submit(by_value(remote.prepared), *both, pure=False)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Dask's, about a large task
-            return self._client.submit(by_value(remote.unpacked), pickle.dumps(problem), pure=False)
+            return self._client.submit(by_value(remote.unpacked), packed, pure=False)
 
     def _gone(self, what: str) -> ClusterError:
         return ClusterError(self._address, what, "make cluster, or check your own cluster; then make tune goes on")

@@ -74,13 +74,14 @@ def opened(key: str, *, anew: bool = False) -> Iterator[Journal]:
         if lines and not lines[-1].endswith(b"\n"):  # the line that was written when the power went
             lines.pop()
             opened.truncate(sum(map(len, lines)))
-        yield Journal(opened, {result.number: result for result in _read(lines, file)})
+        yield Journal(opened, {result.number: result for result in read(lines, str(file))})
 
 
-def _read(lines: list[bytes], file: Path) -> Iterator[Result]:
+def read(lines: list[bytes], name: str) -> Iterator[Result]:
+    """Yield the results of a journal's lines; one that is no trial of this version raises UserError."""
     for number, text in enumerate(lines, start=1):
         try:
             yield Result(**json.loads(text))
         except (ValueError, TypeError):
             fix = "make tune FORCE=1 puts it aside and starts again"
-            raise UserError(f"{file}:{number}", "is no trial of this version", fix) from None
+            raise UserError(f"{name}:{number}", "is no trial of this version", fix) from None

@@ -14,6 +14,7 @@ from sklearn.base import is_classifier
 
 from scripts.core.config import Config
 from scripts.core.errors import UserError, first_line
+from scripts.core.gate import OF_PROBABILITIES
 from scripts.core.search import ROWS, Params
 from scripts.data.folds import Fold
 from scripts.data.order import Integers, shuffled
@@ -178,7 +179,9 @@ def _scored(problem: Problem, params: Params, budget: float | None) -> list[floa
     scores = []
     for number, fold in enumerate(problem.folds, start=1):
         part = problem.fold(fold, share) if share < 1 else fold
-        scores.append(score(predicted(unfitted, problem.X, problem.y, part, config.data.positive), problem.metric))
+        rows, positive = (problem.X, problem.y, part), config.data.positive
+        p = predicted(unfitted, *rows, positive, probabilities=problem.metric in OF_PROBABILITIES)
+        scores.append(score(p, problem.metric))
         if not np.isfinite(scores[-1]):
             raise ValueError(f"{problem.metric} is not defined on fold {number}")
     return scores

@@ -15,7 +15,7 @@ from scripts.model import tuned
 from scripts.model.train import Task, begin, prepare
 from scripts.search import cluster, report
 from scripts.search.check import check
-from scripts.search.journal import Journal, opened, path
+from scripts.search.journal import Journal, opened, path, read
 from scripts.search.local import cores, local
 from scripts.search.progress import Progress, shown
 from scripts.search.propose import batches, best, independent, propose
@@ -24,6 +24,7 @@ from scripts.tracking import searches
 from scripts.tracking.address import uri
 from scripts.tracking.runs import Run, Tracking
 
+JOURNAL = "journal.jsonl"
 NESTED = 3  # of the best trials, which are runs of their own too
 FOLDER = "search"  # of the run's artifacts
 
@@ -112,6 +113,15 @@ class Tracked:
         self.run = found[0] if found else begin(tracking, config, tags | {"modelmake.search": key})
         self._logged = searches.logged(tracking, self.run) if found else 0
 
+    def recall(self, of: Search, journal: Journal) -> None:
+        """Take the trials that another machine has finished and logged, where this one has none."""
+        kept = None if journal.results else self.tracking.read_file(self.run, f"{FOLDER}/{JOURNAL}")
+        for result in read((kept or b"").splitlines(), f"{JOURNAL} of run {self.run.run_id}"):
+            if of.contains(result.params):
+                journal.add(result)
+        if journal.results and kept:
+            print(f"takes {len(journal.results)} trials from run {self.run.run_id}", flush=True)
+
     def add(self, journal: Journal) -> None:
         """Log the trials that are not logged yet."""
         results = [journal.results[number] for number in sorted(journal.results)]
@@ -143,7 +153,7 @@ class Tracked:
                 values = {name: shown(value) for name, value in one.params.items()}
                 searches.nested(self.tracking, self.run, f"trial {one.number}", values, {found.metric: one.score})
         artifacts = {"search.html": drawn.encode(), files.TUNED: files.place(files.TUNED).read_bytes()}
-        artifacts["journal.jsonl"] = path(found.search).read_bytes()
+        artifacts[JOURNAL] = path(found.search).read_bytes()
         self.tracking.log_files(self.run, FOLDER, artifacts)
         self.tracking.log(self.run, tags={"modelmake.searched": str(len(results))})
 
@@ -173,6 +183,8 @@ def main() -> None:
     with opened(key, anew=settings.switch("FORCE")) as journal:
         tracking = Tracking()
         tracked = Tracked(tracking, config, task, key)
+        if not settings.switch("FORCE"):
+            tracked.recall(of, journal)
         with tracking.open(tracked.run):
             with executor(Problem.of(task, config)) as runs:
                 short = search(config, of, journal, runs, tracked)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from scripts.core import settings
 from scripts.core.errors import UserError
-from tests.load import servers, serving, tables
+from tests.load import searching, servers, serving, tables
 from tests.load.figure import Figure
 from tests.load.parts import chosen
 
@@ -242,7 +242,8 @@ def main() -> None:
     of_tables = (tables.read, tables.preprocessing, tables.wide)
     of_serving = (serving.forest, serving.boosting, serving.overhead, serving.start, serving.batch)
     measures: tuple[Callable[[], Figure | list[Figure]], ...]
-    measures = (warm, idle, sizes, large, *of_tables, *of_serving, cold, replay)
+    of_search = (searching.search, searching.boosted, searching.nothing)
+    measures = (warm, idle, sizes, large, *of_tables, *of_serving, *of_search, cold, replay)
     for measure in chosen(measures, words):
         print(f"measuring: {(measure.__doc__ or '').splitlines()[0]}", flush=True)
         result = measure()

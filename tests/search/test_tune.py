@@ -1,6 +1,7 @@
 """`make tune`: the same trials after any interruption, and what `train` does with the best one."""
 
 import json
+import shutil
 import signal
 import tomllib
 from collections.abc import Callable
@@ -134,6 +135,20 @@ def test_the_search_is_one_run(searching: Searching, monkeypatch: pytest.MonkeyP
         assert title in html
     assert searching.stage("tune").code == 0
     assert len(client.search_runs([experiment])) == 4
+
+
+def test_another_machine_takes_the_trials_from_the_server(
+    searching: Searching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkout without build/ on the same server fits nothing, and has the same journal."""
+    monkeypatch.setenv("MODELMAKE_WORKERS", "2")
+    assert searching.stage("tune").code == 0
+    journal, tuned = searching.journal, searching.tuned
+    shutil.rmtree(searching.path / "build")
+    again = searching.stage("tune")
+    assert "takes 12 trials from run " in again.out
+    assert "goes on after 12 of 12 trials" in again.out
+    assert (searching.journal, searching.tuned) == (journal, tuned)
 
 
 def test_more_trials_go_on(searching: Searching, monkeypatch: pytest.MonkeyPatch) -> None:
