@@ -52,7 +52,7 @@ $(folder)/summary.txt: build/lint.done build/test.done $(folder)/register.done |
 all-pipelines: $(if $(several),$(CHECKS:%=build/%.done),all) ## run lint and test once, then each pipeline
 	@$(if $(several),docker/host/pipelines.sh $(RUN))
 
-why: $(call of,$(STAGES),inputs) ## show which stages would run, and because of which inputs
+why: $(call of,$(STAGES) tune,inputs) ## show which stages would run, and because of which inputs
 	@$(RUN) python -m scripts why
 
 help: ## show this page

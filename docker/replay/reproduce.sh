@@ -21,6 +21,9 @@ commit=$(of_run git.commit)
 git -C "$root" cat-file -e "$commit^{commit}" 2>/dev/null ||
   die "commit $commit" "is not in this checkout" "git fetch origin $commit"
 "$root/docker/replay/checkout.sh" "$commit" "$again"
+if [ -s "$root/$receipts/origin.toml" ]; then # the parameters that a search had found; train checks them
+  mkdir -p "$again/$receipts" && cp "$root/$receipts/origin.toml" "$again/$receipts/tuned.toml"
+fi
 
 # Anybody can write the tags of a run, so the image comes only from the registry that this checkout uses.
 repository=$(of_run image) ours=$("$root/docker/image/image.sh" name)

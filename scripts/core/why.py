@@ -1,7 +1,8 @@
 """Why: whether each stage would run, and because of which input."""
 
+from scripts.core.files import place
 from scripts.core.inputs import CHAIN
-from scripts.core.stages import reason
+from scripts.core.stages import read, reason
 
 OTHERS = ("lint", "test", "owntest")
 
@@ -9,7 +10,8 @@ OTHERS = ("lint", "test", "owntest")
 def main() -> None:
     """Print a line for each stage; a stage of the chain also runs when the stage before it runs."""
     before = ""
-    for stage in (*OTHERS, *CHAIN):
+    tuning = ("tune",) if read("tune") and place("tune.reads").read_text(encoding="utf-8") else ()
+    for stage in (*OTHERS, *tuning, *CHAIN):
         why = reason(stage)
         if stage in CHAIN:
             why = why or (f"{before} would run" if before else "")

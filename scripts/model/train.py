@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from scripts.core import config as configuration
 from scripts.core import provenance, receipt
+from scripts.core.files import TUNED, place
 from scripts.data import profile, schema
 from scripts.data.findings import findings
 from scripts.data.folds import Fold, folds
@@ -129,6 +130,8 @@ def main() -> None:
         rows = split.X_train.index.to_numpy().astype(HASH).tobytes()
         described = profile.describe(sample(split.X_train)).model_dump_json(indent=2)
         files = {ROWS: rows, FINDINGS: json.dumps(task.findings).encode(), PROFILE: described.encode()}
+        if config != asked:
+            files[TUNED] = place(TUNED).read_bytes()
         tracking.log_files(run, TRAINED, files)
         kept.keep(tracking, run, task.data, task.data_sha256)
         tracking.log_data(run, task.frame, path=config.data.path, target=config.data.target, sha256=task.data_sha256)

@@ -5,6 +5,7 @@ from pydantic import BaseModel, ConfigDict
 from scripts.core import config as configuration
 from scripts.core import files, receipt, settings
 from scripts.core.errors import UserError
+from scripts.data.split import TRAINED
 from scripts.registry.moves import required
 from scripts.tracking import versions
 from scripts.tracking.address import uri
@@ -33,7 +34,7 @@ def chosen(tracking: Tracking) -> Run:
 
 
 def main() -> None:
-    """Write origin.json.
+    """Write origin.json, and origin.toml with the tuned parameters that the run was trained with; empty without any.
 
     Raises
     ------
@@ -41,7 +42,8 @@ def main() -> None:
         The run has no commit, or it is one of another pipeline.
 
     """
-    run = chosen(Tracking())
+    tracking = Tracking()
+    run = chosen(tracking)
     if not run.tags.get("modelmake.git.commit"):
         raise UserError(f"run {run.run_id}", "has no commit, so it can't be repeated", "commit, then train")
     pipeline = run.tags.get("modelmake.pipeline", str(files.MAIN))
@@ -50,4 +52,6 @@ def main() -> None:
     tags = {name: value for name, value in run.tags.items() if name.startswith("modelmake.")}
     params, metrics = dict(run.params), dict(run.metrics)
     origin = Origin(run_id=run.run_id, tracking_uri=uri(), params=params, metrics=metrics, tags=tags)
+    tuned = tracking.read_file(run, f"{TRAINED}/{files.TUNED}") or b""
+    files.replace("origin.toml", tuned.decode(errors="replace"))
     files.replace("origin.json", origin.model_dump_json(indent=1))

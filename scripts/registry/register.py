@@ -23,7 +23,7 @@ def describe(run: Run, config: configuration.Config, verdict: rules.Verdict) -> 
     dirty = " with uncommitted changes" if run.tags.get("modelmake.git.dirty") == "true" else ""
     reasons = " ".join(f"{reason[0].upper()}{reason[1:]}." for reason in verdict.reasons)
     return (
-        f"{config.model.estimator.rpartition('.')[2]} trained on {config.data.path} "
+        f"{run.params.get('estimator', config.model.estimator).rpartition('.')[2]} trained on {config.data.path} "
         f"({run.metrics.get('train_rows', 0):.0f} rows, {run.metrics.get('test_rows', 0):.0f} held out).\n\n"
         f"{reasons}\n\nCommit {commit}{dirty}, run {run.run_id}."
     )

@@ -16,7 +16,7 @@ Check = Callable[[Outcome, int], str]
 
 @pytest.mark.long
 def test_processes_and_kills_change_nothing(searching: Searching) -> None:
-    """Journal and best trial are byte-identical: one process, four, killed at three places with a torn last line."""
+    """Journal and best trial are byte-identical: one process, four, killed at five places with a torn last line."""
     assert searching.tune(MODELMAKE_WORKERS="1").returncode == 0
     first, found = searching.journal, searching.tuned
     assert len(first) == 12
@@ -25,7 +25,7 @@ def test_processes_and_kills_change_nothing(searching: Searching) -> None:
     assert (searching.journal, searching.tuned) == (first, found), done.stderr
     [path] = (searching.path / "build/search").glob("*.jsonl")
     path.unlink()
-    for lines in (1, 5, 9):
+    for lines in (1, 3, 5, 7, 9):
         searching.killed_after(lines, MODELMAKE_WORKERS="2")
         with path.open("ab") as file:
             file.write(b'{"number": 11, "par')
@@ -98,6 +98,7 @@ def test_train_uses_what_belongs_to_its_data_and_space(searching: Searching, mon
         name: str(value) for name, value in params.items()
     }
     assert searching.stage("evaluate").code == 0
+    assert searching.stage("register").code == 0
     searching.edit("high = 8", "high = 9")
     assert "is of other data, another space or other code" in searching.stage("train").out
     searching.edit("high = 9", "high = 8")
