@@ -54,7 +54,7 @@ def check(config: Config, search: Search, task: Task) -> None:
             raise UserError(where, "has classifiers and regressors", "search among one kind")
         if metric in OF_PROBABILITIES and not hasattr(unfitted, "predict_proba"):
             what = f"{type(estimator).__name__} gives no probabilities, and '{metric}' needs them"
-            raise UserError(where, what, suggestion(metric, ["accuracy", "f1_macro", "balanced_accuracy"]))
+            raise UserError(f"{WHERE}.metric", what, suggestion(metric, ["accuracy", "f1_macro", "balanced_accuracy"]))
         kind = made.model.estimator + str(sorted(key for key, value in params.items() if isinstance(value, dict)))
         if kind not in seen:
             seen.add(kind)

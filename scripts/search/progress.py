@@ -30,6 +30,7 @@ class Progress:
         self._metric, self._total = tuned.metric(config), total
         self._done = self._failed = self._running = self._workers = 0
         self._best: Result | None = None
+        self._whole = config.search.stages[-1:] if config.search else []
         self._said = time.monotonic()
         for result in before:
             self._count(result)
@@ -71,7 +72,7 @@ class Progress:
         self._failed += result.state == "failed"
         place = (result.score, -result.number)
         better = self._best is None or place > (self._best.score, -self._best.number)
-        if result.state == "complete" and better:
+        if result.state == "complete" and result.budgets[-1:] == self._whole and better:
             self._best = result
 
     def _text(self) -> str:

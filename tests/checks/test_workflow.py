@@ -27,7 +27,7 @@ def test_the_jobs_are_a_chain_that_hands_the_run_on() -> None:
     assert JOBS["cd"]["env"]["MODELMAKE_RUN_ID"] == "${{ needs.train.outputs.run_id }}"
     ran = {name: [step["run"].split()[1] for step in job["steps"] if "run" in step] for name, job in JOBS.items()}
     assert ran["ci"] == ["pipelines", "lint", "test"]
-    assert ran["train"] == ["up", "fetch", "train", "backup"]
+    assert ran["train"] == ["up", "fetch", "tune", "train", "backup"]
     assert ran["cd"] == ["restore", "evaluate", "register", "comment", "backup"]
 
 
