@@ -143,9 +143,8 @@ up: $(environment) ## start the local MLflow server, or wait for the server of M
 	@$(if $(tracking),$(RUN) python -m scripts up,$(server) up)
 
 down: ## stop the scoring server, the dashboard, the cluster and the MLflow server; runs, models and logs stay
+	@docker/serving/serve.sh down && docker/dashboard/dashboard.sh down
 	@docker/cluster/cluster.sh down
-	@docker/dashboard/dashboard.sh down
-	@docker/serving/serve.sh down
 	@$(server) down
 
 logs: ## show the log of the local MLflow server
