@@ -39,7 +39,8 @@ $(folder)/tune.inputs: hashes-of-tune ;
 $(CHAIN:%=$(folder)/%.inputs): hashes-of-chain ;
 $(folder)/reads: build/code.inputs
 	@$(RUN) python -m scripts inputs
-# tune.reads is empty where there is no search: then only `make tune` alone says so. What `tune` finds is an input of `train`.
+# tune.reads is empty where there is no search: then only `make tune` alone says so. What `tune` finds is an input of
+# `train`.
 $(folder)/tune.done: $(folder)/tune.inputs | $(environment)
 	@$(if $(filter-out tune,$(goals)),[ ! -s $(folder)/tune.reads ] ||) \
 	  { echo "▸ tune" && $(RUN) python -m scripts tune; } && touch $@

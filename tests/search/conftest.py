@@ -1,6 +1,7 @@
 """A project with a search, run as `make tune` does, in a process that a test can kill."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -78,6 +79,13 @@ class Searching(Project):
         self.wait_for(lines, process)
         process.send_signal(signal.SIGKILL)
         process.communicate()
+
+    def forget(self) -> None:
+        """Remove journal and receipts here, and the runs on the server, from which a search would take its trials."""
+        shutil.rmtree(self.path / "build")
+        experiment = self.client.get_experiment_by_name("flowers")
+        for run in self.client.search_runs([experiment.experiment_id]):
+            self.client.delete_run(run.info.run_id)
 
     def wait_for(self, lines: int, process: subprocess.Popen[str]) -> None:
         """Wait until the journal has so many lines."""

@@ -87,7 +87,7 @@ def locally(searching: Searching) -> tuple[list[str], str]:
     done = searching.tune(MODELMAKE_WORKERS="2")
     assert done.returncode == 0, done.stderr
     found = searching.journal, searching.tuned
-    shutil.rmtree(searching.path / "build")
+    searching.forget()
     return found
 
 
@@ -100,7 +100,7 @@ def test_a_cluster_gives_what_processes_give(searching: Searching, dask: Dask) -
         done = searching.tune(**settings(dask))
         assert done.returncode == 0, done.stderr
         assert (searching.journal, searching.tuned) == wanted
-        shutil.rmtree(searching.path / "build")
+        searching.forget()
         for _ in range(more):
             dask.add()
 
@@ -225,7 +225,7 @@ def test_only_with_the_right_certificate(searching: Searching, dask: Dask, tmp_p
     done = searching.tune(**settings(dask))
     assert done.returncode == 0, done.stderr
     assert (searching.journal, searching.tuned) == wanted
-    shutil.rmtree(searching.path / "build")
+    searching.forget()
     given = settings(dask)
     dask.tls = certificate(tmp_path / "wrong")
     wrong = searching.tune(**settings(dask))

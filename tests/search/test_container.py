@@ -42,7 +42,7 @@ def test_a_cluster_of_containers_gives_what_processes_give(stack: Stack, engine:
     workers = engine.containers.list(filters={"name": f"{stack.project}-cluster-worker"})
     assert len(workers) == 2
     workers[0].kill()
-    done = stack.make("tune", "ENGINE=dask")
+    done = stack.make("tune", "ENGINE=dask", "FORCE=1")
     assert done.returncode == 0, done.stdout + done.stderr
     assert journal(stack) == wanted
     done = stack.make("train")

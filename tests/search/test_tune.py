@@ -21,11 +21,11 @@ def test_processes_and_kills_change_nothing(searching: Searching) -> None:
     assert searching.tune(MODELMAKE_WORKERS="1").returncode == 0
     first, found = searching.journal, searching.tuned
     assert len(first) == 12
-    (searching.path / "build/search").rename(searching.path / "build/first")
+    searching.forget()
     done = searching.tune(MODELMAKE_WORKERS="4")
     assert (searching.journal, searching.tuned) == (first, found), done.stderr
     [path] = (searching.path / "build/search").glob("*.jsonl")
-    path.unlink()
+    searching.forget()
     for lines in (1, 3, 5, 7, 9):
         searching.killed_after(lines, MODELMAKE_WORKERS="2")
         with path.open("ab") as file:
