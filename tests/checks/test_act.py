@@ -86,7 +86,7 @@ def test_a_push_is_replayed(repository: Repository, engine: docker.DockerClient)
     done = repository.act()
     assert done.returncode == 0, done.stdout
     assert jobs(done) == {"ci": "succeeded", "train": "succeeded", "cd": "succeeded"}
-    assert steps(done) == ["pipelines", "lint", "test", "up", "train", "evaluate", "register"]
+    assert steps(done) == ["pipelines", "lint", "test", "up", "tune", "train", "evaluate", "register"]
     assert "1 uncommitted files are not in this replay" in done.stdout
     provenance = repository.replayed.receipt("train")["provenance"]
     assert (provenance["modelmake.git.commit"], provenance["modelmake.git.dirty"]) == (commit, "false")
