@@ -32,7 +32,7 @@ Function = TypeVar("Function", bound=Callable[..., object])
 
 VARIABLE = "DASK_SCHEDULER_ADDRESS"
 TLS = "DASK_DISTRIBUTED__COMM__TLS__"
-CONNECT, PATIENCE = 20, 60  # seconds for the scheduler to answer, and for a worker to come back
+CONNECT, PATIENCE = 10, 60  # seconds for the scheduler to answer, and for a worker to come back
 SMALL = 10_000_000  # bytes of rows that are sent rather than read by each worker
 RETRIES = 3  # of a task that fails on its way
 AHEAD = 3  # tasks for each worker that are with the scheduler
@@ -235,7 +235,7 @@ def connected(problem: Problem) -> Iterator[Cluster]:
         try:
             client = Client(address, security=secured, timeout=CONNECT)
         except (OSError, ValueError, TimeoutError) as error:
-            why = f": {first_line(error)}" if "certificate" in str(error).lower() else " within 20 seconds"
+            why = f": {first_line(error)}" if "certificate" in str(error).lower() else f" within {CONNECT} seconds"
             fix = "check the address and the certificates; make cluster starts a cluster here"
             raise ClusterError(address, f"does not answer, or refuses the certificate{why}", fix) from None
     try:

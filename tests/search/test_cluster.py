@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 from tests.search.conftest import Searching
 from tests.support.checkout import free_port
 
-SLOW = "seconds = { choices = [0.6, 0.61] }\nmax_depth = { low = 1, high = 8 }"
+SLOW = "seconds = { choices = [0.3, 0.31] }\nmax_depth = { low = 1, high = 8 }"
 
 
 class Dask:
