@@ -25,6 +25,7 @@ from scripts.tracking.address import uri
 from scripts.tracking.runs import Run, Tracking
 
 JOURNAL = "journal.jsonl"
+SEARCHED = "modelmake.searched"  # the tag with the number of trials of a search that has ended
 NESTED = 3  # of the best trials, which are runs of their own too
 FOLDER = "search"  # of the run's artifacts
 
@@ -69,7 +70,7 @@ def search(config: configuration.Config, of: Search, journal: Journal, run: Exec
     parts, started = batches(of), time.monotonic()
     if independent(of) and of.minutes is None:  # no trial waits for the others of its batch
         parts = [range(parts[-1].stop)]
-    with Progress(config, sum(map(len, parts)), journal.results.values()) as progress:
+    with Progress(config, sum(map(len, parts)), asked(of, journal)) as progress:
         for numbers in parts:
             before = [journal.results[number] for number in range(numbers.start) if number in journal.results]
             if all(number in journal.results for number in numbers):
@@ -82,8 +83,13 @@ def search(config: configuration.Config, of: Search, journal: Journal, run: Exec
             for result in run.run(todo):
                 journal.add(result)
                 progress.add(result)
-            tracked.add(journal)
+            tracked.add(asked(of, journal))
     return False
+
+
+def asked(of: Search, journal: Journal) -> list[Result]:
+    """Return the finished trials of this search by number; an earlier one may have asked for more of them."""
+    return [journal.results[number] for part in batches(of) for number in part if number in journal.results]
 
 
 def _done(trial: Trial, journal: Journal) -> bool:
@@ -105,26 +111,30 @@ def _done(trial: Trial, journal: Journal) -> bool:
 class Tracked:
     """The MLflow run of a search, which a search that goes on opens again."""
 
-    def __init__(self, tracking: Tracking, config: configuration.Config, task: Task, key: str) -> None:
-        """Find the run of this search on the server, or create it."""
+    def __init__(
+        self, tracking: Tracking, config: configuration.Config, of: Search, task: Task, journal: Journal, key: str
+    ) -> None:
+        """Find the run of this search on the server, or create it; one that ended with other trials stays as it is."""
         self.tracking, self.config = tracking, config
         found = tracking.search(config.experiment, f"tags.`modelmake.search` = '{key}'", most=1)
+        if found and not journal.results and not settings.switch("FORCE"):
+            self._recall(found[0], of, journal)
+        goes_on = found and found[0].tags.get(SEARCHED) in (None, str(sum(map(len, batches(of)))))
         tags = provenance.tags("tune", task.data_sha256, config.training_sha256)
-        self.run = found[0] if found else begin(tracking, config, tags | {"modelmake.search": key})
-        self._logged = searches.logged(tracking, self.run) if found else 0
+        self.run = found[0] if goes_on else begin(tracking, config, tags | {"modelmake.search": key})
+        self._logged = searches.logged(tracking, self.run) if goes_on else 0
 
-    def recall(self, of: Search, journal: Journal) -> None:
-        """Take the trials that another machine has finished and logged, where this one has none."""
-        kept = None if journal.results else self.tracking.read_file(self.run, f"{FOLDER}/{JOURNAL}")
-        for result in read((kept or b"").splitlines(), f"{JOURNAL} of run {self.run.run_id}"):
+    def _recall(self, run: Run, of: Search, journal: Journal) -> None:
+        """Take the trials that another machine has finished and logged."""
+        kept = self.tracking.read_file(run, f"{FOLDER}/{JOURNAL}") or b""
+        for result in read(kept.splitlines(), f"{JOURNAL} of run {run.run_id}"):
             if of.contains(result.params):
                 journal.add(result)
-        if journal.results and kept:
-            print(f"takes {len(journal.results)} trials from run {self.run.run_id}", flush=True)
+        if journal.results:
+            print(f"takes {len(journal.results)} trials from run {run.run_id}", flush=True)
 
-    def add(self, journal: Journal) -> None:
+    def add(self, results: Sequence[Result]) -> None:
         """Log the trials that are not logged yet."""
-        results = [journal.results[number] for number in sorted(journal.results)]
         lines, top = [], -math.inf
         for result in results:
             top = max(top, result.score) if result.state == "complete" else top
@@ -140,7 +150,7 @@ class Tracked:
         params = {name: str(value) for name, value in given.items()} | best_params
         self.tracking.log(self.run, params=params, metrics={**metrics, f"best_{found.metric}": found.score})
         ranked = sorted((one for one in results if one.state == "complete"), key=lambda one: (-one.score, one.number))
-        if "modelmake.searched" not in self.run.tags:
+        if SEARCHED not in self.run.tags:
             names = list(of.space)
             columns: dict[str, list[object]] = {
                 "trial": [one.number for one in results],
@@ -155,7 +165,7 @@ class Tracked:
         artifacts = {"search.html": drawn.encode(), files.TUNED: files.place(files.TUNED).read_bytes()}
         artifacts[JOURNAL] = path(found.search).read_bytes()
         self.tracking.log_files(self.run, FOLDER, artifacts)
-        self.tracking.log(self.run, tags={"modelmake.searched": str(len(results))})
+        self.tracking.log(self.run, tags={SEARCHED: str(len(results))})
 
 
 def main() -> None:
@@ -182,18 +192,16 @@ def main() -> None:
     key = tuned.key(config, task.data_sha256)
     with opened(key, anew=settings.switch("FORCE")) as journal:
         tracking = Tracking()
-        tracked = Tracked(tracking, config, task, key)
-        if not settings.switch("FORCE"):
-            tracked.recall(of, journal)
+        tracked = Tracked(tracking, config, of, task, journal, key)
         with tracking.open(tracked.run):
             with executor(Problem.of(task, config)) as runs:
                 short = search(config, of, journal, runs, tracked)
-            results = [journal.results[number] for number in sorted(journal.results)]
+            results = asked(of, journal)
             found = chosen(config, of, key, tracked.run, results)
             found.write()
             drawn = report.page(config, of, found, results)
             files.replace("search.html", drawn)
-            tracked.add(journal)
+            tracked.add(results)
             tracked.finish(of, found, results, drawn)
     if short:
         print(f"note: stopped after {of.minutes:g} minutes, so the result depends on the speed of this machine")

@@ -162,6 +162,12 @@ def test_more_trials_go_on(searching: Searching, monkeypatch: pytest.MonkeyPatch
     assert "goes on after 12 of 16 trials" in searching.stage("tune").out
     assert len(searching.journal) == 16
     assert set(first) <= set(searching.journal)
+    searching.edit("trials = 16", "trials = 1")
+    assert searching.stage("tune").code == 0
+    assert tomllib.loads(searching.tuned)["trials"] == 1
+    searching.edit("trials = 1\n", "trials = 16\n")
+    assert searching.stage("tune").code == 0
+    assert tomllib.loads(searching.tuned)["trials"] == 16
     monkeypatch.setenv("MODELMAKE_FORCE", "1")
     assert "goes on" not in searching.stage("tune").out
     assert [*(searching.path / "build/search").glob("*.before")]
