@@ -79,7 +79,9 @@ def read(path: Path | None = None) -> Tuned | None:
 def key(config: Config, data_sha256: str) -> str:
     """Return the SHA-256 of all that the scores of a search depend on: data, space, code and lock."""
     values = config.model_dump(mode="json", include=set(SHAPING), exclude_none=True)
-    values["search"] = {name: value for name, value in values.get("search", {}).items() if name not in FREE}
+    asked = values.get("search", {})
+    free = FREE - ({"trials"} if asked.get("method") == "halving" else set())  # its stages depend on their number
+    values["search"] = {name: value for name, value in asked.items() if name not in free}
     values["search"] |= {
         "metric": metric(config),
         "folds": folds(config),

@@ -173,6 +173,19 @@ def test_more_trials_go_on(searching: Searching, monkeypatch: pytest.MonkeyPatch
     assert [*(searching.path / "build/search").glob("*.before")]
 
 
+def test_halving_with_another_number_of_trials_is_another_search(
+    searching: Searching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its later trials depend on how many there were at first."""
+    monkeypatch.setenv("MODELMAKE_WORKERS", "2")
+    searching.edit("[search]\n", '[search]\nmethod = "halving"\n')
+    assert searching.stage("tune").code == 0
+    searching.edit("trials = 12", "trials = 15")
+    outcome = searching.stage("tune")
+    assert outcome.code == 0, outcome.err
+    assert "goes on" not in outcome.out
+
+
 @pytest.mark.parametrize(
     ("space", "says"),
     [
