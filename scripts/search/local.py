@@ -34,10 +34,10 @@ class Local:
     """Processes that share nothing: one that is killed costs its own trial, which is tried again."""
 
     def __init__(self, problem: Problem, workers: int) -> None:
-        """Start the processes."""
+        """Keep how many processes there may be; each starts with its first trial."""
         self.problem = problem
         self.size = workers
-        self._workers = [self._started() for _ in range(workers)]
+        self._workers: list[Worker] = []
 
     def run(self, trials: Iterable[Trial]) -> Iterator[Result]:
         """Yield the result of each trial when it has finished."""
@@ -72,11 +72,20 @@ class Local:
 
     def _feed(self, waiting: deque[Trial]) -> None:
         """Give each idle process a trial."""
+        while waiting and (worker := self._idle()):
+            worker.trial = waiting.popleft()
+            with suppress(OSError):  # it is dead, which `run` sees
+                worker.link.send(worker.trial)
+
+    def _idle(self) -> Worker | None:
+        """Return a process without a trial, a new one if there may be more; None if all are busy."""
         for worker in self._workers:
-            if waiting and worker.trial is None:
-                worker.trial = waiting.popleft()
-                with suppress(OSError):  # it is dead, which `run` sees
-                    worker.link.send(worker.trial)
+            if worker.trial is None:
+                return worker
+        if len(self._workers) == self.size:
+            return None
+        self._workers.append(self._started())
+        return self._workers[-1]
 
     def _started(self) -> Worker:
         context = multiprocessing.get_context("spawn")

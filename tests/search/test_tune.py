@@ -5,10 +5,12 @@ import json
 import shutil
 import signal
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
+from scripts.search.trial import Result, Trial
+from scripts.search.tune import each_once
 from tests.conftest import Outcome, Project
 from tests.search.conftest import SEARCH, Searching
 
@@ -242,6 +244,48 @@ max_depth = {{ low = 1, high = 3, when = {{ estimator = "sklearn.tree.DecisionTr
     done = searching.stage("train")
     kind = found["estimator"] if isinstance(found["estimator"], str) else found["estimator"]["estimator"]
     assert f"fit     {kind.rpartition('.')[2]} on" in done.out
+
+
+def test_repeated_parameters_are_tried_once() -> None:
+    """Each trial has the result of the first one with these parameters, of this batch or of an earlier one."""
+
+    class Counting:
+        size = 1
+        ran: list[int] = []  # noqa: RUF012
+
+        def run(self, trials: Iterable[Trial]) -> Iterator[Result]:
+            for trial in trials:
+                self.ran.append(trial.number)
+                yield Result(trial.number, trial.params, scores=[[float(str(trial.params["C"]))]])
+
+    trials = [Trial(number, {"C": value}) for number, value in enumerate([1, 2, 1, 3, 2], start=4)]
+    known = [Result(0, {"C": 3}, scores=[[0.5]]), Result(1, {"C": 1}, [10], [[0.1]])]
+    found = {one.number: one.score for one in each_once(Counting(), trials, known)}
+    assert Counting.ran == [4, 5]
+    assert found == {4: 1.0, 5: 2.0, 6: 1.0, 7: 0.5, 8: 2.0}
+
+
+def test_a_stage_is_no_repetition() -> None:
+    """A larger budget is another trial, and so is one that must reach another score."""
+
+    class All:
+        size = 1
+
+        def run(self, trials: Iterable[Trial]) -> Iterator[Result]:
+            for trial in trials:
+                yield Result(trial.number, trial.params, list(trial.budgets), [[1.0]])
+
+    known = [Result(0, {"C": 3}, [1], [[0.5]]), Result(1, {"C": 3}, [1, 2], [[0.5], [0.5]])]
+    trials = [Trial(2, {"C": 3}, (3,)), Trial(3, {"C": 3}, (1, 2), (0.4,)), Trial(4, {"C": 3}, (1,))]
+    assert {one.number: one.score for one in each_once(All(), trials, known)} == {2: 1.0, 3: 1.0, 4: 0.5}
+
+
+def test_a_finished_search_needs_no_worker(searching: Searching) -> None:
+    """Asked again it gives the same answer, also if its cluster is gone."""
+    assert searching.tune(MODELMAKE_WORKERS="2").returncode == 0
+    found = searching.tuned
+    done = searching.tune(MODELMAKE_ENGINE="dask", DASK_SCHEDULER_ADDRESS="tcp://127.0.0.1:1")
+    assert (done.returncode, searching.tuned) == (0, found), done.stderr
 
 
 def test_minutes_end_at_a_batch(own: Callable[[str], Searching]) -> None:
