@@ -29,6 +29,7 @@ class PipelineError(Exception):
 
     def __init__(self, where: str, what: str, fix: str) -> None:
         """Join the parts into one line without line breaks, which names the file of PIPELINE for pipeline.toml."""
+        self.where, self.what, self.fix = where, what, fix
         line = " ".join(f"{where}: {what} ({fix})".split())
         pipeline = settings.text("PIPELINE")
         super().__init__(MAIN.sub(lambda _: pipeline, line) if pipeline else line)

@@ -25,13 +25,17 @@ ENTRY = "scripts/__main__.py"
 
 
 @cache
-def imported(path: Path) -> frozenset[Path]:
-    """Return the file, its templates, and every file of scripts/ that it imports, directly or through another file."""
-    paths = {path, *path.parent.glob(f"{path.stem}.[hm]*")}
-    for name in _modules(ast.parse(path.read_text(encoding="utf-8"))):
+def imported(path: Path, root: Path = Path()) -> frozenset[Path]:
+    """Return the file, its templates, and every file of scripts/ that it imports, directly or through another file.
+
+    `path` and what is returned are relative to `root`, the folder that has scripts/.
+    """
+    file = root / path
+    paths = {path, *(one.relative_to(root) for one in file.parent.glob(f"{path.stem}.[hm]*"))}
+    for name in _modules(ast.parse(file.read_text(encoding="utf-8"))):
         module = Path(*name.split(".")).with_suffix(".py")
-        if module.exists() and module != path:
-            paths |= imported(module)
+        if (root / module).exists() and module != path:
+            paths |= imported(module, root)
     return frozenset(paths)
 
 

@@ -1,88 +1,19 @@
 """`[search]` of pipeline.toml: the parameters that `make tune` tries, and how."""
 
-import math
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from decimal import Decimal
+from typing import Literal, Self
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from scripts.core.errors import suggestion
 from scripts.core.gate import METRICS
 from scripts.core.section import Section, Text
+from scripts.core.space import Parameter, check_condition, check_estimators, meets
 
 Method = Literal["tpe", "random", "grid", "halving"]
 Params = dict[str, JsonValue]  # the value of each parameter that a trial has
 ROWS = "rows"  # the budget that every estimator has: a share of the rows that it is fitted on
-
-
-class Parameter(Section):
-    """`[search.space.<parameter>]`: the values that a parameter may take.
-
-    Either `low` and `high`, both included, or `choices`. Two whole numbers make a range of whole numbers. With `when`
-    a trial has the parameter only if the parameters that it names have the values that it names.
-    """
-
-    low: int | float | None = None
-    high: int | float | None = None
-    log: bool = False
-    step: int | float | None = Field(default=None, gt=0)
-    choices: Annotated[list[JsonValue], Field(min_length=1)] | None = None
-    when: dict[str, JsonValue] | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def is_table(cls, table: object) -> object:
-        """Raise ValueError for a value alone, and for an end of a range that is no number."""
-        if not isinstance(table, dict):
-            raise ValueError(f"{table!r:.60} is no range|write {{ low = 1, high = 10 }} or {{ choices = [1, 10] }}")
-        for name in ("low", "high", "step"):
-            if name in table and (isinstance(table[name], bool) or not isinstance(table[name], int | float)):
-                raise ValueError(f"{name} is no number: {table[name]!r:.60}|write choices for other values")
-        return table
-
-    @model_validator(mode="after")
-    def is_consistent(self) -> Self:
-        """Raise ValueError for a range without a value, and for keys that exclude each other."""
-        ends = (self.low, self.high)
-        if self.choices is not None:
-            if ends != (None, None) or self.log or self.step is not None:
-                raise ValueError("'choices' and a range|keep either choices, or low and high")
-            _check_choices(self.choices)
-            return self
-        if self.low is None or self.high is None:
-            raise ValueError("no values|write { low = 1, high = 10 } or { choices = [1, 10] }")
-        if self.low >= self.high:
-            raise ValueError(f"low {self.low:g} is not below high {self.high:g}|exchange them")
-        if self.log and self.low <= 0:
-            raise ValueError(f"log = true needs a low above 0, not {self.low:g}|raise low, or leave log out")
-        if self.step is not None and self.log:
-            raise ValueError("'step' and 'log'|keep one of them")
-        if self.step is not None and self.whole and not isinstance(self.step, int):
-            raise ValueError(f"step {self.step:g} in a range of whole numbers|write low and high with a point: 1.0")
-        return self
-
-    @property
-    def whole(self) -> bool:
-        """Whether it is a range of whole numbers."""
-        return isinstance(self.low, int) and isinstance(self.high, int)
-
-    def points(self) -> list[JsonValue] | None:
-        """Return every value, in order; None for a range of numbers without a step."""
-        if self.choices is not None:
-            return self.choices
-        step = self.step if self.step is not None else 1 if self.whole and not self.log else None
-        if step is None or self.low is None or self.high is None:
-            return None
-        count = math.floor((self.high - self.low) / step + 1e-9) + 1
-        return [self.low + place * step for place in range(count)]
-
-    def contains(self, value: JsonValue) -> bool:
-        """Return whether the parameter may take a value."""
-        if self.choices is not None:
-            return any(_same(value, choice) for choice in self.choices)
-        if isinstance(value, bool) or not isinstance(value, int if self.whole else int | float):
-            return False
-        return self.low is not None and self.high is not None and self.low <= value <= self.high
 
 
 class Budget(Section):
@@ -104,15 +35,17 @@ class Budget(Section):
             raise ValueError(f"low {self.low:g} is not below high {self.high:g}|exchange them")
         if self.parameter == ROWS and self.high > 1:
             raise ValueError(f"high {self.high:g}: a share of the rows is at most 1|set low = 0.1, high = 1.0")
+        if isinstance(self.low, int) is not isinstance(self.high, int) and self.parameter != ROWS:
+            raise ValueError(f"low {self.low!r} and high {self.high!r} are not of one type|write both alike: 10, 100")
         return self
 
     @property
     def stages(self) -> list[int | float]:
-        """The budgets from `low` to `high`, each `factor` times the one before."""
+        """The budgets from `low` to `high`, each `factor` times the one before; the last one may be up to 20 % more."""
         whole = isinstance(self.low, int) and isinstance(self.high, int) and self.parameter != ROWS
         stages: list[int | float] = [self.low]
-        while stages[-1] * self.factor < self.high:
-            stages.append(stages[-1] * self.factor)
+        while (budget := Decimal(repr(stages[-1])) * self.factor) < Decimal(repr(self.high)) / Decimal("1.2"):
+            stages.append(int(budget) if whole else float(budget))
         return [*stages, self.high if whole else float(self.high)]
 
 
@@ -130,7 +63,7 @@ class Search(Section):
     metric: str | None = None
     folds: int | None = Field(default=None, ge=2, le=100)
     budget: Budget | None = None
-    space: Annotated[dict[str, Parameter], Field(min_length=1)]
+    space: dict[str, Parameter]
 
     @field_validator("metric")
     @classmethod
@@ -143,8 +76,12 @@ class Search(Section):
     @model_validator(mode="after")
     def is_consistent(self) -> Self:
         """Raise ValueError for a space that the method can't search, and for conditions that never hold."""
+        if not self.space:
+            raise ValueError("space is empty|name the parameters that are tried: max_depth = { low = 1, high = 12 }")
         for name, parameter in self.space.items():
-            _check_condition(name, parameter, self.space)
+            check_condition(name, parameter, self.space)
+            if name == "estimator":
+                check_estimators(parameter)
             if self.method == "grid" and parameter.points() is None:
                 raise ValueError(f"space.{name}: a grid needs single values|add step, or write choices")
         if self.method == "grid" and self.trials is not None:
@@ -180,41 +117,3 @@ class Search(Section):
             (name in params) == self.active(name, params) and (name not in params or parameter.contains(params[name]))
             for name, parameter in self.space.items()
         )
-
-
-def meets(value: JsonValue, wanted: JsonValue) -> bool:
-    """Return whether a value is the wanted one; an estimator also if its import path is, and a list names several."""
-    if isinstance(wanted, list) and not isinstance(value, list):
-        return any(meets(value, one) for one in wanted)
-    return _same(value, wanted) or (isinstance(value, dict) and _same(value.get("estimator"), wanted))
-
-
-def _same(value: JsonValue, other: JsonValue) -> bool:
-    """Return whether two values are equal and of one type: true is not 1."""
-    return value == other and isinstance(value, bool) == isinstance(other, bool)
-
-
-def _check_choices(choices: list[JsonValue]) -> None:
-    for place, choice in enumerate(choices):
-        if any(_same(choice, other) for other in choices[:place]):
-            raise ValueError(f"choices has {choice!r:.60} twice|leave one out")
-        if isinstance(choice, dict) and not isinstance(choice.get("estimator"), str):
-            raise ValueError(f'choices has {choice!r:.60}|write estimators as {{ estimator = "package.Class" }}')
-
-
-def _check_condition(name: str, parameter: Parameter, space: Mapping[str, Parameter]) -> None:
-    """Raise ValueError for a condition on a parameter that does not come before, or on a value that it never has."""
-    before = list(space)[: list(space).index(name)]
-    for other, wanted in (parameter.when or {}).items():
-        if other not in before:
-            fix = f"put {other} before {name}" if other in space else suggestion(other, before) if before else "add it"
-            raise ValueError(f"space.{name}.when: no parameter '{other}' before it|{fix}")
-        choices = space[other].choices
-        if choices is None:
-            raise ValueError(f"space.{name}.when: {other} is a range|a condition needs choices")
-        for one in wanted if isinstance(wanted, list) else [wanted]:
-            if not any(meets(choice, one) for choice in choices):
-                known = [
-                    str(choice.get("estimator")) if isinstance(choice, dict) else str(choice) for choice in choices
-                ]
-                raise ValueError(f"space.{name}.when: {other} is never {one!r}|{suggestion(str(one), known)}")

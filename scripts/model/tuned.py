@@ -13,12 +13,14 @@ from pydantic import JsonValue
 import scripts
 from scripts.core import files
 from scripts.core.config import SHAPING, Config, Model, Step
+from scripts.core.inputs import imported
 from scripts.core.provenance import LOCK, sha256
 from scripts.core.search import ROWS, Params
 from scripts.model import own
 from scripts.model.estimator import steps
 
 TITLE = "# Written by `make tune`: the parameters that `make train` uses while data, space and code are the same.\n"
+DECIDING = ("scripts/search/propose.py", "scripts/search/trial.py", "scripts/search/journal.py")
 FREE = {"trials", "minutes"}  # of [search]: more trials go on with the same search
 
 
@@ -53,7 +55,11 @@ class Tuned:
 
     def write(self) -> None:
         """Write build/tuned.toml."""
-        files.replace(files.TUNED, TITLE + tomli_w.dumps(asdict(self)))
+        files.replace(files.TUNED, self.text())
+
+    def text(self) -> str:
+        """Return the text of build/tuned.toml."""
+        return TITLE + tomli_w.dumps(asdict(self))
 
     def __str__(self) -> str:
         """Give the parameters and the score in one line."""
@@ -92,10 +98,10 @@ def key(config: Config, data_sha256: str) -> str:
 
 
 def code(config: Config) -> Iterator[tuple[str, str]]:
-    """Yield path and SHA-256 of each file of modelmake's own code, and of the user's modules that a trial may use."""
-    product = Path(scripts.__file__).parent
-    for path in sorted(product.rglob("*.py")):
-        yield path.relative_to(product.parent).as_posix(), sha256(path)
+    """Yield path and SHA-256 of each file of modelmake, and of the user's modules, on which trials depend."""
+    root = Path(scripts.__file__).parent.parent
+    for path in sorted(set().union(*(imported(Path(name), root) for name in DECIDING))):
+        yield path.as_posix(), sha256(root / path)
     for path in sorted(own.files({name.rpartition(".")[0] for name in estimators(config)})):
         yield path.as_posix(), sha256(path)
 
@@ -133,7 +139,8 @@ def folds(config: Config) -> int:
 def applied(config: Config, params: Params) -> Config:
     """Return the config with the parameters of a trial in `[model]`.
 
-    `estimator` replaces the estimator; the parameters of `[model]` then go with it only if it is the same class.
+    `estimator` replaces the estimator. The parameters of `[model]` go with it only if it is the same class; a table
+    brings parameters of its own instead.
     `pca__n_components` is a parameter of the step `pca`, as in a scikit-learn pipeline, unless the estimator itself
     has parts of that name.
     """

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-from sklearn.base import is_classifier
+from sklearn.base import BaseEstimator, is_classifier
 
-from scripts.core import files
 from scripts.core.config import Config
 from scripts.core.errors import UserError, first_line, suggestion
 from scripts.core.gate import OF_PROBABILITIES, Rule
@@ -39,17 +38,16 @@ def check(config: Config, search: Search, task: Task) -> None:
             raise
         raise UserError(f"{WHERE}.metric", f"'{metric}' does not score this estimator", first_line(error)) from None
     seen: set[str] = set()
-    for name, params in points(search):
-        given = params if search.growing == ROWS else {**params, search.growing: search.stages[0]}
-        where = f"{WHERE}.space.{name}" if name else f"{WHERE}.budget"
-        made = tuned.applied(task.config, given)
+    for where, params in points(search):
         try:
+            made = tuned.applied(task.config, params)
             estimator = build(made.model, seed=config.seed)
             unfitted = pipeline(made, estimator, X, y)
-            for _, step in unfitted.steps:
-                _check_values(step)
-        except (UserError, ValueError, TypeError) as error:
-            raise UserError(where, first_line(error).removeprefix(f"{files.MAIN}: "), "correct the space") from None
+            _check_values(unfitted)
+        except UserError as error:
+            raise UserError(where, error.what, error.fix) from None
+        except (ValueError, TypeError) as error:
+            raise UserError(where, first_line(error), "correct the space") from None
         if is_classifier(estimator) != (classes is not None):
             raise UserError(where, "has classifiers and regressors", "search among one kind")
         if metric in OF_PROBABILITIES and not hasattr(unfitted, "predict_proba"):
@@ -62,7 +60,21 @@ def check(config: Config, search: Search, task: Task) -> None:
 
 
 def points(search: Search) -> Iterator[tuple[str, Params]]:
-    """Yield parameter and values of trials that together have each end of each range, and each choice."""
+    """Yield key and values of trials that together have each end of each range, each choice, and each end of a budget.
+
+    The first is one of the budget, so that a mistake in it is not taken for one of a parameter.
+    """
+    first: Params = {}
+    for name, values in search.space.items():
+        if search.active(name, first):
+            first[name] = values.choices[0] if values.choices else values.low
+    ends = [] if search.growing == ROWS else [search.stages[0], search.stages[-1]]
+    yield from ((f"{WHERE}.budget", {**first, search.growing: end}) for end in ends)
+    given: Params = {search.growing: ends[0]} if ends else {}
+    yield from ((f"{WHERE}.space.{name}", params | given) for name, params in _ends(search))
+
+
+def _ends(search: Search) -> Iterator[tuple[str, Params]]:
     for name, parameter in search.space.items():
         ends = parameter.choices if parameter.choices is not None else [parameter.low, parameter.high]
         for end in ends:
@@ -85,7 +97,8 @@ def _needed(search: Search, name: str) -> Params:
     return found
 
 
-def _check_values(step: object) -> None:
-    """Ask scikit-learn's own check of values, which an estimator otherwise makes when it is fitted."""
-    if own := getattr(step, "_validate_params", None):
-        own()
+def _check_values(unfitted: BaseEstimator) -> None:
+    """Ask scikit-learn's own checks of values, which estimators otherwise make when they are fitted."""
+    for part in unfitted.get_params().values():
+        if own := getattr(part, "_validate_params", None):
+            own()

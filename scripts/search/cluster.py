@@ -1,49 +1,37 @@
 """Cluster: trials on the workers of a Dask cluster, one task each."""
 
 import asyncio
-import contextlib
 import json
-import logging
-import os
 import pickle
 import time
 import uuid
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager, contextmanager
 from types import FunctionType
 from typing import Any, TypeVar, cast
-from urllib.parse import urlsplit
 
 from distributed import Client, Future, KilledWorker, wait
 from distributed.security import Security
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
-from scripts.core.errors import PipelineError, UserError, first_line
+from scripts.core.errors import UserError, first_line
 from scripts.core.provenance import LOCK
 from scripts.model import tuned
 from scripts.search import remote
+from scripts.search.connection import CONNECT, ClusterError, address, client, security
 from scripts.search.local import KILLED
 from scripts.search.trial import Problem, Result, Trial
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
-VARIABLE = "DASK_SCHEDULER_ADDRESS"
-TLS = "DASK_DISTRIBUTED__COMM__TLS__"
-CONNECT, PATIENCE = 10, 60  # seconds for the scheduler to answer, and for a worker to come back
+PATIENCE = 60  # seconds for a worker to come back
 SMALL = 10_000_000  # bytes of rows that are sent rather than read by each worker
 RETRIES = 3  # of a task that fails on its way
 AHEAD = 3  # tasks for each worker that are with the scheduler
 RESTART = "start the cluster again from this checkout: make cluster, or your own"
-
-
-class ClusterError(PipelineError):
-    """The cluster of `make tune` does not answer, or has no worker left."""
-
-    exit_code = 4
-    outcome = "stopped: finished trials are kept, and make tune goes on with them"
 
 
 class Cluster:
@@ -52,8 +40,11 @@ class Cluster:
     def __init__(self, client: Client, problem: Problem, address: str) -> None:
         """Compare the workers with this process, and bring the rows to them."""
         self._client, self._address = client, address
-        self.size = self._compared(problem)
+        wanted = remote.expected(dict(tuned.code(problem.searched)))
+        self.size = self._compared(wanted)
         self._problem = self._sent(problem)
+        given = by_value(remote.difference), wanted, locked(), uuid.uuid4().hex
+        self._comparison = client.submit(by_value(remote.together), *given, pure=False)
 
     def run(self, trials: Iterable[Trial]) -> Iterator[Result]:
         """Yield the result of each trial when it has finished. One that kills its workers is tried once more, alone."""
@@ -74,7 +65,12 @@ class Cluster:
                 names = [f"trial-{trial.number}-{uuid.uuid4().hex}" for trial in some]
                 sent = [pickle.dumps(trial) for trial in some]
                 given = self._client.map(
-                    by_value(remote.attempt), sent, problem=self._problem, key=names, retries=RETRIES
+                    by_value(remote.attempt),
+                    sent,
+                    problem=self._problem,
+                    comparison=self._comparison,
+                    key=names,
+                    retries=RETRIES,
                 )
                 running |= dict(zip(given, some, strict=True))
             try:
@@ -99,6 +95,9 @@ class Cluster:
                 line: bytes = self._client.gather(future)
             except Exception as error:  # the scheduler or the worker went between the two
                 raise self._gone(first_line(error)) from None
+            if line.startswith(b"!"):
+                where, what = line[1:].decode().split("\n")
+                raise UserError(where, what, RESTART)
             return Result(**json.loads(line))
         if future.status != "error":
             raise self._gone("the scheduler has lost the trials")
@@ -121,7 +120,7 @@ class Cluster:
             raise self._gone(f"it has had no worker for {PATIENCE} seconds")
         return since
 
-    def _compared(self, problem: Problem) -> int:
+    def _compared(self, wanted: remote.Expected) -> int:
         """Return the number of workers.
 
         Raises
@@ -140,7 +139,6 @@ class Cluster:
         if several := [name for name, one in workers.items() if one["nthreads"] != 1]:
             what = f"it runs {workers[several[0]]['nthreads']} trials in one process, which share random numbers"
             raise UserError(f"worker {several[0]}", what, "start it with --nthreads 1")
-        wanted = remote.expected(dict(tuned.code(problem.searched)))
         try:
             said = self._client.run(by_value(remote.difference), wanted, locked(), on_error="return")
         except Exception as error:  # of a worker that goes while it is asked
@@ -184,62 +182,25 @@ def locked() -> list[str]:
     lines = LOCK.read_text(encoding="utf-8").splitlines()
     names = [Requirement(line.split(";")[0].rstrip(" \\")).name for line in lines if line[:1].isalnum()]
     tools = {"uv", "zensical", "schemathesis", "jsonschema-rs"}  # the image does without them
-    return [name for name in names if name not in tools]
+    return [canonicalize_name(name) for name in names if name not in tools]
 
 
-def security(address: str) -> Security | None:
-    """Return the client's certificates; None for a plain address of this machine.
+def connected(problem: Problem) -> AbstractContextManager[Cluster]:
+    """Return the cluster that DASK_SCHEDULER_ADDRESS names, to be connected; `make cluster` sets it.
 
     Raises
     ------
     UserError
-        The address is not encrypted, or a certificate is missing.
+        The address or a certificate is not usable; when it connects, also a worker.
+    ClusterError
+        When it connects: the scheduler does not answer, or has no workers.
 
     """
-    where = f"{VARIABLE}={address:.80}"
-    parts = urlsplit(address)
-    if parts.scheme == "tcp" and parts.hostname in ("localhost", "127.0.0.1", "::1"):
-        return None
-    if parts.scheme != "tls":
-        fix = "use tls://<host>:8786: whoever can talk to a scheduler can run code on its workers"
-        raise UserError(where, "is not encrypted", fix)
-    files = {name: os.environ.get(TLS + name, "") for name in ("CA_FILE", "CLIENT__CERT", "CLIENT__KEY")}
-    for name, path in files.items():
-        if not Path(path).is_file():
-            what = f"'{path}' is no file" if path else "not set"
-            raise UserError(f"{TLS}{name}", what, "the certificate of the client, as a file")
-    ca, certificate, key = files.values()
-    return Security(tls_ca_file=ca, tls_client_cert=certificate, tls_client_key=key, require_encryption=True)
+    where = address()
+    return _connected(problem, where, security(where))
 
 
 @contextmanager
-def connected(problem: Problem) -> Iterator[Cluster]:
-    """Yield the cluster that DASK_SCHEDULER_ADDRESS names; `make cluster` sets it.
-
-    Raises
-    ------
-    UserError
-        The address, a certificate or a worker is not usable.
-    ClusterError
-        The scheduler does not answer, or has no workers.
-
-    """
-    address = os.environ.get(VARIABLE, "").strip()
-    if not address:
-        raise UserError("ENGINE=dask", "there is no cluster", f"make cluster starts one, or set {VARIABLE}")
-    secured = security(address)
-    for name in ("distributed", "distributed.client", "distributed.core", "tornado"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            client = Client(address, security=secured, timeout=CONNECT)
-        except (OSError, ValueError, TimeoutError) as error:
-            why = f": {first_line(error)}" if "certificate" in str(error).lower() else f" within {CONNECT} seconds"
-            fix = "check the address and the certificates; make cluster starts a cluster here"
-            raise ClusterError(address, f"does not answer, or refuses the certificate{why}", fix) from None
-    try:
-        yield Cluster(client, problem, address)
-    finally:
-        with contextlib.suppress(Exception):  # what is lost with the scheduler
-            client.close(timeout=3)
+def _connected(problem: Problem, where: str, secured: Security | None) -> Iterator[Cluster]:
+    with client(where, secured) as connection:
+        yield Cluster(connection, problem, where)

@@ -1,43 +1,51 @@
 """Journal: the finished trials of one search, one line each, in build/search/. Nothing that is in it is lost."""
 
+import errno
 import fcntl
+import itertools
 import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
+from pydantic import TypeAdapter
+
+from scripts.core import files
 from scripts.core.errors import UserError
 from scripts.core.files import place
 from scripts.search.trial import Result
 
 FOLDER = "search"
-
-
-def path(key: str) -> Path:
-    """Return the file of the search with this key."""
-    return place(f"{FOLDER}/{key[:16]}.jsonl")
+LINE = TypeAdapter(Result)
 
 
 class Journal:
     """The results of a search by number, and the file that each new one is added to."""
 
-    def __init__(self, file: BinaryIO, results: Mapping[int, Result]) -> None:
-        """Keep the file, which is locked and ends with a whole line, and what it has."""
+    def __init__(self, file: FileIO, results: Mapping[int, Result]) -> None:
+        """Keep the file, which ends with a whole line, and what it has."""
         self._file = file
         self.results = dict(results)
 
     def add(self, result: Result) -> None:
         """Add a finished trial; when this returns it is on the disk."""
+        text = line(result)
         try:
-            self._file.write(line(result))
-            self._file.flush()
+            if self._file.write(text) != len(text):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._file.fileno())
         except OSError as error:
             fix = "free some space, then make tune goes on"
             raise UserError(str(self._file.name), f"cannot be written: {error.strerror}", fix) from None
         self.results[result.number] = result
+
+    def ordered(self) -> bytes:
+        """Put the lines in the order of the trials' numbers, and return them; nothing is added afterwards."""
+        text = b"".join(line(self.results[number]) for number in sorted(self.results))
+        files.replace(f"{FOLDER}/{Path(self._file.name).name}", text.decode())
+        return text
 
 
 def line(result: Result) -> bytes:
@@ -47,41 +55,64 @@ def line(result: Result) -> bytes:
 
 @contextmanager
 def opened(key: str, *, anew: bool = False) -> Iterator[Journal]:
-    """Yield the journal of a search; `anew` puts an existing one aside, as .before.
+    """Yield the journal of a search; `anew` puts an existing one aside.
 
     Raises
     ------
     UserError
-        Another process has it, it is damaged, or it cannot be written.
+        Another search is running in this folder, the journal is damaged, or it cannot be written.
 
     """
-    file = path(key)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        if anew and file.exists():
-            os.replace(file, file.with_suffix(".before"))
-        opened = file.open("a+b")
-    except OSError as error:
-        what = f"cannot be written: {error.strerror}"
-        raise UserError(str(file), what, "check that build/ belongs to you and that its disk has space") from None
-    with opened:
+    path = place(f"{FOLDER}/{key[:16]}.jsonl")
+    with _locked(path.parent):
         try:
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UserError(str(file), "another make tune writes to it", "wait for that one, or stop it") from None
-        opened.seek(0)
-        lines = opened.read().splitlines(keepends=True)
-        if lines and not lines[-1].endswith(b"\n"):  # the line that was written when the power went
-            lines.pop()
-            opened.truncate(sum(map(len, lines)))
-        yield Journal(opened, {result.number: result for result in read(lines, str(file))})
+            if anew and path.exists():
+                os.replace(path, _aside(path))
+            opened = path.open("a+b", buffering=0)
+        except OSError as error:
+            raise _unwritable(path, error) from None
+        with opened:
+            opened.seek(0)
+            lines = opened.read().splitlines(keepends=True)
+            if lines and not lines[-1].endswith(b"\n"):  # the line that was written when the power went
+                lines.pop()
+                opened.truncate(sum(map(len, lines)))
+            yield Journal(opened, {result.number: result for result in read(lines, str(path))})
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder, which ends with the process."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise UserError(str(folder), "another make tune writes to it", "wait for that one, or stop it") from None
+    finally:
+        os.close(handle)
+
+
+def _aside(path: Path) -> Path:
+    """Return a name that no journal has yet."""
+    names = (path.with_suffix(f".{number}.before") for number in itertools.count(1))
+    return next(name for name in names if not name.exists())
+
+
+def _unwritable(path: Path, error: OSError) -> UserError:
+    what = f"cannot be written: {error.strerror}"
+    return UserError(str(path), what, "check that build/ belongs to you and that its disk has space")
 
 
 def read(lines: list[bytes], name: str) -> Iterator[Result]:
     """Yield the results of a journal's lines; one that is no trial of this version raises UserError."""
     for number, text in enumerate(lines, start=1):
         try:
-            yield Result(**json.loads(text))
-        except (ValueError, TypeError):
+            yield LINE.validate_python(json.loads(text))
+        except ValueError:
             fix = "make tune FORCE=1 puts it aside and starts again"
             raise UserError(f"{name}:{number}", "is no trial of this version", fix) from None

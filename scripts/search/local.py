@@ -13,10 +13,12 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from signal import SIG_IGN, SIGINT, Signals, signal
 
+from scripts.core.errors import UserError
 from scripts.search.trial import Problem, Result, Trial, run
 
-# Read when a process starts; later it is too late, and threads inside of processes take many times as long.
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+# Read when a process starts; later it is too late. Threads inside of processes take many times as long, and another
+# order of sets gives another result; 6640 is what Dask's nannies give their workers.
+ALIKE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONHASHSEED": "6640"}
 TIMES = 3  # that a trial is tried whose process is killed
 KILLED = "its process was killed each time that it was tried; it may need more memory than there is"
 
@@ -89,12 +91,15 @@ class Local:
 
     def _started(self) -> Worker:
         context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        before = {name: os.environ.get(name) for name in ONE_THREAD}
-        os.environ.update(ONE_THREAD)
+        before = {name: os.environ.get(name) for name in ALIKE}
+        os.environ.update(ALIKE)
         try:
+            ours, theirs = context.Pipe()
             process = context.Process(target=work, args=(theirs, self.problem), daemon=True)
             process.start()
+        except OSError as error:
+            what = f"process {len(self._workers) + 1} cannot be started: {error.strerror}"
+            raise UserError(f"WORKERS={self.size}", what, "use fewer; make tune then goes on") from None
         finally:
             for name, value in before.items():
                 os.environ.pop(name) if value is None else os.environ.update({name: value})

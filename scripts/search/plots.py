@@ -9,11 +9,12 @@ from optuna.importance import PedAnovaImportanceEvaluator
 from pydantic import JsonValue
 
 from scripts.core.errors import first_line
-from scripts.core.search import Parameter, Search
+from scripts.core.search import Search
+from scripts.core.space import Parameter
 from scripts.gate.drawing import COLOURS, INK, SHADES, Plot, axes, distinct, short, style
 from scripts.model.tuned import shown
 from scripts.scores.ranking import Floats
-from scripts.search.propose import study
+from scripts.search.propose import ranked, study
 from scripts.search.trial import Result
 
 SLICES = 12  # parameters that get a plot of their own
@@ -23,21 +24,23 @@ TITLES = {"history": "History", "weights": "Importance of the parameters", "para
 
 def draw(search: Search, results: Sequence[Result], metric: str) -> list[Plot]:
     """Return history, importance, parallel coordinates, and a slice for each parameter."""
-    whole = [one for one in results if one.state == "complete" and one.budgets[-1:] == search.stages[-1:]]
+    whole = ranked(search, results)
     with style():
-        plots = [_history(results, metric), _importance(search, whole), _parallel(search, whole, metric)]
+        plots = [_history(results, whole, metric), _importance(search, whole), _parallel(search, whole, metric)]
         names = list(search.space)[:SLICES]
         return plots + [_slice(name, search.space[name], whole, metric, place) for place, name in enumerate(names)]
 
 
-def _history(results: Sequence[Result], metric: str) -> Plot:
+def _history(results: Sequence[Result], whole: Sequence[Result], metric: str) -> Plot:
     scored = [one for one in results if one.state == "complete"]
+    full = sorted(whole, key=lambda one: one.number)
     with axes(7.6, 3.4) as (drawn, finished):
         numbers, scores = [one.number for one in scored], [one.score for one in scored]
         drawn.scatter(numbers, scores, s=16, color=COLOURS[0], alpha=0.6, linewidths=0)
-        drawn.step(numbers, np.maximum.accumulate(scores), where="post", color=COLOURS[1])
+        tops = np.maximum.accumulate([one.score for one in full])
+        drawn.step([one.number for one in full], tops, where="post", color=COLOURS[1])
         drawn.set(xlabel="Trial", ylabel=metric)
-        alt = f"{metric} of {len(scored)} trials, and the best so far: {max(scores):.4f} in the end."
+        alt = f"{metric} of {len(scored)} trials, and the best so far: {whole[0].score:.4f} in the end."
         return finished("history", TITLES["history"], alt)
 
 
@@ -66,28 +69,28 @@ def _importance(search: Search, whole: Sequence[Result]) -> Plot:
 def _places(parameter: Parameter, values: Sequence[JsonValue]) -> Floats:
     """Return where values are on an axis: choices at 0, 1, 2 and so on."""
     if parameter.choices is not None:
-        return np.array([parameter.choices.index(value) for value in values], dtype=float)
+        return np.array([parameter.position(value) for value in values], dtype=float)
     return np.array(values, dtype=float)
 
 
 def _parallel(search: Search, whole: Sequence[Result], metric: str) -> Plot:
     if len(search.space) < 2:
         return Plot("parallel", TITLES["parallel"], "Left out: there is one parameter.")
-    ranked = sorted(whole, key=lambda one: (-one.score, one.number))[:LINES]
-    scores = np.array([one.score for one in ranked])
+    top = whole[:LINES]
+    scores = np.array([one.score for one in top])
     spread = np.ptp(scores) or 1.0
     names = list(search.space)[:SLICES]
     with axes(8.6, 4.2) as (drawn, finished):
         columns = []
         for name in names:
             parameter = search.space[name]
-            given = [one.params[name] for one in ranked if name in one.params]
+            given = [one.params[name] for one in top if name in one.params]
             places = _places(parameter, given)
             ends = [0.0, len(parameter.choices) - 1.0] if parameter.choices else [parameter.low, parameter.high]
             if parameter.log:
                 places, ends = np.log(places), np.log(np.array(ends, dtype=float)).tolist()
             heights = iter((places - float(ends[0] or 0)) / ((float(ends[1] or 0) - float(ends[0] or 0)) or 1.0))
-            columns.append([next(heights) if name in one.params else np.nan for one in ranked])
+            columns.append([next(heights) if name in one.params else np.nan for one in top])
         lines = np.column_stack([*columns, (scores - scores.min()) / spread])
         for line, score in reversed(list(zip(lines, scores, strict=True))):
             shade = SHADES(0.15 + 0.85 * float((score - scores.min()) / spread))
@@ -95,7 +98,7 @@ def _parallel(search: Search, whole: Sequence[Result], metric: str) -> Plot:
         drawn.plot(range(len(names) + 1), lines[0], color=COLOURS[1], linewidth=2)
         drawn.set_xticks(range(len(names) + 1), [*distinct(names, 14), short(metric, 14)], rotation=30, ha="right")
         drawn.set_yticks([0, 1], ["low", "high"])
-        alt = f"The {len(ranked)} best trials as lines over the parameters; the best one is marked."
+        alt = f"The {len(top)} best trials as lines over the parameters; the best one is marked."
         return finished("parallel", TITLES["parallel"], alt)
 
 

@@ -14,7 +14,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from pydantic import JsonValue
 
-from scripts.core.search import Parameter, Params, Search
+from scripts.core.search import Params, Search
+from scripts.core.space import Parameter
 from scripts.search.trial import Result, Trial
 
 TRIALS = 64  # where `trials` is not set
@@ -41,6 +42,11 @@ def batches(search: Search) -> list[range]:
         return [range(end - count, end) for end, count in zip(ends, counts, strict=True)]
     last = total(search)
     return [range(first, min(first + search.batch, last)) for first in range(0, last, search.batch)]
+
+
+def planned(search: Search) -> int:
+    """Return the number of trials of all batches; halving makes fewer where too few of a stage have a score."""
+    return sum(map(len, batches(search)))
 
 
 def total(search: Search) -> int:
@@ -94,10 +100,15 @@ def grid(search: Search) -> Iterator[Params]:
 
 
 def best(search: Search, results: Sequence[Result]) -> Result | None:
-    """Return the trial with the highest score on the whole budget, the first one of equals; None if none has any."""
+    """Return the best trial; None if none has a score on the whole budget."""
+    return next(iter(ranked(search, results)), None)
+
+
+def ranked(search: Search, results: Sequence[Result]) -> list[Result]:
+    """Return the trials with a score on the whole budget, the best one first; of equals the first one."""
     whole = search.stages[-1:]
     scored = [one for one in results if one.state == "complete" and one.budgets[-1:] == whole]
-    return max(scored, key=lambda one: (one.score, -one.number), default=None)
+    return sorted(scored, key=lambda one: (-one.score, one.number))
 
 
 def study(search: Search, before: Sequence[Result], sampler: BaseSampler | None = None) -> Study:
@@ -130,7 +141,16 @@ def distribution(parameter: Parameter) -> BaseDistribution:
 
 def _inside(parameter: Parameter, value: JsonValue) -> JsonValue:
     """Return a value as Optuna has it."""
-    return value if parameter.choices is None else parameter.choices.index(value)
+    return value if parameter.choices is None else parameter.position(value)
+
+
+def _outside(parameter: Parameter, value: float) -> JsonValue:
+    """Return a value of Optuna's as a trial has it: a choice, a number, or the point of a range with a step."""
+    points = parameter.points() if parameter.choices is not None or isinstance(parameter.step, float) else None
+    if points is None:
+        return value
+    place = value if parameter.choices is not None else (value - float(parameter.low or 0)) / float(parameter.step or 1)
+    return points[round(place)]
 
 
 def _sampled(search: Search, seed: int, before: Sequence[Result], numbers: range) -> Iterator[tuple[int, Params]]:
@@ -142,8 +162,7 @@ def _sampled(search: Search, seed: int, before: Sequence[Result], numbers: range
             trial, params = past.ask(), Params()
             for name, parameter in search.space.items():
                 if search.active(name, params):
-                    value = trial._suggest(name, distribution(parameter))
-                    params[name] = value if parameter.choices is None else parameter.choices[value]
+                    params[name] = _outside(parameter, trial._suggest(name, distribution(parameter)))
             yield number, params
 
 

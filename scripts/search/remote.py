@@ -15,7 +15,9 @@ def expected(files: Mapping[str, str]) -> dict[str, dict[str, str]]:
     import platform  # noqa: PLC0415
     from importlib import metadata  # noqa: PLC0415
 
-    packages = {one.name: one.version for one in metadata.distributions() if one.name}
+    from packaging.utils import canonicalize_name  # noqa: PLC0415
+
+    packages = {str(canonicalize_name(one.name)): one.version for one in metadata.distributions() if one.name}
     return {"python": {"Python": platform.python_version()}, "packages": packages, "files": dict(files)}
 
 
@@ -59,6 +61,8 @@ def difference(wanted: Expected, pinned: list[str]) -> str:  # noqa: C901, PLR09
             return f"it has loaded an older {name}"
     if os.environ.get("OMP_NUM_THREADS") != "1":
         return "OMP_NUM_THREADS is not 1 there, so its results may have other last digits"
+    if os.environ.get("PYTHONHASHSEED") != "6640":
+        return "PYTHONHASHSEED is not 6640 there, as Dask's nannies set it, so sets may have another order"
     return ""
 
 
@@ -93,9 +97,29 @@ def unpacked(problem: bytes) -> object:
     return pickle.loads(problem)  # noqa: S301  # the client's own
 
 
-def attempt(trial: bytes, problem: object) -> bytes:
-    """Run a trial and return its line of the journal."""
+def together(*facts: object) -> tuple[object, ...]:
+    """Return what it is given, which all workers can ask for then."""
+    return facts
+
+
+def attempt(trial: bytes, problem: object, comparison: tuple[Any, ...]) -> bytes:
+    """Run a trial and return its line of the journal; from a worker that differs, "!" and how.
+
+    Each process compares itself once for each client, so that a worker that joins later is compared too.
+    """
+    import os  # noqa: PLC0415
     import pickle  # noqa: PLC0415
+
+    from distributed import get_worker  # noqa: PLC0415
+
+    compare, wanted, pinned, client = comparison
+    if os.environ.get("MODELMAKE_COMPARED") != client:
+        worker = get_worker()
+        threads = worker.state.nthreads
+        what = compare(wanted, pinned) or (f"it has {threads} threads for trials, not 1" if threads != 1 else "")
+        if what:
+            return f"!worker {worker.address}\n{what}".encode()
+        os.environ["MODELMAKE_COMPARED"] = client
 
     from scripts.search.journal import line  # noqa: PLC0415
     from scripts.search.trial import Problem, run  # noqa: PLC0415

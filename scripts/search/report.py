@@ -8,6 +8,7 @@ from scripts.core.search import Search
 from scripts.gate import page as pages
 from scripts.model.tuned import Tuned, shown
 from scripts.search.plots import draw
+from scripts.search.propose import ranked
 from scripts.search.trial import Result
 
 LISTED = 20  # trials of the table, the best ones
@@ -16,14 +17,14 @@ REASONS = 10  # failed trials whose reason is shown
 
 def page(config: Config, search: Search, found: Tuned, results: Sequence[Result]) -> str:
     """Return the page: the best trials, the failed ones with their reasons, and the plots."""
-    ranked = sorted((one for one in results if one.state == "complete"), key=lambda one: (-one.score, one.number))
+    top = ranked(search, results)[:LISTED]
     failed = [one for one in results if one.state == "failed"]
     facts = {
         "title": config.registry.name,
         "found": found,
         "method": search.method,
         "names": list(search.space),
-        "rows": [(one, {name: shown(value) for name, value in one.params.items()}) for one in ranked[:LISTED]],
+        "rows": [(one, {name: shown(value) for name, value in one.params.items()}) for one in top],
         "best": {name: shown(value) for name, value in found.params.items()},
         "failed": failed[:REASONS],
         "counts": {"failed": len(failed), "stopped": sum(one.state == "stopped" for one in results)},

@@ -6,10 +6,11 @@ import re
 import warnings
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import numpy as np
 import pandas as pd
+from pydantic import ConfigDict, Field, FiniteFloat
 from sklearn.base import is_classifier
 
 from scripts.core.config import Config
@@ -57,10 +58,12 @@ class Trial:
 class Result:
     """What became of a trial: the scores of the folds at each stage, and for a failed trial why."""
 
-    number: int
+    __pydantic_config__ = ConfigDict(extra="forbid")  # of a line that is read
+
+    number: Annotated[int, Field(ge=0)]
     params: Params
     budgets: list[int | float] = field(default_factory=list)
-    scores: list[list[float]] = field(default_factory=list)
+    scores: list[Annotated[list[FiniteFloat], Field(min_length=1)]] = field(default_factory=list)
     state: State = "complete"
     reason: str = ""
 
@@ -153,8 +156,9 @@ def run(problem: Problem, trial: Trial) -> Result:
                 if least is not None and means.means[-1] < least:
                     return means
     except (Exception, SystemExit) as error:  # of the estimator, which may be anybody's
-        text = first_line(error) if str(error) else type(error).__name__
-        reason = text.rpartition(" (")[0] if isinstance(error, UserError) else text  # without the way to mend it
+        reason = first_line(error) if str(error) else type(error).__name__
+        if isinstance(error, UserError):
+            reason = f"{error.where}: {error.what}"  # without the way to mend it
         return Result.failed(trial, re.sub(r" at 0x[0-9a-f]+", "", reason))
     return replace(means, state="complete")
 

@@ -9,18 +9,19 @@ from dataclasses import replace
 from typing import Protocol
 
 from scripts.core import config as configuration
-from scripts.core import files, receipt, settings
+from scripts.core import files, provenance, receipt, settings
+from scripts.core.config import Config
 from scripts.core.errors import PipelineError, UserError
 from scripts.core.search import Search
 from scripts.model import tuned
-from scripts.model.train import prepare
+from scripts.model.train import begin, prepare
 from scripts.search import cluster, report
 from scripts.search.check import check
 from scripts.search.journal import Journal, opened
 from scripts.search.local import cores, local
 from scripts.search.progress import Progress
-from scripts.search.propose import batches, best, independent, propose
-from scripts.search.tracked import Tracked
+from scripts.search.propose import batches, best, independent, planned, propose
+from scripts.search.tracked import KEY, SEARCHED, Tracked, ended, recall
 from scripts.search.trial import Problem, Result, Trial
 from scripts.tracking.address import uri
 from scripts.tracking.runs import Run, Tracking
@@ -56,37 +57,38 @@ def executor(problem: Problem) -> AbstractContextManager[Executor]:
     if engine != "local":
         raise UserError(f"ENGINE={engine:.40}", "unknown", "local or dask")
     workers = settings.text("WORKERS") or str(cores())
-    if not workers.isdecimal() or not 0 < int(workers) <= 1024:
+    if not (workers.isascii() and workers.isdecimal()) or not 0 < int(workers) <= 1024:
         raise UserError(f"WORKERS={workers:.40}", "is no number of processes", "leave it out for one for each core")
     return local(problem, int(workers))
 
 
-def search(
-    config: configuration.Config,
-    of: Search,
-    journal: Journal,
-    ready: AbstractContextManager[Executor],
-    tracked: Tracked,
-) -> bool:
-    """Run what the journal has not; return whether `minutes` ended the search before its last batch."""
-    parts, started = batches(of), time.monotonic()
+def unfinished(of: Search, seed: int, journal: Journal) -> Iterator[list[Trial]]:
+    """Yield the trials of each batch that the journal has not; it has them when the next batch is asked for."""
+    parts = batches(of)
     if independent(of) and of.minutes is None:  # no trial waits for the others of its batch
         parts = [range(parts[-1].stop)]
-    with Progress(config, sum(map(len, parts)), asked(of, journal)) as progress, ExitStack() as stack:
-        run: Executor | None = None
-        for numbers in parts:
-            before = [journal.results[number] for number in range(numbers.start) if number in journal.results]
-            if all(number in journal.results for number in numbers):
-                continue
-            trials = propose(of, config.seed, before, numbers)
-            todo = [trial for trial in trials if not _done(trial, journal)]
-            if not todo:
-                continue
+    for numbers in parts:
+        if all(number in journal.results for number in numbers):
+            continue
+        before = [journal.results[number] for number in range(numbers.start) if number in journal.results]
+        trials = [trial for trial in propose(of, seed, before, numbers) if not _done(trial, journal)]
+        if trials:
+            yield trials
+
+
+def search(
+    config: Config, of: Search, journal: Journal, ready: AbstractContextManager[Executor], tracked: Tracked
+) -> bool:
+    """Run what the journal has not; return whether `minutes` ended the search before its last batch."""
+    started = time.monotonic()
+    run: Executor | None = None
+    with Progress(config, planned(of), asked(of, journal)) as progress, ExitStack() as stack:
+        for trials in unfinished(of, config.seed, journal):
             if of.minutes is not None and time.monotonic() - started > 60 * of.minutes:
                 return True
             run = run or stack.enter_context(ready)
-            progress.begin(todo, run.size)
-            for result in each_once(run, todo, [*journal.results.values()]):
+            progress.begin(trials, run.size)
+            for result in each_once(run, trials, [*journal.results.values()]):
                 journal.add(result)
                 progress.add(result)
             tracked.add(asked(of, journal))
@@ -154,27 +156,35 @@ def main() -> None:
     task = prepare(config.model_copy(update={"search": None, "train": train}))
     check(config, of, task)
     ready = executor(Problem.of(task, config))
-    key = tuned.key(config, task.data_sha256)
-    with opened(key, anew=settings.switch("FORCE")) as journal:
+    key, force, short = tuned.key(config, task.data_sha256), settings.switch("FORCE"), False
+    with opened(key, anew=force) as journal:
         tracking = Tracking()
-        tracked = Tracked(tracking, config, of, task, journal, key)
-        with tracking.open(tracked.run):
-            short = search(config, of, journal, ready, tracked)
-            results = asked(of, journal)
-            found = chosen(config, of, key, tracked.run, results)
-            found.write()
-            drawn = report.page(config, of, found, results)
-            files.replace("search.html", drawn)
-            tracked.add(results)
-            tracked.finish(of, found, results, drawn)
+        earlier = [] if force else ended(tracking, config, key)
+        if not journal.results:
+            recall(tracking, earlier, of, journal)
+        run = next((run for run in earlier if run.tags[SEARCHED] == str(planned(of))), None)
+        if run is not None and next(unfinished(of, config.seed, journal), None) is None:
+            print(f"trials  all are in run {run.run_id} (FORCE=1 searches again)\nurl     {run.url}", flush=True)
+            found, drawn = outcome(config, of, key, run, journal)
+        else:
+            tags = provenance.tags("tune", task.data_sha256, config.training_sha256)
+            run = begin(tracking, config, tags | {KEY: key})
+            with tracking.open(run):
+                tracked = Tracked(tracking, run, config, of)
+                short = search(config, of, journal, ready, tracked)
+                found, drawn = outcome(config, of, key, run, journal)
+                results = asked(of, journal)
+                tracked.finish(found, results, journal.ordered(), drawn, len(results) if short else planned(of))
+        found.write()
+        files.replace("search.html", drawn)
     if short:
         print(f"note: stopped after {of.minutes:g} minutes, so the result depends on the speed of this machine")
     print(f"tuned   {found}\nfile    {files.place(files.TUNED)}\nreport  {files.place('search.html')}", flush=True)
     receipt.Tune(**receipt.common("tune", started), tracking_uri=uri(), run_id=found.run_id, **_facts(found)).write()
 
 
-def chosen(config: configuration.Config, of: Search, key: str, run: Run, results: Sequence[Result]) -> tuned.Tuned:
-    """Return the best trial.
+def outcome(config: Config, of: Search, key: str, run: Run, journal: Journal) -> tuple[tuned.Tuned, str]:
+    """Return the best trial, and the page of the search.
 
     Raises
     ------
@@ -182,13 +192,15 @@ def chosen(config: configuration.Config, of: Search, key: str, run: Run, results
         Every trial failed; the error has the reason of the first one.
 
     """
+    results = asked(of, journal)
     top = best(of, results)
     if top is None:
         failed = [one for one in results if one.state == "failed"]
         why = f"trial {failed[0].number}: {failed[0].reason}" if failed else "none was finished"
         raise NothingFound("make tune", f"no trial of {len(results)} has a score ({why})", "see search.space")
     params = {name: top.params[name] for name in of.space if name in top.params}
-    return tuned.Tuned(key, top.number, len(results), tuned.metric(config), top.score, run.run_id, params)
+    found = tuned.Tuned(key, top.number, len(results), tuned.metric(config), top.score, run.run_id, params)
+    return found, report.page(config, of, found, results)
 
 
 def _facts(found: tuned.Tuned) -> dict[str, str]:

@@ -14,12 +14,6 @@ SCORE, BEST = "score", "best_score"  # by the number of the trial
 AT_ONCE = 1000  # values that a request accepts
 
 
-def logged(tracking: Tracking, run: Run) -> int:
-    """Return how many trials are logged with the run."""
-    with translated(f"read the trials of run {run.run_id}"):
-        return max((value.step + 1 for value in tracking.client.get_metric_history(run.run_id, BEST)), default=0)
-
-
 def add(tracking: Tracking, run: Run, scores: Sequence[tuple[int, float, float]]) -> None:
     """Log number, score and best score so far of trials; a trial without a score has only the last."""
     now = int(time.time() * 1000)

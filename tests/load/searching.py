@@ -1,5 +1,6 @@
 """The benchmarks of `make tune`: beside scikit-learn's search, on a cluster, and with trials that do nothing."""
 
+import heapq
 import os
 import signal
 import statistics
@@ -19,8 +20,8 @@ from scripts.core.config import Config
 from scripts.core.search import Search
 from scripts.model.train import prepare
 from scripts.search.cluster import connected
-from scripts.search.journal import opened
-from scripts.search.local import local
+from scripts.search.journal import Journal, opened
+from scripts.search.local import ALIKE, local
 from scripts.search.propose import batches, propose
 from scripts.search.trial import Problem, Result, Trial
 from tests.load.figure import Figure
@@ -97,7 +98,7 @@ def processes(given: Problem, todo: list[Trial], workers: int) -> float:
 def cluster(workers: int) -> Iterator[None]:
     """Run a scheduler and workers of Dask on loopback, in processes that end with the block."""
     port = 8796
-    own = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path.cwd()), "PYTHONWARNINGS": "ignore"}
+    own = os.environ | ALIKE | {"PYTHONPATH": str(Path.cwd()), "PYTHONWARNINGS": "ignore"}
     dask = [sys.executable, "-m", "dask"]
     address = f"tcp://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as scratch:
@@ -169,56 +170,61 @@ def nothing() -> Figure:
     """Time trials that do nothing: proposed by TPE in batches of 8, and written to the journal."""
     count = 256
     of = Search.model_validate({"trials": count, "space": FOREST})
-    before = Path.cwd()
-    with tempfile.TemporaryDirectory(dir="build") as scratch:
-        os.chdir(scratch)
-        try:
-            started = time.monotonic()
-            with opened("0" * 64) as journal:
-                for numbers in batches(of):
-                    done = [journal.results[number] for number in range(numbers.start)]
-                    for trial in propose(of, 1, done, numbers):
-                        journal.add(Result(trial.number, trial.params, [], [[float(trial.number % 7)]]))
-            spent = time.monotonic() - started
-        finally:
-            os.chdir(before)
+    with tempfile.TemporaryDirectory(dir="build") as scratch, opened_in(Path(scratch)) as journal:
+        started = time.monotonic()
+        for numbers in batches(of):
+            done = [journal.results[number] for number in range(numbers.start)]
+            for trial in propose(of, 1, done, numbers):
+                journal.add(Result(trial.number, trial.params, [], [[float(trial.number % 7)]]))
+        spent = time.monotonic() - started
     return Figure("a trial that does nothing", 1000 * spent / count, 10, f"ms, of {count}")
 
 
-def fake(count: int, workers: int, seconds: float) -> dict[str, float]:
+def simulated(count: int, workers: int, batch: int, seconds: float) -> dict[str, float]:
     """Simulate a search: the real proposals and journal, and workers whose trials only take time.
 
-    Returns the seconds of the proposals and the journal, and the share of the workers' time that is used if each
-    trial takes `seconds` on average, drawn from an exponential distribution.
+    Each trial takes `seconds` on average, drawn from an exponential distribution, and goes to the worker that is free
+    first. Returns the processor's seconds of the proposals, the last one in milliseconds, the seconds of the journal,
+    the share of the workers' time that is used, and the hours that all of it takes.
     """
-    of = Search.model_validate({"trials": count, "batch": workers, "space": FOREST})
+    of = Search.model_validate({"trials": count, "batch": batch, "space": FOREST})
     draw = np.random.default_rng(1)
     results: dict[int, Result] = {}
-    proposing = writing = waiting = busy = 0.0
-    with tempfile.TemporaryDirectory() as scratch:
-        before = Path.cwd()
-        os.chdir(scratch)
-        try:
-            with opened("0" * 64) as journal:
-                for numbers in batches(of):
-                    began = time.monotonic()
-                    todo = propose(of, 1, [results[number] for number in range(numbers.start)], numbers)
-                    proposing += time.monotonic() - began
-                    took = draw.exponential(seconds, len(todo))
-                    busy += float(took.sum())
-                    waiting += float(took.max())
-                    began = time.monotonic()
-                    for trial in todo:
-                        value = float(np.sin(float(trial.params["max_depth"])))  # type: ignore[arg-type]
-                        results[trial.number] = Result(trial.number, trial.params, [], [[value]])
-                        journal.add(results[trial.number])
-                    writing += time.monotonic() - began
-        finally:
-            os.chdir(before)
+    proposing = writing = waiting = busy = last = 0.0
+    with tempfile.TemporaryDirectory() as scratch, opened_in(Path(scratch)) as journal:
+        for numbers in batches(of):
+            began = time.process_time()
+            todo = propose(of, 1, [results[number] for number in range(numbers.start)], numbers)
+            spent = time.process_time() - began
+            proposing, last = proposing + spent, 1000 * spent / len(todo)
+            free = [0.0] * workers
+            for took in draw.exponential(seconds, len(todo)):
+                heapq.heapreplace(free, free[0] + float(took))
+                busy += float(took)
+            waiting += max(free)
+            began = time.monotonic()
+            for trial in todo:
+                value = float(np.sin(float(trial.params["max_depth"])))  # type: ignore[arg-type]
+                results[trial.number] = Result(trial.number, trial.params, [], [[value]])
+                journal.add(results[trial.number])
+            writing += time.monotonic() - began
     total = waiting + proposing + writing
-    return {"proposing": proposing, "writing": writing, "used": busy / workers / total, "hours": total / 3600}
+    used = busy / workers / total
+    return {"proposing": proposing, "last": last, "writing": writing, "used": used, "hours": total / 3600}
+
+
+@contextmanager
+def opened_in(folder: Path) -> Iterator[Journal]:
+    """Open a journal in a folder."""
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        with opened("0" * 64) as journal:
+            yield journal
+    finally:
+        os.chdir(before)
 
 
 if __name__ == "__main__":
-    for count, workers in ((1_000, 8), (1_000, 200), (10_000, 200)):
-        print(count, workers, {name: round(value, 2) for name, value in fake(count, workers, 60.0).items()}, flush=True)
+    for given in ((1_000, 8, 8), (1_000, 8, 40), (1_000, 200, 200), (10_000, 200, 200), (10_000, 200, 1_000)):
+        print(*given, {name: round(value, 2) for name, value in simulated(*given, 60.0).items()}, flush=True)

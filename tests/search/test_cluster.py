@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.search.local import ALIKE
 from tests.conftest import ROOT
 from tests.search.conftest import Searching
 from tests.support.checkout import free_port
@@ -35,7 +36,7 @@ class Dask:
     def started(self, command: str, *words: str, **environment: str) -> subprocess.Popen[bytes]:
         """Start a process of Dask."""
         options = [f"--tls-{name}={path}" for name, path in self.tls.items()]
-        own = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT}:{self.folder}"} | environment
+        own = os.environ | ALIKE | {"PYTHONPATH": f"{ROOT}:{self.folder}"} | environment
         with (self.folder / "dask.log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-W", "ignore", "-m", "dask", command, *words, "--no-dashboard", *options],

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.core.search import Budget, Parameter, Search
+from scripts.core.search import Budget, Search
+from scripts.core.space import Parameter
 from scripts.search.propose import batches, best, propose, total
 from scripts.search.trial import Result, Trial
 
