@@ -41,7 +41,7 @@ $(folder)/reads: build/code.inputs
 	@$(RUN) python -m scripts inputs
 # tune.reads is empty where there is no search: then only `make tune` alone says so. What `tune` finds is an input of
 # `train`.
-$(folder)/tune.done: $(folder)/tune.inputs $(if $(wildcard $(folder)/tuned.toml),,FORCE) | $(environment)
+$(folder)/tune.done: $(folder)/tune.inputs $(or $(wildcard $(folder)/tuned.toml),FORCE) | $(environment)
 	@$(if $(filter-out tune,$(goals)),[ ! -s $(folder)/tune.reads ] ||) \
 	  { echo "▸ tune" && $(RUN) python -m scripts tune; } && touch $@
 $(if $(tuned),hashes-of-chain: | $(folder)/tune.done)

@@ -1,5 +1,6 @@
 """Check: every mistake in `[search]` that can be seen before the first fit."""
 
+import itertools
 from collections.abc import Iterator
 
 from sklearn.base import BaseEstimator, is_classifier
@@ -14,8 +15,11 @@ from scripts.model.preprocess import pipeline
 from scripts.model.probe import probe
 from scripts.model.train import Task
 from scripts.model.trust import TRUSTED_TYPES
+from scripts.search.propose import grid
+from scripts.search.trial import Problem
 
 WHERE = "pipeline.toml: search"
+MOST = 100_000  # points of a grid
 
 
 def check(config: Config, search: Search, task: Task) -> None:
@@ -36,7 +40,9 @@ def check(config: Config, search: Search, task: Task) -> None:
     except UserError as error:
         if search.metric is None:
             raise
-        raise UserError(f"{WHERE}.metric", f"'{metric}' does not score this estimator", first_line(error)) from None
+        raise UserError(f"{WHERE}.metric", f"'{metric}' does not score this estimator", error.what) from None
+    if search.method == "grid" and (count := sum(1 for _ in itertools.islice(grid(search), MOST + 1))) > MOST:
+        raise UserError(f"{WHERE}.space", f"a grid of more than {count - 1:,} points", "use larger steps, or random")
     seen: set[str] = set()
     for where, params in points(search):
         try:
@@ -45,7 +51,9 @@ def check(config: Config, search: Search, task: Task) -> None:
             unfitted = pipeline(made, estimator, X, y)
             _check_values(unfitted)
         except UserError as error:
-            raise UserError(where, error.what, error.fix) from None
+            apart = "estimator" in search.space and error.what.startswith("no parameter")
+            fix = 'say which estimator has it: when = { estimator = "…" }' if apart else error.fix
+            raise UserError(where, error.what, fix) from None
         except (ValueError, TypeError) as error:
             raise UserError(where, first_line(error), "correct the space") from None
         if is_classifier(estimator) != (classes is not None):
@@ -57,6 +65,19 @@ def check(config: Config, search: Search, task: Task) -> None:
         if kind not in seen:
             seen.add(kind)
             probe(unfitted, X, y, (*TRUSTED_TYPES, *config.model.trusted_types))
+
+
+def check_shares(search: Search, problem: Problem) -> None:
+    """Raise UserError if the smallest share of the rows has not every class of each fold."""
+    if search.growing != ROWS or not search.stages or not is_classifier(build(problem.config.model, seed=0)):
+        return
+    share = search.stages[0]
+    for number, fold in enumerate(problem.folds, start=1):
+        few, all_of_them = (problem.y.iloc[part.fit] for part in (problem.fold(fold, share), fold))
+        if missing := sorted(set(all_of_them) - set(few), key=str):
+            what = f"{share:.3g} of the rows that fold {number} is fitted on have no {missing[0]!r}"
+            fix = 'set search.budget = { parameter = "rows", low = …, high = 1.0 } with a larger low'
+            raise UserError(f"{WHERE}.budget", what, fix)
 
 
 def points(search: Search) -> Iterator[tuple[str, Params]]:

@@ -114,5 +114,5 @@ def read(lines: list[bytes], name: str) -> Iterator[Result]:
         try:
             yield LINE.validate_python(json.loads(text))
         except ValueError:
-            fix = "make tune FORCE=1 puts it aside and starts again"
+            fix = "remove that line, or make tune FORCE=1 puts all of them aside"
             raise UserError(f"{name}:{number}", "is no trial of this version", fix) from None

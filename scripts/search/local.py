@@ -8,10 +8,11 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from signal import SIG_IGN, SIGINT, Signals, signal
+from signal import SIG_BLOCK, SIG_SETMASK, SIGINT, Signals, pthread_sigmask
 
 from scripts.core.errors import UserError
 from scripts.search.trial import Problem, Result, Trial, run
@@ -93,6 +94,8 @@ class Local:
         context = multiprocessing.get_context("spawn")
         before = {name: os.environ.get(name) for name in ALIKE}
         os.environ.update(ALIKE)
+        resource_tracker.ensure_running()  # it would let SIGINT through
+        mask = pthread_sigmask(SIG_BLOCK, {SIGINT})  # Ctrl-C reaches every process; this one ends the others
         try:
             ours, theirs = context.Pipe()
             process = context.Process(target=work, args=(theirs, self.problem), daemon=True)
@@ -101,6 +104,7 @@ class Local:
             what = f"process {len(self._workers) + 1} cannot be started: {error.strerror}"
             raise UserError(f"WORKERS={self.size}", what, "use fewer; make tune then goes on") from None
         finally:
+            pthread_sigmask(SIG_SETMASK, mask)
             for name, value in before.items():
                 os.environ.pop(name) if value is None else os.environ.update({name: value})
         theirs.close()
@@ -126,7 +130,6 @@ def local(problem: Problem, workers: int) -> Iterator[Local]:
 
 def work(link: Connection, problem: Problem) -> None:
     """Run the trials that arrive; end with the process that sends them, also if that one is killed."""
-    signal(SIGINT, SIG_IGN)  # Ctrl-C reaches every process of the terminal; the first one ends the others
     parent = multiprocessing.parent_process()
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
     with Path(os.devnull).open("w") as nothing:  # what libraries of C print

@@ -16,11 +16,11 @@ from scripts.core.search import Search
 from scripts.model import tuned
 from scripts.model.train import begin, prepare
 from scripts.search import cluster, report
-from scripts.search.check import check
+from scripts.search.check import check, check_shares
 from scripts.search.journal import Journal, opened
 from scripts.search.local import cores, local
 from scripts.search.progress import Progress
-from scripts.search.propose import batches, best, independent, planned, propose
+from scripts.search.propose import batches, best, independent, planned, propose, ranked
 from scripts.search.tracked import KEY, SEARCHED, Tracked, ended, recall
 from scripts.search.trial import Problem, Result, Trial
 from scripts.tracking.address import uri
@@ -155,7 +155,9 @@ def main() -> None:
     train = config.train.model_copy(update={"folds": tuned.folds(config)})
     task = prepare(config.model_copy(update={"search": None, "train": train}))
     check(config, of, task)
-    ready = executor(Problem.of(task, config))
+    problem = Problem.of(task, config)
+    check_shares(of, problem)
+    ready = executor(problem)
     key, force, short = tuned.key(config, task.data_sha256), settings.switch("FORCE"), False
     with opened(key, anew=force) as journal:
         tracking = Tracking()
@@ -175,8 +177,11 @@ def main() -> None:
                 found, drawn = outcome(config, of, key, run, journal)
                 results = asked(of, journal)
                 tracked.finish(found, results, journal.ordered(), drawn, len(results) if short else planned(of))
+        scores = [one.score for one in ranked(of, asked(of, journal))]
         found.write()
         files.replace("search.html", drawn)
+    if len(scores) > 1 and len(set(scores)) == 1:
+        print("note: every trial has the same score, so the first one is taken")
     if short:
         print(f"note: stopped after {of.minutes:g} minutes, so the result depends on the speed of this machine")
     print(f"tuned   {found}\nfile    {files.place(files.TUNED)}\nreport  {files.place('search.html')}", flush=True)

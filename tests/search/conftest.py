@@ -47,9 +47,9 @@ class Searching(Project):
 
     @property
     def journal(self) -> list[str]:
-        """The lines of the journal, sorted."""
+        """The lines of the journal; a finished search leaves them in the order of their numbers."""
         [path] = (self.path / "build/search").glob("*.jsonl")
-        return sorted(path.read_text().splitlines())
+        return path.read_text().splitlines()
 
     @property
     def tuned(self) -> str:

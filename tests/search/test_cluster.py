@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scripts.search.local import ALIKE
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Outcome
 from tests.search.conftest import Searching
 from tests.support.checkout import free_port
 
@@ -137,7 +137,8 @@ def test_a_trial_that_kills_its_workers(own: Callable[[str], Searching], dask: D
     searching = own('what = { choices = ["fit", "kill"] }\nmax_depth = { low = 1, high = 8 }')
     searching.edit("trials = 12", "trials = 4")
     wanted = locally(searching)
-    dask.scheduler = dask.started("scheduler", "--host", "tcp://127.0.0.1", "--port", str(dask.port))
+    words = ("scheduler", "--host", "tcp://127.0.0.1", "--port", str(dask.port))
+    dask.scheduler = dask.started(*words, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="1")  # 3 take much longer
     for _ in range(2):  # with nannies, which start their workers again
         dask.workers.append(
             dask.started("worker", dask.address, "--nthreads=1", "--memory-limit=0", "--local-directory=work")
@@ -148,6 +149,27 @@ def test_a_trial_that_kills_its_workers(own: Callable[[str], Searching], dask: D
         nanny.wait(timeout=30)
     assert done.returncode == 0, done.stderr
     assert (searching.journal, searching.tuned) == wanted
+
+
+@pytest.mark.long
+def test_a_worker_that_joins_later_is_compared_too(own: Callable[[str], Searching], dask: Dask, tmp_path: Path) -> None:
+    """One with other code ends the search in one line, and none of its trials is kept."""
+    searching = own(SLOW)
+    wanted = locally(searching)
+    dask.up(1)
+    process = searching.start(**settings(dask))
+    searching.wait_for(1, process)
+    other = tmp_path / "other"
+    shutil.copytree(ROOT / "scripts", other / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(searching.path / "models", other / "models")
+    with (other / "scripts/scores/metrics.py").open("a") as file:
+        file.write("\ndef score(*facts: object) -> float:\n    return 9.0\n")
+    dask.add(PYTHONPATH=str(other))
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 2, err
+    assert "the module scripts/scores/metrics.py is another one there" in err
+    assert 1 <= len(searching.journal) < 12
+    assert set(searching.journal) <= set(wanted[0])
 
 
 @pytest.mark.long
@@ -181,6 +203,7 @@ def test_other_code_on_a_worker(own: Callable[[str], Searching], dask: Dask, tmp
     assert "scikit-learn is 1.0 there, and " in refused(PYTHONPATH=f"{fake.parent}:{whole}")
     assert "start it with --nthreads 1" in refused("--nthreads=2", PYTHONPATH=whole)
     assert "OMP_NUM_THREADS is not 1" in refused(OMP_NUM_THREADS="2", PYTHONPATH=whole)
+    assert "PYTHONHASHSEED is not 6640" in refused(PYTHONHASHSEED="0", PYTHONPATH=whole)
 
 
 def test_a_worker_without_modelmake(searching: Searching, dask: Dask, tmp_path: Path) -> None:
@@ -236,6 +259,17 @@ def test_only_with_the_right_certificate(searching: Searching, dask: Dask, tmp_p
     assert (missing.returncode, "CLIENT__KEY: not set" in missing.stderr) == (2, True)
     plain = searching.tune(**given | {"DASK_SCHEDULER_ADDRESS": "tcp://scheduler.example.com:8786"})
     assert (plain.returncode, "is not encrypted" in plain.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("address", ["junk", "tls://[::1", "tls://host", "tcp://localhost:1x", "tls://host:99999"])
+def test_what_is_no_address(
+    searching: Searching, monkeypatch: pytest.MonkeyPatch, error_line: Callable[[Outcome, int], str], address: str
+) -> None:
+    """One line, before there is a run."""
+    monkeypatch.setenv("MODELMAKE_ENGINE", "dask")
+    monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", address)
+    assert f"={address}: is no address of a scheduler" in error_line(searching.stage("tune"), 2)
+    assert searching.client.get_experiment_by_name("flowers") is None
 
 
 def test_nobody_answers(searching: Searching) -> None:

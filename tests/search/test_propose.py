@@ -106,6 +106,44 @@ def test_a_grid_has_each_point_once() -> None:
     assert points == [("linear",), ("rbf", 0.1), ("rbf", pytest.approx(0.3)), ("rbf", pytest.approx(0.5))]
 
 
+def test_points_are_exact() -> None:
+    """0.1 and two steps of 0.1 are 0.3, which is not above `high`; a draw is one of the points."""
+    gamma = Parameter(low=0.1, high=0.3, step=0.1)
+    assert gamma.points() == [0.1, 0.2, 0.3]
+    search = Search(method="random", trials=40, space={"gamma": gamma})
+    drawn = {trial.params["gamma"] for trial in propose(search, 1, [], range(40))}
+    assert drawn == {0.1, 0.2, 0.3}
+    assert all(search.contains({"gamma": value}) for value in drawn)
+
+
+def test_true_is_not_1() -> None:
+    """Nor inside of a list."""
+    mixed = Parameter(choices=[0, False, 1, True, [1], [True]])
+    assert [mixed.position(value) for value in mixed.choices or []] == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_condition_on_a_list() -> None:
+    """A list is a choice, where there is one like it, and else it names several."""
+    layers, alpha = Parameter(choices=[[10], [5, 5]]), Parameter(low=0.0, high=1.0, when={"layers": [5, 5]})
+    search = Search(space={"layers": layers, "alpha": alpha})
+    assert search.active("alpha", {"layers": [5, 5]})
+    assert not search.active("alpha", {"layers": [10]})
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "stages"),
+    [
+        (10, 270, [10, 30, 90, 270]),
+        (10, 100, [10, 30, 100]),
+        (0.1, 1.0, [0.1, 0.3, 1.0]),
+        (0.037, 1.0, [0.037, 0.111, 0.333, 1.0]),
+    ],
+)
+def test_stages(low: float, high: float, stages: list[float]) -> None:
+    """Each three times the one before, without a last step that is hardly one."""
+    assert Budget(parameter="rows" if high == 1.0 else "n", low=low, high=high).stages == stages
+
+
 def test_halving_gives_the_best_the_next_budget() -> None:
     """A third of each stage goes on, the best ones, and the last stage decides."""
     search = Search(method="halving", trials=27, budget=Budget(parameter="n", low=1, high=9), space=SPACE)

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import shutil
 import signal
 import tomllib
@@ -14,6 +15,7 @@ from scripts.search.tune import each_once
 from tests.conftest import Outcome, Project
 from tests.search.conftest import SEARCH, Searching
 
+TREE = "sklearn.tree.DecisionTreeClassifier"
 Check = Callable[[Outcome, int], str]
 
 
@@ -151,7 +153,7 @@ def test_another_machine_takes_the_trials_from_the_server(
     shutil.rmtree(searching.path / "build")
     again = searching.stage("tune")
     assert "takes 12 trials from run " in again.out
-    assert "goes on after 12 of 12 trials" in again.out
+    assert "trials  all are in run " in again.out
     assert (searching.journal, searching.tuned) == (journal, tuned)
 
 
@@ -198,6 +200,26 @@ def test_halving_with_another_number_of_trials_is_another_search(
         ('estimator = { choices = ["sklearn.tree.DecisionTreeRegressor"] }', "search.space.estimator: "),
         ("max_depth = { low = 8, high = 1 }", "search.space.max_depth: low 8 is not below high 1"),
         ("max_depth = 3", "search.space.max_depth: 3 is no range"),
+        ("max_depth = { low = 3 }", "search.space.max_depth: high is missing"),
+        ("max_depth = { low = 3, high = 3 }", "(write choices = [3])"),
+        ("max_depth = { low = 1, high = inf }", "search.space.max_depth: high is no number: inf"),
+        ("max_depth = { choices = [] }", "search.space.max_depth: choices is empty"),
+        ("", "search: space is empty"),
+        ("estimator = { low = 1, high = 3 }", "space.estimator: a range is no estimator"),
+        ('estimator = { choices = ["tree"] }', "space.estimator: 'tree' is no estimator"),
+        ('estimator.choices = [{ estimator = "sklearn.svm.SVC", parms = { C = 3.0 } }]', "(did you mean 'params'?)"),
+        (
+            'estimator.choices = [{ estimator = "sklearn.svm.SVC", params = 3 }]',
+            "search.space.estimator: choices has {",
+        ),
+        (
+            'criterion.choices = ["gini"]\nmax_depth = { low = 1, high = 3, when = { criterion = [] } }',
+            "no value of criterion",
+        ),
+        (
+            'estimator.choices = ["sklearn.svm.SVC", "sklearn.tree.DecisionTreeClassifier"]\nC = { low = 0.1, high = 1.0 }',
+            "say which",
+        ),
     ],
 )
 def test_mistakes_are_named_before_the_first_fit(
@@ -219,7 +241,16 @@ def test_mistakes_are_named_before_the_first_fit(
         ('method = "bayes"', "search.method: "),
         ("minutes = 0", "search.minutes: "),
         ('budget = { parameter = "max_depth", low = 1, high = 5 }', "search: max_depth is the budget and in the space"),
-        ('budget = { parameter = "n_estimators", low = 1, high = 5 }', "search.space.max_depth: "),
+        (
+            'budget = { parameter = "n_estimators", low = 1, high = 5 }',
+            "search.budget: no parameter 'n_estimators' in ",
+        ),
+        ('budget = { parameter = "max_leaf_nodes", low = 10, high = 90.0 }', "are not of one type"),
+        ('budget = { parameter = "max_leaf_nodes", low = 0.5, high = 9.5 }', "search.budget: "),
+        (
+            'budget = { parameter = "rows", low = 0.01, high = 1.0 }',
+            "search.budget: 0.01 of the rows that fold 1 is fitted on",
+        ),
         ("folds = 1000", "search.folds: "),
     ],
 )
@@ -310,11 +341,41 @@ def test_two_at_once(searching: Searching, monkeypatch: pytest.MonkeyPatch, erro
     monkeypatch.setenv("MODELMAKE_WORKERS", "2")
     assert searching.stage("tune").code == 0
     before = searching.journal
-    [path] = (searching.path / "build/search").glob("*.jsonl")
-    with path.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        assert "another make tune writes to it" in error_line(searching.stage("tune"), 2)
+    handle = os.open(searching.path / "build/search", os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        for force in ("0", "1"):
+            monkeypatch.setenv("MODELMAKE_FORCE", force)
+            assert "another make tune writes to it" in error_line(searching.stage("tune"), 2)
+    finally:
+        os.close(handle)
     assert searching.journal == before
+    assert not [*(searching.path / "build/search").glob("*.before")]
+
+
+def test_force_searches_again_in_a_run_of_its_own(own: Callable[[str], Searching]) -> None:
+    """Also if the result is another one; every journal that was put aside is kept, and no run is changed."""
+    searching = own('what = { choices = ["luck", "fit"] }\nmax_depth = { low = 1, high = 8 }')
+    path = searching.path / "models/own.py"
+    path.write_text(
+        path.read_text().replace('if self.what == "fail":', 'if self.what == "fit" and open("luck").read():')
+    )
+    (searching.path / "luck").write_text("bad")
+    assert searching.tune(MODELMAKE_WORKERS="2").returncode == 0
+    first = tomllib.loads(searching.tuned)["params"]
+    (searching.path / "luck").write_text("")
+    searching.edit("trials = 12", "trials = 10")
+    for _ in range(2):
+        done = searching.tune(MODELMAKE_WORKERS="2", MODELMAKE_FORCE="1")
+        assert done.returncode == 0, done.stderr
+        assert "run     " in done.stdout
+    assert first["what"] == "luck"
+    assert len([*(searching.path / "build/search").glob("*.before")]) == 2
+    [experiment] = [searching.client.get_experiment_by_name("flowers").experiment_id]
+    runs = searching.client.search_runs([experiment], "tags.modelmake.search != ''")
+    assert sorted(run.data.metrics["failed"] for run in runs)[0] == 0
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    assert len({run.info.run_id for run in runs}) == 3
 
 
 @pytest.mark.parametrize("name", ["WORKERS=0", "WORKERS=two", "ENGINE=ray", "ENGINE=dask"])
