@@ -92,16 +92,27 @@ networks=() # beside the first one
 if [ "$access" = tune ]; then # as mlflow; it asks the scheduler of ENGINE=dask
   access=mlflow
   cluster="$(project "")-cluster"
+  server=$(tr -d '[:space:]' <<<"${MLFLOW_TRACKING_URI:-}")
   if [ "${MODELMAKE_ENGINE:-}" != dask ]; then
     :
   elif [ -n "${DASK_SCHEDULER_ADDRESS:-}" ]; then
     pass DASK_SCHEDULER_ADDRESS
+    if on_this_machine "$server"; then
+      : # in the network of the host, from which every cluster can be reached
+    elif on_this_machine "$DASK_SCHEDULER_ADDRESS"; then
+      die DASK_SCHEDULER_ADDRESS "a container cannot reach a scheduler that listens to this machine only" "RUNNER=host"
+    elif [ -z "$server" ]; then
+      networks=(bridge) # that of the local server has no way out
+    fi
     for name in CA_FILE CLIENT__CERT CLIENT__KEY; do
       name=DASK_DISTRIBUTED__COMM__TLS__$name
       mount "$name" "${!name:-}" "/run/$name"
     done
   elif [ -d "$root/.cluster" ]; then
+    ! on_this_machine "$server" ||
+      die MLFLOW_TRACKING_URI "the network of the cluster has no way to this machine" "leave it out, or ENGINE=local"
     networks=("${cluster}_cluster")
+    docker network inspect "${networks[0]}" >/dev/null 2>&1 || die cluster "it is not running" "make cluster"
     options+=(-v "$root/.cluster:/run/cluster:ro" -e DASK_SCHEDULER_ADDRESS=tls://scheduler:8786
       -e DASK_DISTRIBUTED__COMM__TLS__CA_FILE=/run/cluster/tls.crt
       -e DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT=/run/cluster/tls.crt
@@ -156,7 +167,9 @@ case $access in
 esac
 [ ${#networks[@]} != 0 ] || exec docker run "${options[@]}" ${proxies[@]+"${proxies[@]}"} "$image" "$@"
 made=$(docker create "${options[@]}" ${proxies[@]+"${proxies[@]}"} "$image" "$@")
-for network in "${networks[@]}"; do docker network connect "$network" "$made"; done
+for network in "${networks[@]}"; do
+  docker network connect "$network" "$made" || { docker rm "$made" >/dev/null && exit 1; }
+done
 interactive=()
 [ ! -t 0 ] || interactive=(--interactive)
 exec docker start --attach ${interactive[@]+"${interactive[@]}"} "$made"

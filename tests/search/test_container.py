@@ -1,11 +1,13 @@
 """`make tune` in the image, on local processes and on the cluster that `make cluster` starts."""
 
+import os
 import shutil
 from collections.abc import Iterator
 
 import pytest
 
 import docker
+from scripts.search.local import ALIKE
 from tests.search.conftest import SEARCH
 from tests.support.checkout import Stack, free_port
 
@@ -47,6 +49,38 @@ def test_a_cluster_of_containers_gives_what_processes_give(stack: Stack, engine:
     assert journal(stack) == wanted
     done = stack.make("train")
     assert "tuned   trial " in done.stdout, done.stdout + done.stderr
+
+
+def test_a_cluster_of_your_own(stack: Stack, engine: docker.DockerClient) -> None:
+    """It is reached beside the local server, whose network has no way out; one that listens here only is refused."""
+    shutil.rmtree(stack.path / "build", ignore_errors=True)
+    names = {name: f"/tls/tls.{end}" for name, end in (("ca-file", "crt"), ("cert", "crt"), ("key", "key"))}
+    options = {
+        "user": f"{os.getuid()}:{os.getgid()}",
+        "environment": {**ALIKE, "PYTHONPATH": "/src"},
+        "volumes": [f"{stack.path}:/src:ro", f"{stack.path / '.cluster'}:/tls:ro"],
+        "working_dir": "/src",
+        "detach": True,
+    }
+    image = engine.containers.list(filters={"name": f"{stack.project}-cluster-worker"})[0].image
+    tls = [f"--tls-{name}={path}" for name, path in names.items()]
+    started = [engine.containers.run(image, ["dask", "scheduler", "--protocol=tls", "--no-dashboard", *tls], **options)]
+    try:
+        started[0].reload()
+        address = f"tls://{started[0].attrs['NetworkSettings']['IPAddress']}:8786"
+        worker = ["dask", "worker", address, "--nthreads=1", "--no-dashboard", "--local-directory=/tmp", *tls]
+        started.append(engine.containers.run(image, worker, **options))
+        folder = stack.path / ".cluster"
+        given = {"CA_FILE": "tls.crt", "CLIENT__CERT": "tls.crt", "CLIENT__KEY": "tls.key"}
+        files = {f"DASK_DISTRIBUTED__COMM__TLS__{name}": str(folder / file) for name, file in given.items()}
+        done = stack.make("tune", "ENGINE=dask", "FORCE=1", **files, DASK_SCHEDULER_ADDRESS=address)
+        assert done.returncode == 0, done.stdout + done.stderr + started[0].logs().decode()
+        assert len(journal(stack)) == 8
+        done = stack.make("tune", "ENGINE=dask", "FORCE=1", **files, DASK_SCHEDULER_ADDRESS="tls://127.0.0.1:8786")
+        assert "a container cannot reach a scheduler that listens to this machine only" in done.stderr
+    finally:
+        for container in started:
+            container.remove(force=True)
 
 
 def test_the_cluster_is_closed(stack: Stack, engine: docker.DockerClient) -> None:

@@ -15,7 +15,6 @@ from scripts.search.tune import each_once
 from tests.conftest import Outcome, Project
 from tests.search.conftest import SEARCH, Searching
 
-TREE = "sklearn.tree.DecisionTreeClassifier"
 Check = Callable[[Outcome, int], str]
 
 
@@ -217,7 +216,8 @@ def test_halving_with_another_number_of_trials_is_another_search(
             "no value of criterion",
         ),
         (
-            'estimator.choices = ["sklearn.svm.SVC", "sklearn.tree.DecisionTreeClassifier"]\nC = { low = 0.1, high = 1.0 }',
+            "estimator.choices = ['sklearn.svm.SVC', 'sklearn.tree.DecisionTreeClassifier']\n"
+            "C = { low = 0.1, high = 1.0 }",
             "say which",
         ),
     ],
