@@ -10,8 +10,9 @@ case $runner in
   docker) image=$(docker/image/image.sh name) ;;
   image) image=$(head -1 /etc/modelmake 2>/dev/null || echo image) ;; # the same receipts as in a container of it
 esac
-mkdir -p build "$(dirname "$1")"
-: >build/asked # a stage whose .done file is older has not run in this make
+# A stage whose .done file is older than build/asked has not run in this make.
+{ mkdir -p build "$(dirname "$1")" && : >build/asked; } 2>/dev/null ||
+  die build/ "cannot be written" "check that it belongs to you and that its disk has space"
 
 hash() { git hash-object --stdin; }
 listed() { # the name of a file; of a folder, which a table may be, the names of its files

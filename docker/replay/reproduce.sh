@@ -47,7 +47,9 @@ there=(env -u MLFLOW_RUN_ID -u MLFLOW_TRACKING_URI
   make -C "$again" "RUNNER=$MODELMAKE_RUNNER" MLFLOW_PORT=0 "IMAGE_REPO=$repository" $(cleared))
 trap sweep EXIT
 
-data=$("$@" python -m scripts path "build/reproduce/${MODELMAKE_PIPELINE:-pipeline.toml}")
+pipeline=${MODELMAKE_PIPELINE:-pipeline.toml}
+[ -f "$again/$pipeline" ] || die "$pipeline" "is not in commit $commit" "commit it, then make train FORCE=1: a new run"
+data=$("$@" python -m scripts path "build/reproduce/$pipeline")
 case $data in
   /*) [ -e "$data" ] || die "$data" "is gone" "put the data back" ;;
   ?*)

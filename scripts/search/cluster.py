@@ -202,5 +202,6 @@ def connected(problem: Problem) -> AbstractContextManager[Cluster]:
 
 @contextmanager
 def _connected(problem: Problem, where: str, secured: Security | None) -> Iterator[Cluster]:
+    print(f"cluster {where}", flush=True)
     with client(where, secured) as connection:
         yield Cluster(connection, problem, where)

@@ -49,12 +49,15 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.stop()
+        self._running = 0
         print(f"trials  {self._text()}", flush=True)
 
     def begin(self, trials: Sequence[Trial], workers: int) -> None:
         """Say how many trials of a batch can run at once."""
-        self._running, self._workers = len(trials), workers
+        first, self._running, self._workers = not self._workers, len(trials), workers
         self._bar.update(self._task, description=self._text())
+        if self._bar.disable and first:
+            print(f"trials  {self._text()}", flush=True)
 
     def add(self, result: Result) -> None:
         """Count a finished trial."""
