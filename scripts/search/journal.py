@@ -17,7 +17,7 @@ from scripts.core.errors import UserError
 from scripts.core.files import place
 from scripts.search.trial import Result
 
-FOLDER = "search"
+FOLDER, LOCK = "search", "lock"
 LINE = TypeAdapter(Result)
 
 
@@ -68,16 +68,16 @@ def opened(key: str, *, anew: bool = False) -> Iterator[Journal]:
         try:
             if anew and path.exists():
                 os.replace(path, _aside(path))
-            opened = path.open("a+b", buffering=0)
+            file = path.open("a+b", buffering=0)
         except OSError as error:
             raise _unwritable(path, error) from None
-        with opened:
-            opened.seek(0)
-            lines = opened.read().splitlines(keepends=True)
+        with file:
+            file.seek(0)
+            lines = file.read().splitlines(keepends=True)
             if lines and not lines[-1].endswith(b"\n"):  # the line that was written when the power went
                 lines.pop()
-                opened.truncate(sum(map(len, lines)))
-            yield Journal(opened, {result.number: result for result in read(lines, str(path))})
+                file.truncate(sum(map(len, lines)))
+            yield Journal(file, {result.number: result for result in read(lines, str(path))})
 
 
 @contextmanager
@@ -85,16 +85,17 @@ def _locked(folder: Path) -> Iterator[None]:
     """Hold the lock of a folder, which ends with the process."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder, os.O_RDONLY)
+        file = (folder / LOCK).open("ab")
     except OSError as error:
         raise _unwritable(folder, error) from None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(str(folder), "another make tune writes to it", "wait for that one, or stop it") from None
+        except OSError as error:  # of a file system without locks
+            raise _unwritable(folder, error) from None
         yield
-    except BlockingIOError:
-        raise UserError(str(folder), "another make tune writes to it", "wait for that one, or stop it") from None
-    finally:
-        os.close(handle)
 
 
 def _aside(path: Path) -> Path:

@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import os
 import shutil
 import signal
 import tomllib
@@ -341,14 +340,11 @@ def test_two_at_once(searching: Searching, monkeypatch: pytest.MonkeyPatch, erro
     monkeypatch.setenv("MODELMAKE_WORKERS", "2")
     assert searching.stage("tune").code == 0
     before = searching.journal
-    handle = os.open(searching.path / "build/search", os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with (searching.path / "build/search/lock").open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
         for force in ("0", "1"):
             monkeypatch.setenv("MODELMAKE_FORCE", force)
             assert "another make tune writes to it" in error_line(searching.stage("tune"), 2)
-    finally:
-        os.close(handle)
     assert searching.journal == before
     assert not [*(searching.path / "build/search").glob("*.before")]
 
