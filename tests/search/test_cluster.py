@@ -15,7 +15,7 @@ from tests.conftest import ROOT, Outcome
 from tests.search.conftest import Searching
 from tests.support.checkout import free_port
 
-SLOW = "seconds = { choices = [0.3, 0.31] }\nmax_depth = { low = 1, high = 8 }"
+SLOW = "seconds = { choices = [0.15, 0.16] }\nmax_depth = { low = 1, high = 8 }"
 
 
 class Dask:
@@ -206,6 +206,7 @@ def test_other_code_on_a_worker(own: Callable[[str], Searching], dask: Dask, tmp
     assert "PYTHONHASHSEED is not 6640" in refused(PYTHONHASHSEED="0", PYTHONPATH=whole)
 
 
+@pytest.mark.long
 def test_a_worker_without_modelmake(searching: Searching, dask: Dask, tmp_path: Path) -> None:
     """It says so, where joblib's client would wait for ever."""
     (tmp_path / "empty").mkdir()
@@ -272,6 +273,7 @@ def test_what_is_no_address(
     assert searching.client.get_experiment_by_name("flowers") is None
 
 
+@pytest.mark.long
 def test_nobody_answers(searching: Searching) -> None:
     """One line, and exit code 4."""
     address = f"tcp://127.0.0.1:{free_port()}"

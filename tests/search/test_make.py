@@ -8,6 +8,7 @@ import pytest
 from tests.search.conftest import SEARCH
 from tests.support.checkout import Checkout
 
+pytestmark = pytest.mark.long
 UP_TO_DATE = "tune: up to date (FORCE=1 runs it anyway)"
 
 

@@ -38,6 +38,7 @@ def test_processes_and_kills_change_nothing(searching: Searching) -> None:
     assert (searching.journal, searching.tuned) == (first, found)
 
 
+@pytest.mark.long
 def test_ctrl_c_keeps_what_has_finished(own: Callable[[str], Searching]) -> None:
     """It ends at once, with the exit code of a signal, and leaves a journal to go on with."""
     searching = own("seconds = { choices = [0.5, 0.51] }\nmax_depth = { low = 1, high = 8 }")
@@ -155,6 +156,7 @@ def test_another_machine_takes_the_trials_from_the_server(
     assert (searching.journal, searching.tuned) == (journal, tuned)
 
 
+@pytest.mark.long
 def test_more_trials_go_on(searching: Searching, monkeypatch: pytest.MonkeyPatch) -> None:
     """And FORCE=1 puts the journal aside."""
     monkeypatch.setenv("MODELMAKE_WORKERS", "2")
@@ -175,6 +177,7 @@ def test_more_trials_go_on(searching: Searching, monkeypatch: pytest.MonkeyPatch
     assert [*(searching.path / "build/search").glob("*.before")]
 
 
+@pytest.mark.long
 def test_halving_with_another_number_of_trials_is_another_search(
     searching: Searching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -310,6 +313,7 @@ def test_a_stage_is_no_repetition() -> None:
     assert {one.number: one.score for one in each_once(All(), trials, known)} == {2: 1.0, 3: 1.0, 4: 0.5}
 
 
+@pytest.mark.long
 def test_a_finished_search_needs_no_worker(searching: Searching) -> None:
     """Asked again it gives the same answer, also if its cluster is gone."""
     assert searching.tune(MODELMAKE_WORKERS="2").returncode == 0
@@ -318,6 +322,7 @@ def test_a_finished_search_needs_no_worker(searching: Searching) -> None:
     assert (done.returncode, searching.tuned) == (0, found), done.stderr
 
 
+@pytest.mark.long
 def test_minutes_end_at_a_batch(own: Callable[[str], Searching]) -> None:
     """The batch that has begun is finished, and a note says that the result depends on the machine."""
     searching = own("seconds = { choices = [0.3, 0.31] }")
@@ -349,6 +354,7 @@ def test_two_at_once(searching: Searching, monkeypatch: pytest.MonkeyPatch, erro
     assert not [*(searching.path / "build/search").glob("*.before")]
 
 
+@pytest.mark.long
 def test_force_searches_again_in_a_run_of_its_own(own: Callable[[str], Searching]) -> None:
     """Also if the result is another one; every journal that was put aside is kept, and no run is changed."""
     searching = own('what = { choices = ["luck", "fit"] }\nmax_depth = { low = 1, high = 8 }')
