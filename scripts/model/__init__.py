@@ -1,3 +1,8 @@
 """The estimator, its pipeline and the logged model."""
 
-import skops.io  # noqa: F401  # before MLflow: skops searches all loaded modules for each of 1,900 names
+from multiprocessing import current_process
+
+TRIALS = "trials"  # the name of a process of `make tune`, which needs neither skops nor MLflow, and starts without them
+
+if current_process().name != TRIALS:
+    import skops.io  # noqa: F401  # before MLflow: skops searches all loaded modules for each of 1,900 names

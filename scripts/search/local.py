@@ -15,6 +15,7 @@ from pathlib import Path
 from signal import SIG_BLOCK, SIG_SETMASK, SIGINT, Signals, pthread_sigmask
 
 from scripts.core.errors import UserError
+from scripts.model import TRIALS
 from scripts.search.trial import Problem, Result, Trial, run
 
 # Read when a process starts; later it is too late. Threads inside of processes take many times as long, and another
@@ -98,7 +99,7 @@ class Local:
         mask = pthread_sigmask(SIG_BLOCK, {SIGINT})  # Ctrl-C reaches every process; this one ends the others
         try:
             ours, theirs = context.Pipe()
-            process = context.Process(target=work, args=(theirs, self.problem), daemon=True)
+            process = context.Process(name=TRIALS, target=work, args=(theirs, self.problem), daemon=True)
             process.start()
         except OSError as error:
             what = f"process {len(self._workers) + 1} cannot be started: {error.strerror}"
