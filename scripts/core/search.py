@@ -82,7 +82,7 @@ class Search(Section):
             check_condition(name, parameter, self.space)
             if name == "estimator":
                 check_estimators(parameter)
-            if self.method == "grid" and parameter.points() is None:
+            if self.method == "grid" and parameter.count is None:
                 raise ValueError(f"space.{name}: a grid needs single values|add step, or write choices")
         if self.method == "grid" and self.trials is not None:
             raise ValueError("a grid has as many trials as it has points|leave trials out, or use random")

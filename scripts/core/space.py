@@ -71,16 +71,31 @@ class Parameter(Section):
         """Whether it is a range of whole numbers."""
         return isinstance(self.low, int) and isinstance(self.high, int)
 
-    def points(self) -> list[JsonValue] | None:
-        """Return every value, in order; None for a range of numbers without a step."""
+    @property
+    def count(self) -> int | None:
+        """The number of values; None for a range of numbers without a step."""
         if self.choices is not None:
-            return self.choices
-        step = self.step if self.step is not None else 1 if self.whole and not self.log else None
-        if step is None or self.low is None or self.high is None:
+            return len(self.choices)
+        if self._step is None:
             return None
-        low, high, wide = (Decimal(repr(one)) for one in (self.low, self.high, step))  # 0.1 + 2 * 0.1 is 0.3 here
-        exact = [low + place * wide for place in range(int((high - low) // wide) + 1)]
-        return [int(one) if self.whole else float(one) for one in exact]
+        low, high, step = self._exact
+        return int((high - low) // step) + 1
+
+    def point(self, place: int) -> JsonValue:
+        """Return the value at a place, counted from 0 and from `low`; 0.1 and two steps of 0.1 are 0.3."""
+        if self.choices is not None:
+            return self.choices[place]
+        low, _, step = self._exact
+        return int(low + place * step) if self.whole else float(low + place * step)
+
+    @property
+    def _step(self) -> int | float | None:
+        return self.step if self.step is not None else 1 if self.whole and not self.log else None
+
+    @property
+    def _exact(self) -> tuple[Decimal, Decimal, Decimal]:
+        low, high, step = (Decimal(repr(one)) for one in (self.low, self.high, self._step))
+        return low, high, step
 
     def position(self, value: JsonValue) -> int:
         """Return the position of a value among the choices; the value of a trial is always one of them."""

@@ -91,8 +91,9 @@ def grid(search: Search) -> Iterator[Params]:
         if not names:
             yield params
         elif search.active(names[0], params):
-            for value in search.space[names[0]].points() or []:
-                yield from below({**params, names[0]: value}, names[1:])
+            parameter = search.space[names[0]]
+            for place in range(parameter.count or 0):
+                yield from below({**params, names[0]: parameter.point(place)}, names[1:])
         else:
             yield from below(params, names[1:])
 
@@ -146,11 +147,11 @@ def _inside(parameter: Parameter, value: JsonValue) -> JsonValue:
 
 def _outside(parameter: Parameter, value: float) -> JsonValue:
     """Return a value of Optuna's as a trial has it: a choice, a number, or the point of a range with a step."""
-    points = parameter.points() if parameter.choices is not None or isinstance(parameter.step, float) else None
-    if points is None:
+    if parameter.choices is not None:
+        return parameter.point(round(value))
+    if not isinstance(parameter.step, float):
         return value
-    place = value if parameter.choices is not None else (value - float(parameter.low or 0)) / float(parameter.step or 1)
-    return points[round(place)]
+    return parameter.point(round((value - float(parameter.low or 0)) / parameter.step))
 
 
 def _sampled(search: Search, seed: int, before: Sequence[Result], numbers: range) -> Iterator[tuple[int, Params]]:

@@ -264,6 +264,13 @@ def test_so_are_those_of_the_search(searching: Searching, error_line: Check, lin
     assert says in error_line(searching.stage("tune"), 2)
 
 
+def test_a_grid_without_end(searching: Searching, error_line: Check) -> None:
+    """It is refused at once, and not counted to its end."""
+    searching.edit("trials = 12\n", 'method = "grid"\n')
+    searching.edit("high = 8", "high = 1_000_000_000_000")
+    assert "search.space: a grid of more than 100,000 points" in error_line(searching.stage("tune"), 2)
+
+
 def test_whole_estimators_with_conditions(searching: Searching, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each with parameters of its own; `train` fits the class that won."""
     monkeypatch.setenv("MODELMAKE_WORKERS", "2")
