@@ -118,9 +118,7 @@ toolcache=$(docker volume ls -q --filter name=^act-toolcache$)
 server=$!
 commit=$(git -C "$replay" log -1 --format='%h %s')
 echo "▸ act · replaying $workflow on $event of $commit in ${replay#"$root/"}, MLflow: $tracking"
-trap 'interrupted=1' INT # act may still end with 0 then
 docker start --attach modelmake-act 2>&1 | tee -i "$replay.log" && code=0 || code=$?
-[ -z "${interrupted:-}" ] || exit 130
 
 [ "$code" != 0 ] || exit 0
 grep -h ^error: "$replay.server.log" >&2 || true
