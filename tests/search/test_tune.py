@@ -191,86 +191,6 @@ def test_halving_with_another_number_of_trials_is_another_search(
     assert "goes on" not in outcome.out
 
 
-@pytest.mark.parametrize(
-    ("space", "says"),
-    [
-        ("max_dept = { low = 1, high = 8 }", "search.space.max_dept: "),
-        ('criterion = { choices = ["ginni", "gini"] }', "search.space.criterion: "),
-        ("max_depth = { low = 1.0, high = 8.0 }", "search.space.max_depth: "),
-        ('estimator = { choices = ["sklearn.tree.DecisionTreeClasifier"] }', "search.space.estimator: "),
-        ('estimator = { choices = ["sklearn.tree.DecisionTreeRegressor"] }', "search.space.estimator: "),
-        ("max_depth = { low = 8, high = 1 }", "search.space.max_depth: low 8 is not below high 1"),
-        ("max_depth = 3", "search.space.max_depth: 3 is no range"),
-        ("max_depth = { low = 3 }", "search.space.max_depth: high is missing"),
-        ("max_depth = { low = 3, high = 3 }", "(write choices = [3])"),
-        ("max_depth = { low = 1, high = inf }", "search.space.max_depth: high is no number: inf"),
-        ("max_depth = { choices = [] }", "search.space.max_depth: choices is empty"),
-        ("", "search: space is empty"),
-        ("estimator = { low = 1, high = 3 }", "space.estimator: a range is no estimator"),
-        ('estimator = { choices = ["tree"] }', "space.estimator: 'tree' is no estimator"),
-        ('estimator.choices = [{ estimator = "sklearn.svm.SVC", parms = { C = 3.0 } }]', "(did you mean 'params'?)"),
-        (
-            'estimator.choices = [{ estimator = "sklearn.svm.SVC", params = 3 }]',
-            "search.space.estimator: choices has {",
-        ),
-        (
-            'criterion.choices = ["gini"]\nmax_depth = { low = 1, high = 3, when = { criterion = [] } }',
-            "no value of criterion",
-        ),
-        (
-            "estimator.choices = ['sklearn.svm.SVC', 'sklearn.tree.DecisionTreeClassifier']\n"
-            "C = { low = 0.1, high = 1.0 }",
-            "say which",
-        ),
-    ],
-)
-def test_mistakes_are_named_before_the_first_fit(
-    searching: Searching, error_line: Check, space: str, says: str
-) -> None:
-    """In one line with the key; no journal is begun, and no run."""
-    searching.edit(SEARCH.partition("[search.space]")[2].strip(), space)
-    assert says in error_line(searching.stage("tune"), 2)
-    assert not (searching.path / "build/search").exists()
-    assert searching.client.get_experiment_by_name("flowers") is None
-
-
-@pytest.mark.parametrize(
-    ("lines", "says"),
-    [
-        ('metric = "r2"', "search.metric: 'r2' does not score this estimator"),
-        ('metric = "acuracy"', "search.metric: no metric 'acuracy' (did you mean 'accuracy'?)"),
-        ('method = "grid"', "search: a grid has as many trials as it has points"),
-        ('method = "bayes"', "search.method: "),
-        ("minutes = 0", "search.minutes: "),
-        ('budget = { parameter = "max_depth", low = 1, high = 5 }', "search: max_depth is the budget and in the space"),
-        (
-            'budget = { parameter = "n_estimators", low = 1, high = 5 }',
-            "search.budget: no parameter 'n_estimators' in ",
-        ),
-        ('budget = { parameter = "max_leaf_nodes", low = 10, high = 90.0 }', "are not of one type"),
-        ('budget = { parameter = "max_leaf_nodes", low = 0.5, high = 9.5 }', "search.budget: "),
-        (
-            'budget = { parameter = "rows", low = 0.01, high = 1.0 }',
-            "search.budget: 0.01 of the rows that fold 1 is fitted on",
-        ),
-        ("folds = 1000", "search.folds: "),
-    ],
-)
-def test_so_are_those_of_the_search(searching: Searching, error_line: Check, lines: str, says: str) -> None:
-    """Each names its own key."""
-    if "folds" in lines:
-        searching.edit("folds = 3\n", "")
-    searching.edit("[search]\n", f"[search]\n{lines}\n")
-    assert says in error_line(searching.stage("tune"), 2)
-
-
-def test_a_grid_without_end(searching: Searching, error_line: Check) -> None:
-    """It is refused at once, and not counted to its end."""
-    searching.edit("trials = 12\n", 'method = "grid"\n')
-    searching.edit("high = 8", "high = 1_000_000_000_000")
-    assert "search.space: a grid of more than 100,000 points" in error_line(searching.stage("tune"), 2)
-
-
 def test_whole_estimators_with_conditions(searching: Searching, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each with parameters of its own; `train` fits the class that won."""
     monkeypatch.setenv("MODELMAKE_WORKERS", "2")
@@ -385,13 +305,3 @@ def test_force_searches_again_in_a_run_of_its_own(own: Callable[[str], Searching
     assert sorted(run.data.metrics["failed"] for run in runs)[0] == 0
     assert {run.info.status for run in runs} == {"FINISHED"}
     assert len({run.info.run_id for run in runs}) == 3
-
-
-@pytest.mark.parametrize("name", ["WORKERS=0", "WORKERS=two", "ENGINE=ray", "ENGINE=dask"])
-def test_variables_that_make_no_sense(
-    searching: Searching, monkeypatch: pytest.MonkeyPatch, error_line: Check, name: str
-) -> None:
-    """One line, which names the variable."""
-    key, _, value = name.partition("=")
-    monkeypatch.setenv(f"MODELMAKE_{key}", value)
-    assert name in error_line(searching.stage("tune"), 2)
