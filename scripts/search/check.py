@@ -22,25 +22,19 @@ WHERE = "pipeline.toml: search"
 MOST = 100_000  # points of a grid
 
 
-def check(config: Config, search: Search, task: Task) -> None:
+def check(config: Config, search: Search, task: Task, problem: Problem) -> None:
     """Build the estimator with each end of each range and with each choice, as it would be fitted and saved.
 
     Raises
     ------
     UserError
-        The metric does not score such an estimator, a parameter or a value is refused, or the best model of such an
-        estimator could not be saved.
+        The metric does not score such an estimator, a parameter or a value is refused, the best model of such an
+        estimator could not be saved, a grid has too many points, or the smallest share of the rows lacks a class.
 
     """
     metric, X, y = tuned.metric(config), task.split.X_train, task.split.y_train
     classes = sorted(y.unique().tolist(), key=str) if is_classifier(task.estimator) else None
-    rule = Rule.model_validate(f"{metric} > 0")
-    try:
-        config.gate.model_copy(update={"rules": [rule]}).check(list(task.frame.columns), classes, config.data.positive)
-    except UserError as error:
-        if search.metric is None:
-            raise
-        raise UserError(f"{WHERE}.metric", f"'{metric}' does not score this estimator", error.what) from None
+    _check_metric(config, search, list(task.frame.columns), classes)
     if search.method == "grid" and (count := sum(1 for _ in itertools.islice(grid(search), MOST + 1))) > MOST:
         raise UserError(f"{WHERE}.space", f"a grid of more than {count - 1:,} points", "use larger steps, or random")
     seen: set[str] = set()
@@ -65,12 +59,24 @@ def check(config: Config, search: Search, task: Task) -> None:
         if kind not in seen:
             seen.add(kind)
             probe(unfitted, X, y, (*TRUSTED_TYPES, *config.model.trusted_types))
+    if classes is not None and search.growing == ROWS and search.stages:
+        _check_shares(search, problem)
 
 
-def check_shares(search: Search, problem: Problem) -> None:
+def _check_metric(config: Config, search: Search, columns: list[str], classes: list[object] | None) -> None:
+    """Raise UserError if the metric does not score what is searched among."""
+    metric = tuned.metric(config)
+    rule = Rule.model_validate(f"{metric} > 0")
+    try:
+        config.gate.model_copy(update={"rules": [rule]}).check(columns, classes, config.data.positive)
+    except UserError as error:
+        if search.metric is None:
+            raise
+        raise UserError(f"{WHERE}.metric", f"'{metric}' does not score this estimator", error.what) from None
+
+
+def _check_shares(search: Search, problem: Problem) -> None:
     """Raise UserError if the smallest share of the rows has not every class of each fold."""
-    if search.growing != ROWS or not search.stages or not is_classifier(build(problem.config.model, seed=0)):
-        return
     share = search.stages[0]
     for number, fold in enumerate(problem.folds, start=1):
         few, all_of_them = (problem.y.iloc[part.fit] for part in (problem.fold(fold, share), fold))

@@ -16,7 +16,7 @@ from scripts.core.search import Search
 from scripts.model import tuned
 from scripts.model.train import begin, prepare
 from scripts.search import cluster, report
-from scripts.search.check import check, check_shares
+from scripts.search.check import check
 from scripts.search.journal import Journal, opened
 from scripts.search.local import cores, local
 from scripts.search.progress import Progress
@@ -154,18 +154,12 @@ def main() -> None:
         return
     train = config.train.model_copy(update={"folds": tuned.folds(config)})
     task = prepare(config.model_copy(update={"search": None, "train": train}))
-    check(config, of, task)
     problem = Problem.of(task, config)
-    check_shares(of, problem)
-    ready = executor(problem)
-    key, force, short = tuned.key(config, task.data_sha256), settings.switch("FORCE"), False
-    with opened(key, anew=force) as journal:
+    check(config, of, task, problem)
+    ready, key, short = executor(problem), tuned.key(config, task.data_sha256), False
+    with opened(key, anew=settings.switch("FORCE")) as journal:
         tracking = Tracking()
-        earlier = [] if force else ended(tracking, config, key)
-        if not journal.results:
-            recall(tracking, earlier, of, journal)
-        run = next((run for run in earlier if run.tags[SEARCHED] == str(planned(of))), None)
-        if run is not None and next(unfinished(of, config.seed, journal), None) is None:
+        if run := finished(tracking, config, of, journal, key):
             print(f"trials  all are in run {run.run_id} (FORCE=1 searches again)\nurl     {run.url}", flush=True)
             found, drawn = outcome(config, of, key, run, journal)
         else:
@@ -186,6 +180,17 @@ def main() -> None:
         print(f"note: stopped after {of.minutes:g} minutes, so the result depends on the speed of this machine")
     print(f"tuned   {found}\nfile    {files.place(files.TUNED)}\nreport  {files.place('search.html')}", flush=True)
     receipt.Tune(**receipt.common("tune", started), tracking_uri=uri(), run_id=found.run_id, **_facts(found)).write()
+
+
+def finished(tracking: Tracking, config: Config, of: Search, journal: Journal, key: str) -> Run | None:
+    """Return the run in which this very search has ended, if nothing is left of it; take its trials from there."""
+    if settings.switch("FORCE"):
+        return None
+    earlier = ended(tracking, config, key)
+    if not journal.results:
+        recall(tracking, earlier, of, journal)
+    run = next((run for run in earlier if run.tags[SEARCHED] == str(planned(of))), None)
+    return run if run and next(unfinished(of, config.seed, journal), None) is None else None
 
 
 def outcome(config: Config, of: Search, key: str, run: Run, journal: Journal) -> tuple[tuned.Tuned, str]:
