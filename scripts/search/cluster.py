@@ -83,7 +83,9 @@ class Cluster:
             since = time.monotonic()
             for future in done:
                 trial = running.pop(future)
-                if (result := self._result(future, trial)) is None:
+                result = self._result(future, trial)
+                future.release()  # or it would be computed again when its worker dies
+                if result is None:
                     suspects.append(trial)
                 else:
                     yield result
