@@ -11,6 +11,16 @@ compose() {
   docker compose --env-file /dev/null --project-directory "$root" --project-name "$project" \
     -f docker/cluster/cluster.yaml --progress quiet "$@"
 }
+# Return when so many workers ($1) have registered.
+joined() {
+  compose exec -T scheduler python - "$1" <<<'
+import sys
+from distributed import Client, Security
+tls = {"tls_ca_file": "/cluster/tls.crt", "tls_client_cert": "/cluster/tls.crt", "tls_client_key": "/cluster/tls.key"}
+with Client("tls://scheduler:8786", security=Security(**tls), timeout=60) as client:
+    client.wait_for_workers(int(sys.argv[1]), timeout=120)
+' 2>&1
+}
 case $1 in
   up)
     workers=${MODELMAKE_WORKERS:-2}
@@ -23,6 +33,8 @@ case $1 in
     certificate "$MODELMAKE_IMAGE" "$root/$state" DNS:scheduler
     output=$(compose up --detach --force-recreate --remove-orphans --scale "worker=$workers" 2>&1) ||
       die compose "$(tail -1 <<<"$output")" "make doctor checks this machine"
+    output=$(joined "$workers") ||
+      die "the cluster" "does not start: $(tail -1 <<<"$output")" "docker logs $project-worker-1; fewer WORKERS"
     echo "cluster: $workers workers; make tune ENGINE=dask uses them, make down stops them"
     ;;
   down)

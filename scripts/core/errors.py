@@ -73,12 +73,21 @@ def first_line(error: BaseException, limit: int = 240) -> str:
 
 
 def suggestion(name: str, names: Iterable[str]) -> str:
-    """Return "did you mean 'x'?" for the closest of `names`, or "one of: …" where none is close."""
+    """Return "did you mean 'x'?" for the closest of `names`, or "one of: …" where none is close.
+
+    An abbreviation counts as close: rmse is neg_root_mean_squared_error.
+    """
     names = list(names)
-    close = [other for other in names if other.lower() == name.lower()] or difflib.get_close_matches(name, names, n=1)
-    if close:
+    same = [other for other in names if other.lower() == name.lower()]
+    short = [other for other in names if len(name) > 2 and initials(other).endswith(name.lower())]
+    if close := same or sorted(short, key=len)[:1] or difflib.get_close_matches(name, names, n=1):
         return f"did you mean '{close[0]}'?"
     return f"one of: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}"
+
+
+def initials(name: str) -> str:
+    """Return the first letter of each word of a name."""
+    return "".join(word[:1] for word in name.lower().split("_"))
 
 
 def few(values: Collection[object], most: int = 3) -> str:

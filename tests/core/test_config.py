@@ -54,6 +54,7 @@ def test_config_is_frozen(tmp_path: Path) -> None:
         (" > 0.8", "", ("gate.rules.0", "'accuracy' is not a rule", "such as")),
         ('"accuracy > 0.8"', "0.8", ("gate.rules.0", "'0.8' is not a rule", "such as")),
         ("accuracy > 0.8", "acuracy > 0.8", ("gate.rules.0", "no metric 'acuracy'", "did you mean 'accuracy'?")),
+        ("accuracy > 0.8", "rmse > -1", ("gate.rules.0", "no metric 'rmse'", "mean 'neg_root_mean_squared_error'?")),
         ('stage = "Staging"', 'alias = "champion"', ("registry.alias", "make promote sets the alias @champion")),
         ('target = "species"', 'target = "species"\ntest_size = 1.0', ("data.test_size", "less than 1", "1.0")),
         ('target = "species"', 'target = "species"\nmissing = "NA"', ("data.missing", "valid list", "'NA'")),
