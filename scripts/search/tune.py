@@ -86,7 +86,9 @@ def search(
         for trials in unfinished(of, config.seed, journal):
             if of.minutes is not None and time.monotonic() - started > 60 * of.minutes:
                 return True
-            run = run or stack.enter_context(ready)
+            if run is None:
+                run = stack.enter_context(ready)
+                files.place(files.TUNED).unlink(missing_ok=True)  # an earlier answer; if this is stopped, make goes on
             progress.begin(trials, run.size)
             for result in each_once(run, trials, [*journal.results.values()]):
                 journal.add(result)

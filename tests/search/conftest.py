@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,12 +22,24 @@ folds = 3
 max_depth = { low = 1, high = 8 }
 criterion = { choices = ["gini", "entropy"] }
 """
-# An estimator of the user: what it does is a parameter; the file "allowed" has the number of fits of each process.
+WIDE = "max_depth = { low = 1, high = 1000 }"  # no trial comes twice
+# An estimator of the user: what it does is a parameter. A trial begins when the file "allowed" has a larger number than
+# trials have begun.
 OWN = """
-import os, pathlib, signal, time
+import fcntl, os, pathlib, signal, time
 from sklearn.tree import DecisionTreeClassifier
 
+FOLDS = 3
 allowed, fits = pathlib.Path("allowed"), 0
+
+def begins():
+    with open("begun", "a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        begun = os.fstat(file.fileno()).st_size
+        if allowed.exists() and begun >= int(allowed.read_text()):
+            return False
+        file.write(".")
+        return True
 
 class Own(DecisionTreeClassifier):
     def __init__(self, what="fit", max_depth=3, seconds=0.0, random_state=None):
@@ -36,9 +48,10 @@ class Own(DecisionTreeClassifier):
         self.seconds = seconds
     def fit(self, X, y):
         global fits
-        while allowed.exists() and fits >= int(allowed.read_text()):
-            time.sleep(0.02)
-        fits += 1
+        if len(X) < 100:  # a fold; the fit that looks for types has all 120 rows
+            while fits % FOLDS == 0 and not begins():
+                time.sleep(0.02)
+            fits += 1
         time.sleep(self.seconds)
         if self.what == "fail":
             raise ValueError(f"no luck with {self!r} at {hex(id(self))}")
@@ -50,6 +63,11 @@ class Own(DecisionTreeClassifier):
 
 class Searching(Project):
     """A project with `[search]`."""
+
+    def __init__(self, path: Path, capture: pytest.CaptureFixture[str]) -> None:
+        """Begin without a process."""
+        super().__init__(path, capture)
+        self.started: list[subprocess.Popen[str]] = []
 
     @property
     def journal(self) -> list[str]:
@@ -71,7 +89,9 @@ class Searching(Project):
         """Start `python -m scripts tune`."""
         words = [sys.executable, "-W", "ignore", "-m", "scripts", "tune"]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(words, env=self.environment(**settings), cwd=self.path, text=True, **pipes)
+        process = subprocess.Popen(words, env=self.environment(**settings), cwd=self.path, text=True, **pipes)
+        self.started.append(process)
+        return process
 
     def tune(self, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run it to its end."""
@@ -87,9 +107,10 @@ class Searching(Project):
         process.communicate()
 
     def allow(self, trials: int) -> None:
-        """Let each process finish so many trials of 3 folds, and hold it in its next one."""
-        (self.path / "allowed.new").write_text(str(trials * 3))
-        (self.path / "allowed.new").rename(self.path / "allowed")
+        """Let so many more trials begin, on whichever process; the next ones wait."""
+        begun = self.path / "begun"
+        (self.path / "new").write_text(str(trials + (begun.stat().st_size if begun.exists() else 0)))
+        (self.path / "new").rename(self.path / "allowed")
 
     def forget(self) -> None:
         """Remove journal and receipts here, and the runs on the server, from which a search would take its trials."""
@@ -100,7 +121,7 @@ class Searching(Project):
 
     def wait_for(self, lines: int, process: subprocess.Popen[str]) -> None:
         """Wait until the journal has so many lines."""
-        for _ in range(1200):
+        for _ in range(2400):
             found = [*(self.path / "build/search").glob("*.jsonl")]
             if found and found[0].read_bytes().count(b"\n") >= lines:
                 return
@@ -111,14 +132,18 @@ class Searching(Project):
 
 
 @pytest.fixture
-def searching(project: Project) -> Searching:
+def searching(project: Project) -> Iterator[Searching]:
     """A project with a search among small trees."""
     made = Searching(project.path, project.capture)
     made.edit("sklearn.ensemble.RandomForestClassifier", "sklearn.tree.DecisionTreeClassifier")
     made.edit("[model.params]\nn_estimators = 5\n", "")
     with (made.path / "pipeline.toml").open("a") as file:
         file.write(SEARCH)
-    return made
+    yield made
+    for process in made.started:
+        if process.poll() is None:  # of a test that has failed
+            process.kill()
+            process.communicate()
 
 
 @pytest.fixture
@@ -130,7 +155,6 @@ def own(searching: Searching) -> Callable[[str], Searching]:
         Path(searching.path, "models/own.py").write_text(OWN)
         searching.edit("sklearn.tree.DecisionTreeClassifier", "models.own.Own")
         searching.edit(SEARCH.partition("[search.space]")[2].strip(), space)
-        searching.edit('name = "flower', 'name = "flower')
         searching.edit("[gate]", "trusted_types = ['models.own.Own']\n[gate]")
         return searching
 

@@ -4,6 +4,7 @@ import fcntl
 import json
 import shutil
 import signal
+import time
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 
@@ -12,7 +13,7 @@ import pytest
 from scripts.search.trial import Result, Trial
 from scripts.search.tune import each_once
 from tests.conftest import Outcome, Project
-from tests.search.conftest import SEARCH, Searching
+from tests.search.conftest import SEARCH, WIDE, Searching
 
 Check = Callable[[Outcome, int], str]
 
@@ -41,14 +42,15 @@ def test_processes_and_kills_change_nothing(searching: Searching) -> None:
 @pytest.mark.long
 def test_ctrl_c_keeps_what_has_finished(own: Callable[[str], Searching]) -> None:
     """It ends at once, with the exit code of a signal, and leaves a journal to go on with."""
-    searching = own("seconds = { choices = [0.5, 0.51] }\nmax_depth = { low = 1, high = 8 }")
+    searching = own(WIDE)
+    searching.allow(2)
     process = searching.start(MODELMAKE_WORKERS="2")
     searching.wait_for(2, process)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "stopped by SIGINT" in err
-    assert 2 <= len(searching.journal) < 12
+    assert len(searching.journal) == 2
     [run] = searching.client.search_runs([searching.client.get_experiment_by_name("flowers").experiment_id])
     assert run.info.status == "KILLED"
 
@@ -279,6 +281,26 @@ def test_two_at_once(searching: Searching, monkeypatch: pytest.MonkeyPatch, erro
             assert "another make tune writes to it" in error_line(searching.stage("tune"), 2)
     assert searching.journal == before
     assert not [*(searching.path / "build/search").glob("*.before")]
+
+
+@pytest.mark.long
+def test_make_tune_goes_on_with_a_forced_search(own: Callable[[str], Searching]) -> None:
+    """Which was killed: the earlier answer is not taken for its own."""
+    searching = own(WIDE)
+    assert searching.tune(MODELMAKE_WORKERS="2").returncode == 0
+    wanted = searching.journal, searching.tuned
+    searching.allow(1)
+    process = searching.start(MODELMAKE_WORKERS="1", MODELMAKE_FORCE="1")
+    while (searching.path / "build/tuned.toml").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    searching.wait_for(1, process)
+    process.kill()
+    process.communicate()
+    searching.allow(11)
+    done = searching.tune(MODELMAKE_WORKERS="2")
+    assert "goes on after 1 of 12 trials" in done.stdout, done.stdout + done.stderr
+    assert (searching.journal, searching.tuned) == wanted
 
 
 @pytest.mark.long
