@@ -189,7 +189,8 @@ engine: ## install a Docker engine with compose and buildx on Debian or Ubuntu (
 
 lock: $(environment) ## update docker/requirements.txt from pyproject.toml
 	@$(RUN) docker/host/lock.sh
-	@mv build/requirements.txt docker/requirements.txt
+	@if cmp -s build/requirements.txt docker/requirements.txt; then echo "lock: no package changed"; else \
+		mv build/requirements.txt docker/requirements.txt; fi
 
 add: $(environment) ## add the packages PKG to pyproject.toml, and lock them
 	@rm -f build/pyproject.toml

@@ -84,6 +84,14 @@ def added(tmp_path: Path, empty_store: Path) -> Added:
     return Added(tmp_path, empty_store)
 
 
+def test_a_lock_that_is_right_stays_as_it_is(added: Added) -> None:
+    """So that nothing is installed again."""
+    before = added.lock.stat().st_mtime_ns
+    done = added.make("lock")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "lock: no package changed")
+    assert added.lock.stat().st_mtime_ns == before
+
+
 def test_a_package_is_added_and_locked(added: Added) -> None:
     """In its place in the list, with the locked version as its bound; the comments stay; twice is once."""
     before = added.lock.read_text()
