@@ -47,13 +47,13 @@ all: $(folder)/summary.txt ## run lint, test, train, evaluate and register, and 
 	@cat $<
 
 $(folder)/summary.txt: build/lint.done build/test.done $(folder)/register.done | $(environment)
-	@$(RUN) python -m scripts summary
+	@$(RUN) python -m modelmake summary
 
 all-pipelines: $(if $(several),$(CHECKS:%=build/%.done),all) ## run lint and test once, then each pipeline
 	@$(if $(several),docker/host/pipelines.sh $(RUN))
 
 why: $(call of,$(STAGES) tune,inputs) ## show which stages would run, and because of which inputs
-	@$(RUN) python -m scripts why
+	@$(RUN) python -m modelmake why
 
 help: ## show this page
 	@awk -f docker/host/help.awk Makefile
@@ -64,7 +64,7 @@ lint: build/lint.done ## run every linter and the type checker, without network 
 	@$(fresh)
 
 format: $(environment) ## format the code and apply the fixes of the linters
-	@$(RUN) python -m scripts format
+	@$(RUN) python -m modelmake format
 
 test: build/test.done build/owntest.done ## run the tests that need no engine; only yours if only your files changed
 	@$(fresh)
@@ -75,18 +75,18 @@ test-stack: $(environment) .venv/lock.txt ## run the tests that drive make, dock
 ## Pipelines
 
 new: $(environment) ## look at the table DATA, and write a pipeline that predicts its column TARGET
-	@$(RUN) python -m scripts new
+	@$(RUN) python -m modelmake new
 
 pipelines: $(environment) ## list the pipelines: pipeline.toml, and the files in pipelines/
-	@$(RUN) python -m scripts pipelines
+	@$(RUN) python -m modelmake pipelines
 
 ## Model
 
 fetch: $(environment) ## take a snapshot of the table that data.source names
-	@$(RUN) python -m scripts fetch
+	@$(RUN) python -m modelmake fetch
 
 explain: $(environment) ## show what becomes of each column of the table on its way to the estimator
-	@$(RUN) python -m scripts explain
+	@$(RUN) python -m modelmake explain
 
 tune: $(folder)/tune.done ## try the parameters of [search], and keep the best for `make train`
 	@$(fresh)
@@ -109,16 +109,16 @@ reproduce: $(environment) ## train RUN_ID or VERSION again from its commit, and 
 ## Registry
 
 promote: $(environment) ## make the version at @staging, or VERSION, the champion
-	@$(RUN) python -m scripts promote
+	@$(RUN) python -m modelmake promote
 
 rollback: $(environment) ## move @champion back to the previous version
-	@$(RUN) python -m scripts rollback
+	@$(RUN) python -m modelmake rollback
 
 history: $(environment) ## show who moved @champion, when and why
-	@$(RUN) python -m scripts history
+	@$(RUN) python -m modelmake history
 
 registry: $(environment) ## list every version with its aliases, verdict and metrics
-	@$(RUN) python -m scripts registry
+	@$(RUN) python -m modelmake registry
 
 ## Serving
 
@@ -126,13 +126,13 @@ serve: $(environment) ## start a server that answers requests with the champion,
 	@docker/serving/serve.sh up
 
 smoke: $(environment) ## ask the scoring server the example rows of its model, and compare the answers
-	@$(RUN) python -m scripts smoke
+	@$(RUN) python -m modelmake smoke
 
 predict: $(environment) ## predict the rows of the table IN with the champion, or VERSION, into the file OUT
-	@$(RUN) python -m scripts predict
+	@$(RUN) python -m modelmake predict
 
 watch: $(environment) ## compare what the champion was asked, or the table IN, with its training rows
-	@$(RUN) python -m scripts watch
+	@$(RUN) python -m modelmake watch
 
 dashboard: ## start Prometheus and Grafana on localhost, which show the scoring servers of this checkout
 	@$(with_engine) docker/dashboard/dashboard.sh up
@@ -140,7 +140,7 @@ dashboard: ## start Prometheus and Grafana on localhost, which show the scoring 
 ## Server
 
 up: $(environment) ## start the local MLflow server, or wait for the server of MLFLOW_TRACKING_URI
-	@$(if $(tracking),$(RUN) python -m scripts up,$(server) up)
+	@$(if $(tracking),$(RUN) python -m modelmake up,$(server) up)
 
 down: ## stop the scoring server, the dashboard, the cluster and the MLflow server; runs, models and logs stay
 	@docker/serving/serve.sh down && docker/dashboard/dashboard.sh down
@@ -171,10 +171,10 @@ parity: ## check that a direct run and a replay give the same bits
 	@$(with_engine) docker/replay/parity.sh
 
 comment: $(environment) ## post the report on the pull request; for the GitHub workflow
-	@$(RUN) python -m scripts comment
+	@$(RUN) python -m modelmake comment
 
 alert: $(environment) ## open an issue on an alert of `make watch`, and RETRAIN; for the GitHub workflow
-	@$(RUN) python -m scripts alert
+	@$(RUN) python -m modelmake alert
 
 ## Environment
 
@@ -194,14 +194,14 @@ lock: $(environment) ## update docker/requirements.txt from pyproject.toml
 
 add: $(environment) ## add the packages PKG to pyproject.toml, and lock them
 	@rm -f build/pyproject.toml
-	@$(RUN) python -m scripts add
+	@$(RUN) python -m modelmake add
 	@[ ! -f build/pyproject.toml ] || { mv build/requirements.txt docker/ && mv build/pyproject.toml .; }
 
 sbom: $(environment) ## list the contents of the image as CycloneDX in build/sbom.json
-	@$(RUN) python -m scripts sbom
+	@$(RUN) python -m modelmake sbom
 
 audit: $(environment) ## check every package of the lock for known vulnerabilities
-	@$(RUN) python -m scripts audit
+	@$(RUN) python -m modelmake audit
 
 shell: $(environment) ## open a shell in the environment of the stages
 	@$(RUN) bash
@@ -221,12 +221,12 @@ distclean: clean ## remove build/, .venv, and the local servers with their runs,
 	@echo "▸ distclean · removing .venv, .mlflow, .serve and .dashboard" && rm -rf .venv .mlflow .serve .dashboard
 
 docs: .venv/lock.txt ## write the reference pages again, and build the site in build/site
-	@.venv/bin/python -m scripts docs
+	@.venv/bin/python -m modelmake docs
 
 ## Measures
 
 bench: $(environment) .venv/lock.txt ## measure time and size as ratios from one run (docs/explanation/benchmarks.md)
-	@.venv/bin/python -m scripts bench
+	@.venv/bin/python -m modelmake bench
 
 chaos: $(environment) .venv/lock.txt ## test the server's state under load and faults (docs/explanation/reliability.md)
-	@$(with_engine) .venv/bin/python -m scripts chaos
+	@$(with_engine) .venv/bin/python -m modelmake chaos

@@ -16,7 +16,7 @@ unlisted=$(
 for name in $unlisted; do unset -v "$name" 2>/dev/null || export -n "${name?}"; done # bash never unsets SHELLOPTS
 . "$root/docker/environment.sh" # again: an unlisted variable may have had the name of a group
 # shellcheck disable=SC2086,SC2163  # words
-export $constants no_proxy NO_PROXY
+export $constants no_proxy NO_PROXY PYTHONPATH="$root/scripts"
 
 die() { # where, what, how to fix it
   echo "error: $1: $2 ($3)" >&2
@@ -79,14 +79,15 @@ certificate() {
     -addext "subjectAltName=$3" -keyout /made/tls.key -out /made/tls.crt
 }
 
-# Runs module $3 of scripts/ on the volume of project $1, in image $2, with access to nothing else.
+# Runs the verb $3 on the volume of project $1, in image $2, with access to nothing else.
 on_volume() {
   local copy code=0 options
   mkdir -p "$root/build" && copy=$(mktemp -d "$root/build/.scripts.XXXXXX")
   # The volume's owner runs the copy, whatever the caller's umask.
   cp -R "$root/scripts" "$copy" && chmod -R a+rX "$copy"
-  options=(-e BACKUP_KEY -e MODELMAKE_FORCE -v "$1_mlflow:/mlflow" -v "$copy/scripts:/src/scripts:ro")
-  docker run "${sealed[@]}" "${options[@]}" "$2" python -W ignore -m scripts "$3" "${@:4}" /mlflow || code=$?
+  options=(-e PYTHONPATH=/src/scripts -e BACKUP_KEY -e MODELMAKE_FORCE
+    -v "$1_mlflow:/mlflow" -v "$copy/scripts:/src/scripts:ro")
+  docker run "${sealed[@]}" "${options[@]}" "$2" python -W ignore -m modelmake "$3" "${@:4}" /mlflow || code=$?
   rm -rf "$copy"
   return $code
 }

@@ -18,7 +18,7 @@ mkdir -p "$root/build"
 source=ro
 [ "$access" != writable ] || source=rw
 options=(--rm --init "${closed[@]}" --user "$(id -u):$(id -g)" --tmpfs /tmp:exec
-  -v "$root:/src:$source" -v "$root/build:/src/build" -w /src -e MODELMAKE_IMAGE_ID)
+  -v "$root:/src:$source" -v "$root/build:/src/build" -w /src -e PYTHONPATH=/src/scripts -e MODELMAKE_IMAGE_ID)
 # Only a shell reads standard input; another command would consume the input of a loop around make.
 [ "$1" != bash ] && [ ! -t 0 ] || options+=(--interactive)
 [ -t 0 ] && [ -t 1 ] && options+=(--tty)
@@ -45,7 +45,7 @@ if MODELMAKE_GIT_DIR=$(git -C "$root" rev-parse --path-format=absolute --git-dir
   export MODELMAKE_GIT_DIR
   [[ $history == "$root"/* ]] || options+=(-v "$history:$history:ro" -e MODELMAKE_GIT_DIR)
 fi
-# The table, a file or a folder, may lie outside of the checkout (scripts/core/inputs.py writes what train reads).
+# The table, a file or a folder, may lie outside of the checkout (modelmake.core.inputs writes what train reads).
 while IFS= read -r table; do
   [[ $table != /* ]] || [ ! -e "$table" ] || options+=(-v "$table:$table:ro")
 done < <(echo "${MODELMAKE_DATA:-}" && sed -n 's,^file ,,p' "$root/$receipts/train.reads" 2>/dev/null)
@@ -128,7 +128,7 @@ case $access in
     if [ "$access" = outside ]; then pass GITHUB_TOKEN; else sources; fi
     ;;
   mlflow)
-    # From these variables the next run learns which processes have ended (scripts/core/provenance.py).
+    # From these variables the next run learns which processes have ended (scripts/modelmake/core/provenance.py).
     read -r MODELMAKE_HOST moment < <(docker info -f '{{.ID}} {{.SystemTime}}')
     MODELMAKE_CONTAINER="modelmake-run-$$-$RANDOM"
     MODELMAKE_CONTAINERS="$moment $(docker ps --filter name=^modelmake-run- --format '{{.Names}}' | tr '\n' ' ')"

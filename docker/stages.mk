@@ -1,6 +1,6 @@
 # `make all` and its stages leave <stage>.done in build/ or in the folder of the pipeline. A stage runs again if a hash
 # of its inputs has changed (docker/host/hash.sh). Python decides which of train, evaluate and register that affects
-# (scripts/core/stages.py).
+# (scripts/modelmake/core/stages.py).
 CHECKS := lint test owntest
 CHAIN := train evaluate register
 STAGES := $(CHECKS) $(CHAIN)
@@ -38,20 +38,20 @@ $(CHECKS:%=build/%.inputs): hashes-of-checks ;
 $(folder)/tune.inputs: hashes-of-tune ;
 $(CHAIN:%=$(folder)/%.inputs): hashes-of-chain ;
 $(folder)/reads: build/code.inputs
-	@$(RUN) python -m scripts inputs
+	@$(RUN) python -m modelmake inputs
 # tune.reads is empty where there is no search: then only `make tune` alone says so. What `tune` finds is an input of
 # `train`.
 $(folder)/tune.done: $(folder)/tune.inputs $(or $(wildcard $(folder)/tuned.toml),FORCE) | $(environment)
 	@$(if $(filter-out tune,$(goals)),[ ! -s $(folder)/tune.reads ] ||) \
-	  { echo "▸ tune" && $(RUN) python -m scripts tune; } && touch $@
+	  { echo "▸ tune" && $(RUN) python -m modelmake tune; } && touch $@
 $(if $(tuned),hashes-of-chain: | $(folder)/tune.done)
 $(folder)/train.done: $(folder)/train.inputs
 $(folder)/evaluate.done: $(call of,train evaluate,inputs)
 $(folder)/register.done: $(call of,$(CHAIN),inputs)
 $(CHAIN:%=$(folder)/%.done): | $(environment)
-	@$(RUN) python -m scripts $(or $(named),$(basename $(notdir $@))) && touch $@
+	@$(RUN) python -m modelmake $(or $(named),$(basename $(notdir $@))) && touch $@
 $(CHECKS:%=build/%.done): build/%.done: build/%.inputs | $(environment)
-	@echo "▸ $*" && $(RUN) python -m scripts $* && touch $@
+	@echo "▸ $*" && $(RUN) python -m modelmake $* && touch $@
 
 # `all` trains a model only after lint and test have passed, also with -j. It ignores RUN_ID.
 ifneq ($(filter all,$(asked)),)

@@ -18,10 +18,10 @@ from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling, Scheduling
 
-from scripts.__main__ import run
-from scripts.core import settings as chosen
-from scripts.core.provenance import IMAGE
-from scripts.gate import outside
+from modelmake.__main__ import run
+from modelmake.core import settings as chosen
+from modelmake.core.provenance import IMAGE
+from modelmake.gate import outside
 
 if TYPE_CHECKING:
     import mlflow  # a second of imports that only the workers should spend
@@ -133,7 +133,7 @@ class Project:
         self.capture = capture
 
     def stage(self, name: str) -> Outcome:
-        """Run a stage as `python -m scripts` does, in this process."""
+        """Run a stage as `python -m modelmake` does, in this process."""
         self.capture.readouterr()
         code = run(name)
         return Outcome(code, *self.capture.readouterr())

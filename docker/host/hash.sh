@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Leaves "hash name" of each input of a stage in <stage>.inputs, which it writes only if one has changed; the arguments
 # are paths such as build/lint, or of a pipeline build/pipelines/<name>/train. Needs git; for train, evaluate and
-# register also <stage>.reads, which Python writes (scripts/core/inputs.py).
+# register also <stage>.reads, which Python writes (scripts/modelmake/core/inputs.py).
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 cd "$root"

@@ -10,7 +10,7 @@ rank() { case $1 in 0) echo 0 ;; 3) echo 1 ;; 2) echo 2 ;; 4) echo 3 ;; *) echo 
 # shellcheck disable=SC2207  # words
 stages=(env -u MLFLOW_RUN_ID -u MODELMAKE_RUN_ID -u MODELMAKE_ARGS make $(chain))
 
-files=$("$@" python -m scripts pipelines | sed 's/ .*//')
+files=$("$@" python -m modelmake pipelines | sed 's/ .*//')
 results=() worst=0
 for file in $files; do
   echo "▸ $file"
@@ -23,5 +23,5 @@ for file in $files; do
   results+=("$file=$code")
   [ "$(rank "$code")" -le "$(rank "$worst")" ] || worst=$code
 done
-"$@" python -m scripts pipelines "${results[@]}"
+"$@" python -m modelmake pipelines "${results[@]}"
 exit "$worst"

@@ -14,7 +14,7 @@ sweep() { # distclean removes the receipts too
   mv "$again.build" "$again/build" 2>/dev/null || true
 }
 
-"$@" python -m scripts origin
+"$@" python -m modelmake origin
 commit=$(of_run git.commit)
 [[ $commit =~ ^[0-9a-f]+$ ]] || die "run's commit" "'$commit' is not a commit" \
   "see the run's tag modelmake.git.commit"
@@ -49,12 +49,12 @@ trap sweep EXIT
 
 pipeline=${MODELMAKE_PIPELINE:-pipeline.toml}
 [ -f "$again/$pipeline" ] || die "$pipeline" "is not in commit $commit" "commit it, then make train FORCE=1: a new run"
-data=$("$@" python -m scripts path "build/reproduce/$pipeline")
+data=$("$@" python -m modelmake path "build/reproduce/$pipeline")
 case $data in
   /*) [ -e "$data" ] || die "$data" "is gone" "put the data back" ;;
   ?*)
     if [ ! -e "$again/$data" ]; then # not in git
-      [ -z "$(of_run snapshot)" ] || "$@" python -m scripts table "$data" build/reproduce
+      [ -z "$(of_run snapshot)" ] || "$@" python -m modelmake table "$data" build/reproduce
       [ -e "$again/$data" ] || [ -e "$root/$data" ] ||
         die "$data" "is gone: neither in commit $commit nor in this checkout" "put the data back"
       [ -e "$again/$data" ] || { mkdir -p "$(dirname "$again/$data")" && cp -R "$root/$data" "$again/$data"; }
@@ -67,4 +67,4 @@ echo "▸ reproduce · $(git -C "$again" log -1 --format='%h %s')"
 # Without the champion of that time the verdict may differ.
 "${there[@]}" evaluate || echo "note: the verdict of the gate is not compared"
 echo "▸ reproduce"
-"$@" python -m scripts reproduce
+"$@" python -m modelmake reproduce

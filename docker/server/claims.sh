@@ -13,7 +13,7 @@ done
 runner=${MODELMAKE_RUNNER:-docker} store=/mlflow/mlflow.db
 address=$(tr -d '[:space:]' <<<"${MLFLOW_TRACKING_URI:-}")
 kind=$(tr '[:upper:]' '[:lower:]' <<<"${address%%:*}")
-inside=(python -I -c "$(cat scripts/tracking/claims.py)" "$store")
+inside=(python -I -c "$(cat scripts/modelmake/tracking/claims.py)" "$store")
 missing() { # prints the stages whose run or version is gone
   # The programs read the address themselves, so that no process list shows its password.
   local project server
@@ -28,11 +28,11 @@ missing() { # prints the stages whose run or version is gone
         chain
       fi
       ;;
-    docker/http | docker/https) docker/run.sh mlflow python -I scripts/tracking/claims.py - ;;
-    */http | */https) PATH="$root/.venv/bin:$PATH" python -I scripts/tracking/claims.py - ;;
+    docker/http | docker/https) docker/run.sh mlflow python -I scripts/modelmake/tracking/claims.py - ;;
+    */http | */https) PATH="$root/.venv/bin:$PATH" python -I scripts/modelmake/tracking/claims.py - ;;
     */ | */sqlite)
       store=${address#sqlite:///}
-      PATH="$root/.venv/bin:$PATH" python -I scripts/tracking/claims.py "${store:-.mlflow/mlflow.db}"
+      PATH="$root/.venv/bin:$PATH" python -I scripts/modelmake/tracking/claims.py "${store:-.mlflow/mlflow.db}"
       ;;
   esac
 }

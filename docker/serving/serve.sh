@@ -130,7 +130,7 @@ up_process() {
   [ "$runner" = image ] || python=$root/.venv/bin/python
   [ ! -f "$state/pid" ] || stop_process "$state"
   ! listening || taken
-  MODELMAKE_SERVE_PORT=$port nohup "$python" -m scripts serve >"$state/log.txt" 2>&1 </dev/null &
+  MODELMAKE_SERVE_PORT=$port nohup "$python" -m modelmake serve >"$state/log.txt" 2>&1 </dev/null &
   echo $! >"$state/pid"
 }
 stop_process() { # folder

@@ -82,7 +82,7 @@ def left(repository: Repository, engine: docker.DockerClient) -> set[str]:
 def test_a_push_is_replayed(repository: Repository, engine: docker.DockerClient) -> None:
     """HEAD and no uncommitted file; every target of the workflow; tagged; the caller's files; no trace."""
     commit, before = repository.commit("Go"), left(repository, engine)
-    (repository.path / "scripts/model/train.py").write_text("not yet committed")
+    (repository.path / "scripts/modelmake/model/train.py").write_text("not yet committed")
     done = repository.act()
     assert done.returncode == 0, done.stdout
     assert jobs(done) == {"ci": "succeeded", "train": "succeeded", "cd": "succeeded"}
@@ -107,7 +107,7 @@ def test_tests_that_have_passed_are_not_repeated(repository: Repository) -> None
     assert skipped in done.stdout
     assert jobs(done) == {"ci": "succeeded"}  # and no other job
     assert skipped not in repository.act(JOB="ci", FORCE="1").stdout
-    repository.edit("scripts/model/train.py", "import time", "import time  # changed")
+    repository.edit("scripts/modelmake/model/train.py", "import time", "import time  # changed")
     repository.commit("Change the product")
     assert skipped not in repository.act(JOB="ci").stdout
 
@@ -116,7 +116,7 @@ def test_tests_that_have_passed_are_not_repeated(repository: Repository) -> None
 @pytest.mark.parametrize(
     ("file", "old", "new", "job", "target"),
     [
-        ("scripts/model/train.py", "import time", "import time, sys", "ci", "lint"),
+        ("scripts/modelmake/model/train.py", "import time", "import time, sys", "ci", "lint"),
         ("tests/test_inside.py", "assert not Path", "assert Path", "ci", "test"),
         ("pipeline.toml", '"species"', '"specie"', "train", "train"),
         ("pipeline.toml", "> 0.9", "> 1.0", "cd", "evaluate"),

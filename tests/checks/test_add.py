@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from scripts.checks import add
-from scripts.core.errors import UserError
+from modelmake.checks import add
+from modelmake.core.errors import UserError
 from tests.support.checkout import Checkout
 
 PROJECT = """\

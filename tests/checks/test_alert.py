@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from scripts.watch.past import Watch
+from modelmake.watch.past import Watch
 from tests.conftest import Outcome, Project
 
 Check = Callable[[Outcome, int], str]

@@ -20,7 +20,7 @@ import pytest
 import requests
 import yaml
 
-from scripts.serving import app, counts
+from modelmake.serving import app, counts
 from tests.conftest import ROOT
 from tests.support.checkout import free_port
 
@@ -40,7 +40,7 @@ esac
 # What a scoring server of one worker shows at /metrics, after a request and a window of `make watch` with an alert.
 SHOWN = """\
 import sys
-from scripts.serving import counts
+from modelmake.serving import counts
 counts.REQUESTS.labels("200").inc()
 counts.SECONDS.observe(0.01)
 for count in (counts.ROWS, counts.IN_PROGRESS, counts.LOGGED, counts.DROPPED):
@@ -116,7 +116,7 @@ def checkout(tmp_path: Path) -> Checkout:
 def exposition(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The text that a scoring server shows, of a process of its own, as the library keeps its counts for it."""
     folder = tmp_path_factory.mktemp("counts")
-    environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(folder), "PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(folder), "PYTHONPATH": str(ROOT / "scripts")}
     return subprocess.run([sys.executable, "-c", SHOWN], env=environment, capture_output=True, check=True).stdout
 
 

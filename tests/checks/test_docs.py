@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.checks import docs, messages, reference
+from modelmake.checks import docs, messages, reference
 from tests.conftest import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.checks import lint
+from modelmake.checks import lint
 from tests.conftest import ROOT, Outcome, Project
 
 PROJECT = '[project]\ndependencies = ["alpha>=1"]\n[dependency-groups]\ndev = ["beta"]\n'

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.checks import audit
+from modelmake.checks import audit
 from tests.conftest import Project
 
 

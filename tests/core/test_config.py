@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from scripts.core import config, gate
-from scripts.core.errors import UserError
+from modelmake.core import config, gate
+from modelmake.core.errors import UserError
 from tests.conftest import EXAMPLE, PIPELINE
 
 ANY = st.characters(exclude_categories=["Cs"])  # as UTF-8 can say; asking the codec takes a second

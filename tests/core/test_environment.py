@@ -193,7 +193,7 @@ def test_a_makefile_of_the_environment_replaces_none(tidy: Checkout, tmp_path: P
 @pytest.mark.parametrize("end", [" | true", " >&-"], ids=["ended", "closed"])
 def test_an_output_that_nobody_reads_is_no_traceback(tidy: Checkout, end: str) -> None:
     """A pipe that has ended, or none."""
-    shell = ["bash", "-c", f"python -m scripts pipelines{end}"]
+    shell = ["bash", "-c", f"python -m modelmake pipelines{end}"]
     done = subprocess.run(shell, cwd=tidy.path, env=tidy.environment(), capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
     assert done.returncode == 0

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scripts.__main__ import run
-from scripts.core import settings as chosen
-from scripts.core.errors import PipelineError
-from scripts.model import train
+from modelmake.__main__ import run
+from modelmake.core import settings as chosen
+from modelmake.core.errors import PipelineError
+from modelmake.model import train
 from tests.conftest import PIPELINE, Project
 
 EXAMPLES = 1000 if chosen.in_ci() else 20

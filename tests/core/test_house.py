@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.__main__ import MODULES
-from scripts.core import config
+from modelmake.__main__ import MODULES
+from modelmake.core import config
 from tests.conftest import ROOT
 from tests.support.checkout import Checkout
 
@@ -19,6 +19,7 @@ ROOMS = (
     *("core", "tracking", "tables", "data", "source", "pipelines"),
     *("scores", "model", "serving", "gate", "search", "registry", "watch", "server", "checks"),
 )
+CODE = ROOT / "scripts/modelmake"
 MAKEFILE = (ROOT / "Makefile").read_text()
 SHELL = [*(ROOT / "docker").rglob("*.sh"), ROOT / "docker/shell", ROOT / ".ci/run"]
 
@@ -39,40 +40,39 @@ def imported(path: Path) -> set[str]:
 def test_a_room_imports_downwards_only(room: str) -> None:
     """A module imports from its own room and from those before it; from the entry nobody does."""
     below = (*ROOMS[: ROOMS.index(room)], room)
-    for path in (ROOT / "scripts" / room).glob("*.py"):
-        for name in (name.split(".") for name in imported(path) if name.startswith("scripts.")):
+    for path in (CODE / room).glob("*.py"):
+        for name in (name.split(".") for name in imported(path) if name.startswith("modelmake.")):
             assert name[1] in below, f"{path}: {'.'.join(name)}"
 
 
 def test_every_file_has_a_room() -> None:
     """No corridor: what is not in a room is the entry; and no room holds more than a fifth of the lines."""
-    assert {path.name for path in (ROOT / "scripts").glob("*.py")} == {"__main__.py", "__init__.py"}
-    assert {path.name for path in (ROOT / "scripts").iterdir() if path.is_dir()} - {"__pycache__"} == set(ROOMS)
-    lines = {
-        room: sum(len(p.read_text().splitlines()) for p in (ROOT / "scripts" / room).glob("*.*")) for room in ROOMS
-    }
+    assert {path.name for path in CODE.glob("*.py")} == {"__main__.py", "__init__.py"}
+    assert {path.name for path in CODE.iterdir() if path.is_dir()} - {"__pycache__"} == set(ROOMS)
+    lines = {room: sum(len(p.read_text().splitlines()) for p in (CODE / room).glob("*.*")) for room in ROOMS}
     assert max(lines.values()) < 0.2 * sum(lines.values()), lines
 
 
 def test_a_verb_is_a_file_with_a_main() -> None:
-    """`python -m scripts verb` runs the main of the file of that name, in whichever room it is."""
+    """`python -m modelmake verb` runs the main of the file of that name, in whichever room it is."""
     for verb, module in MODULES.items():
-        path = ROOT / Path(*module.split(".")).with_suffix(".py")
+        root = ROOT if module.startswith("tests.") else ROOT / "scripts"
+        path = root / Path(*module.split(".")).with_suffix(".py")
         assert path.stem == verb
         assert "\ndef main(" in path.read_text()
 
 
 def test_only_the_doors_import_mlflow() -> None:
     """Runs, versions and leases; models; and what works on a server's whole state."""
-    found = {p for p in (ROOT / "scripts").rglob("*.py") if any(n.startswith("mlflow") for n in imported(p))}
-    doors = {str(path.relative_to(ROOT / "scripts")) for path in found}
+    found = {p for p in CODE.rglob("*.py") if any(n.startswith("mlflow") for n in imported(p))}
+    doors = {str(path.relative_to(CODE)) for path in found}
     models = {"model/store.py", "gate/answers.py"}
     assert {door for door in doors if not door.startswith(("tracking/", "server/"))} == models
 
 
 def test_nothing_about_the_example_stands_in_the_code() -> None:
     """The data and the estimator are the user's; the code knows neither flowers nor forests."""
-    for path in [*(ROOT / "scripts").rglob("*.*"), *(ROOT / "docker").rglob("*.sh"), ROOT / "Makefile"]:
+    for path in [*CODE.rglob("*.*"), *(ROOT / "docker").rglob("*.sh"), ROOT / "Makefile"]:
         if path.suffix != ".pyc":
             assert not re.search(r"iris|species|RandomForest", path.read_text(), re.I), path
 
@@ -108,7 +108,7 @@ def test_lines_are_not_wide() -> None:
 
 def test_files_are_small() -> None:
     """Modules of a few hundred lines at most."""
-    for path in (ROOT / "scripts").rglob("*.py"):
+    for path in CODE.rglob("*.py"):
         assert path.stat().st_size <= 12_000, path
 
 

@@ -52,10 +52,10 @@ def test_nothing_changed_nothing_runs(checkout: Checkout) -> None:
         ("pipeline.toml", 'alias = "staging"', 'alias = "canary"', {"register"}),
         ("pipeline.toml", "# The one file to edit", "# The file to edit", set()),
         ("data/iris.csv", "5.1,3.5", "5.2,3.5", {"train", "evaluate", "register"}),
-        ("scripts/model/train.py", '"""Train', '"""train', {"train", "evaluate", "register"}),
-        ("scripts/gate/rules.py", '"""The gate', '"""the gate', {"evaluate", "register"}),
-        ("scripts/registry/register.py", '"""Register', '"""register', {"register"}),
-        ("scripts/checks/lint.py", '"""Lint', '"""lint', set()),
+        ("scripts/modelmake/model/train.py", '"""Train', '"""train', {"train", "evaluate", "register"}),
+        ("scripts/modelmake/gate/rules.py", '"""The gate', '"""the gate', {"evaluate", "register"}),
+        ("scripts/modelmake/registry/register.py", '"""Register', '"""register', {"register"}),
+        ("scripts/modelmake/checks/lint.py", '"""Lint', '"""lint', set()),
         ("docker/requirements.txt", "    # via", "    #  via", {"train", "evaluate", "register"}),
     ],
 )
@@ -236,7 +236,7 @@ def test_a_receipt_of_the_tests_holds_in_another_checkout_of_the_same_files(fres
         shutil.copy2(fresh.path / "build" / name, other / "build")
     assert Checkout(other).make("test").stdout == fresh.make("test").stdout
     assert "test: up to date" in fresh.make("test").stdout
-    with (other / "scripts/model/train.py").open("a") as file:
+    with (other / "scripts/modelmake/model/train.py").open("a") as file:
         file.write("# changed")
     assert started(Checkout(other).make(*echoing(other), "test")) == ["test", "owntest"]
 
@@ -251,7 +251,7 @@ def test_only_the_users_tests_run_again_after_an_edit_of_theirs(fresh: Checkout)
 
     (fresh.path / "tests").mkdir()
     before = inputs()
-    for name, ours in (("mine.py", False), ("tests/test_mine.py", False), ("scripts/core/settings.py", True)):
+    for name, ours in (("mine.py", False), ("tests/test_mine.py", False), ("scripts/modelmake/core/settings.py", True)):
         with (fresh.path / name).open("a") as file:
             file.write("# changed\n")
         after = inputs()

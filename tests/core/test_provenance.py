@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from scripts.core import provenance
-from scripts.core.provenance import Provenance
+from modelmake.core import provenance
+from modelmake.core.provenance import Provenance
 
 TAGS = {
     "modelmake.git.commit": "c0ffee",

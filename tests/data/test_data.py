@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.core.config import Data
-from scripts.core.errors import UserError
-from scripts.data.read import identified, read_table
-from scripts.data.slices import slices
-from scripts.data.split import Split, duplicates, hold_out
+from modelmake.core.config import Data
+from modelmake.core.errors import UserError
+from modelmake.data.read import identified, read_table
+from modelmake.data.slices import slices
+from modelmake.data.split import Split, duplicates, hold_out
 from tests.conftest import EXAMPLE
 
 GOOD = "a,b,label\n" + "".join(f"{i},{i % 3},{'x' if i % 2 else 'y'}\n" for i in range(20))

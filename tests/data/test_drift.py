@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scripts.data import drift, profile
+from modelmake.data import drift, profile
 
 PER_PROFILE = 5  # windows that are compared with one profile
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from sklearn import datasets
 
-from scripts.core.config import Data
-from scripts.data.findings import findings
-from scripts.data.read import identified, read_table
+from modelmake.core.config import Data
+from modelmake.data.findings import findings
+from modelmake.data.read import identified, read_table
 from tests.conftest import EXAMPLE
 
 N = 400

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from scripts.data import profile
+from modelmake.data import profile
 
 
 def frame(n: int, seed: int, shift: float = 0.0) -> pd.DataFrame:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from scripts.core import config
-from scripts.core.config import Data
-from scripts.core.errors import UserError
-from scripts.data.schema import Description, check, describe, violations
+from modelmake.core import config
+from modelmake.core.config import Data
+from modelmake.core.errors import UserError
+from modelmake.data.schema import Description, check, describe, violations
 from tests.conftest import EXAMPLE, Outcome, Project
 
 Check = Callable[[Outcome, int], str]

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.core.config import Data
-from scripts.core.errors import UserError
-from scripts.data.folds import folds
-from scripts.data.order import moments
-from scripts.data.read import identified
-from scripts.data.split import Split, duplicates, hold_out
+from modelmake.core.config import Data
+from modelmake.core.errors import UserError
+from modelmake.data.folds import folds
+from modelmake.data.order import moments
+from modelmake.data.read import identified
+from modelmake.data.split import Split, duplicates, hold_out
 
 
 def config(**keys: object) -> Data:
@@ -223,7 +223,7 @@ def test_many_rows_are_taken_as_few_are(monkeypatch: pytest.MonkeyPatch) -> None
     columns = {"a": rng.normal(size=90), "b": rng.integers(9, size=90), "c": rng.choice(["x", "y"], 90)}
     frame = pd.DataFrame(columns | {"d": rng.random(90) > 0.5, "e": pd.date_range("2026", periods=90), "y": range(90)})
     few = split(frame).X_train
-    monkeypatch.setattr("scripts.data.split.MANY", 10)
+    monkeypatch.setattr("modelmake.data.split.MANY", 10)
     pd.testing.assert_frame_equal(split(frame).X_train, few)
 
 

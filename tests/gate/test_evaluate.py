@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from scripts.core import stages
+from modelmake.core import stages
 from tests.conftest import Outcome, Project
 
 Check = Callable[[Outcome, int], str]

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from scripts.gate import evidence
-from scripts.scores import metrics
+from modelmake.gate import evidence
+from modelmake.scores import metrics
 
 
 def test_the_area_under_the_curve_of_other_classes_is_not_compared() -> None:

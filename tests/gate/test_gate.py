@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.core.gate import Gate
-from scripts.gate import rules
-from scripts.gate.facts import Champion, Evidence, Folds, Measured, Scarce
-from scripts.scores.intervals import Difference, Estimate
+from modelmake.core.gate import Gate
+from modelmake.gate import rules
+from modelmake.gate.facts import Champion, Evidence, Folds, Measured, Scarce
+from modelmake.scores.intervals import Difference, Estimate
 
 finite = st.floats(-10, 10)
 BETTER = Difference(0.5, 0.4, 0.6, 0.001, 0.001)

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scripts import __main__ as command
-from scripts.gate import evidence, outside
-from scripts.gate.outside import Outside
-from scripts.model import store
-from scripts.model.trust import TRUSTED_TYPES
+from modelmake import __main__ as command
+from modelmake.gate import evidence, outside
+from modelmake.gate.outside import Outside
+from modelmake.model import store
+from modelmake.model.trust import TRUSTED_TYPES
 from tests.conftest import Project
 
 FRAME = pd.DataFrame(

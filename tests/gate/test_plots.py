@@ -19,10 +19,10 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 
-from scripts.gate import plots
-from scripts.gate.drawing import Plot, distinct
-from scripts.gate.importance import Importance
-from scripts.scores.metrics import Predictions
+from modelmake.gate import plots
+from modelmake.gate.drawing import Plot, distinct
+from modelmake.gate.importance import Importance
+from modelmake.scores.metrics import Predictions
 
 CURVES = ["confusion", "roc", "precision-recall", "calibration", "importance"]
 

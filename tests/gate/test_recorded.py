@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scripts.core.config import Data
-from scripts.core.errors import UserError
-from scripts.data.read import identified
-from scripts.data.split import hold_out
-from scripts.gate.recorded import record, recorded
-from scripts.model.score import predict
-from scripts.scores.metrics import Predictions
+from modelmake.core.config import Data
+from modelmake.core.errors import UserError
+from modelmake.data.read import identified
+from modelmake.data.split import hold_out
+from modelmake.gate.recorded import record, recorded
+from modelmake.model.score import predict
+from modelmake.scores.metrics import Predictions
 from tests.conftest import Outcome, Project
 
 MODULE = """\

@@ -9,13 +9,13 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from scripts.data import profile
-from scripts.data.drift import Drift, Finding
-from scripts.gate import rules
-from scripts.gate.drawing import Plot
-from scripts.gate.facts import Evidence, Measured
-from scripts.gate.report import Report
-from scripts.scores.intervals import Difference, Estimate
+from modelmake.data import profile
+from modelmake.data.drift import Drift, Finding
+from modelmake.gate import rules
+from modelmake.gate.drawing import Plot
+from modelmake.gate.facts import Evidence, Measured
+from modelmake.gate.report import Report
+from modelmake.scores.intervals import Difference, Estimate
 from tests.conftest import Outcome, Project
 from tests.gate.test_evaluate import artifact
 

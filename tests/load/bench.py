@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scripts.core import settings
-from scripts.core.errors import UserError
+from modelmake.core import settings
+from modelmake.core.errors import UserError
 from tests.load import searching, servers, serving, tables
 from tests.load.figure import Figure
 from tests.load.parts import chosen
@@ -192,7 +192,7 @@ def large() -> list[Figure]:
     with tempfile.TemporaryDirectory() as scratch:
         shutil.copytree("docker", Path(scratch, "docker"))
         alone = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "RUN_ID"))}
-        alone |= {"PYTHONPATH": str(Path.cwd()), "MLFLOW_DISABLE_TELEMETRY": "true"}
+        alone |= {"PYTHONPATH": str(Path("scripts").absolute()), "MLFLOW_DISABLE_TELEMETRY": "true"}
 
         def run(*words: str) -> str:
             return subprocess.run(
@@ -200,11 +200,11 @@ def large() -> list[Figure]:
             ).stdout
 
         run(fixture, "make")
-        run("-m", "scripts", "train")
+        run("-m", "modelmake", "train")
         predicted, rows = map(float, run(fixture, "predict").split())
         started = time.monotonic()
         evaluate = subprocess.Popen(
-            [python, "-m", "scripts", "evaluate"], cwd=scratch, env=alone, stdout=subprocess.DEVNULL
+            [python, "-m", "modelmake", "evaluate"], cwd=scratch, env=alone, stdout=subprocess.DEVNULL
         )
         _, status, used = os.wait4(evaluate.pid, 0)
         duration = time.monotonic() - started

@@ -5,8 +5,8 @@ import tempfile
 import time
 from dataclasses import dataclass
 
-from scripts.core import settings
-from scripts.core.errors import PipelineError, UserError
+from modelmake.core import settings
+from modelmake.core.errors import PipelineError, UserError
 from tests.load import storm
 from tests.load.parts import chosen
 from tests.load.servers import (

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from scripts.core.errors import UserError, suggestion
+from modelmake.core.errors import UserError, suggestion
 
 Part = TypeVar("Part", bound=Callable[[], object])
 

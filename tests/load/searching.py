@@ -16,14 +16,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from scripts.core.config import Config
-from scripts.core.search import Search
-from scripts.model.train import prepare
-from scripts.search.cluster import connected
-from scripts.search.journal import Journal, opened
-from scripts.search.local import ALIKE, local
-from scripts.search.propose import batches, propose
-from scripts.search.trial import Problem, Result, Trial
+from modelmake.core.config import Config
+from modelmake.core.search import Search
+from modelmake.model.train import prepare
+from modelmake.search.cluster import connected
+from modelmake.search.journal import Journal, opened
+from modelmake.search.local import ALIKE, local
+from modelmake.search.propose import batches, propose
+from modelmake.search.trial import Problem, Result, Trial
 from tests.load.figure import Figure
 
 ROUNDS = 3
@@ -98,7 +98,7 @@ def processes(given: Problem, todo: list[Trial], workers: int) -> float:
 def cluster(workers: int) -> Iterator[None]:
     """Run a scheduler and workers of Dask on loopback, in processes that end with the block."""
     port = 8796
-    own = os.environ | ALIKE | {"PYTHONPATH": str(Path.cwd()), "PYTHONWARNINGS": "ignore"}
+    own = os.environ | ALIKE | {"PYTHONPATH": str(Path("scripts").absolute()), "PYTHONWARNINGS": "ignore"}
     dask = [sys.executable, "-m", "dask"]
     address = f"tcp://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as scratch:

@@ -13,7 +13,7 @@ from typing import NotRequired, TypedDict
 
 import numpy as np
 
-from scripts.core.errors import UserError
+from modelmake.core.errors import UserError
 
 SCRATCH = "chaos"  # the scratch server's name
 NO_PROXIES = ("-eHTTP_PROXY=", "-eHTTPS_PROXY=", "-ehttp_proxy=", "-ehttps_proxy=")  # the engine may name some for all

@@ -38,14 +38,14 @@ model = { estimator = "sklearn.ensemble.HistGradientBoostingClassifier", params 
 gate = { rules = ["accuracy > 0.5"], champion = "off" }
 registry = { name = "bench" }
 """
-OURS = [sys.executable, "-m", "scripts", "serve"]
+OURS = [sys.executable, "-m", "modelmake", "serve"]
 
 
 def environment(**more: str) -> dict[str, str]:
     """Return the environment of a process in a scratch project."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "MODELMAKE_"))}
     path = f"{Path(sys.executable).parent}:{kept['PATH']}"  # MLflow starts uvicorn by its name
-    return kept | {"PATH": path, "PYTHONPATH": str(Path.cwd()), "MLFLOW_DISABLE_TELEMETRY": "true"} | more
+    return kept | {"PATH": path, "PYTHONPATH": f"{Path.cwd()}/scripts", "MLFLOW_DISABLE_TELEMETRY": "true"} | more
 
 
 @contextmanager
@@ -57,7 +57,7 @@ def project(pipeline: str, table: pd.DataFrame) -> Iterator[Path]:
         (folder / "pipeline.toml").write_text(pipeline)
         table.to_csv(folder / "table.csv", index=False)
         for words in (["train", "evaluate", "register"], ["promote"]):
-            command = [sys.executable, "-m", "scripts", *words]
+            command = [sys.executable, "-m", "modelmake", *words]
             subprocess.run(command, cwd=folder, env=environment(), capture_output=True, check=True)
         yield folder
 
@@ -179,10 +179,10 @@ def cpu(pid: int) -> float:
 COST = """
 import base64, sys, time
 from pathlib import Path
-from scripts.model.trust import TRUSTED_TYPES
-from scripts.serving.scorer import load
-from scripts.serving.body import parsed
-from scripts.serving.rows import frame
+from modelmake.model.trust import TRUSTED_TYPES
+from modelmake.serving.scorer import load
+from modelmake.serving.body import parsed
+from modelmake.serving.rows import frame
 scorer = load(Path(sys.argv[1]), "bench", TRUSTED_TYPES)
 sent = base64.b64decode(sys.argv[2])
 X = frame(parsed(sent, "application/json", scorer.contract.names), scorer.contract)
@@ -264,8 +264,8 @@ ALONE = """
 import sys, time
 import pyarrow.parquet as pq
 from pathlib import Path
-from scripts.model.trust import TRUSTED_TYPES
-from scripts.serving.scorer import load
+from modelmake.model.trust import TRUSTED_TYPES
+from modelmake.serving.scorer import load
 scorer = load(Path(sys.argv[1]), "bench", TRUSTED_TYPES)
 names, spent = scorer.contract.names, 0.0
 for batch in pq.ParquetFile("large.parquet").iter_batches(10_000):
@@ -303,7 +303,7 @@ def batch(rows: int = 5_000_000) -> list[Figure]:
         alone = float(done.stdout)
         settings = {"MODELMAKE_IN": "large.parquet", "MODELMAKE_OUT": "out.parquet"}
         began = time.monotonic()
-        words = [sys.executable, "-c", PEAK, sys.executable, "-m", "scripts", "predict"]
+        words = [sys.executable, "-c", PEAK, sys.executable, "-m", "modelmake", "predict"]
         done = subprocess.run(
             words, cwd=folder, env=environment(**settings), capture_output=True, text=True, check=True
         )

@@ -182,8 +182,8 @@ def full(folder: Path) -> Result:
 LIMITED = """
 import resource, runpy, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, {})
-sys.argv = ["scripts", "serve"]
-runpy.run_module("scripts", run_name="__main__")
+sys.argv = ["modelmake", "serve"]
+runpy.run_module("modelmake", run_name="__main__")
 """
 
 
@@ -323,5 +323,5 @@ def second(folder: Path) -> None:
     """Register another version, whose predictions differ."""
     path = folder / "pipeline.toml"
     path.write_text(path.read_text().replace("n_estimators = 100", "n_estimators = 3, max_depth = 2"))
-    words = [sys.executable, "-m", "scripts", "train", "evaluate", "register"]
+    words = [sys.executable, "-m", "modelmake", "train", "evaluate", "register"]
     subprocess.run(words, cwd=folder, env=environment(MODELMAKE_FORCE="1"), capture_output=True, check=True)

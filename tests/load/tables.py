@@ -21,8 +21,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from scripts.core.config import Config
-from scripts.model.preprocess import pipeline
+from modelmake.core.config import Config
+from modelmake.model.preprocess import pipeline
 from tests.load.figure import Figure
 
 ROWS, COLUMNS = 5_000_000, 20
@@ -31,9 +31,9 @@ ROUNDS = 7
 PEAK = "import resource; print(time.monotonic() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
 # What a stage does with a table beside the fit and the prediction.
 OURS = """
-from scripts.core.config import Data
-from scripts.data.read import fingerprint, read_table
-from scripts.data.split import hold_out
+from modelmake.core.config import Data
+from modelmake.data.read import fingerprint, read_table
+from modelmake.data.split import hold_out
 import time; began = time.monotonic()
 config = Data(path="table.parquet", target="y")
 split = hold_out(read_table(config), config, seed=1, classifier=False)
@@ -63,7 +63,7 @@ def read() -> list[Figure]:
 
 def _child(code: str, folder: str) -> tuple[float, float]:
     """Return the seconds and the gigabytes of a process of its own."""
-    alone = os.environ | {"PYTHONPATH": str(Path.cwd())}
+    alone = os.environ | {"PYTHONPATH": str(Path("scripts").absolute())}
     words = [str(Path(sys.executable).absolute()), "-c", code + PEAK]
     done = subprocess.run(words, cwd=folder, env=alone, capture_output=True, text=True, check=True)
     seconds, peak = map(float, done.stdout.split())
@@ -156,8 +156,8 @@ def _evaluated(table: str, target: str) -> float:
         )
         outer = ("MLFLOW_", "MODELMAKE_", "RUN_ID")
         alone = {name: value for name, value in os.environ.items() if not name.startswith(outer)}
-        alone |= {"PYTHONPATH": str(Path.cwd()), "MLFLOW_DISABLE_TELEMETRY": "true"}
-        words = [str(Path(sys.executable).absolute()), "-m", "scripts"]
+        alone |= {"PYTHONPATH": str(Path("scripts").absolute()), "MLFLOW_DISABLE_TELEMETRY": "true"}
+        words = [str(Path(sys.executable).absolute()), "-m", "modelmake"]
         subprocess.run([*words, "train"], cwd=scratch, env=alone, capture_output=True, check=True)
         began = time.monotonic()
         subprocess.run([*words, "evaluate"], cwd=scratch, env=alone, capture_output=True, check=True)

@@ -14,14 +14,14 @@ from sklearn.metrics import accuracy_score, f1_score
 from sklearn.model_selection import PredefinedSplit, cross_validate
 from sklearn.pipeline import Pipeline
 
-from scripts.core import config
-from scripts.core.errors import UserError
-from scripts.data.folds import folds
-from scripts.data.read import identified, read_table
-from scripts.data.split import hold_out
-from scripts.model import store
-from scripts.model.cross_validate import cross_validated
-from scripts.model.trust import TRUSTED_TYPES
+from modelmake.core import config
+from modelmake.core.errors import UserError
+from modelmake.data.folds import folds
+from modelmake.data.read import identified, read_table
+from modelmake.data.split import hold_out
+from modelmake.model import store
+from modelmake.model.cross_validate import cross_validated
+from modelmake.model.trust import TRUSTED_TYPES
 from tests.conftest import Outcome, Project
 
 Check = Callable[[Outcome, int], str]

@@ -12,11 +12,11 @@ from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
-from scripts.core.config import Config, Model, Step
-from scripts.core.errors import UserError
-from scripts.model.estimator import build, fit, parameters
-from scripts.model.preprocess import pipeline
-from scripts.model.trust import TRUSTED_TYPES
+from modelmake.core.config import Config, Model, Step
+from modelmake.core.errors import UserError
+from modelmake.model.estimator import build, fit, parameters
+from modelmake.model.preprocess import pipeline
+from modelmake.model.trust import TRUSTED_TYPES
 from tests.conftest import PIPELINE
 
 X = pd.DataFrame({"size": [1.0, 2.0, 3.0, 4.0] * 5, "colour": ["red", "blue", "red", "green"] * 5})

@@ -16,12 +16,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from scripts.core.config import Config
-from scripts.core.errors import UserError
-from scripts.model.estimator import build, fit
-from scripts.model.kinds import kinds
-from scripts.model.preprocess import pipeline
-from scripts.model.trust import TRUSTED_TYPES
+from modelmake.core.config import Config
+from modelmake.core.errors import UserError
+from modelmake.model.estimator import build, fit
+from modelmake.model.kinds import kinds
+from modelmake.model.preprocess import pipeline
+from modelmake.model.trust import TRUSTED_TYPES
 from tests.conftest import PIPELINE
 
 ROWS = 120

@@ -13,10 +13,10 @@ import pytest
 import skops.io
 import yaml
 
-from scripts.core.errors import UserError
-from scripts.model import store
-from scripts.model.trust import BOOSTING, TRUSTED_TYPES
-from scripts.tracking.runs import Tracking
+from modelmake.core.errors import UserError
+from modelmake.model import store
+from modelmake.model.trust import BOOSTING, TRUSTED_TYPES
+from modelmake.tracking.runs import Tracking
 from tests.conftest import ROOT, Outcome, Project
 
 Check = Callable[[Outcome, int], str]

@@ -12,9 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from scripts.__main__ import interrupt
-from scripts.core import provenance
-from scripts.tracking.runs import Tracking
+from modelmake.__main__ import interrupt
+from modelmake.core import provenance
+from modelmake.tracking.runs import Tracking
 from tests.conftest import ROOT, Outcome, Project
 
 Check = Callable[[Outcome, int], str]
@@ -164,7 +164,7 @@ def test_a_signal_is_the_shells_exit_code(
     def fit(*_: object) -> None:
         signal.raise_signal(number)
 
-    monkeypatch.setattr("scripts.model.train.fit", fit)
+    monkeypatch.setattr("modelmake.model.train.fit", fit)
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
     signal.signal(number, interrupt)
     done = project.stage("train")
@@ -184,9 +184,9 @@ def test_a_signal_kills_the_run_and_leaves_no_receipt(project: Project) -> None:
     (project.path / "slow.py").write_text(SLOW)
     project.edit("sklearn.ensemble.RandomForestClassifier", "slow.Slow")
     project.edit("n_estimators = 5", "")
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{project.path}", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'scripts'}:{project.path}", "PYTHONDONTWRITEBYTECODE": "1"}
     with subprocess.Popen(
-        [sys.executable, "-u", "-m", "scripts", "train"],
+        [sys.executable, "-u", "-m", "modelmake", "train"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -242,8 +242,8 @@ def test_a_run_whose_process_was_killed_is_failed_by_the_next(
     project.edit('"sklearn.ensemble.RandomForestClassifier"', '"slow.Slow"')
     project.edit("[model.params]\nn_estimators = 5\n", "")
     with subprocess.Popen(
-        [sys.executable, "-m", "scripts", "train"],
-        env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{project.path}"},
+        [sys.executable, "-m", "modelmake", "train"],
+        env=os.environ | {"PYTHONPATH": f"{ROOT / 'scripts'}{os.pathsep}{project.path}"},
         stdout=subprocess.PIPE,
         text=True,
     ) as process:

@@ -14,11 +14,11 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from scripts.core.errors import UserError
-from scripts.model import own, probe, store
-from scripts.model.requirements import distributions, requirements
-from scripts.model.trust import TRUSTED_TYPES, checked_types, contents, own_types
-from scripts.tracking.runs import Tracking
+from modelmake.core.errors import UserError
+from modelmake.model import own, probe, store
+from modelmake.model.requirements import distributions, requirements
+from modelmake.model.trust import TRUSTED_TYPES, checked_types, contents, own_types
+from modelmake.tracking.runs import Tracking
 from tests.conftest import Outcome, Project
 
 pytestmark = pytest.mark.outside
@@ -54,7 +54,7 @@ def forget_own() -> None:
 
 @pytest.fixture(autouse=True)
 def importable(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let the project's own modules be found, as `python -m scripts` does, and forgotten."""
+    """Let the project's own modules be found, as `python -m modelmake` does, and forgotten."""
     monkeypatch.syspath_prepend(str(project.path))
     forget_own()
     yield
@@ -221,7 +221,7 @@ def test_what_a_module_imports_is_not_the_users_own(project: Project) -> None:
     assert own_types({part("system", "FunctionNode"), part("system", "ListNode")}) == set()
     assert own_types({part("mine", "FunctionNode"), part("mine", "ListNode")}) == set()
     assert own_types({part("Mine", "ObjectNode")}, code=[]) == set()
-    assert own_types({probe.Saved("scripts.core.files", "replace", "FunctionNode")}) == set()
+    assert own_types({probe.Saved("modelmake.core.files", "replace", "FunctionNode")}) == set()
 
 
 def test_a_function_of_the_users_own_is_trusted(project: Project, tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scripts.core import config as configuration
-from scripts.core.config import Config
+from modelmake.core import config as configuration
+from modelmake.core.config import Config
 from tests.conftest import Outcome, Project
 from tests.support.checkout import Checkout
 

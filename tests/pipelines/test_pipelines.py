@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.core import files
-from scripts.pipelines import pipelines
+from modelmake.core import files
+from modelmake.pipelines import pipelines
 from tests.conftest import PIPELINE, Once, Outcome, Project
 from tests.support.checkout import Checkout
 
@@ -167,7 +167,7 @@ def test_without_a_second_pipeline_all_pipelines_is_all(empty_store: Path, tmp_p
     checkout = Checkout(tmp_path / "a check out").fill(empty_store)
     plans = [checkout.make("--dry-run", target).stdout.splitlines() for target in ("all", "all-pipelines")]
     assert plans[0] == plans[1]
-    assert any("scripts summary" in line for line in plans[0])
+    assert any("modelmake summary" in line for line in plans[0])
 
 
 def test_a_result_says_what_happened_to_each_exit_code(project: Project) -> None:

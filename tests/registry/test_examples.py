@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 from sklearn import metrics
 
-from scripts.core import config as configuration
-from scripts.data.read import read_table
-from scripts.data.split import Split, hold_out
+from modelmake.core import config as configuration
+from modelmake.data.read import read_table
+from modelmake.data.split import Split, hold_out
 from tests.conftest import ROOT, Project
 
 pytestmark = [pytest.mark.long, pytest.mark.outside]
@@ -25,7 +25,7 @@ ELSEWHERE = """
 import json, sys
 import mlflow, pandas as pd
 folder, rows, answers = sys.argv[1:]
-assert "scripts" not in sys.modules
+assert "modelmake" not in sys.modules
 frame = pd.read_parquet(rows)
 predicted = mlflow.pyfunc.load_model(folder).predict(frame)
 json.dump([getattr(value, "item", lambda: value)() for value in predicted], open(answers, "w"))

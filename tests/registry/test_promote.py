@@ -10,11 +10,11 @@ from itertools import pairwise
 import pytest
 from mlflow.exceptions import MlflowException
 
-from scripts.core import provenance
-from scripts.core.errors import Interrupted
-from scripts.registry import moves
-from scripts.tracking import lease, versions
-from scripts.tracking.runs import Tracking
+from modelmake.core import provenance
+from modelmake.core.errors import Interrupted
+from modelmake.registry import moves
+from modelmake.tracking import lease, versions
+from modelmake.tracking.runs import Tracking
 from tests.conftest import Outcome, Project
 
 Check = Callable[[Outcome, int], str]

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
 
-from scripts.core import config
-from scripts.tracking import versions
-from scripts.tracking.runs import Run, Tracking
+from modelmake.core import config
+from modelmake.tracking import versions
+from modelmake.tracking.runs import Run, Tracking
 from tests.conftest import Outcome, Project
 
 Check = Callable[[Outcome, int], str]

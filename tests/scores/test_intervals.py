@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from scripts.core.gate import CLASSIFICATION_METRICS, METRICS, OF_CLASS_1
-from scripts.scores import intervals, metrics
-from scripts.scores.metrics import Predictions
+from modelmake.core.gate import CLASSIFICATION_METRICS, METRICS, OF_CLASS_1
+from modelmake.scores import intervals, metrics
+from modelmake.scores.metrics import Predictions
 from tests.scores.test_metrics import classified, regressed
 
 AB = np.array(["a", "b"])

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from scripts.core.gate import CLASSIFICATION_METRICS, METRICS, OF_CLASS_1, REGRESSION_METRICS, REPORTED
-from scripts.scores import metrics
-from scripts.scores.metrics import Predictions
+from modelmake.core.gate import CLASSIFICATION_METRICS, METRICS, OF_CLASS_1, REGRESSION_METRICS, REPORTED
+from modelmake.scores import metrics
+from modelmake.scores.metrics import Predictions
 
 
 def classified(n: int, k: int, seed: int, *, numbered: bool = False) -> Predictions:

@@ -83,11 +83,15 @@ class Searching(Project):
 
     def environment(self, **settings: str) -> dict[str, str]:
         """Return the environment of a command: that of the test, and these settings."""
-        return os.environ | {"PYTHONPATH": f"{ROOT}:{self.path}", "PYTHONDONTWRITEBYTECODE": "1", **settings}
+        return os.environ | {
+            "PYTHONPATH": f"{ROOT}/scripts:{self.path}",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **settings,
+        }
 
     def start(self, **settings: str) -> subprocess.Popen[str]:
-        """Start `python -m scripts tune`."""
-        words = [sys.executable, "-W", "ignore", "-m", "scripts", "tune"]
+        """Start `python -m modelmake tune`."""
+        words = [sys.executable, "-W", "ignore", "-m", "modelmake", "tune"]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         process = subprocess.Popen(words, env=self.environment(**settings), cwd=self.path, text=True, **pipes)
         self.started.append(process)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.search.local import ALIKE
+from modelmake.search.local import ALIKE
 from tests.conftest import ROOT, Outcome
 from tests.search.conftest import WIDE, Searching
 from tests.support.checkout import free_port
@@ -34,7 +34,7 @@ class Dask:
     def started(self, command: str, *words: str, **environment: str) -> subprocess.Popen[bytes]:
         """Start a process of Dask."""
         options = [f"--tls-{name}={path}" for name, path in self.tls.items()]
-        own = os.environ | ALIKE | {"PYTHONPATH": f"{ROOT}:{self.folder}"} | environment
+        own = os.environ | ALIKE | {"PYTHONPATH": f"{ROOT / 'scripts'}:{self.folder}"} | environment
         with (self.folder / "dask.log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-W", "ignore", "-m", "dask", command, *words, "--no-dashboard", *options],
@@ -166,13 +166,13 @@ def test_a_worker_that_joins_later_is_compared_too(own: Callable[[str], Searchin
     other = tmp_path / "other"
     shutil.copytree(ROOT / "scripts", other / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(searching.path / "models", other / "models")
-    with (other / "scripts/scores/metrics.py").open("a") as file:
+    with (other / "scripts/modelmake/scores/metrics.py").open("a") as file:
         file.write("\ndef score(*facts: object) -> float:\n    return 9.0\n")
-    dask.add(PYTHONPATH=str(other))
+    dask.add(PYTHONPATH=f"{other}/scripts:{other}")
     dask.workers[0].kill()  # in its second trial, so that the other worker gets it
     _, err = process.communicate(timeout=120)
     assert process.returncode == 2, err
-    assert "the module scripts/scores/metrics.py is another one there" in err
+    assert "the module scripts/modelmake/scores/metrics.py is another one there" in err
     [line] = searching.journal
     assert line in wanted[0]
 
@@ -186,7 +186,7 @@ def test_other_code_on_a_worker(own: Callable[[str], Searching], dask: Dask, tmp
     dask.up(0)
     dask.folder = tmp_path / "elsewhere"
     dask.folder.mkdir()
-    whole = f"{ROOT}:{searching.path}"
+    whole = f"{ROOT}/scripts:{searching.path}"
 
     def refused(*words: str, **environment: str) -> str:
         worker = dask.add(*words, **environment)
@@ -198,10 +198,10 @@ def test_other_code_on_a_worker(own: Callable[[str], Searching], dask: Dask, tmp
         [line] = [line for line in done.stderr.splitlines() if line.startswith("error: worker tcp://")]
         return line
 
-    assert "the module models/own.py is missing there" in refused(PYTHONPATH=str(bare))
+    assert "the module models/own.py is missing there" in refused(PYTHONPATH=f"{bare}/scripts:{bare}")
     (bare / "models").mkdir()
     (bare / "models/own.py").write_text("x = 1\n")
-    assert "the module models/own.py is another one there" in refused(PYTHONPATH=str(bare))
+    assert "the module models/own.py is another one there" in refused(PYTHONPATH=f"{bare}/scripts:{bare}")
     fake = tmp_path / "fake/scikit_learn-1.0.dist-info"
     fake.mkdir(parents=True)
     (fake / "METADATA").write_text("Metadata-Version: 2.1\nName: scikit-learn\nVersion: 1.0\n")
@@ -230,7 +230,7 @@ def test_rows_travel_where_no_file_is_shared(searching: Searching, dask: Dask, t
     dask.up(0)
     (tmp_path / "elsewhere").mkdir()
     dask.folder = tmp_path / "elsewhere"
-    dask.add(PYTHONPATH=str(ROOT))
+    dask.add(PYTHONPATH=str(ROOT / "scripts"))
     done = searching.tune(**settings(dask))
     assert done.returncode == 0, done.stderr
     assert (searching.journal, searching.tuned) == wanted

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 import docker
-from scripts.search.local import ALIKE
+from modelmake.search.local import ALIKE
 from tests.search.conftest import SEARCH
 from tests.support.checkout import Stack, free_port
 
@@ -57,7 +57,7 @@ def test_a_cluster_of_your_own(stack: Stack, engine: docker.DockerClient) -> Non
     names = {name: f"/tls/tls.{end}" for name, end in (("ca-file", "crt"), ("cert", "crt"), ("key", "key"))}
     options = {
         "user": f"{os.getuid()}:{os.getgid()}",
-        "environment": {**ALIKE, "PYTHONPATH": "/src"},
+        "environment": {**ALIKE, "PYTHONPATH": "/src/scripts:/src"},
         "volumes": [f"{stack.path}:/src:ro", f"{stack.path / '.cluster'}:/tls:ro"],
         "working_dir": "/src",
         "detach": True,

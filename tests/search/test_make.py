@@ -47,10 +47,10 @@ def test_code_that_no_score_depends_on_does_not_end_a_search(checkout: Checkout)
     """An edit of the page searches no more; one of another stage leaves even the answer as it is."""
     tuned = checkout.path / "build/tuned.toml"
     before = tuned.read_text()
-    checkout.edit("scripts/serving/smoke.py", '"""', '"""A ')
+    checkout.edit("scripts/modelmake/serving/smoke.py", '"""', '"""A ')
     assert UP_TO_DATE in checkout.make("tune").stdout
     assert "tuned   trial " in checkout.make("train", MODELMAKE_FORCE="1").stdout
-    checkout.edit("scripts/search/report.py", '"""Report', '"""report')
+    checkout.edit("scripts/modelmake/search/report.py", '"""Report', '"""report')
     done = checkout.make("tune")
     assert "trials  all are in run " in done.stdout, done.stdout + done.stderr
     assert tuned.read_text() == before

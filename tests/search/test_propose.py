@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.core.search import Budget, Search
-from scripts.core.space import Parameter
-from scripts.search.propose import batches, best, propose, total
-from scripts.search.trial import Result, Trial
+from modelmake.core.search import Budget, Search
+from modelmake.core.space import Parameter
+from modelmake.search.propose import batches, best, propose, total
+from modelmake.search.trial import Result, Trial
 
 SPACE = {
     "kernel": Parameter(choices=["linear", "rbf", {"estimator": "a.B"}]),

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
-from scripts.search.trial import Result, Trial
-from scripts.search.tune import each_once
+from modelmake.search.trial import Result, Trial
+from modelmake.search.tune import each_once
 from tests.conftest import Outcome, Project
 from tests.search.conftest import SEARCH, WIDE, Searching
 

@@ -16,9 +16,9 @@ from mlflow.entities import ViewType
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as Registry
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as Store
 
-from scripts.server import archive as state
-from scripts.server import gc
-from scripts.server import migrate as schema
+from modelmake.server import archive as state
+from modelmake.server import gc
+from modelmake.server import migrate as schema
 from tests.conftest import Once
 
 ROOT_URI = "mlflow-artifacts:/"

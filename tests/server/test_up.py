@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from scripts.server import up
+from modelmake.server import up
 from tests.conftest import ROOT, Outcome, Project
 from tests.support.checkout import free_port
 

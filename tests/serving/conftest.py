@@ -20,10 +20,10 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from scripts.__main__ import run
-from scripts.core.config import Data
-from scripts.gate import outside
-from scripts.model.contract import Contract, contract
+from modelmake.__main__ import run
+from modelmake.core.config import Data
+from modelmake.gate import outside
+from modelmake.model.contract import Contract, contract
 from tests.conftest import ROOT, Once, copy, enter, scratch
 from tests.support.checkout import free_port
 from tests.support.inside import Inside
@@ -46,7 +46,7 @@ class Answer:
 
 
 class Process:
-    """`python -m scripts serve` in a project, on a port of its own."""
+    """`python -m modelmake serve` in a project, on a port of its own."""
 
     def __init__(self, path: Path, **settings: str) -> None:
         """Start it."""
@@ -57,14 +57,14 @@ class Process:
             **kept,
             "MLFLOW_TRACKING_URI": uri,
             "MODELMAKE_SERVE_PORT": str(self.port),
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": str(ROOT / "scripts"),
             "PYTHONDONTWRITEBYTECODE": "1",
             **{f"MODELMAKE_{name}": value for name, value in settings.items()},
         }
         self.log = path / f"serve-{self.port}.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "scripts", "serve"], cwd=path, env=environment, stdout=log, stderr=log
+                [sys.executable, "-m", "modelmake", "serve"], cwd=path, env=environment, stdout=log, stderr=log
             )
 
     def wait(self, status: int = 200, path: str = "/ping") -> "Process":

@@ -11,8 +11,8 @@ import pytest
 from jsonschema import validate
 from prometheus_client.parser import text_string_to_metric_families
 
-from scripts.serving import counts, protocol
-from scripts.serving.wire import LIMIT
+from modelmake.serving import counts, protocol
+from modelmake.serving.wire import LIMIT
 from tests.serving.conftest import Answer, Process
 
 NAMES = ["petal_length", "petal_width", "sepal_length", "sepal_width"]

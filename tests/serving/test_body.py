@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from scripts.serving.body import CSV, FORMS, JSON, LONG, Table, parsed
-from scripts.serving.refusal import Refusal
+from modelmake.serving.body import CSV, FORMS, JSON, LONG, Table, parsed
+from modelmake.serving.refusal import Refusal
 
 NAMES = ["a", "b"]
 ROWS = {"a": [1, 2], "b": ["x", None]}

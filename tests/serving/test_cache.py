@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts.core.errors import UserError
-from scripts.serving.cache import KEPT, Cache
-from scripts.tracking.light import Named
+from modelmake.core.errors import UserError
+from modelmake.serving.cache import KEPT, Cache
+from modelmake.tracking.light import Named
 from tests.conftest import ROOT
 
 
@@ -144,7 +144,7 @@ def test_a_killed_download_is_no_model_and_is_swept_away(tmp_path: Path) -> None
     """A process that is killed while it fetches leaves a part that nobody takes for a model, nor for a pointer."""
     code = """
 import os, pathlib, signal, sys
-from scripts.serving.cache import Cache
+from modelmake.serving.cache import Cache
 
 def fetch(folder):
     (folder / "file").write_text("half")

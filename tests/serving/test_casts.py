@@ -19,15 +19,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from scripts.core.config import Data
-from scripts.core.errors import UserError
-from scripts.data.read import read_table
-from scripts.model.contract import Contract, Feature, contract
-from scripts.serving import batch, output
-from scripts.serving.casts import Form, cast
-from scripts.serving.refusal import Refusal
-from scripts.serving.rows import values
-from scripts.serving.scorer import Scorer, verified
+from modelmake.core.config import Data
+from modelmake.core.errors import UserError
+from modelmake.data.read import read_table
+from modelmake.model.contract import Contract, Feature, contract
+from modelmake.serving import batch, output
+from modelmake.serving.casts import Form, cast
+from modelmake.serving.refusal import Refusal
+from modelmake.serving.rows import values
+from modelmake.serving.scorer import Scorer, verified
 
 
 def trained(path: Path, **keys: Any) -> tuple[Scorer, pd.DataFrame]:

@@ -115,7 +115,7 @@ def test_a_kill_is_survived(stack: Stack, engine: docker.DockerClient) -> None:
 
 def test_it_serves_the_code_that_it_was_started_with(stack: Stack) -> None:
     """A change of the checkout changes nothing before the next `make serve`."""
-    stack.edit("scripts/serving/wire.py", '"no such path: see /openapi.json"', '"changed"')
+    stack.edit("scripts/modelmake/serving/wire.py", '"no such path: see /openapi.json"', '"changed"')
     assert ask("GET", "/nowhere")[1]["error"].startswith("no such path")
     assert stack.make("serve").returncode == 0
     assert ask("GET", "/nowhere")[1]["error"] == "changed"

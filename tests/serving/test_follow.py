@@ -16,11 +16,11 @@ import skops.io
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from scripts.core.errors import UserError
-from scripts.model.trust import TRUSTED_TYPES
-from scripts.serving import follow
-from scripts.serving.follow import Follower
-from scripts.tracking.light import Registry
+from modelmake.core.errors import UserError
+from modelmake.model.trust import TRUSTED_TYPES
+from modelmake.serving import follow
+from modelmake.serving.follow import Follower
+from modelmake.tracking.light import Registry
 from tests.conftest import Once, Project, copy, forget
 from tests.serving.conftest import promoted
 from tests.support.checkout import free_port

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from scripts.serving import counts, log
-from scripts.serving.log import Log, Record
+from modelmake.serving import counts, log
+from modelmake.serving.log import Log, Record
 from tests.conftest import ROOT
 
 
@@ -116,7 +116,7 @@ def test_the_oldest_files_go_where_nobody_watches(tmp_path: Path, monkeypatch: p
 
 FULL = """
 import pathlib, resource, signal, sys
-from scripts.serving.log import Log, Record
+from modelmake.serving.log import Log, Record
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))

@@ -19,10 +19,10 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 
-from scripts.core.config import Data
-from scripts.model.contract import cells, contract
-from scripts.serving import batch
-from scripts.serving.scorer import Scorer
+from modelmake.core.config import Data
+from modelmake.model.contract import cells, contract
+from modelmake.serving import batch
+from modelmake.serving.scorer import Scorer
 from tests.conftest import ROOT, Once, Outcome, Project, copy, forget
 from tests.serving.conftest import JSON, Kinds, promoted
 
@@ -195,8 +195,12 @@ def test_a_signal_leaves_nothing(served: Project) -> None:
     """In the midst of writing."""
     header, *rows = Path("data/iris.csv").read_text().splitlines()
     Path("many.csv").write_text("\n".join([header, *rows * 20_000]))
-    environment = os.environ | {"MODELMAKE_IN": "many.csv", "MODELMAKE_OUT": "out.csv", "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen([sys.executable, "-m", "scripts", "predict"], env=environment, stderr=subprocess.PIPE)
+    environment = os.environ | {
+        "MODELMAKE_IN": "many.csv",
+        "MODELMAKE_OUT": "out.csv",
+        "PYTHONPATH": f"{ROOT}/scripts",
+    }
+    process = subprocess.Popen([sys.executable, "-m", "modelmake", "predict"], env=environment, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 60
     while not any(part.stat().st_size for part in Path().glob(".part*")):
         assert process.poll() is None

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from scripts.core.column import Column
-from scripts.model.contract import Contract, Feature, cells
-from scripts.serving import wire
-from scripts.serving.body import CSV, JSON, LONG, Table, parsed
-from scripts.serving.refusal import Refusal
-from scripts.serving.rows import frame, typed
-from scripts.serving.scorer import Scorer, rows, verified
+from modelmake.core.column import Column
+from modelmake.model.contract import Contract, Feature, cells
+from modelmake.serving import wire
+from modelmake.serving.body import CSV, JSON, LONG, Table, parsed
+from modelmake.serving.refusal import Refusal
+from modelmake.serving.rows import frame, typed
+from modelmake.serving.scorer import Scorer, rows, verified
 from tests.serving.conftest import Kinds
 
 ROW = {
@@ -198,7 +198,7 @@ def test_golden_rows_have_every_gap(kinds: Kinds) -> None:
 
 def test_a_contract_goes_to_json_and_back(kinds: Kinds) -> None:
     """Without a change of any value."""
-    from scripts.model.contract import dumps
+    from modelmake.model.contract import dumps
 
     text = dumps(kinds.contract)
     assert Contract.model_validate_json(text) == kinds.contract

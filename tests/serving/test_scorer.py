@@ -17,13 +17,13 @@ from sklearn.ensemble import (
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from scripts.core.config import Data
-from scripts.core.errors import UserError
-from scripts.model.contract import Contract, contract
-from scripts.model.trust import TRUSTED_TYPES
-from scripts.serving.fast import predictor
-from scripts.serving.refusal import Refusal
-from scripts.serving.scorer import Scorer, load, verified
+from modelmake.core.config import Data
+from modelmake.core.errors import UserError
+from modelmake.model.contract import Contract, contract
+from modelmake.model.trust import TRUSTED_TYPES
+from modelmake.serving.fast import predictor
+from modelmake.serving.refusal import Refusal
+from modelmake.serving.scorer import Scorer, load, verified
 from tests.conftest import Project
 from tests.serving.conftest import Kinds
 

@@ -188,8 +188,8 @@ def test_a_server_without_a_champion_says_so(two: Path, start: Start) -> None:
 @pytest.mark.parametrize(("name", "value"), [("WORKERS", "many"), ("WORKERS", "0"), ("SERVE_PORT", "99999")])
 def test_a_number_that_is_none_is_one_line(two: Path, name: str, value: str) -> None:
     """Exit code 2."""
-    environment = os.environ | {f"MODELMAKE_{name}": value, "PYTHONPATH": str(ROOT)}
-    words = [sys.executable, "-m", "scripts", "serve"]
+    environment = os.environ | {f"MODELMAKE_{name}": value, "PYTHONPATH": str(ROOT / "scripts")}
+    words = [sys.executable, "-m", "modelmake", "serve"]
     done = subprocess.run(words, cwd=two, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert f"error: {name}={value}" in done.stderr
@@ -199,8 +199,8 @@ def test_smoke_asks_the_golden_rows(two: Path, start: Start) -> None:
     """And fails where the server gives another answer than the logged one."""
     server = start(two).wait()
     (two / ".serve/pipeline/port").write_text(str(server.port))
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    words = [sys.executable, "-m", "scripts", "smoke"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "scripts")}
+    words = [sys.executable, "-m", "modelmake", "smoke"]
     done = subprocess.run(words, cwd=two, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "golden rows as CSV" in done.stdout

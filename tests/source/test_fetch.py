@@ -16,7 +16,7 @@ import fsspec
 import pandas as pd
 import pytest
 
-from scripts.source import web as downloads
+from modelmake.source import web as downloads
 from tests.conftest import EXAMPLE, ROOT, Outcome, Project
 from tests.source.conftest import IRIS, Answer, Fetching, Web, snapshots
 from tests.support.checkout import free_port
@@ -314,8 +314,8 @@ def test_a_full_disk_is_named(fetching: Fetching, tmp_path: Path) -> None:
     before = snapshots(project)[0].read_bytes()
     large.to_csv(small)
     done = subprocess.run(
-        [sys.executable, "-m", "scripts", "fetch"],
-        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+        [sys.executable, "-m", "modelmake", "fetch"],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "scripts"), "PYTHONDONTWRITEBYTECODE": "1"},
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
         capture_output=True,
         text=True,

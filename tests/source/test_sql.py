@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from scripts.source import sql
+from modelmake.source import sql
 from tests.conftest import EXAMPLE, Outcome, Project
 from tests.source.conftest import Fetching, snapshots
 from tests.support.checkout import free_port

@@ -155,7 +155,7 @@ class Repository(Stack):
         super().adapt()
         self.edit("pyproject.toml", 'testpaths = ["tests", "scripts"]', 'testpaths = ["tests"]')
         two = '{name: linters[name] for name in ("ruff check", "workflow schema")}'
-        self.edit("scripts/checks/lint.py", "    return linters\n", f"    return {two}\n")
+        self.edit("scripts/modelmake/checks/lint.py", "    return linters\n", f"    return {two}\n")
 
     def fill(self, store: Path) -> Self:
         """Copy what make and lint read, with a short test instead of ours."""

@@ -6,8 +6,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from scripts.gate import answers
-from scripts.gate.outside import Outside
+from modelmake.gate import answers
+from modelmake.gate.outside import Outside
 
 
 class Inside(Outside):

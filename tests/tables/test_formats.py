@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from scripts.core.config import Data
-from scripts.core.errors import UserError
-from scripts.data.hashes import row_hashes
-from scripts.data.read import fingerprint, read_table
-from scripts.tables.formats import dialect
+from modelmake.core.config import Data
+from modelmake.core.errors import UserError
+from modelmake.data.hashes import row_hashes
+from modelmake.data.read import fingerprint, read_table
+from modelmake.tables.formats import dialect
 
 ROWS = [(i, i * 0.5, "xy"[i % 2]) for i in range(40)]
 PLAIN = "a,b,label\n" + "".join(f"{a},{b},{label}\n" for a, b, label in ROWS)

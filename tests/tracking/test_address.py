@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mlflow.exceptions import MlflowException
 
-from scripts.core.errors import PipelineError, UserError
-from scripts.server import up
-from scripts.tracking import address
-from scripts.tracking.connection import failure, local
-from scripts.tracking.runs import Tracking, translated
+from modelmake.core.errors import PipelineError, UserError
+from modelmake.server import up
+from modelmake.tracking import address
+from modelmake.tracking.connection import failure, local
+from modelmake.tracking.runs import Tracking, translated
 from tests.conftest import Outcome, Project
 from tests.support.checkout import free_port
 

@@ -27,7 +27,7 @@ from tests.support.checkout import free_port
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-SCRIPT = ROOT / "scripts/tracking/claims.py"
+SCRIPT = ROOT / "scripts/modelmake/tracking/claims.py"
 NAME = "flower_classifier"
 PASSWORD = "s3cret: p@ss/w%rd"  # noqa: S105  # in an address it has to be quoted
 EVALUATED = b'{"command": "make evaluate", "run_id": "r1"}'

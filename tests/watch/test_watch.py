@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from scripts.serving.log import Log, Record
+from modelmake.serving.log import Log, Record
 from tests.conftest import Once, Outcome, Project, copy, forget
 from tests.serving.conftest import promoted
 

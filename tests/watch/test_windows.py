@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from scripts.serving.log import Log, Record
-from scripts.watch import windows
+from modelmake.serving.log import Log, Record
+from modelmake.watch import windows
 from tests.serving.conftest import Kinds, kinds  # noqa: F401  # a fixture
 
 ROW = {"day": "2026-01-31", "flag": True, "flag_or_none": None, "kind": "a", "number": 0.5, "whole": 3}

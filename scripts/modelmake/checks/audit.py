@@ -1,0 +1,95 @@
+"""Audit: look up every package of the lock in the database of known vulnerabilities, with pip-audit."""
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from modelmake.core import provenance, receipt, settings
+from modelmake.core.errors import PipelineError
+
+
+class Vulnerable(PipelineError):
+    """A package of the lock has a known vulnerability."""
+
+    outcome = "the lock has known vulnerabilities"
+
+
+class Unreachable(PipelineError):
+    """The database does not answer."""
+
+    exit_code = 4
+    outcome = "stopped: problem with the database of vulnerabilities"
+
+
+class Vulnerability(BaseModel):
+    """A known vulnerability, and the versions that fix it."""
+
+    id: str
+    fix_versions: list[str]
+
+
+class Package(BaseModel):
+    """A package of the lock; pip-audit gives no version for one that it skips."""
+
+    name: str
+    version: str = ""
+    vulns: list[Vulnerability] = []
+
+
+class Report(BaseModel):
+    """The report of pip-audit."""
+
+    dependencies: list[Package]
+
+
+def report() -> list[Package]:
+    """Return the report of pip-audit on each package.
+
+    Raises
+    ------
+    Unreachable
+        pip-audit has no answer from the database.
+
+    """
+    environment = dict(os.environ)
+    if bundle := environment.get("SSL_CERT_FILE"):  # a company's CA: requests reads another variable
+        environment["REQUESTS_CA_BUNDLE"] = bundle
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch, "audit.json")
+        words = ["--requirement", str(provenance.LOCK), "--disable-pip", "--progress-spinner=off", "--timeout=15"]
+        words += ["--format=json", f"--output={path}", f"--cache-dir={scratch}"]
+        words += shlex.split(settings.text("ARGS"))
+        command = [sys.executable, "-m", "pip_audit", *words]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if path.exists() and path.stat().st_size:
+            return Report.model_validate_json(path.read_bytes()).dependencies
+    reasons = [line for line in done.stderr.splitlines() if "rror" in line][-1:] or ["no reason given"]
+    what = f"the database of vulnerabilities can't be reached: {reasons[0]:.160}"
+    raise Unreachable("audit", what, "behind a proxy set HTTPS_PROXY and SSL_CERT_FILE; ARGS='-s osv' uses another one")
+
+
+def main() -> None:
+    """Print a line for each known vulnerability, and fail if there is one.
+
+    Raises
+    ------
+    Vulnerable
+        There is one.
+
+    """
+    print(f"looking up every package of {provenance.LOCK} (some seconds) …", flush=True)
+    packages = report()
+    rows = [
+        (package.name, package.version, vulnerability.id, f"fixed in {', '.join(vulnerability.fix_versions) or 'none'}")
+        for package in packages
+        for vulnerability in package.vulns
+    ]
+    if rows:
+        print(receipt.aligned(rows))
+        raise Vulnerable(str(provenance.LOCK), f"{len(rows)} known vulnerabilities", "make lock UPGRADE=1")
+    print(f"audit: no known vulnerability in the {len(packages)} packages of the lock")

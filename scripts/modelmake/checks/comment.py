@@ -1,0 +1,62 @@
+"""Comment: post the report on the pull request as one comment, which later pushes update."""
+
+import re
+
+import requests
+
+from modelmake.checks import github
+from modelmake.core import settings
+from modelmake.core.files import MAIN, pipeline, place
+
+PARTS = ("lint", "test", "train", "report", "evaluate", "register")
+
+
+def mark() -> str:
+    """Return the first line of the pipeline's comment, by which it is found again."""
+    return f"<!-- modelmake{'' if pipeline() == MAIN else f' {pipeline().stem}'} -->"
+
+
+def report() -> str:
+    """Return the stages' summaries under build/ as one text."""
+    parts = [path.read_text(encoding="utf-8") for name in PARTS if (path := place(f"{name}.md")).exists()]
+    commit, server, repository, run = (settings.github(name) for name in ("SHA", "SERVER_URL", "REPOSITORY", "RUN_ID"))
+    title = f"**modelmake** on {commit} · {pipeline()}"
+    return "\n".join([mark(), f"{title} · [log]({server}/{repository}/actions/runs/{run})", "", *parts])
+
+
+def post(session: requests.Session, repository: str, number: str, body: str) -> str:
+    """Write `body` to our comment on a pull request, or to a new one, and return its address.
+
+    Raises
+    ------
+    requests.RequestException
+        No answer, or a refusal: a fork's token can only read.
+
+    """
+    issues = f"{repository}/issues"
+    url: str | None = f"{issues}/{number}/comments?per_page=100"
+    comment_id: int | None = None
+    while url and comment_id is None:
+        page = session.get(url, timeout=github.PATIENCE)
+        page.raise_for_status()
+        comment_id = next((comment["id"] for comment in page.json() if comment["body"].startswith(mark())), None)
+        url = page.links.get("next", {}).get("url")
+    if comment_id is None:
+        done = session.post(f"{issues}/{number}/comments", json={"body": body}, timeout=github.PATIENCE)
+    else:
+        done = session.patch(f"{issues}/comments/{comment_id}", json={"body": body}, timeout=github.PATIENCE)
+    done.raise_for_status()
+    return str(done.json()["html_url"])
+
+
+def main() -> None:
+    """Post the report if this is a pull request and the token can write; nothing depends on it."""
+    pull, session = re.fullmatch(r"refs/pull/(\d+)/\w+", settings.github("REF")), github.session()
+    if not pull or session is None:
+        print("not posted: " + ("no GITHUB_TOKEN" if pull else "this is not a pull request"))
+        return
+    try:
+        print(post(session, github.repository(), pull[1], report()))
+    except requests.RequestException as error:
+        reason = github.refusal(error, "a fork's token can only read")
+        print(f"not posted: {reason}")

@@ -1,0 +1,127 @@
+"""Lint: every linter and the type checker, without a network; writes nothing outside of build/."""
+
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from modelmake.checks import docs, reference
+from modelmake.core import receipt
+from modelmake.core.errors import UserError
+from modelmake.core.provenance import LOCK
+
+
+@dataclass(frozen=True)
+class Result:
+    """The result of one linter; `problems` is empty if there are none."""
+
+    name: str
+    seconds: float
+    problems: str
+
+    def __str__(self) -> str:
+        """Give one line, and the problems below it."""
+        line = f"{'fail' if self.problems else 'ok':<5}{self.name:<18}{self.seconds:5.1f} s"
+        return f"{line}\n{self.problems}" if self.problems else line
+
+
+def own() -> list[str]:
+    """Return the folders and files with the product's Python code; the rest is the user's."""
+    return ["scripts", "docker", *sorted(map(str, [*Path("tests").glob("*/"), *Path("tests").glob("conftest.py")]))]
+
+
+def commands() -> dict[str, list[str]]:
+    """Return each linter's command line."""
+    shell = [str(path) for path in sorted(Path("docker").rglob("*.sh"))] + ["docker/shell", ".ci/run"]
+    compose = sorted(str(path) for path in Path("docker").rglob("*.yaml"))
+    hooks = [str(path) for path in Path().glob(".pre-commit-config.yaml")]
+    workflows = sorted(str(path) for path in Path(".github/workflows").glob("*.yml"))
+    actions = sorted(str(path) for path in Path(".github/actions").glob("*/action.yml"))
+    schema = [sys.executable, "-m", "check_jsonschema", "--builtin-schema"]
+    linters = {
+        "mypy": [sys.executable, "-m", "mypy", "--no-error-summary"],
+        "ruff check": ["ruff", "check", "--no-cache", "--quiet", "."],
+        "ruff format": ["ruff", "format", "--no-cache", "--quiet", "--diff", *own()],
+        "shellcheck": ["shellcheck", "--external-sources", "--source-path=SCRIPTDIR", *shell],
+        "hadolint": ["hadolint", "docker/image/Dockerfile"],
+        "yamllint": ["yamllint", "--strict", ".yamllint", "compose.yaml", *hooks, *compose, *workflows, *actions],
+        "compose schema": [*schema, "vendor.compose-spec", "compose.yaml"],
+        "make": ["make", "--dry-run", "--warn-undefined-variables", "help"],
+    }
+    if workflows:
+        linters["zizmor"] = ["zizmor", "--offline", "--quiet", "--no-progress", ".github"]
+        linters["workflow schema"] = [*schema, "vendor.github-workflows", *workflows]
+    if actions:
+        linters["action schema"] = [*schema, "vendor.github-actions", *actions]
+    return linters
+
+
+def disagreements(project: str, lock: str) -> Iterator[str]:
+    """Yield the differences between the direct dependencies of pyproject.toml's text and of the lock's text.
+
+    uv marks each direct dependency in the lock with "via <project> (pyproject.toml…)".
+    """
+    table = tomllib.loads(project)
+    lines = table["project"]["dependencies"] + [line for group in table["dependency-groups"].values() for line in group]
+    direct = {canonicalize_name(Requirement(line).name): Requirement(line) for line in lines}
+    locked = _locked(lock)
+    for name, requirement in direct.items():
+        if name not in locked:
+            yield f"{name} is in pyproject.toml but not locked"
+        elif not requirement.specifier.contains(locked[name], prereleases=True):
+            yield f"{requirement} is in pyproject.toml but {locked[name]} is locked"
+    yield from (f"{name} is locked but not in pyproject.toml" for name in locked if name not in direct)
+
+
+def _locked(lock: str) -> dict[str, str]:
+    """Return the version of each direct dependency in the lock's text, by name."""
+    versions: dict[str, str] = {}
+    pin: Requirement | None = None
+    for line in lock.splitlines():
+        if "==" in line and line[0].isalpha():
+            pin = Requirement(line.rstrip("\\ "))
+        elif pin and "(pyproject.toml" in line:
+            versions[canonicalize_name(pin.name)] = str(pin.specifier).removeprefix("==")
+    return versions
+
+
+def run(name: str, command: list[str]) -> Result:
+    """Run one linter."""
+    started = time.monotonic()
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Result(name, 0.0, f"cannot run: {error}")
+    output = (done.stdout + done.stderr).strip() or f"exit code {done.returncode}"
+    return Result(name, time.monotonic() - started, output if done.returncode else "")
+
+
+def main() -> None:
+    """Run all linters, print the results, and write build/lint.json if there are no problems.
+
+    Raises
+    ------
+    UserError
+        A linter has found a problem, or the lock and pyproject.toml differ.
+
+    """
+    started = time.monotonic()
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(lambda item: run(*item), commands().items()))
+    differences = "\n".join(disagreements(Path("pyproject.toml").read_text(), LOCK.read_text()))
+    results.append(Result("lock", 0.0, f"{differences}\nrun `make lock`" if differences else ""))
+    if Path("docs/reference").is_dir():
+        pages = "\n".join([*reference.stale(), *docs.broken()])
+        results.append(Result("pages", 0.0, f"{pages}\nrun `make docs`" if pages else ""))
+    for result in results:
+        print(result)
+    if failed := [result.name for result in results if result.problems]:
+        raise UserError("lint", f"problems in: {', '.join(failed)}", "`make format` fixes some of them")
+    receipt.Lint(**receipt.common("lint", started)).write()

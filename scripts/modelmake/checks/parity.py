@@ -1,0 +1,47 @@
+"""Parity: compare the receipts of two runs of one commit, and fail if they differ."""
+
+from pathlib import Path
+
+from modelmake.core import receipt
+from modelmake.core.errors import PipelineError
+from modelmake.core.files import BUILD, build
+from modelmake.core.provenance import Provenance
+
+
+class NotTheSame(PipelineError):
+    """Two runs that should be the same differ."""
+
+    outcome = "the runs differ"
+
+
+def compared(build: Path) -> dict[str, str]:
+    """Return the facts that have to be the same, from the receipts in `build`; seconds are not among them.
+
+    Raises
+    ------
+    UserError
+        A receipt is missing there.
+
+    """
+    train, evaluate = receipt.Train.read(build), receipt.Evaluate.read(build)
+    facts = Provenance.from_tags(train.provenance).values("parity", unknown="unknown")
+    facts |= {f"param {name}": value for name, value in train.params.items()}
+    metrics = train.metrics | evaluate.metrics | evaluate.bounds
+    facts |= {f"metric {name}": repr(value) for name, value in metrics.items() if not name.endswith("_seconds")}
+    registered = receipt.Register.read(build).version if (build / "register.json").exists() else None
+    return facts | {
+        "predictions": evaluate.predictions_sha256,
+        "verdict": f"{evaluate.verdict}: {'; '.join(evaluate.reasons)}",
+        "registered": "no" if registered is None else "yes",
+    }
+
+
+def main() -> None:
+    """Print one table of both sides, and name the differences."""
+    direct, act = (compared(BUILD / "parity" / side / build()) for side in ("direct", "act"))
+    different = [name for name in direct | act if direct.get(name) != act.get(name)]
+    print(receipt.compared(direct, act, different, ("direct", "act")))
+    if different:
+        what = f"{len(different)} of {len(direct | act)} differ: {', '.join(different)}"
+        raise NotTheSame("parity", what, "see the receipts of both under build/parity")
+    print(f"parity: all {len(direct)} facts are the same")

@@ -1,0 +1,38 @@
+"""Test: all tests of the product except those that need an engine (`make test-stack`); no engine can be reached."""
+
+import os
+import shlex
+import subprocess
+import sys
+import time
+
+from modelmake.core import receipt, settings
+from modelmake.core.errors import UserError
+
+OWN = "tests/test_*.py"  # the user's; the product's are in folders below tests/
+NO_TESTS = 5  # pytest's exit code for no tests
+
+
+def run(*words: str) -> None:
+    """Run pytest with `words` and with ARGS.
+
+    Raises
+    ------
+    UserError
+        A test failed.
+
+    """
+    marks = "not stack" if settings.in_ci() else "not stack and not long"
+    engineless = os.environ | {"DOCKER_HOST": "unix:///nowhere"}
+    command = [sys.executable, "-m", "pytest", "-m", marks, *words, *shlex.split(settings.text("ARGS"))]
+    done = subprocess.run(command, env=engineless, check=False)
+    if done.returncode not in (0, NO_TESTS):
+        raise UserError("test", f"pytest ended with exit code {done.returncode}", "see its output above")
+
+
+def main() -> None:
+    """Write build/test.json if all tests pass and ARGS selects none of them."""
+    started = time.monotonic()
+    run(f"--ignore-glob={OWN}")
+    if not settings.text("ARGS"):
+        receipt.Test(**receipt.common("test", started)).write()

@@ -1,0 +1,95 @@
+"""The errors that end a stage, each with its exit code and its outcome in one line."""
+
+import difflib
+import re
+import signal
+from collections.abc import Collection, Iterable
+
+from modelmake.core import settings
+
+MAIN = re.compile(r"(?<![\w/])pipeline\.toml")
+
+
+class PipelineError(Exception):
+    """An error that a person can fix: it names the place, the problem and the fix.
+
+    Parameters
+    ----------
+    where : str
+        File, key or server, as the user knows it.
+    what : str
+        What is wrong, with the offending value.
+    fix : str
+        What to do about it.
+
+    """
+
+    exit_code = 1
+    outcome = "failed"
+
+    def __init__(self, where: str, what: str, fix: str) -> None:
+        """Join the parts into one line without line breaks, which names the file of PIPELINE for pipeline.toml."""
+        self.where, self.what, self.fix = where, what, fix
+        line = " ".join(f"{where}: {what} ({fix})".split())
+        pipeline = settings.text("PIPELINE")
+        super().__init__(MAIN.sub(lambda _: pipeline, line) if pipeline else line)
+
+
+class UserError(PipelineError):
+    """The user's input is wrong."""
+
+    exit_code = 2
+    outcome = "stopped: fix the input named above and run again"
+
+
+class GateRefused(PipelineError):
+    """The gate refused the model."""
+
+    exit_code = 3
+    outcome = "the gate refused"
+
+
+class TrackingError(PipelineError):
+    """The tracking server does not answer, or refuses."""
+
+    exit_code = 4
+    outcome = "stopped: problem with the tracking server"
+
+
+class Interrupted(BaseException):
+    """SIGINT or SIGTERM arrived; not an Exception, so that no handler of ordinary failures catches it."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        """Keep the signal's number."""
+        super().__init__(number.name)
+        self.signal = number
+
+
+def first_line(error: BaseException, limit: int = 240) -> str:
+    """Return the text of `error` as one line of at most `limit` characters."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = " ".join(lines[:3]) or type(error).__name__
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def suggestion(name: str, names: Iterable[str]) -> str:
+    """Return "did you mean 'x'?" for the closest of `names`, or "one of: …" where none is close.
+
+    An abbreviation counts as close: rmse is neg_root_mean_squared_error.
+    """
+    names = list(names)
+    same = [other for other in names if other.lower() == name.lower()]
+    short = [other for other in names if len(name) > 2 and initials(other).endswith(name.lower())]
+    if close := same or sorted(short, key=len)[:1] or difflib.get_close_matches(name, names, n=1):
+        return f"did you mean '{close[0]}'?"
+    return f"one of: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}"
+
+
+def initials(name: str) -> str:
+    """Return the first letter of each word of a name."""
+    return "".join(word[:1] for word in name.lower().split("_"))
+
+
+def few(values: Collection[object], most: int = 3) -> str:
+    """Return the first `most` of `values` as text, with … where there are more."""
+    return ", ".join(map(repr, list(values)[:most])) + ", …" * (len(values) > most)

@@ -1,0 +1,234 @@
+"""Findings: what in a table often makes a model look better than it is, or adds nothing, in plain sentences.
+
+Every finding looks at a bounded number of rows, or at one pass over a column, so it costs little on millions of rows.
+"""
+
+import itertools
+import json
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from modelmake.core.config import Data
+from modelmake.data.hashes import exceeds_float
+from modelmake.data.leaks import leaks
+from modelmake.tables.formats import UNNAMED
+
+ROWS = 20_000  # rows that are looked at, evenly spread over the table
+SHOWN = 3  # columns in a sentence
+IN_ORDER = 0.99  # share of the rows that are not earlier than the row before
+GAPS = 0.5  # share of missing values that is worth a word
+RARE, RARE_OF_MANY = 0.05, 0.01  # shares of the rarest class of two, and of more
+LONG = 40  # characters of a text that is no id
+IDENTIFIER = re.compile(
+    r"(?i)(.*[_ .-])?(id|ids|uuid|guid|key|nr|no|num|number|code|serial|rownames?|index|row|obs)|.*[a-z]I[Dd]|"
+    r".*(nr|nummer|num[eé]ro|número)"
+)
+ENTITY = re.compile(
+    r"(?i).*(person|user|customer|client|patient|session|subject|household|family|member|student|pupil|player|employee|"
+    r"worker|driver|account|device|machine|engine|visitor|respondent|participant|animal|individual|speaker|author).*"
+)
+CALENDAR = re.compile(r"(?i)(.*[_ .-])?(time|timestamp|date|datetime|year|yr|month|week|day|period|quarter)s?")
+YEAR = re.compile(r"(?i)(.*[_ .-])?(year|yr)s?")
+
+
+def findings(frame: pd.DataFrame, config: Data, *, classifier: bool) -> list[str]:
+    """Return one sentence for each finding, in a fixed order; [] for a table in which nothing stands out.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame of shape (n_rows, n_columns)
+        As `read_table` returns it.
+    config : Data
+        What `drop`, `id`, `group` and `time` answer is not found again.
+    classifier : bool
+        Whether the target has classes.
+
+    """
+    outside = {config.target, config.time, *config.not_features}
+    features = frame[[name for name in frame.columns if name not in outside]]
+    sample, target = _spread(features), _spread(frame[[config.target]])[config.target]
+    ids = _ids(features, sample, ~frame.index.duplicated())
+    times = [] if config.time else [name for name in sample.columns if _in_order(sample[name])]
+    group = "" if config.group else _group(features, frame, config, {*ids, *times})
+    rest = sample[[name for name in sample.columns if name not in {*ids, group}]]
+    ordered = bool(config.time or times)
+    return [
+        *ids.values(),
+        *_empty(features, sample),
+        *_copies(features, rest),
+        *_rounded(features[[name for name in features.columns if name not in ids]]),
+        *leaks(rest, target, classifier=classifier, ordered=ordered),
+        *([_grouped(features[group])] if group else []),
+        *map(_time, times[:1]),
+        *(_rare(frame[config.target], config) if classifier else []),
+    ]
+
+
+def _spread(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return at most ROWS rows in their order, without their hashes."""
+    return frame.iloc[:: -(-len(frame) // ROWS) or 1].reset_index(drop=True)
+
+
+def _leave(*names: str) -> str:
+    return f"leave {'them' if len(names) > 1 else 'it'} out: data.drop = {json.dumps(names, ensure_ascii=False)}"
+
+
+def _listed(names: list[str], one: str, many: str) -> Iterator[str]:
+    """Yield a sentence about one column, or about many."""
+    shown = ", ".join(f"'{name}'" for name in names[:SHOWN]) + f" and {len(names) - SHOWN} more" * (len(names) > SHOWN)
+    if names:
+        yield f"column {shown} {one}" if len(names) == 1 else f"columns {shown} {many}"
+
+
+def _ids(features: pd.DataFrame, sample: pd.DataFrame, first: NDArray[np.bool_]) -> dict[str, str]:
+    """Return a sentence for each column that counts or identifies the rows, or that has no name.
+
+    Only the `first` of equal rows counts: a copy has the id of its row.
+    """
+    different = first[:: -(-len(features) // ROWS) or 1]
+    sentences = {}
+    for name in features.columns:
+        unnamed = UNNAMED.fullmatch(name) or not name.strip()
+        title = f"column '{name}'{' has no name in the file and' if unnamed else ''}"
+        shown = sample[name][different]
+        if shown.dtype.kind != "f" and shown.is_unique and not shown.isna().any():
+            column = features[name] if first.all() else features[name][first]
+            if _counts_rows(column):
+                sentences[name] = f"{title} counts the rows; {_leave(name)}"
+            elif _identifies(column, named=bool(IDENTIFIER.fullmatch(name))):
+                sentences[name] = f"{title} has another value in every row, as an id has; {_leave(name)}"
+        if unnamed and name not in sentences:
+            sentences[name] = f"column '{name}' has no name in the file; name it there, or {_leave(name)}"
+    return sentences
+
+
+def _counts_rows(column: pd.Series) -> bool:
+    """Return whether a column numbers the rows, in whatever order: from 0 or 1, or by equal steps from any number."""
+    if column.dtype.kind not in "iu" or len(column) < 3 or CALENDAR.fullmatch(str(column.name)):
+        return False
+    first, last = int(column.min()), int(column.max())
+    step, rest = divmod(last - first, len(column) - 1)
+    if rest or step < 1 or not ((first in (0, 1) and step == 1) or len(column) >= 30):
+        return False
+    return bool(((column - first) % step == 0).all() and column.is_unique)
+
+
+def _identifies(column: pd.Series, *, named: bool) -> bool:
+    """Return whether a column with different values is no measurement: by its name, dense numbers or short texts."""
+    if column.dtype.kind in "iu":
+        dense = len(column) >= 30 and int(column.max()) - int(column.min()) < 2 * len(column)
+        calendar = bool(CALENDAR.fullmatch(str(column.name)))
+        return bool((named or (dense and not calendar)) and column.is_unique)
+    if column.dtype != "str" or CALENDAR.fullmatch(str(column.name)) or not column.is_unique:
+        return False
+    return len(column) >= 10 and bool(column.iloc[:1000].str.len().mean() <= LONG)
+
+
+def _empty(features: pd.DataFrame, sample: pd.DataFrame) -> Iterator[str]:
+    """Yield a sentence for the columns without a value, for those with one, and for each with many gaps."""
+    shares = sample.isna().mean()
+    empty = [name for name, share in shares.items() if share == 1 and features[name].isna().all()]
+    yield from _listed(empty, f"has no value at all; {_leave(*empty)}", f"have no value at all; {_leave(*empty)}")
+    same = [name for name, share in shares.items() if share == 0 and _is_constant(features[name], sample[name])]
+    yield from _listed(
+        same, f"is the same in every row; {_leave(*same)}", f"are the same in every row; {_leave(*same)}"
+    )
+    gaps = [name for name, share in shares.items() if share > GAPS and name not in empty]
+    most = f"{shares[gaps].max():.0%}" if gaps else ""
+    ask = "check that these gaps are meant"
+    yield from _listed(gaps, f"is {most} empty; {ask}", f"are more than {GAPS:.0%} empty, up to {most}; {ask}")
+
+
+def _is_constant(column: pd.Series, sample: pd.Series) -> bool:
+    return bool(sample.nunique() == 1 and column.nunique(dropna=False) == 1)
+
+
+def _copies(features: pd.DataFrame, sample: pd.DataFrame) -> Iterator[str]:
+    """Yield a sentence for the columns that equal an earlier one."""
+    first: dict[tuple[str, int], str] = {}
+    copies = {}
+    for name in (name for name in sample.columns if sample[name].nunique() > 1):
+        kind = "number" if sample[name].dtype.kind in "biuf" else str(sample[name].dtype)
+        values = sample[name].astype(float) if kind == "number" else sample[name]
+        earlier = first.setdefault((kind, int(pd.util.hash_pandas_object(values, index=False).sum())), name)
+        if earlier != name and _same(features[earlier], features[name]):
+            copies[name] = earlier
+    of = next(iter(copies.values()), "")
+    one, many = f"is a copy of '{of}'; {_leave(*copies)}", f"are copies of other columns; {_leave(*copies)}"
+    yield from _listed(list(copies), one, many)
+
+
+def _rounded(features: pd.DataFrame) -> Iterator[str]:
+    """Yield a sentence for the columns whose numbers an estimator can't tell apart."""
+    large = [name for name in features.columns if features[name].dtype.kind in "iu" and exceeds_float(features[name])]
+    what = "whole numbers above 2^53, which estimators round"
+    yield from _listed(large, f"has {what}; {_leave(*large)}", f"have {what}; {_leave(*large)}")
+
+
+def _same(one: pd.Series, other: pd.Series) -> bool:
+    return bool(((one == other) | (one.isna() & other.isna())).all())
+
+
+def _group(features: pd.DataFrame, frame: pd.DataFrame, config: Data, others: set[str]) -> str:
+    """Return the first column whose values have several rows: by its name, or as the key of a panel; "" for none."""
+    times = [config.time] if config.time else [name for name in features.columns if _is_date(features[name])]
+    keys = [
+        n
+        for n in features.columns
+        if n not in others
+        and not CALENDAR.fullmatch(n)
+        and (features[n].dtype.kind in "iu" or features[n].dtype == "str")
+    ]
+    named = (name for name in keys if ENTITY.fullmatch(name))
+    panels = (name for name in keys if name not in times and any(_is_panel(frame, name, time) for time in times))
+    several = (name for name in itertools.chain(named, panels) if 5 <= features[name].nunique() <= len(features) / 1.5)
+    return next(several, "")
+
+
+def _grouped(column: pd.Series) -> str:
+    many = column.nunique()
+    what = f"column '{column.name}' has {many} values with {len(column) / many:.3g} rows each on average"
+    ask = f"if rows of one value belong together, set data.group = {json.dumps(column.name, ensure_ascii=False)}"
+    return f"{what}; {ask}, so that they are all trained on or all held out"
+
+
+def _is_date(column: pd.Series) -> bool:
+    return column.dtype.kind == "M" or (column.dtype.kind in "iu" and bool(YEAR.fullmatch(str(column.name))))
+
+
+def _is_panel(frame: pd.DataFrame, name: str, time: str) -> bool:
+    """Return whether each pair of a key and a time occurs once, as the years of a person or the days of a shop."""
+    if frame.iloc[:ROWS].duplicated([name, time]).any() or frame.duplicated([name, time]).any():
+        return False
+    different = frame[name].nunique()
+    return bool(different >= 10 and len(frame) >= 2 * max(different, frame[time].nunique()))
+
+
+def _in_order(column: pd.Series) -> bool:
+    """Return whether the rows are in the order of a date, or of a number that is called like a time."""
+    numeric = column.dtype.kind in "iuf" and CALENDAR.fullmatch(str(column.name))
+    if not numeric and column.dtype.kind != "M":
+        return False
+    steps = np.diff(column.dropna().to_numpy()).astype(float)
+    return bool(column.nunique() > 10 and max((steps >= 0).mean(), (steps <= 0).mean()) >= IN_ORDER)
+
+
+def _time(name: str) -> str:
+    ask = f"set data.time = {json.dumps(name, ensure_ascii=False)}, so that the last rows are held out"
+    return f"the rows are in the order of column '{name}'; if the model is for later rows, {ask}"
+
+
+def _rare(target: pd.Series, config: Data) -> list[str]:
+    counts = target.value_counts()
+    share = counts.iloc[-1] / len(target)
+    if len(counts) < 2 or len(counts) > 50 or share >= (RARE if len(counts) == 2 else RARE_OF_MANY):
+        return []
+    many = int(counts.iloc[-1])
+    what = f"class '{counts.index[-1]}' has {many} of {len(target)} rows ({share:.2g})"
+    advice = "ask the gate for a metric that such rows count in, such as balanced_accuracy or average_precision"
+    stratified = config.stratify or config.time or many < 2
+    return [f"{what}; {advice}{'' if stratified else ', and set data.stratify = true'}"]

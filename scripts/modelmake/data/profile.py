@@ -1,0 +1,154 @@
+"""Profiles of a data set, column by column, which later data is compared with (scripts/modelmake/data/drift.py)."""
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+Floats = NDArray[np.float64]
+Kind = Literal["number", "date", "truth", "text"]
+KINDS: dict[str, Kind] = {"i": "number", "u": "number", "f": "number", "M": "date", "b": "truth"}  # by NumPy's letter
+BINS = 10
+ROWS_A_BIN = 20  # fewer rows make fewer bins
+LISTED = 50  # the most common values of a column
+OLD = {"other", "missing"}  # entries of `counts` in profiles of older versions
+
+
+class Column(BaseModel):
+    """One column: the rows in each bin; bins of numbers are bounded by `edges`, bins of text are its values.
+
+    A value may be the text "other" or "missing", so the rows that no bin has are no entries of `counts`.
+
+    Parameters
+    ----------
+    name : str
+        The column.
+    rows, missing : int
+        All rows, and those without a value.
+    edges : list of float or None
+        The quantiles between the bins; None where each value is a bin.
+    counts : dict
+        The rows of each bin; of many values the most common ones.
+    summary : str
+        The column in words.
+    low, high : float or None
+        The least and the greatest number; None for text, and in profiles of older versions.
+    kind : Kind or None
+        The type of the values; None in profiles of older versions.
+
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    rows: int
+    missing: int
+    edges: list[float] | None
+    counts: dict[str, int]
+    summary: str
+    low: float | None = None
+    high: float | None = None
+    kind: Kind | None = None
+
+    @property
+    def bins(self) -> dict[str, int]:
+        """The rows of each bin, without the entries that older versions have beside them."""
+        return self.counts if self.kind else {name: rows for name, rows in self.counts.items() if name not in OLD}
+
+    @property
+    def others(self) -> int:
+        """The rows whose value is not listed; 0 where the list is complete."""
+        return self.rows - self.missing - sum(self.bins.values())
+
+
+class Profile(BaseModel):
+    """A data set, column by column."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rows: int
+    columns: list[Column]
+
+
+def describe(frame: pd.DataFrame) -> Profile:
+    """Return the profile of a frame of shape (n_rows, n_columns)."""
+    return Profile(rows=len(frame), columns=[_column(frame[name]) for name in frame.columns])
+
+
+def _column(column: pd.Series) -> Column:
+    """Count by quantile bins where there are more numbers or dates than bins, else by value."""
+    edges = None
+    present = np.sort(numbers(column)) if column.dtype.kind in "iufM" else np.empty(0)
+    present = present[: len(present) - np.count_nonzero(np.isnan(present))]
+    if np.count_nonzero(present[1:] != present[:-1]) >= BINS:
+        bins = max(2, min(BINS, len(present) // ROWS_A_BIN))
+        edges = _edges(present, bins)
+        first, middle, last = (_shown(value, column) for value in np.quantile(present, [0, 0.5, 1]))
+        summary = f"{first} to {last}, median {middle}"
+    else:
+        common = texts(column).value_counts()
+        shares = [f"{value} {count / len(column):.0%}" for value, count in common.head(4).items()]
+        summary = ", ".join(shares) + (f", and {len(common) - 4} more" if len(common) > 4 else "")
+    low, high = (float(present[0]), float(present[-1])) if len(present) else (None, None)
+    return Column(
+        name=str(column.name),
+        rows=len(column),
+        missing=int(column.isna().sum()),
+        edges=edges,
+        counts=count(column, edges, None),
+        summary=summary,
+        low=low,
+        high=high,
+        kind=kind(column),
+    )
+
+
+def _edges(present: Floats, bins: int) -> list[float]:
+    """Return the quantiles between the bins; a value that is several of them, such as many zeros, is its own bin."""
+    quantiles = np.quantile(present, np.linspace(0, 1, bins + 1)[1:-1])
+    repeated = quantiles[1:][quantiles[1:] == quantiles[:-1]]
+    edges: list[float] = np.unique([*quantiles, *np.nextafter(repeated, np.inf)]).tolist()
+    return edges
+
+
+def kind(column: pd.Series) -> Kind:
+    """Return the type of a column's values; what is neither numbers, dates nor truth values counts as text."""
+    return KINDS.get(column.dtype.kind, "text")
+
+
+def texts(column: pd.Series) -> pd.Series:
+    """Return the values that are present as texts; a whole number has none of its decimals, whatever its type."""
+    present = column.dropna()
+    if present.dtype.kind == "f":
+        whole = (present % 1 == 0) & (present.abs() < 2**53)
+        return present.astype(str).where(~whole, present.where(whole, 0).astype(np.int64).astype(str))
+    return present.astype(str)
+
+
+def numbers(column: pd.Series) -> Floats:
+    """Return a column's numbers, or its dates as microseconds, with NaN for what is neither."""
+    if column.dtype.kind == "M":
+        dates = column.to_numpy(dtype="datetime64[us]")
+        moments: Floats = np.where(np.isnat(dates), np.nan, dates.astype(np.int64).astype(float))
+        return moments
+    if column.dtype.kind in "iuf":
+        return np.asarray(column, dtype=float)
+    return np.asarray(pd.to_numeric(column, errors="coerce"), dtype=float)
+
+
+def _shown(value: float, column: pd.Series) -> str:
+    return str(np.datetime64(int(value), "us"))[:10] if column.dtype.kind == "M" else f"{value:.4g}"
+
+
+def count(column: pd.Series, edges: list[float] | None, listed: set[str] | None) -> dict[str, int]:
+    """Count the rows in each bin: by `edges`, else by value, the `listed` or the most common ones."""
+    if edges is not None:
+        found = numbers(column)
+        places = np.searchsorted(edges, found[~np.isnan(found)], side="right")
+        filled = np.bincount(places, minlength=len(edges) + 1)
+        return {str(number): int(count) for number, count in enumerate(filled)}
+    values = texts(column).value_counts()
+    names = listed if listed is not None else set(values.index[:LISTED])
+    return {name: int(values.get(name, 0)) for name in sorted(names)}

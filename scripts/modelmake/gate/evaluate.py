@@ -1,0 +1,175 @@
+"""Evaluate: load the model from MLflow, score it on the held-out rows, judge it by the gate, and write the report."""
+
+import json
+import math
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pandas as pd
+
+from modelmake.core import config as configuration
+from modelmake.core import files, receipt, settings
+from modelmake.core.errors import GateRefused
+from modelmake.core.gate import METRICS
+from modelmake.core.provenance import Provenance
+from modelmake.data import drift, profile
+from modelmake.data.read import fingerprint
+from modelmake.data.split import FINDINGS, TRAINED
+from modelmake.gate import plots, report, rules
+from modelmake.gate.evidence import FOLDER, challenge, gather, load
+from modelmake.gate.recorded import FILE, record
+from modelmake.model import store
+from modelmake.scores import intervals, metrics
+from modelmake.source import kept
+from modelmake.tracking.address import uri
+from modelmake.tracking.runs import Run, Tracking
+
+PREDICTED, PREDICTION = "predictions.json", "prediction"  # the profile of the predictions, and its one column
+
+
+@contextmanager
+def announced(what: str) -> Iterator[None]:
+    """Print the name of a step that takes longer than two seconds."""
+    timer = threading.Timer(2, print, (f"{what} …",), {"flush": True})
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def mismatch(run: Run, config: configuration.Config, data: configuration.Data) -> str:
+    """Return why `data` and config differ from those of the run's training, or ""."""
+    current = {"modelmake.data": fingerprint(data), "modelmake.config": config.training_sha256}
+    names = {"modelmake.data": config.data.path, "modelmake.config": str(files.pipeline())}
+    for tag, sha256 in current.items():
+        trained = run.tags.get(tag, "")
+        if trained != sha256:
+            checksums = f"SHA-256 {sha256[:12]}, then {trained[:12] or 'none'}"
+            return f"{names[tag]}: not what run {run.run_id} was trained with ({checksums})"
+    return ""
+
+
+def look(tracking: Tracking, run: Run, config: configuration.Config) -> tuple[report.Report, str]:
+    """Judge the run's model by the gate; log metrics, verdict, evidence and report to the run.
+
+    Returns
+    -------
+    page : Report
+        The report.
+    predictions_sha256 : str
+        The SHA-256 of the predictions.
+
+    """
+    with announced("predicting the held-out rows"):
+        subject = load(tracking, run, config)
+    p, X_test = subject.predictions, subject.split.X_test
+    with announced(f"scoring the champion on the same {len(p)} rows"):
+        champion, rival = challenge(tracking, subject)
+    with announced("drawing the report"):
+        drawings = plots.draw(p, subject.pipeline, X_test, metric=config.gate.metric, seed=config.seed)
+    with announced(f"measuring the rules' metrics with {config.gate.resamples} resamples"):
+        evidence = gather(subject, champion)
+    test = pd.concat([X_test, subject.split.y_test], axis=1)
+    then = tracking.read_file(rival.run, f"{FOLDER}/profile.json") if rival else None
+    page = report.Report(
+        title=config.registry.name,
+        run=run.run_id,
+        url=run.url,
+        verdict=rules.judge(config.gate, evidence),
+        evidence=evidence,
+        metrics=metrics.scores(p, [rule.metric for rule in config.gate.rules]),
+        champion=rival.scores if rival else {},
+        differences=rival.differences if rival else {},
+        plots=drawings,
+        profile=profile.describe(test),
+        drift=drift.compare(profile.Profile.model_validate_json(then), test) if then else None,
+        provenance=origin(run),
+        train_scores=trained(run),
+        cv_scores={folds.metric: (folds.mean, folds.spread) for folds in evidence.folds},
+        findings=json.loads(tracking.read_file(run, f"{TRAINED}/{FINDINGS}") or b"[]"),
+    )
+    tags = {"modelmake.verdict": page.verdict.verdict, "modelmake.predictions": p.sha256}
+    tracking.log(run, metrics={**page.metrics, **rules.bounds(evidence)}, tags=tags, model_id=subject.model_id)
+    keep(tracking, run, page, profile.describe(pd.DataFrame({PREDICTION: p.y_pred})))
+    if subject.own_code:
+        tracking.log_files(run, FOLDER, {FILE: record(p, X_test.index.to_numpy())})
+    return page, p.sha256
+
+
+def trained(run: Run) -> dict[str, float]:
+    """Return the scores on the training rows that `train` logged to the run."""
+    scores = {name.removeprefix("train_"): value for name, value in run.metrics.items() if name.startswith("train_")}
+    return {name: value for name, value in scores.items() if name in METRICS}
+
+
+def score_table(page: report.Report) -> str:
+    """Return the metrics for the terminal: on the held-out rows, on the training rows, and over the folds."""
+    columns = {
+        "held out": {name: f"{value:.4f}" for name, value in page.metrics.items()},
+        "training": {name: f"{value:.4f}" for name, value in page.train_scores.items()},
+        "folds": {name: f"{mean:.4f} ± {spread:.4f}" for name, (mean, spread) in page.cv_scores.items()},
+    }
+    shown = {title: values for title, values in columns.items() if values}
+    rows = [[name, *(values.get(name, "") for values in shown.values())] for name in page.metrics]
+    return receipt.aligned([["metric", *shown], *rows])
+
+
+def keep(tracking: Tracking, run: Run, page: report.Report, predictions: profile.Profile) -> None:
+    """Log report, plots, evidence, and the profiles of the rows and of their predictions to the run."""
+    drawings = {f"plots/{plot.name}.svg": plot.svg for plot in page.plots if plot.svg}
+    texts = {"report.html": page.html, "report.md": page.markdown, **drawings}
+    facts = {"evidence.json": page.evidence, "profile.json": page.profile, PREDICTED: predictions}
+    texts |= {name: fact.model_dump_json(indent=2) for name, fact in facts.items() if fact is not None}
+    tracking.log_files(run, FOLDER, {name: text.encode() for name, text in texts.items()})
+
+
+def origin(run: Run) -> dict[str, str]:
+    """Return the origin of the run, for the report."""
+    return Provenance.from_tags(run.tags).values("report")
+
+
+def main() -> None:
+    """Log metrics, verdict and report to the run; write build/report.html, build/report.md and build/evaluate.json."""
+    started = time.monotonic()
+    config = configuration.load()
+    run_id = settings.run_id() or receipt.Train.read().run_id
+    tracking = Tracking()
+    run = tracking.run(run_id)
+    store.find(tracking, run)
+    data = kept.of_run(tracking, run, config.data)
+    if reason := mismatch(run, config, data):
+        page, sha256 = report.refused(config.registry.name, run.run_id, run.url, reason, origin(run)), ""
+    else:
+        with tracking.open(run):
+            page, sha256 = look(tracking, run, config.model_copy(update={"data": data}))
+    verdict, evidence = page.verdict, page.evidence
+    refused = verdict.verdict == "refuse" and config.gate.on_refusal == "fail"
+    if page.metrics:
+        print(score_table(page))
+    print(report.table(verdict))
+    print(f"verdict {verdict.verdict}: " + "\n  ".join(verdict.reasons) + f"\nreport  {files.place('report.html')}")
+    estimate = evidence.measured[0].estimate if evidence else intervals.Estimate(math.nan, math.nan, math.nan)
+    files.replace("report.html", page.html)
+    receipt.Evaluate(
+        **receipt.common("evaluate", started),
+        tracking_uri=uri(),
+        run_id=run_id,
+        url=run.url,
+        metric=config.gate.metric,
+        value=estimate.value,
+        lower=estimate.lower,
+        upper=estimate.upper,
+        metrics=dict(page.metrics),
+        predictions_sha256=sha256,
+        verdict=verdict.verdict,
+        reasons=list(verdict.reasons),
+        bounds=rules.bounds(evidence) if evidence else {},
+        refused=refused,
+    ).write(page.markdown)
+    if refused:
+        raise GateRefused(
+            f"run {run_id}", verdict.reason, f"see {files.place('report.html')}, and [gate] in pipeline.toml"
+        )

@@ -1,0 +1,251 @@
+"""What the gate looks at: the model, the champion and a Dummy estimator on the same held-out rows."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.base import is_classifier
+from sklearn.pipeline import Pipeline
+
+from modelmake.core.config import Config
+from modelmake.core.errors import UserError, few, first_line
+from modelmake.core.gate import OF_ALL_CLASSES, OF_PROBABILITIES
+from modelmake.data.read import read_table
+from modelmake.data.slices import slices
+from modelmake.data.split import HASH, ROWS, TRAINED, Split, duplicates, hold_out
+from modelmake.gate import facts, outside
+from modelmake.gate.outside import Outside
+from modelmake.gate.recorded import FILE, recorded
+from modelmake.gate.served import raw, served_otherwise
+from modelmake.model import store
+from modelmake.model.estimator import dummy
+from modelmake.model.own import CODE, OtherCode
+from modelmake.model.score import predict
+from modelmake.model.trust import TRUSTED_TYPES
+from modelmake.scores import intervals, metrics
+from modelmake.scores.enough import enough, only_class
+from modelmake.tracking import versions
+from modelmake.tracking.runs import Run, Tracking
+
+FOLDER = "evaluate"  # of the run's artifacts
+SERVED = 1_000  # rows that go through the scoring server's code
+SLICES = 100  # of one column, at most
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The model, its held-out rows and its predictions of them."""
+
+    config: Config
+    run: Run
+    model_id: str
+    pipeline: Pipeline
+    split: Split
+    predictions: metrics.Predictions
+    served: Outside
+    problem: str
+    own_code: bool
+
+    @property
+    def trusted(self) -> tuple[str, ...]:
+        """The types that a model may contain."""
+        return (*TRUSTED_TYPES, *self.config.model.trusted_types)
+
+
+def load(tracking: Tracking, run: Run, config: Config) -> Subject:
+    """Load the run's model and predict the held-out rows with it."""
+    frame = read_table(config.data)
+    model_id = store.find(tracking, run)
+    served = outside.take()
+    checked = store.download(model_id, (*TRUSTED_TYPES, *config.model.trusted_types), str(served.scratch))
+    served.load(checked.folder)
+    pipeline = checked.pipeline()
+    classifier = is_classifier(pipeline)
+    classes = pipeline.classes_.tolist() if classifier else None
+    config.gate.check(list(frame.columns), classes, config.data.positive)
+    split = hold_out(frame, config.data, seed=config.seed, classifier=classifier)
+    predictions = predict(pipeline, split.X_test, split.y_test, config.data.positive)
+    sample = split.X_test.head(SERVED)
+    served.ask(raw(sample), predictions.y_pred[: len(sample)].tolist())
+    for rule in config.gate.rules:
+        if rule.metric in OF_PROBABILITIES and predictions.y_proba is None:
+            what = f"'{rule.metric}' needs probabilities, which {type(pipeline[-1]).__name__} does not give"
+            raise UserError(f"pipeline.toml: gate.rules: {rule}", what, "choose another metric, such as accuracy")
+    problem = served_otherwise(pipeline, checked.folder, model_id, sample, predictions.y_pred[: len(sample)])
+    own_code = (checked.folder / CODE).exists()
+    return Subject(config, run, model_id, pipeline, split, predictions, served, problem, own_code)
+
+
+def measure(subject: Subject) -> list[facts.Measured]:
+    """Return the first rule's metric, then the metrics of all rules, slice by slice where a rule names a column."""
+    test = subject.split.test
+    measured = []
+    gate = subject.config.gate
+    asked: list[tuple[str, str | None]] = [
+        (gate.metric, None),
+        *((rule.metric, rule.by) for rule in gate.rules if not rule.cv),
+    ]
+    for metric, by in dict.fromkeys(asked):
+        parts: dict[str | None, np.ndarray] = {None: np.ones(len(test), dtype=bool)}
+        if by is not None:
+            parts = dict(slices(test[by]).items())
+        if len(parts) > SLICES:
+            what = f"'{by}' has {len(parts)} values on the held-out rows, too many for a rule"
+            raise UserError("pipeline.toml: gate.rules", what, f"name a column with at most {SLICES}")
+        for name, rows in parts.items():
+            p = subject.predictions.take(rows)
+            estimate = intervals.bootstrap(p, metric, seed=subject.config.seed, resamples=gate.resamples)
+            measured.append(facts.Measured(metric=metric, by=by, slice=name, rows=len(p), estimate=estimate))
+    return measured
+
+
+def other_classes(model: metrics.Predictions, champion: metrics.Predictions, metric: str) -> str:
+    """Return why the champion's classes make a comparison impossible, or "".
+
+    A champion that misses a class is wrong about the rows of that class, and can be compared. One without any common
+    class, as after a change of labels, solves another problem. An area under curves needs the same classes.
+    """
+    if model.classes is None or champion.classes is None:
+        return ""
+    classes, old_classes = model.classes.tolist(), champion.classes.tolist()
+    if set(classes) & set(old_classes) and (metric not in OF_ALL_CLASSES or set(classes) == set(old_classes)):
+        return ""
+    return f"its classes are {few(old_classes)}, the model's {few(classes)}"
+
+
+@dataclass(frozen=True)
+class Rival:
+    """The champion's metrics, how much higher the model's are on the same rows, and the champion's run."""
+
+    scores: dict[str, float]
+    differences: dict[str, float]
+    run: Run
+
+
+def fair(tracking: Tracking, subject: Subject, run: Run) -> np.ndarray:
+    """Return a mask of the held-out rows without those that the champion, unlike the model, was trained on.
+
+    Raises
+    ------
+    UserError
+        Its run does not record them.
+
+    """
+    split, hashes = subject.split, tracking.read_file(run, f"{TRAINED}/{ROWS}")
+    if hashes is None:
+        raise UserError(f"run {run.run_id}", "does not record which rows it was trained on", "not comparable")
+    rows = split.X_test.index.to_numpy()
+    return ~np.isin(rows, np.frombuffer(hashes, HASH)) | np.isin(rows, split.X_train.index.to_numpy())
+
+
+def of_champion(
+    tracking: Tracking, subject: Subject, model_id: str, run: Run
+) -> tuple[metrics.Predictions, np.ndarray | None]:
+    """Return the champion's predictions of the held-out rows.
+
+    A champion of the user's own code, of which this checkout has another state, is not loaded. What its evaluation has
+    recorded counts, and the second value is a mask of the rows that it recorded.
+    """
+    split, positive = subject.split, subject.config.data.positive
+    try:
+        pipeline, _ = store.load(model_id, subject.trusted)
+    except OtherCode:
+        return recorded(tracking.read_file(run, f"{FOLDER}/{FILE}"), split, positive)
+    return predict(pipeline, split.X_test, split.y_test, positive), None
+
+
+def challenge(tracking: Tracking, subject: Subject) -> tuple[facts.Champion | None, Rival | None]:
+    """Score the champion on the same rows; return what the gate needs, and what the report shows."""
+    config, metric = subject.config, subject.config.gate.metric
+    champion = versions.at(tracking, config.registry.name, versions.CHAMPION)
+    if champion is None or config.gate.champion == "off":
+        return None, None
+    where = f"version {champion.number}"
+    try:
+        run = tracking.run(champion.run_id)
+        rows = fair(tracking, subject, run)
+        old, recorded_rows = of_champion(tracking, subject, champion.model_id, run)
+        if (old.classes is None) != (subject.predictions.classes is None):
+            raise UserError(where, "one model is a classifier, the other a regressor", "not comparable")
+        rows &= True if recorded_rows is None else recorded_rows
+        old, new = old.take(rows), subject.predictions.take(rows)
+        if reason := other_classes(new, old, metric):
+            raise UserError(where, reason, "not comparable")
+        if metric in OF_PROBABILITIES and old.y_proba is None:
+            raise UserError(where, "it gives no probabilities", "not comparable")
+        if not rows.any():
+            return facts.Champion(version=champion.number), Rival({}, {}, run)
+        scores, new_scores = metrics.scores(old, [metric]), metrics.scores(new, [metric])
+        difference = intervals.compare(new, old, metric, seed=config.seed, resamples=config.gate.resamples)
+    except (UserError, ValueError, TypeError, KeyError, AttributeError) as error:  # scikit-learn's, on other columns
+        return facts.Champion(version=champion.number, problem=first_line(error)), None
+    differences = {name: new_scores[name] - value for name, value in scores.items() if name in new_scores}
+    compared = facts.Champion(
+        version=champion.number,
+        rows=len(new),
+        recorded=recorded_rows is not None,
+        value=scores[metric],
+        difference=difference,
+    )
+    return compared, Rival(scores, differences, run)
+
+
+def scarce(p: metrics.Predictions, dummy: metrics.Predictions) -> facts.Scarce | None:
+    """Return the rows that alone can show that a classifier is better than Dummy, if they are too few for that.
+
+    Dummy predicts one class, so these are the rows of the others. Enough of them are 4 if the model is right on all,
+    and up to 8 if it is right on half of them or fewer (`scores.enough`).
+
+    Examples
+    --------
+    >>> classes, truth = np.array([0, 1]), np.array([0] * 78 + [1] * 2)
+    >>> model = metrics.Predictions(truth, truth, classes=classes)
+    >>> scarce(model, metrics.Predictions(truth, np.zeros(80, dtype=int), classes=classes))
+    Scarce(name='class 1', rows=2, enough=4, positive=True)
+
+    """
+    if p.classes is None:
+        return None
+    common = dummy.y_pred.tolist()[0]
+    other = p.y_true != common
+    rows = int(other.sum())
+    right = int(np.count_nonzero(other & (p.y_pred == p.y_true)))
+    needed = enough(len(p), max(0.5, right / rows) if rows else 1.0)
+    if rows >= needed:
+        return None
+    names = [name for name in p.classes.tolist() if name != common]
+    name = f"class {names[0]!r}" if len(names) == 1 else f"classes other than {common!r}"
+    positive = names == [1 if p.positive is None else p.positive]
+    return facts.Scarce(name=name, rows=rows, enough=needed, positive=positive)
+
+
+def cross_validation(run: Run) -> tuple[facts.Folds, ...]:
+    """Return the metrics over the folds that `train` logged to the run."""
+    names = [name.removeprefix("cv_").removesuffix("_mean") for name in run.metrics if re.fullmatch("cv_.+_mean", name)]
+    return tuple(
+        facts.Folds(metric=name, mean=run.metrics[f"cv_{name}_mean"], spread=run.metrics.get(f"cv_{name}_std", np.nan))
+        for name in sorted(names)
+    )
+
+
+def gather(subject: Subject, champion: facts.Champion | None) -> facts.Evidence:
+    """Collect everything that the gate looks at."""
+    config, split, p = subject.config, subject.split, subject.predictions
+    floor = dummy(split.X_train, split.y_train, classifier=p.classes is not None)
+    other = predict(floor, split.X_test, split.y_test, config.data.positive)
+    difference = intervals.compare(p, other, config.gate.metric, seed=config.seed, resamples=config.gate.resamples)
+    copies = duplicates(split)
+    return facts.Evidence(
+        model_id=subject.model_id,
+        rows=len(p),
+        measured=tuple(measure(subject)),
+        dummy=difference,
+        only_class=only_class(p),
+        scarce=scarce(p, other),
+        folds=cross_validation(subject.run),
+        champion=champion,
+        duplicates=len(copies),
+        duplicate_rows=tuple(int(place) + 1 for place in copies[:5]),
+        dirty=subject.run.tags.get("modelmake.git.dirty", "true") == "true",
+        served=subject.served.result() or subject.problem,
+    )

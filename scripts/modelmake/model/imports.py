@@ -1,0 +1,161 @@
+"""Imports: a class or a function by its path, made with parameters that may be estimators themselves."""
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+
+from sklearn.base import BaseEstimator
+
+from modelmake.core.errors import UserError, first_line, suggestion
+
+KEYS = {"estimator", "params"}  # of a table that stands for an estimator
+ALIKE = 0.85  # from this similarity on, a name that only **kwargs accepts is a misspelt one
+Factory = Callable[..., object]
+
+
+def make(path: str, params: Mapping[str, object], where: str, *, seed: int) -> object:
+    """Return what the class or function at `path` makes of `params`.
+
+    Parameters
+    ----------
+    path : str
+        The import path.
+    params : mapping of str to object
+        A table with the key `estimator` is made too, at any depth; `svc__C` sets a parameter of what is inside.
+    where : str
+        The key in pipeline.toml, such as `pipeline.toml: model`.
+    seed : int
+        Every `random_state` that is not set becomes this number.
+
+    Raises
+    ------
+    UserError
+        Nothing can be imported from `path`, or it does not have one of the parameters, or refuses its value.
+
+    """
+    factory = _imported(path, f"{where}.estimator")
+    given = {name: _value(value, f"{where}.params.{name}", seed) for name, value in params.items()}
+    accepted = _parameters(factory)
+    inner = {name for name in given if "__" in name and accepted is not None and name not in accepted}
+    _check(set(given) - inner, accepted, path, f"{where}.params")
+    defaults = _defaults(factory)
+    direct = {name: _as_default(given[name], defaults.get(name)) for name in given if name not in inner}
+    try:
+        made = factory(**direct)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{where}.params", first_line(error), f"see {path}") from None
+    if inner:
+        _set(made, {name: given[name] for name in inner}, path, f"{where}.params")
+    return _seeded(made, seed)
+
+
+def _imported(path: str, where: str) -> Factory:
+    """Return the class or function at the import path `path`."""
+    module_name, _, name = path.rpartition(".")
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # a user's own module may fail in any way
+        what = f"cannot import '{module_name}': {first_line(error)}"
+        raise UserError(where, what, "name an installed module") from None
+    if not hasattr(module, name):
+        classes = [member for member in dir(module) if member[0].isupper()]
+        raise UserError(where, f"no '{name}' in {module_name}", suggestion(name, classes))
+    factory: object = getattr(module, name)
+    if not callable(factory):
+        raise UserError(where, f"'{path}' is neither a class nor a function", "name one that returns an estimator")
+    return factory
+
+
+def _value(value: object, where: str, seed: int) -> object:
+    """Return a parameter's value, with estimators in place of the tables that stand for them."""
+    if isinstance(value, dict):
+        if "estimator" not in value and "params" not in value:
+            return {name: _value(inner, f"{where}.{name}", seed) for name, inner in value.items()}
+        if unknown := sorted(set(value) - KEYS):
+            raise UserError(f"{where}.{unknown[0]}", "unknown key", suggestion(unknown[0], sorted(KEYS)))
+        path, params = value.get("estimator"), value.get("params", {})
+        if not isinstance(path, str) or "." not in path or not isinstance(params, dict):
+            raise UserError(where, "is no estimator", 'write { estimator = "package.Class", params = { … } }')
+        return make(path, params, where, seed=seed)
+    if isinstance(value, list):
+        values = [_value(inner, f"{where}.{place}", seed) for place, inner in enumerate(value)]
+        named = any(isinstance(inner, list) and any(_is_made(part) for part in inner) for inner in values)
+        return [tuple(inner) if named and isinstance(inner, list) else inner for inner in values]
+    return value
+
+
+def _is_made(value: object) -> bool:
+    return not isinstance(value, str | int | float | bool | list | dict | None)
+
+
+def _parameters(factory: Factory) -> dict[str, bool] | None:
+    """Return the names that a class or function accepts, False where it may accept more; None if nobody knows."""
+    try:
+        signature = inspect.signature(factory).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    named = [one.name for one in signature if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+    more = any(one.kind == one.VAR_KEYWORD for one in signature)
+    if not more:
+        return dict.fromkeys(named, True)
+    if not (isinstance(factory, type) and issubclass(factory, BaseEstimator)):
+        return None
+    try:
+        named += factory().get_params()
+    except TypeError:
+        return None
+    return dict.fromkeys(named, False)
+
+
+def _defaults(factory: Factory) -> dict[str, object]:
+    try:
+        return {name: one.default for name, one in inspect.signature(factory).parameters.items()}
+    except (TypeError, ValueError):
+        return {}
+
+
+def _as_default(value: object, default: object) -> object:
+    """Return a list as a tuple where the default is one, since TOML has no tuples."""
+    return tuple(value) if isinstance(value, list) and isinstance(default, tuple) else value
+
+
+def _check(names: Iterable[str], accepted: dict[str, bool] | None, path: str, where: str) -> None:
+    """Raise UserError for a name that is not among the accepted ones, or that is almost one of them."""
+    if accepted is None:
+        return
+    whole = all(accepted.values())
+    for name in sorted(set(names) - set(accepted)):
+        if whole or difflib.get_close_matches(name, accepted, n=1, cutoff=ALIKE):
+            raise _unknown(name, accepted, path, where)
+
+
+def _set(made: object, params: dict[str, object], path: str, where: str) -> None:
+    """Set parameters of estimators inside an estimator, such as `svc__C`."""
+    if not isinstance(made, BaseEstimator):
+        raise _unknown(min(params), (), path, where)
+    for name, value in sorted(params.items()):
+        accepted = made.get_params()
+        if name not in accepted:
+            raise _unknown(name, accepted, path, where)
+        made.set_params(**{name: _as_default(value, accepted[name])})
+
+
+def _unknown(name: str, accepted: Iterable[str], path: str, where: str) -> UserError:
+    names = list(accepted)
+    fix = suggestion(name, names) if names else f"{path.rpartition('.')[2]} has no parameters"
+    return UserError(where, f"no parameter '{name}' in {path.rpartition('.')[2]}", fix)
+
+
+def _seeded(made: object, seed: int) -> object:
+    """Set every `random_state` that is not set, also inside; a splitter that does not shuffle has none."""
+    if isinstance(made, BaseEstimator):
+        unseeded = [name for name, value in made.get_params().items() if _is_unset(name, value)]
+        return made.set_params(**dict.fromkeys(unseeded, seed))
+    if getattr(made, "random_state", seed) is None and getattr(made, "shuffle", True):
+        made.random_state = seed  # type: ignore[attr-defined]
+    return made
+
+
+def _is_unset(name: str, value: object) -> bool:
+    return value is None and name.rpartition("__")[2] == "random_state"

@@ -1,0 +1,70 @@
+"""Preprocess: the pipeline that prepares the columns and ends with the estimator."""
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import VotingClassifier
+from sklearn.pipeline import Pipeline
+
+from modelmake.core.config import Config
+from modelmake.model.estimator import LABELLED, steps
+from modelmake.model.groups import plan
+from modelmake.model.needs import leaves
+from modelmake.model.target import check_target
+
+COUNTED_FROM_0 = ("xgboost",)  # the classes that their classifiers accept are 0, 1, 2 and so on, and nothing else
+
+
+def pipeline(config: Config, unfitted: BaseEstimator, X: pd.DataFrame, y: pd.Series) -> Pipeline:
+    """Return the unfitted pipeline: the columns prepared by their kind, `[model] steps`, and the estimator.
+
+    The order of the columns of `X` and of the rows of a file changes nothing where `X` has its columns sorted by name.
+    Where an estimator takes every column as it is, the pipeline is that estimator alone.
+
+    Parameters
+    ----------
+    config : Config
+        The whole of pipeline.toml.
+    unfitted : estimator
+        As `build` returns it.
+    X : pandas.DataFrame of shape (n_rows, n_features)
+        The training rows.
+    y : pandas.Series of shape (n_rows,)
+        Their target.
+
+    Raises
+    ------
+    UserError
+        A step cannot be made, or the estimator does not fit the target.
+
+    """
+    check_target(unfitted, y, config)
+    after = [*steps(config.model, seed=config.seed), ("estimator", _encoding_labels(unfitted, y))]
+    if config.model.raw:
+        return Pipeline(after)
+    groups = plan(config, [step for _, step in after], X)
+    if all(group.transformer == "passthrough" for group in groups) and _takes_names(unfitted, X):
+        return Pipeline(after)
+    columns = ColumnTransformer([(group.name, group.transformer, group.columns) for group in groups])
+    return Pipeline([("columns", columns), *after])
+
+
+def _takes_names(unfitted: BaseEstimator, X: pd.DataFrame) -> bool:
+    """Return whether the estimator accepts these names of columns: LightGBM and XGBoost refuse characters in them."""
+    own = all(type(leaf).__module__.startswith("sklearn.") for leaf in leaves(unfitted))
+    return own or all(str(name).isidentifier() for name in X.columns)
+
+
+def _encoding_labels(unfitted: BaseEstimator, y: pd.Series) -> BaseEstimator:
+    """Return a classifier that accepts the labels and returns them as they are.
+
+    scikit-learn's VotingClassifier numbers the labels for the one classifier in it.
+    """
+    packages = {kind.__module__.partition(".")[0] for leaf in leaves(unfitted) for kind in type(leaf).mro()}
+    if not is_classifier(unfitted) or not packages.intersection(COUNTED_FROM_0):
+        return unfitted
+    labels = np.sort(y.unique()) if y.dtype.kind in "iu" else None
+    if labels is not None and np.array_equal(labels, np.arange(len(labels))):
+        return unfitted
+    return VotingClassifier([(LABELLED, unfitted)], voting="soft")

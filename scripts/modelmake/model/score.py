@@ -1,0 +1,59 @@
+"""Score: a fitted estimator's predictions of some rows, and its scores on the rows that it was trained on."""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, is_classifier
+
+from modelmake.core.gate import OF_PROBABILITIES, positive_class
+from modelmake.data.split import Split
+from modelmake.model.even import predictions
+from modelmake.scores import metrics
+
+MOST = 100_000  # training rows that are predicted, evenly spread over all of them
+
+
+def predict(
+    estimator: BaseEstimator, X: pd.DataFrame, y: pd.Series, positive: object = None, *, probabilities: bool = True
+) -> metrics.Predictions:
+    """Predict rows whose target is known, with `probabilities` if the estimator has them.
+
+    `positive` is `[data] positive`; it has no effect on more than two classes.
+    """
+    y_true, y_pred = y.to_numpy(), np.asarray(predictions(estimator.predict, X))
+    if not is_classifier(estimator):
+        return metrics.Predictions(y_true, y_pred)
+    y_proba = estimator.predict_proba(X) if probabilities and hasattr(estimator, "predict_proba") else None
+    classes = np.asarray(estimator.classes_)
+    return metrics.Predictions(y_true, y_pred, y_proba, classes, of_two(positive, classes))
+
+
+def of_two(positive: object, classes: np.ndarray | None) -> object:
+    """Return the class of two that `positive` names; None if there are not two."""
+    if positive is None or classes is None or len(classes) != 2:
+        return None
+    return positive_class(positive, classes.tolist())
+
+
+def scores(p: metrics.Predictions, requested: Iterable[str]) -> dict[str, float]:
+    """Return the metrics that the report shows, and the `requested` ones that need nothing that `p` lacks."""
+    computed = [name for name in requested if p.y_proba is not None or name not in OF_PROBABILITIES]
+    return metrics.scores(p, computed)
+
+
+Rows = TypeVar("Rows", pd.DataFrame, pd.Series)
+
+
+def sample(rows: Rows) -> Rows:
+    """Return all rows, or MOST of them, evenly spread."""
+    return rows if len(rows) <= MOST else rows.iloc[np.linspace(0, len(rows) - 1, MOST).astype(int)]
+
+
+def on_training_rows(
+    estimator: BaseEstimator, split: Split, requested: Iterable[str], positive: object
+) -> tuple[dict[str, float], int]:
+    """Return the scores on the training rows, on a sample of them if there are many, and the number of rows."""
+    X, y = sample(split.X_train), sample(split.y_train)
+    return scores(predict(estimator, X, y, positive), requested), len(X)

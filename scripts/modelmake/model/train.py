@@ -1,0 +1,153 @@
+"""Train: read the data, split it, fit the estimator, score it on the training rows, and log all of it to MLflow."""
+
+import json
+import random
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.pipeline import Pipeline
+
+from modelmake.core import config as configuration
+from modelmake.core import provenance, receipt
+from modelmake.core.files import TUNED, place
+from modelmake.data import profile, schema
+from modelmake.data.findings import findings
+from modelmake.data.folds import Fold, folds
+from modelmake.data.read import fingerprint, read_table
+from modelmake.data.split import FINDINGS, HASH, PROFILE, ROWS, TRAINED, Split, hold_out
+from modelmake.model import store, tuned
+from modelmake.model.contract import contract
+from modelmake.model.cross_validate import cross_validated
+from modelmake.model.estimator import build, fit, parameters
+from modelmake.model.preprocess import pipeline
+from modelmake.model.probe import probe
+from modelmake.model.score import on_training_rows, sample
+from modelmake.model.trust import TRUSTED_TYPES
+from modelmake.source import kept
+from modelmake.tables.formats import dialect
+from modelmake.tracking.address import uri
+from modelmake.tracking.runs import Run, Tracking
+
+
+def settings(config: configuration.Config) -> dict[str, object]:
+    """Return the keys of the config that are logged as parameters beside those of the estimator, if they are set."""
+    data, steps = config.data, [step.estimator for step in config.model.steps or []]
+    given = {"group": data.group, "time": data.time, "positive": data.positive, "folds": config.train.folds}
+    listed = {"drop": data.drop, "steps": steps}
+    always = {"estimator": config.model.estimator, "seed": config.seed, "test_size": data.test_size}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return {**always, "stratify": data.stratify, **chosen, **{name: ", ".join(of) for name, of in listed.items() if of}}
+
+
+def score(fitted: Pipeline, split: Split, parts: list[Fold], config: configuration.Config) -> dict[str, float]:
+    """Return the scores on the training rows, as `train_<metric>`, and those of the folds; print the first rule's."""
+    gate = config.gate
+    scores, count = on_training_rows(fitted, split, [gate.metric], config.data.positive)
+    sample = f" (on {count} of {len(split.X_train)})" if count < len(split.X_train) else ""
+    values = cross_validated(fitted, split, parts, config) if parts else {}
+    if gate.metric in scores:
+        mean, spread = (values.get(f"cv_{gate.metric}_{of}") for of in ("mean", "std"))
+        folded = f", {mean:.4f} ± {spread:.4f} in {len(parts)} folds" if mean is not None else ""
+        print(f"scores  {gate.metric} {scores[gate.metric]:.4f} on the training rows{sample}{folded}", flush=True)
+    return {f"train_{name}": value for name, value in scores.items()} | values
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is fitted: the config with its tuned parameters, table and split, folds, and the unfitted pipeline."""
+
+    config: configuration.Config
+    data: configuration.Data
+    data_sha256: str
+    frame: pd.DataFrame
+    split: Split
+    parts: list[Fold]
+    findings: list[str]
+    estimator: BaseEstimator
+    unfitted: Pipeline
+
+
+def prepare(config: configuration.Config) -> Task:
+    """Read the table, hold rows out and build the pipeline; every mistake in table and config is named here."""
+    data = kept.newest(config)
+    data_sha256, frame = fingerprint(data), read_table(data)
+    schema.check(frame, config.data)
+    config = tuned.chosen(config, data_sha256)
+    if how := dialect(data):
+        print(f"data    {config.data.path}: {how}")
+    random.seed(config.seed)
+    np.random.seed(config.seed)
+    estimator = build(config.model, seed=config.seed)
+    classifier = is_classifier(estimator)
+    split = hold_out(frame, config.data, seed=config.seed, classifier=classifier)
+    if split.note:
+        print(f"split   {split.note}")
+    warnings = findings(frame, config.data, classifier=classifier)
+    print("".join(f"warning: {warning}\n" for warning in warnings), end="", flush=True)
+    classes = sorted(split.y_train.unique().tolist(), key=str) if classifier else None
+    config.gate.check(list(frame.columns), classes, config.data.positive)
+    n_folds = config.train.folds
+    parts = folds(split, config.data, n_folds, seed=config.seed, classifier=classifier) if n_folds else []
+    unfitted = pipeline(config, estimator, split.X_train, split.y_train)
+    return Task(config, data, data_sha256, frame, split, parts, warnings, estimator, unfitted)
+
+
+def begin(tracking: Tracking, config: configuration.Config, tags: dict[str, str]) -> Run:
+    """Create the run, and mark as FAILED the runs whose processes are gone."""
+    for orphan in tracking.fail_orphans(config.experiment):
+        print(f"run {orphan} was left RUNNING by a process that is gone: it is FAILED now")
+    run = tracking.create_run(config.experiment, tags)
+    print(f"run     {run.run_id}\nurl     {run.url}", flush=True)
+    if reason := provenance.without_commit():
+        print(f"note: no commit is recorded for this run: git reports '{reason:.200}'")
+    return run
+
+
+def main() -> None:
+    """Leave a FINISHED run with a READY model, and build/train.json."""
+    started = time.monotonic()
+    asked = configuration.load()
+    task = prepare(asked)
+    config, split, estimator = task.config, task.split, task.estimator
+    trusted = (*TRUSTED_TYPES, *config.model.trusted_types)
+    probe(task.unfitted, split.X_train, split.y_train, trusted)
+    tags = provenance.tags("train", task.data_sha256, asked.training_sha256)
+    tracking = Tracking()
+    run = begin(tracking, config, tags)
+    with tracking.open(run):
+        count, features = split.X_train.shape
+        print(f"fit     {type(estimator).__name__} on {count} rows, {features} features", flush=True)
+        fit_started = time.monotonic()
+        fitted = fit(task.unfitted, split.X_train, split.y_train)
+        seconds = time.monotonic() - fit_started
+        params = parameters(estimator, **settings(config))
+        metrics = {"fit_seconds": seconds, "train_rows": count, "test_rows": len(split.test_places)}
+        metrics |= score(fitted, split, task.parts, config)
+        tracking.log(run, params=params, metrics=metrics)
+        rows = split.X_train.index.to_numpy().astype(HASH).tobytes()
+        described = profile.describe(sample(split.X_train)).model_dump_json(indent=2)
+        files = {ROWS: rows, FINDINGS: json.dumps(task.findings).encode(), PROFILE: described.encode()}
+        if config != asked:
+            files[TUNED] = place(TUNED).read_bytes()
+        tracking.log_files(run, TRAINED, files)
+        kept.keep(tracking, run, task.data, task.data_sha256)
+        tracking.log_data(run, task.frame, path=config.data.path, target=config.data.target, sha256=task.data_sha256)
+        promised = contract(fitted, split.X_train, task.frame, config.data)
+        model = store.Fitted(fitted, split.X_train, promised)
+        model_id = store.log(tracking, run, model, params=params, trusted=trusted)
+    print(f"model   {model_id}, fitted in {seconds:.2f} s")
+    receipt.Train(
+        **receipt.common("train", started),
+        tracking_uri=uri(),
+        run_id=run.run_id,
+        model_id=model_id,
+        url=run.url,
+        data_sha256=task.data_sha256,
+        params=params,
+        metrics=metrics,
+        provenance={name: value for name, value in tags.items() if name.startswith("modelmake.")},
+    ).write()
+    receipt.hand_on(run_id=run.run_id)

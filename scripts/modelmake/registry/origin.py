@@ -1,0 +1,57 @@
+"""Origin: the facts of a run with which a repetition is compared."""
+
+from pydantic import BaseModel, ConfigDict
+
+from modelmake.core import config as configuration
+from modelmake.core import files, receipt, settings
+from modelmake.core.errors import UserError
+from modelmake.data.split import TRAINED
+from modelmake.registry.moves import required
+from modelmake.tracking import versions
+from modelmake.tracking.address import uri
+from modelmake.tracking.runs import Run, Tracking
+
+
+class Origin(BaseModel):
+    """The facts of a run: parameters, metrics and the tags of its origin."""
+
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
+
+    run_id: str
+    tracking_uri: str
+    params: dict[str, str]
+    metrics: dict[str, float]
+    tags: dict[str, str]
+
+
+def chosen(tracking: Tracking) -> Run:
+    """Return the run that RUN_ID names, or the run of VERSION, or the last run of this checkout."""
+    if not (number := settings.text("VERSION")):
+        return tracking.run(settings.run_id() or receipt.Train.read().run_id)
+    name = configuration.load().registry.name
+    numbered = {version.number: version for version in versions.of_model(tracking, name)}
+    return tracking.run(required(numbered.get(number), name, f"version {number:.40}").run_id)
+
+
+def main() -> None:
+    """Write origin.json, and origin.toml with the tuned parameters that the run was trained with; empty without any.
+
+    Raises
+    ------
+    UserError
+        The run has no commit, or it is one of another pipeline.
+
+    """
+    tracking = Tracking()
+    run = chosen(tracking)
+    if not run.tags.get("modelmake.git.commit"):
+        raise UserError(f"run {run.run_id}", "has no commit, so it can't be repeated", "commit, then train")
+    pipeline = run.tags.get("modelmake.pipeline", str(files.MAIN))
+    if pipeline != str(files.pipeline()):
+        raise UserError(f"run {run.run_id}", f"is of {pipeline}, not of {files.pipeline()}", f"add PIPELINE={pipeline}")
+    tags = {name: value for name, value in run.tags.items() if name.startswith("modelmake.")}
+    params, metrics = dict(run.params), dict(run.metrics)
+    origin = Origin(run_id=run.run_id, tracking_uri=uri(), params=params, metrics=metrics, tags=tags)
+    tuned = tracking.read_file(run, f"{TRAINED}/{files.TUNED}") or b""
+    files.replace("origin.toml", tuned.decode(errors="replace"))
+    files.replace("origin.json", origin.model_dump_json(indent=1))

@@ -1,0 +1,124 @@
+"""Register: judge the model by the gate again, check that it predicts, and give it a version and an alias."""
+
+import time
+
+from pydantic import ValidationError
+
+from modelmake.core import config as configuration
+from modelmake.core import receipt, settings
+from modelmake.core.errors import GateRefused, UserError
+from modelmake.core.provenance import Provenance
+from modelmake.gate import rules
+from modelmake.gate.facts import Evidence
+from modelmake.model import store
+from modelmake.model.trust import TRUSTED_TYPES
+from modelmake.tracking import versions
+from modelmake.tracking.address import page, uri
+from modelmake.tracking.runs import Run, Tracking
+
+
+def describe(run: Run, config: configuration.Config, verdict: rules.Verdict) -> str:
+    """Return the description of the version."""
+    commit = run.tags.get("modelmake.git.commit", "no commit")[:12]
+    dirty = " with uncommitted changes" if run.tags.get("modelmake.git.dirty") == "true" else ""
+    reasons = " ".join(f"{reason[0].upper()}{reason[1:]}." for reason in verdict.reasons)
+    return (
+        f"{run.params.get('estimator', config.model.estimator).rpartition('.')[2]} trained on {config.data.path} "
+        f"({run.metrics.get('train_rows', 0):.0f} rows, {run.metrics.get('test_rows', 0):.0f} held out).\n\n"
+        f"{reasons}\n\nCommit {commit}{dirty}, run {run.run_id}."
+    )
+
+
+def version_tags(run: Run, verdict: rules.Verdict) -> dict[str, str]:
+    """Return the version's tags: verdict, metrics and the run's origin."""
+    origin = Provenance.from_tags(run.tags).tags("version", unknown="unknown")
+    metrics = {name: f"{value:.6g}" for name, value in run.metrics.items()}
+    return origin | metrics | {"modelmake.verdict": verdict.verdict}
+
+
+def register(tracking: Tracking, run: Run, config: configuration.Config, verdict: rules.Verdict) -> str:
+    """Register the run's model, if that is not done yet, and return its version number."""
+    with tracking.open(run):
+        model_id = store.find(tracking, run)
+        trusted = (*TRUSTED_TYPES, *config.model.trusted_types)
+        pipeline, example = store.load(model_id, trusted)
+        if len(pipeline.predict(example)) != len(example):
+            raise UserError(
+                f"model {model_id}", "does not predict a value for each row", "correct the estimator's predict"
+            )
+        return versions.register(
+            tracking,
+            config.registry,
+            run,
+            model_id,
+            description=describe(run, config, verdict),
+            tags=version_tags(run, verdict),
+        )
+
+
+def verdict_on(tracking: Tracking, run: Run, config: configuration.Config) -> rules.Verdict:
+    """Judge the evidence that `evaluate` logged to the run, with the gate of the current config.
+
+    Raises
+    ------
+    UserError
+        There is no evidence, a rule's metric is not in it, or the champion has changed.
+
+    """
+    again = f"make evaluate RUN_ID={run.run_id}"
+    text = tracking.read_file(run, "evaluate/evidence.json")
+    if text is None:
+        raise UserError(f"run {run.run_id}", "has no evidence from held-out rows", again)
+    try:
+        evidence = Evidence.model_validate_json(text)
+    except ValidationError:
+        raise UserError(f"run {run.run_id}", "has evidence of another version of modelmake", again) from None
+    if evidence.model_id != store.find(tracking, run):
+        raise UserError(f"run {run.run_id}", "was evaluated with another model", again)
+    if unmeasured := rules.missing(config.gate, evidence):
+        raise UserError(
+            f"run {run.run_id}", f"has no {unmeasured[0].metric} on held-out rows for '{unmeasured[0]}'", again
+        )
+    champion = versions.at(tracking, config.registry.name, versions.CHAMPION)
+    if config.gate.champion != "off" and champion is not None and champion.run_id != run.run_id:
+        then = f"version {evidence.champion.version}" if evidence.champion else "none"
+        if then != f"version {champion.number}":
+            what = f"was compared with champion {then}, but the champion is version {champion.number} now"
+            raise UserError(f"run {run.run_id}", what, again)
+    return rules.judge(config.gate, evidence)
+
+
+def main() -> None:
+    """Register one version with its alias, and write build/register.json."""
+    started = time.monotonic()
+    config = configuration.load()
+    chosen = settings.run_id()
+    evaluated = None if chosen else receipt.Evaluate.read()
+    run_id = evaluated.run_id if evaluated else chosen
+    tracking = Tracking()
+    run = tracking.run(run_id)
+    store.find(tracking, run)
+    if evaluated and not evaluated.predictions_sha256:  # data or config differ from the run's
+        verdict = rules.refusal(evaluated.reasons[0])
+    else:
+        verdict = verdict_on(tracking, run, config)
+    name, alias, version, url = config.registry.name, config.registry.alias, None, ""
+    if verdict.passed:
+        version = register(tracking, run, config, verdict)
+        url = page(f"models/{name}/versions/{version}")
+        print(f"version {version} of {name}, alias {alias}\nurl     {url}")
+    elif verdict.verdict == "keep":
+        print(f"kept as it is. Not registering. {verdict.reason}")
+    else:
+        print(f"below threshold. Not registering. {verdict.reason}")
+        if config.gate.on_refusal == "fail":
+            raise GateRefused(f"run {run_id}", verdict.reason, "[gate] in pipeline.toml has the rules")
+    receipt.Register(
+        **receipt.common("register", started),
+        tracking_uri=uri(),
+        run_id=run_id,
+        name=name,
+        version=version,
+        alias=alias if version else None,
+        url=url,
+    ).write()

@@ -1,0 +1,62 @@
+"""Reproduce: compare a run with a repetition from its commit, image and data, bit for bit."""
+
+from modelmake.core import files, provenance, receipt
+from modelmake.core.errors import PipelineError
+from modelmake.core.provenance import Provenance
+from modelmake.registry.origin import Origin
+
+ORIGIN = provenance.names("reproduce")
+SEED = "a random_state that is not set, or code that reads the clock, the network or the environment"
+
+
+class NotReproduced(PipelineError):
+    """The repetition has other results."""
+
+    outcome = "not reproduced"
+
+
+def then(origin: Origin) -> dict[str, str]:
+    """Return the facts of the run."""
+    facts = Provenance.from_tags(origin.tags).values("reproduce", unknown="unknown")
+    facts |= {f"param {name}": value for name, value in origin.params.items()}
+    facts |= {f"metric {name}": repr(value) for name, value in origin.metrics.items() if timeless(name)}
+    predictions = origin.tags.get("modelmake.predictions")
+    return facts | ({"predictions": predictions} if predictions else {})
+
+
+def now(train: receipt.Train, evaluate: receipt.Evaluate) -> dict[str, str]:
+    """Return the facts of the repetition."""
+    facts = Provenance.from_tags(train.provenance).values("reproduce", unknown="unknown")
+    facts |= {f"param {name}": value for name, value in train.params.items()}
+    metrics = train.metrics | evaluate.metrics | evaluate.bounds
+    facts |= {f"metric {name}": repr(value) for name, value in metrics.items() if timeless(name)}
+    return facts | {"predictions": evaluate.predictions_sha256}
+
+
+def timeless(name: str) -> bool:
+    """Whether a metric is the same in each repetition; seconds are not."""
+    return not name.endswith("_seconds")
+
+
+def main() -> None:
+    """Print one table of both, and whether the run was reproduced, or the likely cause.
+
+    Raises
+    ------
+    NotReproduced
+        A parameter, a metric, the predictions or the data differ.
+
+    """
+    again = files.BUILD / "reproduce" / files.build()
+    origin = Origin.model_validate_json((files.place("origin.json")).read_bytes())
+    a, b = then(origin), now(receipt.Train.read(again), receipt.Evaluate.read(again))
+    different = [name for name, value in a.items() if b.get(name, "none") != value]
+    print(receipt.compared(a, b, different, ("then", "now")))
+    results = [name for name in different if name not in ORIGIN or name == "data"]
+    count = sum(name not in ORIGIN for name in a)
+    if not results:
+        print(f"reproduced: all {count} parameters, metrics and predictions of run {origin.run_id} are the same")
+        return
+    cause = next((why for name, why in provenance.causes().items() if name in different), SEED)
+    what = f"{len(results)} differ: {', '.join(results[:6])}{', …' * (len(results) > 6)}"
+    raise NotReproduced(f"run {origin.run_id}", what, f"likely cause: {cause}")

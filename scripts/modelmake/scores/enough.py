@@ -1,0 +1,50 @@
+"""Enough: how many rows, and of how many classes, can show what a model knows."""
+
+import math
+
+import pandas as pd
+
+from modelmake.scores.intervals import CONFIDENCE
+from modelmake.scores.metrics import Predictions
+
+
+def enough(n: int, share: float = 1.0) -> int:
+    """Return how many of `n` rows must be of a class if a model is better than another one on these rows alone.
+
+    The lower bound of the difference is the 2.5 % percentile of resamples, which draw `n` of the `n` rows with
+    replacement (`intervals.compare`). A resample misses m of the rows with probability (1 - m / n)^n, which is about
+    exp(-m), and shows no difference then. So the bound can be above 0 only if that is less likely than 2.5 %: with 4
+    rows of the class, or more, if the model is right on all of them.
+
+    Parameters
+    ----------
+    n : int
+        Number of held-out rows.
+    share : float
+        Share of the rows of the class on which the model is right, above 0.
+
+    Examples
+    --------
+    >>> enough(1000)
+    4
+    >>> enough(1000, share=0.5)
+    8
+
+    """
+    tail = (1 - CONFIDENCE) / 2
+    least: float = n * (1 - tail ** (1 / n)) / share
+    return math.floor(least) + 1
+
+
+def only_class(p: Predictions) -> str:
+    """Return the class of all rows, on which a model that knows nothing may look perfect; "" if there are several.
+
+    Examples
+    --------
+    >>> truth = pd.array(["yes"] * 60).to_numpy()
+    >>> only_class(Predictions(truth, truth, classes=pd.array(["no", "yes"]).to_numpy()))
+    'yes'
+
+    """
+    different = pd.unique(p.y_true)
+    return str(different[0]) if p.classes is not None and len(different) == 1 else ""

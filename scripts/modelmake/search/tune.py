@@ -1,0 +1,219 @@
+"""Tune: try parameters by `[search]`, and leave the best in build/tuned.toml. Started again, it goes on."""
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
+from typing import Protocol
+
+from modelmake.core import config as configuration
+from modelmake.core import files, provenance, receipt, settings
+from modelmake.core.config import Config
+from modelmake.core.errors import PipelineError, UserError
+from modelmake.core.search import Search
+from modelmake.model import tuned
+from modelmake.model.train import begin, prepare
+from modelmake.search import cluster, report
+from modelmake.search.check import check
+from modelmake.search.journal import Journal, opened
+from modelmake.search.local import cores, local
+from modelmake.search.progress import Progress
+from modelmake.search.propose import batches, best, independent, planned, propose, ranked
+from modelmake.search.tracked import KEY, SEARCHED, Tracked, ended, recall
+from modelmake.search.trial import Problem, Result, Trial
+from modelmake.tracking.address import uri
+from modelmake.tracking.runs import Run, Tracking
+
+
+class NothingFound(PipelineError):
+    """No trial of a search has a score."""
+
+    outcome = "no trial succeeded"
+
+
+class Executor(Protocol):
+    """What runs trials."""
+
+    size: int
+
+    def run(self, trials: Iterable[Trial]) -> Iterator[Result]:
+        """Yield the result of each trial when it has finished."""
+
+
+def executor(problem: Problem) -> AbstractContextManager[Executor]:
+    """Return what ENGINE names.
+
+    Raises
+    ------
+    UserError
+        ENGINE or WORKERS is not valid.
+
+    """
+    engine = settings.text("ENGINE") or "local"
+    if engine == "dask":
+        return cluster.connected(problem)
+    if engine != "local":
+        raise UserError(f"ENGINE={engine:.40}", "unknown", "local or dask")
+    workers = settings.text("WORKERS") or str(cores())
+    if not (workers.isascii() and workers.isdecimal()) or not 0 < int(workers) <= 1024:
+        raise UserError(f"WORKERS={workers:.40}", "is no number of processes", "leave it out for one for each core")
+    return local(problem, int(workers))
+
+
+def unfinished(of: Search, seed: int, journal: Journal) -> Iterator[list[Trial]]:
+    """Yield the trials of each batch that the journal has not; it has them when the next batch is asked for."""
+    parts = batches(of)
+    if independent(of) and of.minutes is None:  # no trial waits for the others of its batch
+        parts = [range(parts[-1].stop)]
+    for numbers in parts:
+        if all(number in journal.results for number in numbers):
+            continue
+        before = [journal.results[number] for number in range(numbers.start) if number in journal.results]
+        trials = [trial for trial in propose(of, seed, before, numbers) if not _done(trial, journal)]
+        if trials:
+            yield trials
+
+
+def search(
+    config: Config, of: Search, journal: Journal, ready: AbstractContextManager[Executor], tracked: Tracked
+) -> bool:
+    """Run what the journal has not; return whether `minutes` ended the search before its last batch."""
+    started = time.monotonic()
+    run: Executor | None = None
+    with Progress(config, planned(of), asked(of, journal)) as progress, ExitStack() as stack:
+        for trials in unfinished(of, config.seed, journal):
+            if of.minutes is not None and time.monotonic() - started > 60 * of.minutes:
+                return True
+            if run is None:
+                run = stack.enter_context(ready)
+                files.place(files.TUNED).unlink(missing_ok=True)  # an earlier answer; if this is stopped, make goes on
+            progress.begin(trials, run.size)
+            for result in each_once(run, trials, [*journal.results.values()]):
+                journal.add(result)
+                progress.add(result)
+            tracked.add(asked(of, journal))
+    return False
+
+
+def each_once(run: Executor, trials: Sequence[Trial], known: Iterable[Result]) -> Iterator[Result]:
+    """Yield the result of each trial. One that repeats another one has the result of that: it would be the same."""
+    same = defaultdict[str, list[Trial]](list)
+    for trial in trials:
+        same[_given(trial.params, trial.budgets, trial.least)].append(trial)
+    for result in known:
+        for trial in same.pop(_given(result.params, result.budgets, ()), ()):
+            yield replace(result, number=trial.number)
+    groups = {group[0].number: group for group in same.values()}
+    for result in run.run([group[0] for group in groups.values()]):
+        for trial in groups[result.number]:
+            yield replace(result, number=trial.number)
+
+
+def _given(*facts: object) -> str:
+    return json.dumps(facts, sort_keys=True)
+
+
+def asked(of: Search, journal: Journal) -> list[Result]:
+    """Return the finished trials of this search by number; an earlier one may have asked for more of them."""
+    return [journal.results[number] for part in batches(of) for number in part if number in journal.results]
+
+
+def _done(trial: Trial, journal: Journal) -> bool:
+    """Return whether the journal has the trial.
+
+    Raises
+    ------
+    UserError
+        It has other parameters there.
+
+    """
+    result = journal.results.get(trial.number)
+    if result is not None and result.params != trial.params:
+        what = f"has other parameters for trial {trial.number} than this search proposes"
+        raise UserError("the journal of the search", what, "make tune FORCE=1 puts it aside and starts again")
+    return result is not None
+
+
+def main() -> None:
+    """Leave build/tuned.toml, build/search.html, the run of the search, and build/tune.json.
+
+    Raises
+    ------
+    UserError
+        The search, the table or another key is not valid; nothing is fitted then.
+    NothingFound
+        Every trial failed.
+
+    """
+    started = time.monotonic()
+    config = configuration.load()
+    of = config.search
+    if of is None:
+        print(f"note: {files.pipeline()} has no [search], so there is nothing to tune (docs/howto/tune.md)")
+        receipt.Tune(**receipt.common("tune", started)).write()
+        return
+    train = config.train.model_copy(update={"folds": tuned.folds(config)})
+    task = prepare(config.model_copy(update={"search": None, "train": train}))
+    problem = Problem.of(task, config)
+    check(config, of, task, problem)
+    ready, key, short = executor(problem), tuned.key(config, task.data_sha256), False
+    with opened(key, anew=settings.switch("FORCE")) as journal:
+        tracking = Tracking()
+        if run := finished(tracking, config, of, journal, key):
+            print(f"trials  all are in run {run.run_id} (FORCE=1 searches again)\nurl     {run.url}", flush=True)
+            found, drawn = outcome(config, of, key, run, journal)
+        else:
+            tags = provenance.tags("tune", task.data_sha256, config.training_sha256)
+            run = begin(tracking, config, tags | {KEY: key})
+            with tracking.open(run):
+                tracked = Tracked(tracking, run, config, of)
+                short = search(config, of, journal, ready, tracked)
+                found, drawn = outcome(config, of, key, run, journal)
+                results = asked(of, journal)
+                tracked.finish(found, results, journal.ordered(), drawn, len(results) if short else planned(of))
+        scores = [one.score for one in ranked(of, asked(of, journal))]
+        found.write()
+        files.replace("search.html", drawn)
+    if len(scores) > 1 and len(set(scores)) == 1:
+        print("note: every trial has the same score, so the first one is taken")
+    if short:
+        print(f"note: stopped after {of.minutes:g} minutes, so the result depends on the speed of this machine")
+    print(f"tuned   {found}\nfile    {files.place(files.TUNED)}\nreport  {files.place('search.html')}", flush=True)
+    receipt.Tune(**receipt.common("tune", started), tracking_uri=uri(), run_id=found.run_id, **_facts(found)).write()
+
+
+def finished(tracking: Tracking, config: Config, of: Search, journal: Journal, key: str) -> Run | None:
+    """Return the run in which this very search has ended, if nothing is left of it; take its trials from there."""
+    if settings.switch("FORCE"):
+        return None
+    earlier = ended(tracking, config, key)
+    if not journal.results:
+        recall(tracking, earlier, of, journal)
+    run = next((run for run in earlier if run.tags[SEARCHED] == str(planned(of))), None)
+    return run if run and next(unfinished(of, config.seed, journal), None) is None else None
+
+
+def outcome(config: Config, of: Search, key: str, run: Run, journal: Journal) -> tuple[tuned.Tuned, str]:
+    """Return the best trial, and the page of the search.
+
+    Raises
+    ------
+    NothingFound
+        Every trial failed; the error has the reason of the first one.
+
+    """
+    results = asked(of, journal)
+    top = best(of, results)
+    if top is None:
+        failed = [one for one in results if one.state == "failed"]
+        why = f"trial {failed[0].number}: {failed[0].reason}" if failed else "none was finished"
+        raise NothingFound("make tune", f"no trial of {len(results)} has a score ({why})", "see search.space")
+    params = {name: top.params[name] for name in of.space if name in top.params}
+    found = tuned.Tuned(key, top.number, len(results), tuned.metric(config), top.score, run.run_id, params)
+    return found, report.page(config, of, found, results)
+
+
+def _facts(found: tuned.Tuned) -> dict[str, str]:
+    return {"trial": str(found.trial), "score": repr(found.score), "params": json.dumps(found.params)}

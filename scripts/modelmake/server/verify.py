@@ -1,0 +1,89 @@
+"""Verify: compare the manifest of a backup with the answers of a server that runs on it, by REST."""
+
+import hashlib
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import quote
+
+from mlflow import MlflowClient
+from mlflow.entities import Experiment, Run, ViewType
+from mlflow.entities.model_registry import ModelVersion, RegisteredModel
+from mlflow.store.entities import PagedList
+from rich.progress import track
+
+from modelmake.core.errors import UserError
+from modelmake.server.archive import ARTIFACTS, Manifest, fact
+from modelmake.tracking.address import tracking_uri
+from modelmake.tracking.runs import Tracking
+
+MANIFEST = Path("build/verify.json")
+
+Entity = TypeVar("Entity")
+
+
+def pages(search: Callable[[str | None], PagedList[Entity]]) -> Iterator[Entity]:
+    """Yield all results of one of MLflow's searches, page by page; `search` takes the token of a page."""
+    token: str | None = None
+    while token != "":
+        page = search(token)
+        yield from page
+        token = page.token or ""
+
+
+def shown(client: MlflowClient) -> dict[str, str]:
+    """Return the facts of scripts/modelmake/server/archive.py as the server shows them."""
+    experiments: list[Experiment] = list(pages(lambda token: client.search_experiments(ViewType.ALL, page_token=token)))
+    ids = [experiment.experiment_id for experiment in experiments]
+    runs: list[Run] = list(pages(lambda token: client.search_runs(ids, "", ViewType.ALL, page_token=token)))
+    versions: list[ModelVersion] = list(pages(lambda token: client.search_model_versions(page_token=token)))
+    models: list[RegisteredModel] = list(pages(lambda token: client.search_registered_models(page_token=token)))
+    rows: dict[str, list[tuple[object, ...]]] = {
+        "runs": [(run.info.run_id, run.info.status, run.info.lifecycle_stage) for run in runs],
+        "params": [(run.info.run_id, key, value) for run in runs for key, value in run.data.params.items()],
+        "metrics": [(run.info.run_id, key, value) for run in runs for key, value in run.data.metrics.items()],
+        "versions": [
+            (version.name, version.version, version.run_id or "", version.source or "") for version in versions
+        ],
+        "aliases": [(model.name, alias, number) for model in models for alias, number in model.aliases.items()],
+    }
+    return {name: fact(values) for name, values in rows.items()}
+
+
+def differing(files: dict[str, str]) -> Iterator[str]:
+    """Yield every artifact that is missing on the server, or whose SHA-256 differs from the manifest's."""
+    for name, digest in track(files.items(), "artifacts", transient=True):
+        path = quote(name.removeprefix(f"{ARTIFACTS}/"))
+        address = f"{tracking_uri()}/api/2.0/mlflow-artifacts/artifacts/{path}"
+        try:
+            with urllib.request.urlopen(address, timeout=60) as answer:  # noqa: S310  # our own server
+                same = hashlib.file_digest(answer, "sha256").hexdigest() == digest
+        except urllib.error.HTTPError:
+            same = False
+        if not same:
+            yield name
+
+
+def main() -> None:
+    """Compare both, and print one table.
+
+    Raises
+    ------
+    UserError
+        A fact or an artifact differs from the manifest.
+
+    """
+    manifest = Manifest.model_validate_json(MANIFEST.read_bytes())
+    facts = shown(Tracking().client)
+    wrong = [name for name, expected in manifest.facts.items() if facts[name] != expected]
+    for name, expected in manifest.facts.items():
+        print(f"{'DIFF' if name in wrong else 'ok':<5}{name:<10}{expected.split()[0]:>8}")
+    files = {name: digest for name, digest in manifest.files.items() if name.startswith(f"{ARTIFACTS}/")}
+    lost = list(differing(files))
+    print(f"{'DIFF' if lost else 'ok':<5}{'artifacts':<10}{len(files):>8}")
+    if wrong or lost:
+        what = f"a server that runs on it differs in: {', '.join([*wrong, *lost])[:200]}"
+        raise UserError("the backup", what, "keep it, and make another one: make backup")
+    print("verified: a server that runs on it shows everything in the manifest")

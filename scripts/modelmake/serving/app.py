@@ -1,0 +1,255 @@
+"""App: the scoring server of one worker. It speaks MLflow's contract and answers every mistake in one form."""
+
+import asyncio
+import hmac
+import json
+import os
+import re
+import signal
+import time
+import warnings
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from modelmake.model.trust import TRUSTED_TYPES
+from modelmake.serving import counts, page
+from modelmake.serving.body import Table
+from modelmake.serving.follow import Follower, Model
+from modelmake.serving.log import Log, Record
+from modelmake.serving.refusal import Refusal
+from modelmake.serving.scorer import encoded
+from modelmake.serving.wire import SMALL, SMOKE, identity, other, read, refused
+
+WAITING = 64  # large requests at once
+HELD = 1 << 27  # bytes of all bodies that arrive or wait
+HOSTS = ("localhost", "127.0.0.1", "[::1]", "scorer")
+PORT = re.compile(r":\d*$")
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def busy() -> Refusal:
+    """Return the refusal of a request that there is no room for."""
+    return Refusal(503, "too many requests at once: send it again in a second")
+
+
+class Server:
+    """The routes, with what they share.
+
+    Parameters
+    ----------
+    follower : Follower
+        Has the model.
+    log : Log
+        Takes a record of each answer.
+    watched : Path
+        The file that `make watch` writes for /metrics.
+    hosts : tuple of str
+        Names that a request may use for this server, since a page in a browser could name it by another.
+    token : str
+        What clients send as bearer token; "" for none.
+
+    """
+
+    def __init__(self, follower: Follower, log: Log, watched: Path, *, hosts: tuple[str, ...], token: str) -> None:
+        """Keep what the routes share; one thread computes large requests, so that the loop answers meanwhile."""
+        self.follower, self.log, self.watched, self.hosts, self.token = follower, log, watched, hosts, token
+        self.pool = ThreadPoolExecutor(1, thread_name_prefix="scorer")
+        self.waiting = self.held = 0
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        open_routes = {"/ping": self.ping, "/health": self.health}
+        closed = {"/version": self.version, "/metrics": self.metrics, "/openapi.json": self.openapi, "/": self.page}
+        return [
+            Route("/invocations", self.answered(self.invocations), methods=["POST"]),
+            *(Route(path, self.answered(handler, token=False)) for path, handler in open_routes.items()),
+            *(Route(path, self.answered(handler)) for path, handler in closed.items()),
+        ]
+
+    def answered(self, handler: Handler, *, token: bool = True) -> Handler:
+        """Return a handler that checks host and token, and answers a refusal in the one form."""
+
+        async def answer(request: Request) -> Response:
+            request.state.id = identity(request)
+            try:
+                self.check(request, token=token)
+                response = await handler(request)
+            except Refusal as refusal:
+                response = refused(refusal, request.state.id)
+                if refusal.status == 500:
+                    print(f"request {request.state.id}: {refusal.error}", flush=True)
+            except ClientDisconnect:
+                response = Response(status_code=499)
+            except Exception as error:  # a bug: no answer and no log quotes a value of a row
+                print(f"request {request.state.id}: {type(error).__name__} in {handler.__name__}", flush=True)
+                response = refused(Refusal(500, "the server failed on this request"), request.state.id)
+            response.headers["x-request-id"] = request.state.id
+            return response
+
+        return answer
+
+    def check(self, request: Request, *, token: bool) -> None:
+        """Raise Refusal for another host, and, where a token is needed, for another token."""
+        hosts = {PORT.sub("", host).lower() for host in request.headers.getlist("host") or [""]}
+        if "*" not in self.hosts and not hosts <= set(self.hosts):
+            raise Refusal(400, "the request names another host: add it to hosts under [serve]")
+        if token and self.token:
+            expected, given = f"Bearer {self.token}", request.headers.get("authorization", "")
+            if not hmac.compare_digest(expected.encode(), given.encode()):
+                raise Refusal(401, "the token is missing or another one: send Authorization: Bearer …")
+
+    @property
+    def model(self) -> Model:
+        """The served model; raises Refusal where there is none yet."""
+        if (model := self.follower.model) is None:
+            raise Refusal(503, "no model is served yet: /health says why")
+        return model
+
+    async def invocations(self, request: Request) -> Response:
+        """Predict the rows of the body, and put them into the log."""
+        started, status, held = time.monotonic(), 500, 0
+
+        def hold(size: int) -> None:
+            nonlocal held
+            held += size
+            self.held += size
+            if self.held > HELD:
+                raise busy()
+
+        counts.IN_PROGRESS.inc()
+        try:
+            body, model = await read(request, hold), self.model
+            table, predictions = await self.scored(model, body, request.headers.get("content-type", ""))
+            answer = encoded(predictions)
+            status = 200
+            columns = {name: table.columns[name] for name in model.scorer.contract.names}
+            origin = (request.state.id, model.named.version, model.named.model_id)
+            self.log.put(Record(time.time(), *origin, columns, predictions, SMOKE in request.headers), len(body))
+            counts.ROWS.inc(table.rows)
+            headers = {"x-model-version": model.named.version}
+            return Response(answer, media_type="application/json", headers=headers)
+        except Refusal as refusal:
+            status = refusal.status
+            raise
+        except ClientDisconnect:  # no failure of the server
+            status = 499
+            raise
+        finally:
+            self.held -= held
+            counts.IN_PROGRESS.dec()
+            counts.REQUESTS.labels(str(status)).inc()
+            counts.SECONDS.observe(time.monotonic() - started)
+
+    async def scored(self, model: Model, body: bytes, content_type: str) -> tuple[Table, list[Any]]:
+        """Return the rows and the predictions of a body; a thread computes a large one, and the others wait."""
+        if len(body) <= SMALL:
+            return model.scorer.answer(body, content_type)
+        if self.waiting >= WAITING:
+            raise busy()
+        self.waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self.pool, model.scorer.answer, body, content_type)
+        finally:
+            self.waiting -= 1
+
+    async def ping(self, _request: Request) -> Response:
+        """Answer 200 if there is a model."""
+        return Response("\n", 200 if self.follower.model else 503)
+
+    async def health(self, _request: Request) -> Response:
+        """Say what is served, and what keeps the server from the version that the alias names."""
+        state, model = self.follower.state, self.follower.model
+        status = "no model" if model is None else "ok" if not state.problem else "stale"
+        facts = {
+            "status": status,
+            "version": model.named.version if model else None,
+            "registry": "up" if state.up else "down",
+            "checked": state.checked or None,
+            "refused": state.refused or None,
+            "problem": state.problem or None,
+        }
+        return JSONResponse(facts, 200 if model else 503)
+
+    async def version(self, _request: Request) -> Response:
+        """Say which version of the model answers."""
+        model = self.model
+        return JSONResponse(asdict(model.named) | {"loaded": model.loaded})
+
+    async def metrics(self, _request: Request) -> Response:
+        """Return the counts of all workers."""
+        return Response(counts.page(counts.Facts(self.facts)), media_type="text/plain; version=0.0.4")
+
+    async def openapi(self, _request: Request) -> Response:
+        """Return the OpenAPI description."""
+        model = self.model
+        return JSONResponse(page.openapi(model.scorer.contract, model.named, token=bool(self.token)))
+
+    async def page(self, _request: Request) -> Response:
+        """Return the page for people."""
+        return HTMLResponse(page.html(self.model.scorer.contract, self.model.named))
+
+    def facts(self) -> tuple[counts.Info, dict[str, float], dict[str, float]]:
+        """Return the gauges: the served version, the registry, and what `make watch` saw last."""
+        state, model, info = self.follower.state, self.follower.model, {}
+        values = {"modelmake_registry_up": float(state.up), "modelmake_promotion_refused": float(bool(state.refused))}
+        values["modelmake_registry_checked_timestamp_seconds"] = state.checked
+        if model is not None:
+            info = {"name": model.named.name, "version": model.named.version, "run_id": model.named.run_id}
+            values["modelmake_model_loaded_timestamp_seconds"] = model.loaded
+        try:
+            watched: dict[str, Any] = json.loads(self.watched.read_text(encoding="utf-8"))
+            seen = {name: value for name, value in watched.get("values", {}).items() if name in counts.FACTS}
+            return info, values | seen, watched.get("effects", {})
+        except (OSError, ValueError, AttributeError):  # none, or one of another version
+            return info, values, {}
+
+
+def make() -> Starlette:
+    """Return the application of one worker, as `make serve` configures it (scripts/modelmake/serving/serve.py)."""
+    options = json.loads(os.environ["MODELMAKE_SERVE"])
+    folder = Path(options["folder"])
+    warnings.simplefilter("ignore")  # scikit-learn's may quote a value of a row
+    counts.forget_the_dead()
+    log = Log(folder / "log", options["private"])
+    trusted = (*TRUSTED_TYPES, *options["trusted"])
+    follower = Follower(folder, options["name"], options["alias"], trusted, say)
+    follower.start()
+    hosts = (*HOSTS, *(host.lower() for host in options["hosts"]))
+    server = Server(follower, log, folder / "watch.json", hosts=hosts, token=options["token"])
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        watched = asyncio.create_task(end_with(options["parent"]))
+        yield
+        watched.cancel()
+        follower.stop()
+        server.pool.shutdown()
+        log.close()
+
+    app = Starlette(routes=server.routes(), exception_handlers={HTTPException: other}, lifespan=lifespan)
+    app.router.redirect_slashes = False  # the redirect would name the request's host, whatever that is
+    return app
+
+
+async def end_with(parent: int | None) -> None:
+    """End this worker when the process that started it is gone, since nobody else would."""
+    while parent is None or os.getppid() == parent:
+        await asyncio.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def say(line: str) -> None:
+    """Print a line for the container's log."""
+    print(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {line}", flush=True)

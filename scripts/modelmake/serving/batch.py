@@ -1,0 +1,200 @@
+"""Batch: predictions of a table of any size, by the same checks and the same model as the server's."""
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from modelmake.core.config import Data
+from modelmake.core.errors import UserError, suggestion
+from modelmake.data.constraints import constraints
+from modelmake.data.read import readable
+from modelmake.model import even
+from modelmake.model.contract import Contract, Feature
+from modelmake.serving.casts import Form, Mask, cast, form
+from modelmake.serving.rows import OF_A_TABLE, base, kind
+from modelmake.serving.scorer import Scorer
+from modelmake.tables.chunks import Chunk, chunks, count
+
+ROWS = 10_000  # at once; more rows are slower, since they leave the processor's cache
+FEW = 100  # rows of a chunk that the model may refuse
+REFUSED = "the model does not accept a value of this row"
+PREDICTION = "prediction"
+
+Forms = dict[tuple[Path, str], Form]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The rows of one chunk.
+
+    Parameters
+    ----------
+    chunk : Chunk
+        The rows as the file has them.
+    X : pandas.DataFrame of shape (n_good, n_features)
+        The rows that were predicted.
+    good : ndarray of shape (n_rows,)
+        Which rows were predicted.
+    y_pred : ndarray of shape (n_good,)
+        Their predictions.
+    rejected : pandas.DataFrame of shape (n_bad, 4)
+        File, row from 1, column and reason of each other row.
+
+    """
+
+    chunk: Chunk
+    X: pd.DataFrame
+    good: Mask
+    y_pred: NDArray[Any]
+    rejected: pd.DataFrame
+
+
+def scored(scorer: Scorer, config: Data) -> Iterator[Scored]:
+    """Yield the predictions of the table at config.path, chunk by chunk.
+
+    Raises
+    ------
+    UserError
+        The table cannot be read, a column of the model is missing, or the model fails.
+
+    """
+    forms: Forms = {}
+    for chunk in _read(config):
+        _check_names(chunk, scorer.contract)
+        X, good, rejected = fitted(chunk, scorer.contract, forms)
+        try:
+            y_pred, refused = answered(scorer, X)
+        except Exception as error:  # a model of anybody's may fail in any way
+            where = f"{chunk.path}: rows {chunk.first + 1} to {chunk.first + len(chunk.frame)}"
+            raise UserError(where, f"the model fails on them ({type(error).__name__})", "make smoke") from error
+        if refused:
+            places = np.flatnonzero(good)[refused]
+            good[places] = False
+            X = X.drop(index=refused).reset_index(drop=True)
+            more = _rejected(chunk, places, [""] * len(places), [REFUSED] * len(places))
+            rejected = pd.concat([rejected, more]).sort_values("row")
+        yield Scored(chunk, X, good, y_pred, rejected)
+
+
+def total(config: Data) -> int | None:
+    """Return the number of rows where the files say it; raises UserError for a table that cannot be read."""
+    with readable(config):
+        return count(config)
+
+
+def answered(scorer: Scorer, X: pd.DataFrame) -> tuple[NDArray[Any], list[int]]:
+    """Return the predictions, and the places of single rows that the model refuses, such as 1e300 for a tree.
+
+    Raises
+    ------
+    ValueError
+        It refuses more than FEW rows.
+
+    """
+    parts: list[NDArray[Any]] = []
+    refused: list[int] = []
+    waiting = [(0, len(X))] if len(X) else []
+    while waiting:
+        first, end = waiting.pop()
+        try:
+            parts.append(predictions(scorer, X.iloc[first:end]))
+        except ValueError:
+            if len(refused) == FEW:
+                raise
+            middle = (first + end) // 2  # the row is in one of the halves
+            if middle == first:
+                refused.append(first)
+            else:
+                waiting += [(middle, end), (first, middle)]
+    return np.concatenate(parts) if parts else np.empty(0), refused
+
+
+def predictions(scorer: Scorer, X: pd.DataFrame) -> NDArray[Any]:
+    """Return the predictions of rows, with the bits that the server gives.
+
+    Raises
+    ------
+    ValueError
+        The model does not give one finite value for each row.
+
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scikit-learn's may quote a value of a row
+        y_pred = np.asarray(even.predictions(scorer.predict, X))
+    if y_pred.dtype.kind == "f" and not np.isfinite(y_pred).all():
+        raise ValueError
+    return y_pred
+
+
+def fitted(chunk: Chunk, contract: Contract, forms: Forms) -> tuple[pd.DataFrame, Mask, pd.DataFrame]:
+    """Return the rows that fit the contract with the types of the training, which rows they are, and the others."""
+    columns, missing = {}, {}
+    reasons = pd.Series("", index=chunk.frame.index, dtype=object)
+    for feature in contract.features:
+        columns[feature.name], missing[feature.name], wrong = _column(chunk, feature, forms)
+        for reason, mask in wrong:
+            if mask.any():
+                reasons[mask & (reasons == "").to_numpy()] = f"{feature.name}\0{reason}"
+    good: Mask = (reasons == "").to_numpy(copy=True)
+    parts = [text.split("\0") for text in reasons[~good]]
+    rejected = _rejected(chunk, np.flatnonzero(~good), [name for name, _ in parts], [reason for _, reason in parts])
+    X = {name: _with_gaps(values, missing[name] & good) for name, values in columns.items()}
+    frame = pd.DataFrame(X, copy=False)
+    return frame if good.all() else frame[good].reset_index(drop=True), good, rejected
+
+
+def _rejected(chunk: Chunk, places: NDArray[np.intp], names: list[str], reasons: list[str]) -> pd.DataFrame:
+    row = chunk.first + 1 + places
+    return pd.DataFrame({"file": chunk.path.name, "row": row, "column": names, "reason": reasons})
+
+
+def _read(config: Data) -> Iterator[Chunk]:
+    """Yield the chunks of a table; a file that is not valid is the user's error."""
+    given = chunks(config, ROWS)
+    while True:
+        with readable(config):
+            chunk = next(given, None)
+        if chunk is None:
+            return
+        yield chunk
+
+
+def _check_names(chunk: Chunk, contract: Contract) -> None:
+    names = [str(name) for name in chunk.frame.columns]
+    for name in contract.names:
+        if name not in names:
+            raise UserError(str(chunk.path), f"has no column '{name}', which the model needs", suggestion(name, names))
+    if PREDICTION in names:
+        raise UserError(str(chunk.path), f"has a column '{PREDICTION}' already", "rename it")
+
+
+def _column(chunk: Chunk, feature: Feature, forms: Forms) -> tuple[pd.Series, Mask, list[tuple[str, Mask]]]:
+    """Return one column in its type, where it is missing, and masks of the rows that do not fit with their reasons."""
+    given, place = chunk.frame[feature.name], (chunk.path, feature.name)
+    missing: Mask = given.isna().to_numpy()
+    if given.dtype == "str" and base(feature) != "str" and place not in forms and not missing.all():
+        forms[place] = form(given, feature, chunk.decimal, str(chunk.path))
+    values, lost = cast(given, feature, forms.get(place, Form()))
+    wrong = [(f"not {kind(feature)}", lost)]
+    if not feature.optional:
+        wrong.append(("missing", missing))
+    for title, test in constraints(feature.stated) if feature.stated else ():
+        if not title.startswith(OF_A_TABLE):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                passed: Mask = test(_with_gaps(values, missing)).to_numpy(dtype=bool)
+            wrong.append((f"violates the schema: {title}", ~passed & ~missing & ~lost))
+    return values, missing, wrong
+
+
+def _with_gaps(values: pd.Series, missing: Mask) -> pd.Series:
+    """Return whole numbers and truth values as floating-point numbers where one is missing, as the server does."""
+    if values.dtype.kind in "iub" and missing.any():
+        return values.astype(float).where(~missing)
+    return values

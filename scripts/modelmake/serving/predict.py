@@ -1,0 +1,175 @@
+"""Predict: the rows of the table IN with the champion, or with VERSION, into the file OUT.
+
+Imports nothing slow before the libraries' threads are set.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modelmake.core import config as configuration
+from modelmake.core import settings
+from modelmake.core.errors import UserError
+from modelmake.serving.serve import ALIAS, SINGLE, folder
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+    from modelmake.serving.scorer import Scorer
+    from modelmake.tracking.light import Named
+
+EVERY, PATIENCE = 10, 2  # seconds between two lines where there is no terminal, and before the first one
+
+
+def named(config: configuration.Config) -> "Named":
+    """Return the version to predict with; raises UserError where it does not exist."""
+    from modelmake.tracking.light import Registry  # noqa: PLC0415  # see main
+
+    name, number = config.registry.name, settings.text("VERSION")
+    version = Registry().numbered(name, number) if number else Registry().at(name, ALIAS)
+    if version is None:
+        missing = f"version {number:.40}" if number else f"version with the alias @{ALIAS}"
+        raise UserError(name, f"has no {missing}", "make registry lists the versions")
+    return version
+
+
+def model(version: "Named", config: configuration.Config) -> "Scorer":
+    """Return the verified model, from the cache of the scoring server or from the registry."""
+    from modelmake.model.trust import TRUSTED_TYPES  # noqa: PLC0415  # see main
+    from modelmake.serving.cache import FILES, MODEL, digests  # noqa: PLC0415
+    from modelmake.serving.scorer import load  # noqa: PLC0415
+    from modelmake.tracking.light import Registry  # noqa: PLC0415
+
+    trusted = (*TRUSTED_TYPES, *config.model.trusted_types)
+    cached = folder() / "cache" / version.model_id
+    with suppress(OSError, ValueError):  # there is none, it is damaged, or the server removes it just now
+        if json.loads((cached / FILES).read_text(encoding="utf-8")) == digests(cached / MODEL):
+            return load(cached / MODEL, version.model_id, trusted)
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            Registry().fetch(version.model_id, Path(scratch))
+        except OSError as error:  # shutil.Error has a list of them
+            what = f"the model cannot be copied to it: {error.strerror or 'a file cannot be written'}"
+            raise UserError(tempfile.gettempdir(), what, "free some space, or set TMPDIR") from None
+        return load(Path(scratch), version.model_id, trusted)
+
+
+def places() -> tuple[Path, Path, Path]:
+    """Return IN, OUT, and the file for the rows that cannot be predicted.
+
+    Raises
+    ------
+    UserError
+        One is not given, IN does not exist, OUT has no known suffix, is IN or lies in it, or exists without FORCE.
+
+    """
+    from modelmake.serving.output import suffix  # noqa: PLC0415  # see main
+
+    given, wanted = settings.text("IN"), settings.text("OUT")
+    if not given or not wanted:
+        example = "make predict IN=data/new.csv OUT=predictions.parquet"
+        raise UserError("IN" if not given else "OUT", "is not given", example)
+    source, target = Path(given), Path(wanted)
+    if not source.exists():
+        raise UserError(f"IN={given:.200}", "there is no such file or folder", "name a table")
+    others = target.with_name(target.name.removesuffix(suffix(target)) + ".rejected.csv")
+    if not target.parent.is_dir():
+        raise UserError(f"OUT={wanted:.200}", "its folder does not exist", "create it")
+    if any(folder.samefile(source) for folder in target.absolute().parents):
+        raise UserError(f"OUT={target.name}", "lies in the folder IN, and would be read with it", "name another folder")
+    for path in (target, others):
+        if path.exists() and path.samefile(source):
+            what = "is the table IN itself" if path == target else f"would write {path.name}, which is the table IN"
+            raise UserError(f"OUT={target.name}", what, "name another file")
+    for path in (target, others):
+        if path.exists() and not settings.switch("FORCE"):
+            raise UserError(f"OUT={target.name}", f"{path.name} exists", "name another file, or FORCE=1 replaces it")
+    return source, target, others
+
+
+class Progress:
+    """A bar on a terminal, else a line every ten seconds; neither for what takes less than two."""
+
+    def __init__(self, total: int | None) -> None:
+        """Begin; `total` is the number of rows where the files say it."""
+        self.total, self.done, self.shown = total, 0, time.monotonic() - EVERY + PATIENCE
+        self._bar: Bar | None = None
+
+    def advance(self, rows: int) -> None:
+        """Count rows."""
+        self.done += rows
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=self.done)
+        elif time.monotonic() - self.shown > EVERY:
+            self.shown = time.monotonic()
+            if sys.stderr.isatty():
+                self._bar = started(self.total, self.done)
+            else:
+                of = f" of {self.total}" if self.total else ""
+                print(f"predict {self.done}{of} rows", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Remove the bar."""
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def started(total: int | None, done: int) -> "Bar":
+    """Return a bar of the rows, which is shown."""
+    from rich.console import Console  # noqa: PLC0415  # see main
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn  # noqa: PLC0415
+
+    parts = ("rows", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bar = Progress(*parts, console=Console(stderr=True), transient=True)
+    bar.add_task("rows", total=total, completed=done)
+    bar.start()
+    return bar
+
+
+def written(scorer: "Scorer", data: configuration.Data, paths: tuple[Path, Path], version: str) -> tuple[int, int]:
+    """Write the predictions of a table and the rows that have none, and return how many of both.
+
+    Raises
+    ------
+    UserError
+        No row can be predicted, the table cannot be read, the model fails, or a file cannot be written.
+
+    """
+    from modelmake.serving import batch, output  # noqa: PLC0415  # see main
+
+    rejected, first = 0, ""
+    with output.whole(*paths) as (aside, rest), closing(Progress(batch.total(data))) as progress:
+        with closing(output.Writer(aside, version=version)) as writer:
+            for part in batch.scored(scorer, data):
+                if len(part.X):
+                    writer.write(part)
+                if len(part.rejected):
+                    part.rejected.to_csv(rest, mode="a", index=False, header=not rejected)
+                    first = first or f": {part.rejected['column'].iloc[0]}: {part.rejected['reason'].iloc[0]}"
+                    rejected += len(part.rejected)
+                progress.advance(len(part.good))
+        if not progress.done:
+            raise UserError(data.path, "the file has a header and no rows", "add rows")
+        if progress.done == rejected:
+            raise UserError(data.path, f"none of its {rejected} rows can be predicted{first}", "correct the table")
+    return progress.done - rejected, rejected
+
+
+def main() -> None:
+    """Write OUT, and beside it the rows that cannot be predicted; raises UserError where that is every row."""
+    os.environ.update(dict.fromkeys(SINGLE, "1"))  # read by the libraries that the functions above import
+    began, config = time.monotonic(), configuration.load()
+    source, target, others = places()
+    version = named(config)
+    print(f"▸ predict · {source} with version {version.version} of {version.name}", flush=True)
+    keys = {"path": str(source), "source": None, "query": None, "snapshot": None, "format": None}
+    data = config.data.model_copy(update=keys)
+    predicted, rejected = written(model(version, config), data, (target, others), version.version)
+    print(f"{predicted} rows predicted in {time.monotonic() - began:.1f} s: {target.name}")
+    if rejected:
+        print(f"{rejected} rows set aside, with column and reason: {others.name}")

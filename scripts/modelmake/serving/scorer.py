@@ -1,0 +1,138 @@
+"""Scorer: a checked model that answers requests, as the server, `make smoke`, `make predict` and the gate use it."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from modelmake.core.errors import UserError, first_line
+from modelmake.model.checked import check
+from modelmake.model.contract import Contract
+from modelmake.model.trust import AGAIN
+from modelmake.serving.body import Table, parsed
+from modelmake.serving.fast import Predict, predictor
+from modelmake.serving.refusal import Refusal
+from modelmake.serving.rows import even, frame, typed
+
+SCALARS = {bool, int, float, str}  # what a prediction may be
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A model that gives the logged predictions for its golden rows.
+
+    Parameters
+    ----------
+    contract : Contract
+        What it accepts.
+    predict : callable
+        Takes a frame of shape (n_rows, n_features) and returns an array of shape (n_rows,).
+
+    """
+
+    contract: Contract
+    predict: Predict
+
+    def answer(self, body: bytes, content_type: str) -> tuple[Table, list[Any]]:
+        """Return the rows of a request, and its predictions as JSON has them.
+
+        Raises
+        ------
+        Refusal
+            The request does not fit the model, or the model fails on it.
+
+        """
+        table = parsed(body, content_type, self.contract.names)
+        if table.text:
+            table = typed(table, self.contract)
+        X = frame(even(table), self.contract)
+        return table, self.predictions(X)[: table.rows]
+
+    def predictions(self, X: pd.DataFrame) -> list[Any]:
+        """Return the predictions of rows of the contract's types as JSON has them."""
+        try:
+            y_pred = np.asarray(self.predict(X))
+        except ValueError as error:  # scikit-learn's for values that fit the types, as 1e300 where a tree has float32
+            what = "the model does not accept a value of these rows, such as a very large number"
+            raise Refusal(422, what) from error
+        except Exception as error:  # a model of anybody's may fail in any way; its message may quote a value
+            raise Refusal(500, f"the model fails on these rows ({type(error).__name__})") from error
+        values: list[Any] = y_pred.tolist()
+        whole = y_pred.shape == (len(X),) and set(map(type, values)) <= SCALARS
+        if not whole or not _are_finite(y_pred, values):
+            raise Refusal(500, "the model gives no finite prediction for each of these rows")
+        return values
+
+
+def load(folder: Path, model_id: str, trusted: Sequence[str]) -> Scorer:
+    """Return the model in a folder, once its code, types and loader are checked and its golden rows are as logged.
+
+    Raises
+    ------
+    UserError
+        A check fails, or a golden row gets another prediction than the one that was logged.
+
+    """
+    checked = check(folder, model_id, trusted)
+    contract = Contract.read(folder)
+    try:
+        pipeline = checked.pipeline()
+    except Exception as error:  # a class of anybody's may fail in any way
+        raise UserError(f"model {model_id}", f"cannot be loaded: {first_line(error)}", AGAIN) from None
+    return verified(pipeline, contract, model_id)
+
+
+def verified(pipeline: Pipeline, contract: Contract, model_id: str) -> Scorer:
+    """Return the scorer of a loaded model; raises UserError for a golden row that is not predicted as logged."""
+    where = f"model {model_id}"
+    try:
+        golden = frame(even(rows(contract)), contract)
+        expected = np.asarray(pipeline.predict(golden))
+    except Refusal as refusal:
+        raise UserError(where, f"refuses a golden row: {refusal.error} (column {refusal.column})", AGAIN) from None
+    except Exception as error:  # as above
+        raise UserError(where, f"fails on its golden rows: {first_line(error)}", AGAIN) from None
+    scorer = Scorer(contract, predictor(pipeline, golden, expected))
+    try:
+        different = differences(scorer.predictions(golden)[: len(contract.rows)], contract)
+    except Refusal as refusal:
+        raise UserError(where, f"fails on its golden rows: {refusal.error}", AGAIN) from None
+    except ValueError:
+        raise UserError(where, "does not have a logged prediction for each golden row", AGAIN) from None
+    if different is not None:
+        what = f"golden row {different} gets another prediction than the one that was logged with the model"
+        raise UserError(where, what, f"{AGAIN}, on the same kind of machine")
+    return scorer
+
+
+def rows(contract: Contract) -> Table:
+    """Return the golden rows as a request has them."""
+    columns: Sequence[Sequence[Any]] = list(zip(*contract.rows, strict=True))
+    return Table(dict(zip(contract.names, columns, strict=True)), len(contract.rows))
+
+
+def _are_finite(y_pred: NDArray[Any], values: list[Any]) -> bool:
+    if y_pred.dtype.kind == "f":
+        return bool(np.isfinite(y_pred).all())
+    return all(math.isfinite(value) for value in values if type(value) is float)
+
+
+def differences(predictions: Sequence[Any], contract: Contract) -> int | None:
+    """Return the first golden row, counted from 0, whose prediction is not the logged one bit for bit; None for none.
+
+    Both are compared as JSON, which has every bit of a number. Raises ValueError where one has more rows.
+    """
+    pairs = zip(predictions, contract.predictions, strict=True)
+    return next((row for row, (a, b) in enumerate(pairs) if json.dumps(a) != json.dumps(b)), None)
+
+
+def encoded(predictions: Sequence[Any]) -> bytes:
+    """Return the answer's body."""
+    return b'{"predictions": %s}' % json.dumps(predictions, ensure_ascii=False, allow_nan=False).encode()

@@ -1,0 +1,84 @@
+"""Serve: answer requests with the version that @champion names, until SIGTERM.
+
+Imports nothing slow: the workers do, after the settings of their libraries are set.
+"""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from modelmake.core import config as configuration
+from modelmake.core import files, settings
+from modelmake.core.errors import UserError
+from modelmake.core.provenance import IMAGE
+from modelmake.tracking.address import uri
+
+ALIAS = "champion"
+PORT = 5001
+DRAIN = 30  # seconds for the requests in progress at the end
+SINGLE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # a request is small; threads wait by spinning
+
+
+def folder() -> Path:
+    """Return the folder of the server of this pipeline: its cache and its request log."""
+    return Path(".serve", files.pipeline().stem)
+
+
+def number(name: str, default: int, most: int) -> int:
+    """Return the number that a variable of make gives.
+
+    Raises
+    ------
+    UserError
+        It is not a number from 1 to `most`.
+
+    """
+    text = settings.text(name) or str(default)
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise UserError(f"{name}={text:.40}", f"is not a number from 1 to {most}", f"leave it out for {default}")
+    return int(text)
+
+
+def main() -> None:
+    """Serve on localhost, or, in a container of its own, on all of its addresses."""
+    workers, port = number("WORKERS", 1, 64), number("SERVE_PORT", PORT, 65535)
+    inside = IMAGE.exists() and not settings.text("SERVE_PORT")
+    place, config = folder(), configuration.load()
+    key, token = place / "tls.key", place / "token"
+    options = {
+        "folder": str(place),
+        "name": config.registry.name,
+        "alias": ALIAS,
+        "trusted": config.model.trusted_types,
+        "private": config.serve.private,
+        "hosts": config.serve.hosts,
+        "parent": os.getpid() if workers > 1 else None,
+        "token": token.read_text(encoding="utf-8").strip() if token.exists() else "",
+    }
+    place.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="metrics-") as metrics:
+        os.environ.update(dict.fromkeys(SINGLE, "1"))
+        os.environ |= {"MODELMAKE_SERVE": json.dumps(options), "PROMETHEUS_MULTIPROC_DIR": metrics}
+        print(f"serve   @{ALIAS} of {config.registry.name} on {uri()}, {workers} worker(s)", flush=True)
+        import uvicorn  # noqa: PLC0415  # see above
+
+        uvicorn.run(
+            "modelmake.serving.app:make",
+            factory=True,
+            host="0.0.0.0" if inside else "127.0.0.1",  # noqa: S104  # compose publishes the port on loopback
+            port=port,
+            workers=workers,
+            http="modelmake.serving.protocol:Patient",
+            ws="none",
+            loop="uvloop",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            limit_concurrency=1000,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=DRAIN,
+            timeout_worker_healthcheck=60,
+            ssl_keyfile=str(key) if key.exists() else None,
+            ssl_certfile=str(key.with_suffix(".crt")) if key.exists() else None,
+        )

@@ -1,0 +1,176 @@
+"""Smoke: ask the running server the golden rows of its model, and what it has to refuse, and compare each answer."""
+
+import csv
+import http.client
+import io
+import json
+import os
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from modelmake.core import receipt
+from modelmake.core.errors import PipelineError, UserError
+from modelmake.model.contract import Contract
+from modelmake.serving import serve
+from modelmake.serving.body import CSV, FORMS, JSON
+from modelmake.serving.cache import MODEL, Cache
+from modelmake.serving.scorer import differences
+from modelmake.serving.wire import LIMIT, SMOKE
+
+START = "make serve"
+PATIENCE = 30  # seconds for an answer
+WIDE = 40  # columns, of which single ones are tried
+
+
+class NotAsLogged(PipelineError):
+    """The server answers other than it has to."""
+
+    outcome = "the server does not answer as it has to"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to one request."""
+
+    status: int
+    body: dict[str, Any]
+    version: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request and the status that its answer has to have; `column` is the column that a refusal has to name."""
+
+    what: str
+    body: bytes
+    content_type: str = JSON
+    status: int = 200
+    column: str | None = None
+
+
+class Client:
+    """Requests to the server of this pipeline."""
+
+    def __init__(self) -> None:
+        """Take address, token and certificate from where `make serve` left them."""
+        folder = serve.folder()
+        port, token, certificate = folder / "port", folder / "token", folder / "tls.crt"
+        if not port.exists():
+            raise UserError(str(folder), "no scoring server was started for this pipeline", START)
+        scheme = "https" if certificate.exists() else "http"
+        address = os.environ.get("MODELMAKE_SCORER") or f"{scheme}://localhost:{port.read_text().strip()}"
+        self.url = address
+        self.headers = {SMOKE: "1"}
+        if token.exists():
+            self.headers["Authorization"] = f"Bearer {token.read_text(encoding='utf-8').strip()}"
+        self.context = ssl.create_default_context(cafile=str(certificate)) if certificate.exists() else None
+
+    def ask(self, method: str, path: str, body: bytes = b"", content_type: str = JSON) -> Answer:
+        """Send one request.
+
+        Raises
+        ------
+        UserError
+            No server answers.
+
+        """
+        parts = urlsplit(self.url)
+        host, port = parts.hostname or "", parts.port
+        connection: http.client.HTTPConnection = (
+            http.client.HTTPSConnection(host, port, timeout=PATIENCE, context=self.context)
+            if self.context
+            else http.client.HTTPConnection(host, port, timeout=PATIENCE)
+        )
+        try:
+            connection.request(method, path, body, self.headers | {"Content-Type": content_type})
+            response = connection.getresponse()
+            text = response.read()
+        except OSError as error:
+            raise UserError(self.url, f"no answer: {error.strerror or type(error).__name__}", START) from None
+        finally:
+            connection.close()
+        try:
+            read = json.loads(text)
+        except ValueError:
+            read = None
+        version = response.headers.get("x-model-version", "")
+        return Answer(response.status, read if isinstance(read, dict) else {}, version)
+
+
+def golden(contract: Contract) -> Iterator[Question]:
+    """Yield the golden rows in each form that the server accepts."""
+    names, rows = contract.names, contract.rows
+    records = [dict(zip(names, row, strict=True)) for row in rows]
+    bodies: dict[str, object] = dict.fromkeys(FORMS, records) | {"dataframe_split": {"columns": names, "data": rows}}
+    bodies["inputs"] = {name: [record[name] for record in records] for name in names}
+    for form, body in bodies.items():
+        yield Question(f"golden rows as {form}", json.dumps({form: body}).encode())
+    if not any(value == "" for row in rows for value in row):  # in a CSV an empty field is a missing value
+        text = io.StringIO()
+        csv.writer(text).writerows([names, *(["" if value is None else value for value in row] for row in rows)])
+        yield Question("golden rows as CSV", text.getvalue().encode(), CSV)
+
+
+def faulty(contract: Contract) -> Iterator[Question]:
+    """Yield requests that the server has to refuse."""
+    names, row = contract.names, list(contract.rows[0])
+
+    def split(columns: list[str], values: list[Any]) -> bytes:
+        return json.dumps({"dataframe_split": {"columns": columns, "data": [values]}}).encode()
+
+    for place, feature in enumerate(contract.features[:WIDE]):
+        name, others, rest = feature.name, [*row[:place]], row[place + 1 :]
+        if place == 0 and len(names) > 1:
+            yield Question("a missing column", split(names[1:], rest), status=422, column=name)
+        wrong: object = ["a", "list"] if feature.dtype == "str" else {"a": "table"}
+        yield Question(f"another type as {name}", split(names, [*others, wrong, *rest]), status=422, column=name)
+        if not feature.optional:
+            yield Question(f"null as {name}", split(names, [*others, None, *rest]), status=422, column=name)
+    unknown = "no_such_column"
+    yield Question("an unknown column", split([*names, unknown], [*row, 1]), status=422, column=unknown)
+    yield Question("no rows", json.dumps({"dataframe_split": {"columns": names, "data": []}}).encode(), status=422)
+    yield Question("no JSON", b'{"dataframe_split": ', status=400)
+    yield Question("no known form", b"[[1, 2]]", status=400)
+    yield Question("another content type", b"1,2", "text/plain", 415)
+    yield Question("too large a body", b" " * (LIMIT + 1), status=413)
+
+
+def problem(question: Question, answer: Answer, contract: Contract) -> str:
+    """Return what is wrong with an answer, "" for nothing."""
+    if answer.status != question.status:
+        return f"answers {answer.status}, not {question.status}"
+    if question.status != 200:
+        if set(answer.body) != {"error", "column", "row", "request_id"}:
+            return "its error does not have the known form"
+        return "" if answer.body["column"] == question.column else f"names the column {answer.body['column']!r}"
+    predictions = answer.body.get("predictions")
+    if not isinstance(predictions, list) or len(predictions) != len(contract.predictions):
+        return "does not have a prediction for each row"
+    row = differences(predictions, contract)
+    return "" if row is None else f"golden row {row} has another prediction than the logged one"
+
+
+def main() -> None:
+    """Print a line for each request; raises NotAsLogged if an answer is not what it has to be."""
+    client = Client()
+    served = client.ask("GET", "/version")
+    if served.status != 200:
+        raise UserError(client.url, str(served.body.get("error", f"answers {served.status}")), "make promote")
+    model_id, version = str(served.body["model_id"]), str(served.body["version"])
+    place = Cache(serve.folder() / "cache").folder / model_id / MODEL
+    contract = Contract.read(place)
+    print(f"▸ smoke · version {version} of {served.body['name']} on {client.url}", flush=True)
+    results = []
+    for question in (*golden(contract), *faulty(contract)):
+        answer = client.ask("POST", "/invocations", question.body, question.content_type)
+        wrong = problem(question, answer, contract)
+        if not wrong and answer.version not in ("", version):
+            wrong = f"answered by version {answer.version}: the alias moved meanwhile, so ask again"
+        results.append(("fail" if wrong else "ok", question.what, wrong))
+    print(receipt.aligned(results))
+    if failed := [what for result, what, _ in results if result == "fail"]:
+        raise NotAsLogged(client.url, f"{len(failed)} of {len(results)} answers are wrong: {failed[0]}", "make logs")
+    print(f"smoke: {len(results)} answers are as they have to be")

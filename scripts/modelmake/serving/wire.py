@@ -1,0 +1,83 @@
+"""Wire: the bytes of a request within their limits, and the one form of a refusal."""
+
+import asyncio
+import re
+import uuid
+from collections.abc import Callable
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from modelmake.serving.refusal import Refusal
+
+LIMIT = 8 << 20  # bytes of a body; as JSON objects they take up to fifty times as much
+MOST = 1 << 28  # bytes that are read, and forgotten, of a larger one: only then do most clients read the answer
+SMALL = 1 << 16  # bytes; a thread would cost such a request more than the wait costs the others
+PATIENCE = 10  # seconds for a body to arrive
+SMOKE = "x-modelmake-smoke"  # the header of requests by `make smoke`
+ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+
+
+async def read(request: Request, hold: Callable[[int], None]) -> bytes:
+    """Return the body; its bytes are counted, whatever its Content-Length says.
+
+    Parameters
+    ----------
+    request : Request
+        The request.
+    hold : callable
+        Takes the number of bytes of each part that is kept, and may raise Refusal.
+
+    Raises
+    ------
+    Refusal
+        With 413 for too large a body, with 408 for one that takes too long.
+
+    """
+    too_large = Refusal(413, f"the body is larger than {LIMIT >> 20} MB: send fewer rows, or use make predict")
+    body, size = bytearray(), 0
+    if "expect" in request.headers and int(request.headers.get("content-length", 0)) > LIMIT:
+        raise too_large  # the client waits for a word before it sends the body
+    try:
+        async with asyncio.timeout(PATIENCE):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size <= LIMIT:
+                    hold(len(chunk))
+                    body += chunk
+                elif size > MOST:
+                    raise too_large
+    except TimeoutError:
+        raise Refusal(408, f"the body did not arrive within {PATIENCE} seconds") from None
+    if size > LIMIT:
+        raise too_large
+    return bytes(body)
+
+
+def identity(request: Request) -> str:
+    """Return the request's id: the client's, if it is one, else a new one."""
+    given = request.headers.get("x-request-id", "")
+    return given if ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def refused(refusal: Refusal, request_id: str) -> Response:
+    """Return the answer for a refusal; a connection whose body was not read ends with it."""
+    headers = {"x-request-id": request_id}
+    if refusal.status in (401, 408, 413, 503):
+        headers["connection"] = "close"
+    if refusal.status == 401:
+        headers["www-authenticate"] = "Bearer"
+    if refusal.status == 503:
+        headers["retry-after"] = "1"
+    return JSONResponse(refusal.answer(request_id), refusal.status, headers)
+
+
+async def other(request: Request, error: Exception) -> Response:
+    """Answer an unknown path or method in the same form."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    text = {404: "no such path: see /openapi.json", 405: "another method: POST /invocations"}.get(status, "refused")
+    response = refused(Refusal(status, text), identity(request))
+    if isinstance(error, HTTPException):
+        response.headers.update(error.headers or {})
+    return response

@@ -1,0 +1,83 @@
+"""Arrow: the types of Parquet and Arrow files as the plain types that a CSV has too."""
+
+import json
+from collections.abc import Callable
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from modelmake.core.config import Data
+
+LARGEST = 2**63 - 1  # of the whole numbers that estimators and JSON clients share
+
+
+def to_frame(table: pa.Table, config: Data, without: str) -> pd.DataFrame:
+    """Return the frame, which takes the memory of `table` over; an index of pandas is left out, unless it has a name.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Nothing else may refer to it.
+    config : Data
+        The columns of `drop` stay as they are.
+    without : str
+        The name of an index that is left out too.
+
+    """
+    table = indexed(table, without)
+    for place, field in enumerate(table.schema):
+        if (field.name == config.time or field.name not in (config.drop or [])) and (cast := _cast(field.type)):
+            table = table.set_column(place, field.name, cast(table.column(place)))
+    frame = table.to_pandas(ignore_metadata=True, split_blocks=True, self_destruct=True)
+    pa.default_memory_pool().release_unused()  # as much as the frame takes, which a split needs
+    return frame
+
+
+def indexed(table: pa.Table, without: str, first: int = 0) -> pa.Table:
+    """Return a table without the index of pandas, unless it has a name; `first` is the place of its first row."""
+    index = json.loads((table.schema.metadata or {}).get(b"pandas", b"{}")).get("index_columns", [])
+    table = table.drop_columns([n for n in index if isinstance(n, str) and (n.startswith("__index_") or n == without)])
+    for counted in (entry for entry in index if isinstance(entry, dict) and entry.get("name")):
+        numbers = range(counted["start"], counted["stop"], counted["step"])[first : first + table.num_rows]
+        table = table.add_column(0, counted["name"], pa.array(numbers, pa.int64()))
+    return table
+
+
+def _cast(kind: pa.DataType) -> Callable[[pa.ChunkedArray], pa.ChunkedArray] | None:
+    """Return what makes a column of a type plain, None where it is plain, or can't be."""
+    if pa.types.is_dictionary(kind):
+        inner = _cast(kind.value_type) or (lambda column: column)
+        return lambda column: inner(column.cast(kind.value_type))
+    return next((cast for fits, cast in CASTS if fits(kind)), None)
+
+
+def _boolean(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return 0 and 1 where there are gaps, which JSON can say for numbers alone."""
+    return column.cast(pa.float64()) if column.null_count else column
+
+
+def _decimal(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return whole numbers where the type has no decimal places and they fit, else floating-point numbers."""
+    if column.type.scale > 0:
+        return column.cast(pa.float64(), safe=False)
+    try:
+        return column.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return column.cast(pa.string())  # named as too large
+
+
+def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    largest = pc.max(column).as_py()
+    return column.cast(pa.string() if largest is not None and largest > LARGEST else pa.int64())
+
+
+CASTS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.ChunkedArray], pa.ChunkedArray]], ...] = (
+    (pa.types.is_boolean, _boolean),
+    (pa.types.is_decimal, _decimal),
+    (pa.types.is_uint64, _whole),
+    (pa.types.is_date, lambda column: column.cast(pa.timestamp("us"), safe=False)),
+    (pa.types.is_timestamp, lambda column: column.cast(pa.timestamp("us"), safe=False)),  # one with a zone in UTC
+    (pa.types.is_null, lambda column: column.cast(pa.float64())),
+    (pa.types.is_float16, lambda column: column.cast(pa.float32())),
+)

@@ -1,0 +1,218 @@
+"""Dialect: how a text file writes a table, from its first lines, the name of the target and the keys of the user."""
+
+import codecs
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from modelmake.core.config import Data
+from modelmake.tables.content import HEAD, Content
+
+DELIMITERS = {",": "", ";": "semicolon-separated", "\t": "tab-separated", "|": "separated by |", " ": "space-separated"}
+MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"))
+PREAMBLE = 50  # lines among which the header is looked for
+BLOCK = 1 << 20
+COMMA = re.compile(r"[-+]?(\d{1,3}(\.\d{3})+|\d*),\d+")
+DOT = re.compile(r"[-+]?(\d{1,3}(,\d{3})+|\d*)\.\d+([eE][-+]?\d+)?")
+GROUPS = {",": re.compile(r"[-+]?\d{1,3}(,\d{3})+"), ".": re.compile(r"[-+]?\d{1,3}(\.\d{3})+")}
+
+Records = list[list[str]]
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a text file writes a table.
+
+    Parameters
+    ----------
+    skip : int
+        The lines before the header, comments not counted.
+    prefix : str
+        What the header line has before the first name, such as "#".
+    row_names : bool
+        Whether each row starts with a field for which the header has no name.
+    trailing : bool
+        Whether each row ends with a delimiter, and the header does not.
+
+    """
+
+    delimiter: str = ","
+    decimal: str = "."
+    encoding: str = "utf-8"
+    comment: str | None = None
+    skip: int = 0
+    prefix: str = ""
+    spaces: bool = False
+    row_names: bool = False
+    trailing: bool = False
+
+    def __str__(self) -> str:
+        """Return what differs from plain CSV, as one line."""
+        lines = "1 line" if self.skip == 1 else f"{self.skip} lines"
+        parts = (
+            DELIMITERS.get(self.delimiter, f"separated by {self.delimiter!r}"),
+            "decimal comma" if self.decimal == "," else "",
+            self.encoding if self.encoding != "utf-8" else "",
+            f"without the comment lines ({self.comment})" if self.comment else "",
+            f"without the {lines} before the header" if self.skip else "",
+            "without the row names" if self.row_names else "",
+        )
+        return ", ".join(part for part in parts if part)
+
+
+def sniff(content: Content, config: Data) -> Dialect:
+    """Return the dialect of a text file; the keys of the user count, and sniffing fills in the others."""
+    encoding = config.encoding or _encoding(content)
+    head = content.head()
+    text = head.decode(encoding, errors="replace").removeprefix("\ufeff")
+    lines = re.split(r"\r\n|\n|\r", text)
+    if len(head) == HEAD and len(lines) > 1:
+        lines.pop()
+    stated, skip = _stated(lines)
+    prefix, comment = _comment([line for line in lines[skip:] if line.strip()], config)
+    body = list(without_comments(lines[skip:], comment, prefix))
+    header = _header(body, config)
+    delimiter = config.delimiter or stated or _delimiter(body[header:], config)
+    records = _records(body[header:], delimiter)
+    fields = [field for record in records[1:] for field in record]
+    more = _more_fields(records)
+    return Dialect(
+        delimiter=delimiter,
+        decimal=config.decimal or _decimal(fields, delimiter),
+        encoding=encoding,
+        comment=comment,
+        skip=skip + header,
+        prefix=prefix,
+        spaces=delimiter != " " and _spaced(records),
+        row_names=more == "names",
+        trailing=more == "trailing",
+    )
+
+
+def _encoding(content: Content) -> str:
+    """Return UTF-8 where the whole file is; else the Windows encoding if it has the characters that Latin-1 has not."""
+    head = content.head()
+    if mark := next((name for mark, name in (*MARKS, (codecs.BOM_UTF16_BE, "utf-16")) if head.startswith(mark)), None):
+        return mark
+    if head.count(b"\0") > len(head) / 4:
+        return "utf-16-le" if head[1:2] == b"\0" else "utf-16-be"
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for block in _blocks(content):
+            if not block.isascii() or decoder.getstate()[0]:
+                decoder.decode(block)
+    except UnicodeDecodeError:
+        pass
+    else:
+        return "utf-8"
+    controls = set().union(*(set(block) & set(range(0x80, 0xA0)) for block in _blocks(content)))
+    undefined = {0x81, 0x8D, 0x8F, 0x90, 0x9D}
+    return "cp1252" if controls and not controls & undefined else "latin-1"
+
+
+def _blocks(content: Content) -> Iterator[bytes]:
+    with content.open() as file:
+        while block := file.read(BLOCK):
+            yield block
+
+
+def _stated(lines: list[str]) -> tuple[str | None, int]:
+    """Return the delimiter of Excel's first line `sep=;`, and how many lines it takes."""
+    match = re.fullmatch(r'"?sep=(.)"?', lines[0].strip("\r")) if lines else None
+    return (match[1], 1) if match else (None, 0)
+
+
+def without_comments(lines: Iterable[str], comment: str | None, prefix: str) -> Iterator[str]:
+    """Yield the lines that are no comments; the first that starts with a `prefix` is the header, without it."""
+    for line in lines:
+        if prefix and line.startswith(prefix):
+            yield line.removeprefix(prefix)
+            prefix = ""
+        elif not (comment and line.lstrip().startswith(comment)):
+            yield line
+
+
+def _comment(lines: list[str], config: Data) -> tuple[str, str | None]:
+    """Return what the header has before its first name, such as "#", and the sign with which comments start."""
+    sign = config.comment or "#"
+    signed = [line for line in lines if line.lstrip().startswith(sign)]
+    plain = [line for line in lines if not line.lstrip().startswith(sign)]
+    if not signed or not plain:
+        return "", config.comment
+    named = [line for line in signed if _names(line.lstrip()[len(sign) :], config.target)]
+    if named and not any(_names(line, config.target) for line in plain[:PREAMBLE]):
+        names = named[0].lstrip()[len(sign) :].lstrip()
+        return named[0].removesuffix(names), sign
+    if lines[0] in signed:
+        return "", sign
+    delimiter = _delimiter(plain, config)
+    width = len(next(iter(_records(plain[:1], delimiter)), []))
+    return "", sign if any(len(record) < width for record in _records(signed, delimiter)) else config.comment
+
+
+def _names(line: str, target: str) -> bool:
+    """Return whether one of the fields of a line is the target, whatever delimits them."""
+    return any(
+        target in (field.strip() for record in _records([line], sign) for field in record) for sign in DELIMITERS
+    )
+
+
+def _header(lines: list[str], config: Data) -> int:
+    """Return how many lines stand before the first that names the target; 0 where none does."""
+    named = (place for place, line in enumerate(lines[:PREAMBLE]) if _names(line, config.target))
+    place = next(named, 0)
+    return place if any(line.strip() for line in lines[:place]) else 0
+
+
+def _delimiter(lines: list[str], config: Data) -> str:
+    """Return the delimiter by which the header names the target, most rows have one width, and rows are widest."""
+    return max(DELIMITERS, key=lambda sign: _fit(_records(lines, sign), sign, config))
+
+
+def _fit(records: Records, sign: str, config: Data) -> tuple[bool, bool, float, int]:
+    if not records:
+        return False, False, 0.0, 0
+    width, count = Counter(map(len, records)).most_common(1)[0]
+    named = len(records[0]) > 1 and config.target in (field.strip() for field in records[0])
+    steady = width > 1 and (sign != " " or count == len(records) or named)
+    return named, steady, round(count / len(records), 1) if steady else 0.0, width if steady else 0
+
+
+def _records(lines: list[str], delimiter: str) -> Records:
+    """Return the fields of each record, which may be several lines in quotes."""
+    if delimiter == " ":
+        lines = [re.sub(r"[ \t]+", " ", line.strip()) for line in lines]
+    try:
+        return [record for record in csv.reader((f"{line}\n" for line in lines), delimiter=delimiter) if record]
+    except csv.Error:  # a field without an end
+        return [line.split(delimiter) for line in lines if line]
+
+
+def _decimal(fields: list[str], delimiter: str) -> str:
+    """Return the comma where it is the mark of more fields than the dot is, and not of groups of three digits alone."""
+    if delimiter == ",":  # only quoted fields have a comma
+        fields = [field for field in fields if "," in field or "." in field]
+    stripped = [field.strip() for field in fields]
+    commas = [field for field in stripped if COMMA.fullmatch(field)]
+    dots = [field for field in stripped if DOT.fullmatch(field)]
+    if all(GROUPS[","].fullmatch(field) for field in commas):
+        return "."
+    return "," if len(commas) > len([field for field in dots if not GROUPS["."].fullmatch(field)]) else "."
+
+
+def _spaced(records: Records) -> bool:
+    """Return whether the fields after the first start with a space in nearly all rows."""
+    later = [field for record in records for field in record[1:] if field]
+    return bool(later) and sum(field[0] == " " for field in later) >= 0.9 * len(later)
+
+
+def _more_fields(records: Records) -> str:
+    """Return whether rows have one field more than the header: "names" before it, "trailing" where it is empty."""
+    if len(records) < 2:
+        return ""
+    width = Counter(map(len, records[1:])).most_common(1)[0][0]
+    if width != len(records[0]) + 1:
+        return ""
+    return "trailing" if all(not record[-1] for record in records[1:] if len(record) == width) else "names"

@@ -1,0 +1,98 @@
+"""A lock on the server, which MLflow does not have: one process at a time holds it."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+
+from mlflow.exceptions import MlflowException
+
+from modelmake.core import provenance
+from modelmake.core.errors import PipelineError
+from modelmake.tracking.address import uri
+from modelmake.tracking.runs import Tracking, missing, translated
+
+
+class Busy(PipelineError):
+    """Another process holds the lock."""
+
+    outcome = "nothing was moved"
+
+
+@contextmanager
+def held(tracking: Tracking, name: str, doing: str, *, patience: float = 0, force: bool = False) -> Iterator[None]:
+    """Hold the lock `name`, a registered model of that name: MLflow creates a name only once.
+
+    Parameters
+    ----------
+    tracking : Tracking
+        The server.
+    name : str
+        The lock's name.
+    doing : str
+        What the holder does to the model, for the message, such as "registered".
+    patience : float, default=0
+        Seconds to wait for the lock. After that time it is taken from its holder, who must not rely on being alone.
+        With 0 there is no wait and no taking.
+    force : bool, default=False
+        Take the lock at once.
+
+    Raises
+    ------
+    Busy
+        Another process holds the lock, and has not certainly ended.
+
+    """
+    started, printed, mine = time.monotonic(), False, provenance.process()
+    while (holder := _take(tracking, name, mine, force=force)) is not None:
+        waited = time.monotonic() - started
+        if not patience:
+            raise Busy(
+                f"{name.rpartition('.')[0]} on {uri()}",
+                f"is being {doing} by {holder}",
+                "try again; if that process has died, set FORCE=1",
+            )
+        if waited > 2 and not printed:
+            print(f"waiting: {name.rpartition('.')[0]} is being {doing} by {holder}", flush=True)
+            printed = True
+        force = waited > patience
+        time.sleep(0.1)
+    try:
+        yield
+    finally:
+        with translated(f"unlock {name}"):
+            _drop(tracking, name, mine)
+
+
+def _take(tracking: Tracking, name: str, mine: dict[str, str], *, force: bool) -> str | None:
+    """Take the lock with the tags `mine` and return None, or return who holds it."""
+    client = tracking.client
+    with translated(f"lock {name}"):
+        for _ in range(2):
+            if force:
+                _drop(tracking, name)
+            holder = f"{provenance.user()} since {time.strftime('%H:%M:%S %Z')}"
+            try:
+                client.create_registered_model(name, tags=mine, description=holder)
+            except MlflowException as error:
+                # MLflow reads the existing model, which another process may have deleted by then.
+                if error.error_code != "RESOURCE_ALREADY_EXISTS" and not missing(error):
+                    raise
+            else:
+                return None
+            by = "someone"
+            with suppress(MlflowException):  # another process may have released it
+                lock = client.get_registered_model(name)
+                by, force = lock.description, provenance.gone(lock.tags)
+            if not force:
+                return by
+    return by
+
+
+def _drop(tracking: Tracking, name: str, mine: Mapping[str, str] | None = None) -> None:
+    """Release the lock; with the tags `mine`, only where this process still holds it."""
+    try:
+        if mine is None or tracking.client.get_registered_model(name).tags == mine:
+            tracking.client.delete_registered_model(name)
+    except MlflowException as error:
+        if not missing(error):
+            raise
