@@ -12,7 +12,7 @@ from tests.support.checkout import Stack, free_port
 
 pytestmark = [pytest.mark.stack, pytest.mark.long]
 OLD = "3500859a5d39"
-HEAD = "import sys; sys.path.insert(0, '/src/scripts'); from modelmake.server import migrate; print(migrate.revisions()[0])"
+HEAD = "from modelmake.server import migrate; print(migrate.revisions()[0])"
 AGED = """
 import pathlib, sqlite3, sqlalchemy
 from alembic import command
@@ -48,7 +48,7 @@ def inside(stack: Stack, code: str, *words: str) -> str:
     """Run Python where the server's volume is."""
     asked = ["docker/image/image.sh", "name"]
     image = subprocess.run(asked, cwd=stack.path, capture_output=True, text=True, check=True)
-    mounts = ["-v", f"{stack.project}_mlflow:/mlflow", "-v", f"{stack.path}/scripts:/src/scripts:ro"]
+    mounts = ["-v", f"{stack.project}_mlflow:/mlflow", "-v", f"{stack.path}/scripts:/src/scripts:ro", "-ePYTHONPATH=/src/scripts"]
     command = ["docker", "run", "--rm", *mounts, image.stdout.strip(), "python", "-c", code, *words]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
