@@ -48,7 +48,13 @@ def inside(stack: Stack, code: str, *words: str) -> str:
     """Run Python where the server's volume is."""
     asked = ["docker/image/image.sh", "name"]
     image = subprocess.run(asked, cwd=stack.path, capture_output=True, text=True, check=True)
-    mounts = ["-v", f"{stack.project}_mlflow:/mlflow", "-v", f"{stack.path}/scripts:/src/scripts:ro", "-ePYTHONPATH=/src/scripts"]
+    mounts = [
+        "-v",
+        f"{stack.project}_mlflow:/mlflow",
+        "-v",
+        f"{stack.path}/scripts:/src/scripts:ro",
+        "-ePYTHONPATH=/src/scripts",
+    ]
     command = ["docker", "run", "--rm", *mounts, image.stdout.strip(), "python", "-c", code, *words]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
