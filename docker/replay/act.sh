@@ -41,7 +41,6 @@ names=$(sed -n '/^jobs:/,$s/^  \([a-z_-]*\):$/\1/p' "$replay/$replayed")
 snapshots "$replay"
 tested
 builder=$replay/docker/image/image.sh
-[ -f "$builder" ] || builder=$replay/docker/image.sh # where older commits have it
 [ -f "$builder" ] || die "ACT_REF=${MODELMAKE_ACT_REF:-HEAD}" "no docker/image/image.sh in this commit" \
   "choose a later commit"
 "$builder" build

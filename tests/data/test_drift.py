@@ -211,14 +211,3 @@ def test_fewer_zeros_are_drift() -> None:
     )
     assert kinds(compared(then, fewer)["a"]) == {"distribution"}
     assert not compared(then, then)["a"].moved
-
-
-@pytest.mark.parametrize("values", [[1, 2], [1.0, 2.0], ["1.0", "2.0"], ["other", "missing"]])
-def test_a_profile_of_an_older_version_is_compared(values: list[object]) -> None:
-    """Its whole numbers are called 1.0, and the values "other" and "missing" are lost among its other entries."""
-    counts = {"1.0": 100, "2.0": 100, "other": 0, "missing": 0}
-    if "other" in values:
-        counts = {"other": 0, "missing": 0}
-    column = profile.Column(name="a", rows=200, missing=0, edges=None, counts=counts, summary="")
-    [found] = drift.compare(profile.Profile(rows=200, columns=[column]), pd.DataFrame({"a": values * 100}))
-    assert not found.moved

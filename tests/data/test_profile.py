@@ -42,29 +42,19 @@ def test_a_whole_number_has_one_name_whatever_its_type() -> None:
     assert set(profile.describe(whole).columns[0].counts) == set(profile.describe(gaps).columns[0].counts)
 
 
-def test_a_profile_of_an_older_version_can_be_read() -> None:
-    """It has neither range nor kind, and its counts have entries for other and for missing values."""
-    counts = '"counts": {"1.0": 2, "other": 3, "missing": 1}'
-    old = (
-        f'{{"rows": 6, "columns": [{{"name": "a", "rows": 6, "missing": 1, "edges": null, {counts}, "summary": ""}}]}}'
-    )
-    [column] = profile.Profile.model_validate_json(old).columns
-    assert (column.low, column.kind, column.bins, column.others) == (None, None, {"1.0": 2}, 3)
-
-
 def test_a_value_may_be_called_other_or_missing() -> None:
     """Its rows are its own, and the list is complete."""
     [column] = profile.describe(pd.DataFrame({"a": ["other"] * 3 + ["missing"] * 2 + [None]})).columns
-    assert (column.bins, column.missing, column.others) == ({"missing": 2, "other": 3}, 1, 0)
+    assert (column.counts, column.missing, column.others) == ({"missing": 2, "other": 3}, 1, 0)
 
 
 def test_of_many_values_the_most_common_are_listed() -> None:
     """The other rows are counted."""
     [column] = profile.describe(pd.DataFrame({"a": [f"id{k}" for k in range(70)] + ["id0"]})).columns
-    assert (len(column.bins), column.bins["id0"], column.others) == (profile.LISTED, 2, 20)
+    assert (len(column.counts), column.counts["id0"], column.others) == (profile.LISTED, 2, 20)
 
 
 def test_a_value_that_is_several_quantiles_has_its_own_bin() -> None:
     """Many zeros are told from the numbers above them, and from none."""
     [column] = profile.describe(pd.DataFrame({"a": [0.0] * 380 + list(range(1, 21))})).columns
-    assert list(column.bins.values()) == [0, 380, 20]
+    assert list(column.counts.values()) == [0, 380, 20]

@@ -114,7 +114,7 @@ def test_a_model_that_fails_says_nothing_of_the_rows(kinds: Kinds, result: Calla
     assert refused.value.status == 500
 
 
-def test_a_model_of_an_older_version_has_no_contract(trained: Project) -> None:
+def test_a_model_without_a_contract_is_refused(trained: Project) -> None:
     """It can't be served, and the line says what to do."""
     [about] = (trained.path / ".mlflow/artifacts").rglob("MLmodel")
     (about.parent / "extra_files/contract.json").unlink()

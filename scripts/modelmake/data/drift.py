@@ -148,7 +148,7 @@ def _change(then: Column, now: pd.Series) -> str:
 
 def _distribution(then: Column, now: pd.Series) -> Iterator[Finding]:
     """Compare the shares of the bins, and of the rows in none of them, without the missing values."""
-    bins = _bins(then, now)
+    bins = then.counts
     if then.others:  # the list has the values that chance made most common: only frequent ones are as common again
         bins = {name: rows for name, rows in bins.items() if rows >= ROWS_A_BIN}
     counted = count(now, then.edges, set(bins))
@@ -167,17 +167,6 @@ def _distribution(then: Column, now: pd.Series) -> Iterator[Finding]:
     yield Finding(
         then.name, "distribution", effect, p_value, f"{text}, one bin {a[place] / m:.0%} → {b[place] / n:.0%})"
     )
-
-
-def _bins(then: Column, now: pd.Series) -> dict[str, int]:
-    """Return the rows of each bin, named as `count` names them."""
-    if then.kind or kind(now) != "number":
-        return then.bins
-    bins: dict[str, int] = {}
-    for old, rows in then.bins.items():  # older versions write a whole number as 1 or as 1.0, by the column's type
-        name = old.removesuffix(".0") if old.removesuffix(".0").lstrip("-").isdigit() else old
-        bins[name] = bins.get(name, 0) + rows
-    return bins
 
 
 def _with_rest(counts: list[int], rows: int) -> Counts:
@@ -218,7 +207,7 @@ def _new_values(then: Column, now: pd.Series) -> Iterator[Finding]:
     if then.edges is not None or then.low is not None or then.others:
         return
     present = texts(now)
-    unseen = present[~present.isin(set(_bins(then, now)))]
+    unseen = present[~present.isin(set(then.counts))]
     if len(unseen):
         names = few(sorted(set(unseen)))
         text = f"{len(unseen)} rows of '{then.name}' have values that are new: {names}"

@@ -13,13 +13,10 @@ KINDS: dict[str, Kind] = {"i": "number", "u": "number", "f": "number", "M": "dat
 BINS = 10
 ROWS_A_BIN = 20  # fewer rows make fewer bins
 LISTED = 50  # the most common values of a column
-OLD = {"other", "missing"}  # entries of `counts` in profiles of older versions
 
 
 class Column(BaseModel):
     """One column: the rows in each bin; bins of numbers are bounded by `edges`, bins of text are its values.
-
-    A value may be the text "other" or "missing", so the rows that no bin has are no entries of `counts`.
 
     Parameters
     ----------
@@ -34,9 +31,9 @@ class Column(BaseModel):
     summary : str
         The column in words.
     low, high : float or None
-        The least and the greatest number; None for text, and in profiles of older versions.
-    kind : Kind or None
-        The type of the values; None in profiles of older versions.
+        The least and the greatest number; None for text.
+    kind : Kind
+        The type of the values.
 
     """
 
@@ -48,19 +45,14 @@ class Column(BaseModel):
     edges: list[float] | None
     counts: dict[str, int]
     summary: str
-    low: float | None = None
-    high: float | None = None
-    kind: Kind | None = None
-
-    @property
-    def bins(self) -> dict[str, int]:
-        """The rows of each bin, without the entries that older versions have beside them."""
-        return self.counts if self.kind else {name: rows for name, rows in self.counts.items() if name not in OLD}
+    low: float | None
+    high: float | None
+    kind: Kind
 
     @property
     def others(self) -> int:
         """The rows whose value is not listed; 0 where the list is complete."""
-        return self.rows - self.missing - sum(self.bins.values())
+        return self.rows - self.missing - sum(self.counts.values())
 
 
 class Profile(BaseModel):

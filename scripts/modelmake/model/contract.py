@@ -84,7 +84,7 @@ class Contract(BaseModel):
         Raises
         ------
         UserError
-            There is none, since an older version of modelmake logged the model, or it is damaged.
+            There is none, or it is damaged.
 
         """
         try:

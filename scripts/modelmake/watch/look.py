@@ -46,7 +46,7 @@ def drifts(tracking: Tracking, subject: Subject) -> list[drift.Drift]:
     Raises
     ------
     UserError
-        An older version of modelmake trained the champion, so its run has no profile.
+        The champion's run has no profile.
 
     """
     then, window = reference(tracking, subject.run, f"{TRAINED}/{PROFILE}"), subject.window
