@@ -5,10 +5,12 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn import datasets
 
 from modelmake.core.config import Data
-from modelmake.data.findings import findings
+from modelmake.data.findings import Finding, findings
 from modelmake.data.read import identified, read_table
 from tests.conftest import EXAMPLE
 
@@ -16,13 +18,23 @@ N = 400
 
 
 def look(columns: dict[str, object], *, classifier: bool = True, **keys: object) -> list[str]:
-    """Return the findings of a table of two honest features, a noisy target and more columns."""
+    """Return the sentences about a table of two honest features, a noisy target and more columns."""
+    return list(map(str, found(columns, classifier=classifier, **keys)))
+
+
+def found(columns: dict[str, object], *, classifier: bool = True, **keys: object) -> list[Finding]:
+    """Return the findings of such a table."""
     rng = np.random.default_rng(1)
     width = rng.normal(size=N).round(1)
     label = np.where(width + rng.normal(size=N) > 0, "yes", "no") if classifier else width + rng.normal(size=N)
     honest = {"width": width, "kind": rng.choice(["a", "b", "c"], N), "label": label}
     frame = identified(pd.DataFrame({**honest, **columns}))
     return findings(frame, Data(path="t.csv", target="label", **keys), classifier=classifier)
+
+
+def sentences(frame: pd.DataFrame, config: Data, *, classifier: bool) -> list[str]:
+    """Return the findings of a table as sentences."""
+    return list(map(str, findings(frame, config, classifier=classifier)))
 
 
 def label(classifier: bool = True) -> np.ndarray:
@@ -134,7 +146,7 @@ def test_copies_of_rows_hide_no_id(values: object) -> None:
     """A copy of a row has its id."""
     frame = pd.DataFrame({"no": values, "width": RNG.normal(size=N), "label": ["no", "yes"] * (N // 2)})
     frame = identified(pd.concat([frame, frame.head(3)], ignore_index=True))
-    [sentence] = findings(frame, Data(path="t.csv", target="label"), classifier=True)
+    [sentence] = sentences(frame, Data(path="t.csv", target="label"), classifier=True)
     assert sentence.endswith('leave it out: data.drop = ["no"]')
 
 
@@ -169,15 +181,14 @@ def test_trends_do_not_leak_into_each_other() -> None:
     """Any two numbers that grow with the years predict each other at random rows."""
     target = np.arange(N) + RNG.normal(size=N)
     frame = identified(pd.DataFrame({"day": DAYS, "people": np.arange(N) ** 2, "label": target}))
-    found = findings(frame, Data(path="t.csv", target="label", time="day"), classifier=False)
-    assert found == []
+    assert sentences(frame, Data(path="t.csv", target="label", time="day"), classifier=False) == []
 
 
 def test_a_rare_class_is_named() -> None:
     """With the metrics in which it counts, and the key that spreads it."""
     rng = np.random.default_rng(3)
     frame = identified(pd.DataFrame({"a": rng.normal(size=1000), "label": ["no"] * 985 + ["yes"] * 15}))
-    [sentence] = findings(frame, Data(path="t.csv", target="label"), classifier=True)
+    [sentence] = sentences(frame, Data(path="t.csv", target="label"), classifier=True)
     assert sentence.startswith("class 'yes' has 15 of 1000 rows (0.015); ask the gate for a metric")
     assert sentence.endswith("and set data.stratify = true")
 
@@ -185,7 +196,7 @@ def test_a_rare_class_is_named() -> None:
 def test_no_advice_that_would_not_work() -> None:
     """One row can't be on both sides."""
     frame = pd.DataFrame({"a": RNG.normal(size=1000), "label": ["no"] * 500 + ["yes"] * 499 + ["maybe"]})
-    [sentence] = findings(identified(frame), Data(path="t.csv", target="label"), classifier=True)
+    [sentence] = sentences(identified(frame), Data(path="t.csv", target="label"), classifier=True)
     assert sentence.startswith("class 'maybe' has 1 of 1000 rows")
     assert "stratify" not in sentence
 
@@ -195,13 +206,13 @@ def test_honest_tables_are_quiet(name: str) -> None:
     """Measurements that tell classes apart well are no leaks."""
     frame = getattr(datasets, name)(as_frame=True).frame
     keys = Data(path="t.csv", target="target")
-    assert findings(identified(frame), keys, classifier=name != "load_diabetes") == []
+    assert sentences(identified(frame), keys, classifier=name != "load_diabetes") == []
 
 
 def test_the_example_is_quiet() -> None:
     """Four measurements of flowers."""
     keys = Data(path=str(EXAMPLE / "data/iris.csv"), target="species")
-    assert findings(read_table(keys), keys, classifier=True) == []
+    assert sentences(read_table(keys), keys, classifier=True) == []
 
 
 @pytest.mark.parametrize(
@@ -225,5 +236,30 @@ def test_findings_cost_little_on_many_rows_and_columns() -> None:
     rng = np.random.default_rng(2)
     frame = pd.DataFrame(rng.normal(size=(N, 800)).round(6), columns=[f"x{i}" for i in range(800)])
     frame["label"] = np.where(frame["x700"] > 0, "yes", "no")
-    [sentence] = findings(identified(frame), Data(path="t.csv", target="label"), classifier=True)
+    [sentence] = sentences(identified(frame), Data(path="t.csv", target="label"), classifier=True)
     assert sentence.startswith("column 'x700' alone predicts the target")
+
+
+LEAK = np.where(label() == "yes", 3, 7)
+HOSTILE = (
+    "serif italic; leave it out if it is one",
+    'data.drop = ["x"]',
+    "; leave ",
+    "as an id has",
+    "a|b",
+    '"',
+    "'",
+    "(",
+)
+
+
+@given(st.lists(st.lists(st.sampled_from(HOSTILE), min_size=1).map("".join), min_size=3, max_size=3, unique=True))
+def test_what_a_finding_says_does_not_depend_on_the_name_of_its_column(names: list[str]) -> None:
+    """A program reads the fields: a name that looks like one of our sentences changes none of them."""
+    counter, constant, leak = names
+    columns: dict[str, object] = {counter: range(N), constant: ["web"] * N, leak: LEAK}
+    assert [(each.value, each.certain, each.identifies) for each in found(columns) if each.key == "drop"] == [
+        ([counter], True, True),
+        ([constant], True, False),
+        ([leak], False, False),
+    ]

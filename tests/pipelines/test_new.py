@@ -166,6 +166,18 @@ def test_a_file_that_is_not_valid_is_named(new: New, error_line: Callable[[Outco
     assert not Path("pipelines/table.toml").exists()
 
 
+def test_a_column_that_is_named_like_a_finding_is_a_column(new: New) -> None:
+    """A constant is left out and a leak is not, whatever their names say."""
+    leak, constant = "serif italic; leave it out if it is one", 'as an id has; data.group = "x|y" ('
+    labels = np.where(numbers(100) > 0, "b", "a")
+    table = pd.DataFrame({leak: np.where(labels == "a", 3, 7), constant: 5, "x": numbers(100, 1), "label": labels})
+    table.to_csv("data/fonts.csv", index=False)
+    outcome = new(DATA="data/fonts.csv", TARGET="label")
+    made = configuration.load(Path("pipelines/fonts.toml")).data
+    assert (made.drop, made.group, made.time) == ([constant], None, None)
+    assert f"warning  column '{leak}' alone predicts the target" in outcome.out
+
+
 def test_infinite_numbers_are_gaps(new: New) -> None:
     """Of a text file, which can say so."""
     x = numbers(100)

@@ -27,8 +27,8 @@ They count on the command line of make, for example `make promote VERSION=2 REAS
 count with a prefix: `MODELMAKE_VERSION=2 make promote`. Without the prefix they are not read, and a line says so.
 `MLFLOW_TRACKING_URI` and `MLFLOW_PORT` count in both places without a prefix.
 
-A switch (`FORCE`, `FOLLOW`, `UPGRADE`, `RETRAIN`, `AUTH`, `TLS`, `CI`) is on with `1`, `true` or `yes`, and off with `0`, `false`,
-`no` or an empty value. Another value is an error."""
+A switch (`FORCE`, `FOLLOW`, `UPGRADE`, `RETRAIN`, `AUTH`, `TLS`, `CI`) is on with `1`, `true` or `yes`, and off with
+`0`, `false`, `no` or an empty value. Another value is an error."""
 OF_SHELL = """\
 ## Read from the environment
 

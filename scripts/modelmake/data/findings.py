@@ -1,12 +1,14 @@
-"""Findings: what in a table often makes a model look better than it is, or adds nothing, in plain sentences.
+"""Findings: what in a table often makes a model look better than it is, or adds nothing.
 
 Every finding looks at a bounded number of rows, or at one pass over a column, so it costs little on millions of rows.
 """
 
-import itertools
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain, starmap
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -35,8 +37,42 @@ CALENDAR = re.compile(r"(?i)(.*[_ .-])?(time|timestamp|date|datetime|year|yr|mon
 YEAR = re.compile(r"(?i)(.*[_ .-])?(year|yr)s?")
 
 
-def findings(frame: pd.DataFrame, config: Data, *, classifier: bool) -> list[str]:
-    """Return one sentence for each finding, in a fixed order; [] for a table in which nothing stands out.
+@dataclass(frozen=True)
+class Finding:
+    """What a look at a table found, and the key of [data] that answers it.
+
+    Parameters
+    ----------
+    columns : tuple of str
+        The columns that it is about.
+    text : str
+        What stands out.
+    advice : str
+        What to do about it.
+    key, value
+        The key of [data] that answers it and the value that it gets; "" for none.
+    certain : bool
+        Whether the key can be set without asking.
+    identifies : bool
+        Whether the column tells the rows apart, as an id does.
+
+    """
+
+    columns: tuple[str, ...]
+    text: str
+    advice: str
+    key: Literal["drop", "group", "time", "stratify", ""] = ""
+    value: list[str] | str | bool = ""
+    certain: bool = False
+    identifies: bool = False
+
+    def __str__(self) -> str:
+        """Return it as one sentence."""
+        return f"{self.text}; {self.advice}"
+
+
+def findings(frame: pd.DataFrame, config: Data, *, classifier: bool) -> list[Finding]:
+    """Return the findings in a fixed order; [] for a table in which nothing stands out.
 
     Parameters
     ----------
@@ -61,7 +97,7 @@ def findings(frame: pd.DataFrame, config: Data, *, classifier: bool) -> list[str
         *_empty(features, sample),
         *_copies(features, rest),
         *_rounded(features[[name for name in features.columns if name not in ids]]),
-        *leaks(rest, target, classifier=classifier, ordered=ordered),
+        *starmap(_leak, leaks(rest, target, classifier=classifier, ordered=ordered)),
         *([_grouped(features[group])] if group else []),
         *map(_time, times[:1]),
         *(_rare(frame[config.target], config) if classifier else []),
@@ -74,36 +110,50 @@ def _spread(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _leave(*names: str) -> str:
-    return f"leave {'them' if len(names) > 1 else 'it'} out: data.drop = {json.dumps(names, ensure_ascii=False)}"
+    return f"leave {'them' if len(names) > 1 else 'it'} out: {_set('drop', names)}"
 
 
-def _listed(names: list[str], one: str, many: str) -> Iterator[str]:
-    """Yield a sentence about one column, or about many."""
-    shown = ", ".join(f"'{name}'" for name in names[:SHOWN]) + f" and {len(names) - SHOWN} more" * (len(names) > SHOWN)
+def _set(key: str, value: object) -> str:
+    return f"data.{key} = {json.dumps(value, ensure_ascii=False)}"
+
+
+def _drop(names: list[str], one: str, many: str) -> Iterator[Finding]:
+    """Yield a finding about columns that add nothing, if there are any."""
     if names:
-        yield f"column {shown} {one}" if len(names) == 1 else f"columns {shown} {many}"
+        text = _listed(names, one, many)
+        yield Finding(tuple(names), text, _leave(*names), "drop", names, certain=True)
 
 
-def _ids(features: pd.DataFrame, sample: pd.DataFrame, first: NDArray[np.bool_]) -> dict[str, str]:
-    """Return a sentence for each column that counts or identifies the rows, or that has no name.
+def _listed(names: list[str], one: str, many: str) -> str:
+    """Return a sentence about one column, or about many."""
+    shown = ", ".join(f"'{name}'" for name in names[:SHOWN]) + f" and {len(names) - SHOWN} more" * (len(names) > SHOWN)
+    return f"column {shown} {one}" if len(names) == 1 else f"columns {shown} {many}"
+
+
+def _ids(features: pd.DataFrame, sample: pd.DataFrame, first: NDArray[np.bool_]) -> dict[str, Finding]:
+    """Return a finding for each column that counts or identifies the rows, or that has no name.
 
     Only the `first` of equal rows counts: a copy has the id of its row.
     """
     different = first[:: -(-len(features) // ROWS) or 1]
-    sentences = {}
+    ids = {}
     for name in features.columns:
         unnamed = UNNAMED.fullmatch(name) or not name.strip()
-        title = f"column '{name}'{' has no name in the file and' if unnamed else ''}"
+        what = ""
         shown = sample[name][different]
         if shown.dtype.kind != "f" and shown.is_unique and not shown.isna().any():
             column = features[name] if first.all() else features[name][first]
             if _counts_rows(column):
-                sentences[name] = f"{title} counts the rows; {_leave(name)}"
+                what = "counts the rows"
             elif _identifies(column, named=bool(IDENTIFIER.fullmatch(name))):
-                sentences[name] = f"{title} has another value in every row, as an id has; {_leave(name)}"
-        if unnamed and name not in sentences:
-            sentences[name] = f"column '{name}' has no name in the file; name it there, or {_leave(name)}"
-    return sentences
+                what = "has another value in every row, as an id has"
+        if what:
+            text = f"column '{name}'{' has no name in the file and' if unnamed else ''} {what}"
+            ids[name] = Finding((name,), text, _leave(name), "drop", [name], certain=True, identifies=True)
+        elif unnamed:
+            text = f"column '{name}' has no name in the file"
+            ids[name] = Finding((name,), text, f"name it there, or {_leave(name)}", "drop", [name])
+    return ids
 
 
 def _counts_rows(column: pd.Series) -> bool:
@@ -128,27 +178,26 @@ def _identifies(column: pd.Series, *, named: bool) -> bool:
     return len(column) >= 10 and bool(column.iloc[:1000].str.len().mean() <= LONG)
 
 
-def _empty(features: pd.DataFrame, sample: pd.DataFrame) -> Iterator[str]:
-    """Yield a sentence for the columns without a value, for those with one, and for each with many gaps."""
+def _empty(features: pd.DataFrame, sample: pd.DataFrame) -> Iterator[Finding]:
+    """Yield a finding for the columns without a value, for those with one, and for each with many gaps."""
     shares = sample.isna().mean()
     empty = [name for name, share in shares.items() if share == 1 and features[name].isna().all()]
-    yield from _listed(empty, f"has no value at all; {_leave(*empty)}", f"have no value at all; {_leave(*empty)}")
+    yield from _drop(empty, "has no value at all", "have no value at all")
     same = [name for name, share in shares.items() if share == 0 and _is_constant(features[name], sample[name])]
-    yield from _listed(
-        same, f"is the same in every row; {_leave(*same)}", f"are the same in every row; {_leave(*same)}"
-    )
+    yield from _drop(same, "is the same in every row", "are the same in every row")
     gaps = [name for name, share in shares.items() if share > GAPS and name not in empty]
-    most = f"{shares[gaps].max():.0%}" if gaps else ""
-    ask = "check that these gaps are meant"
-    yield from _listed(gaps, f"is {most} empty; {ask}", f"are more than {GAPS:.0%} empty, up to {most}; {ask}")
+    if gaps:
+        most = f"{shares[gaps].max():.0%}"
+        text = _listed(gaps, f"is {most} empty", f"are more than {GAPS:.0%} empty, up to {most}")
+        yield Finding(tuple(gaps), text, "check that these gaps are meant")
 
 
 def _is_constant(column: pd.Series, sample: pd.Series) -> bool:
     return bool(sample.nunique() == 1 and column.nunique(dropna=False) == 1)
 
 
-def _copies(features: pd.DataFrame, sample: pd.DataFrame) -> Iterator[str]:
-    """Yield a sentence for the columns that equal an earlier one."""
+def _copies(features: pd.DataFrame, sample: pd.DataFrame) -> Iterator[Finding]:
+    """Yield a finding for the columns that equal an earlier one."""
     first: dict[tuple[str, int], str] = {}
     copies = {}
     for name in (name for name in sample.columns if sample[name].nunique() > 1):
@@ -158,15 +207,14 @@ def _copies(features: pd.DataFrame, sample: pd.DataFrame) -> Iterator[str]:
         if earlier != name and _same(features[earlier], features[name]):
             copies[name] = earlier
     of = next(iter(copies.values()), "")
-    one, many = f"is a copy of '{of}'; {_leave(*copies)}", f"are copies of other columns; {_leave(*copies)}"
-    yield from _listed(list(copies), one, many)
+    yield from _drop(list(copies), f"is a copy of '{of}'", "are copies of other columns")
 
 
-def _rounded(features: pd.DataFrame) -> Iterator[str]:
-    """Yield a sentence for the columns whose numbers an estimator can't tell apart."""
+def _rounded(features: pd.DataFrame) -> Iterator[Finding]:
+    """Yield a finding for the columns whose numbers an estimator can't tell apart."""
     large = [name for name in features.columns if features[name].dtype.kind in "iu" and exceeds_float(features[name])]
     what = "whole numbers above 2^53, which estimators round"
-    yield from _listed(large, f"has {what}; {_leave(*large)}", f"have {what}; {_leave(*large)}")
+    yield from _drop(large, f"has {what}", f"have {what}")
 
 
 def _same(one: pd.Series, other: pd.Series) -> bool:
@@ -185,15 +233,20 @@ def _group(features: pd.DataFrame, frame: pd.DataFrame, config: Data, others: se
     ]
     named = (name for name in keys if ENTITY.fullmatch(name))
     panels = (name for name in keys if name not in times and any(_is_panel(frame, name, time) for time in times))
-    several = (name for name in itertools.chain(named, panels) if 5 <= features[name].nunique() <= len(features) / 1.5)
+    several = (name for name in chain(named, panels) if 5 <= features[name].nunique() <= len(features) / 1.5)
     return next(several, "")
 
 
-def _grouped(column: pd.Series) -> str:
-    many = column.nunique()
-    what = f"column '{column.name}' has {many} values with {len(column) / many:.3g} rows each on average"
-    ask = f"if rows of one value belong together, set data.group = {json.dumps(column.name, ensure_ascii=False)}"
-    return f"{what}; {ask}, so that they are all trained on or all held out"
+def _leak(name: str, text: str) -> Finding:
+    return Finding((name,), text, f"if it is known only after the target, {_leave(name)}", "drop", [name])
+
+
+def _grouped(column: pd.Series) -> Finding:
+    name, many = str(column.name), column.nunique()
+    text = f"column '{name}' has {many} values with {len(column) / many:.3g} rows each on average"
+    ask = f"if rows of one value belong together, set {_set('group', name)}"
+    advice = f"{ask}, so that they are all trained on or all held out"
+    return Finding((name,), text, advice, "group", name, certain=bool(ENTITY.fullmatch(name)))
 
 
 def _is_date(column: pd.Series) -> bool:
@@ -217,18 +270,20 @@ def _in_order(column: pd.Series) -> bool:
     return bool(column.nunique() > 10 and max((steps >= 0).mean(), (steps <= 0).mean()) >= IN_ORDER)
 
 
-def _time(name: str) -> str:
-    ask = f"set data.time = {json.dumps(name, ensure_ascii=False)}, so that the last rows are held out"
-    return f"the rows are in the order of column '{name}'; if the model is for later rows, {ask}"
+def _time(name: str) -> Finding:
+    text = f"the rows are in the order of column '{name}'"
+    advice = f"if the model is for later rows, set {_set('time', name)}, so that the last rows are held out"
+    return Finding((name,), text, advice, "time", name, certain=True)
 
 
-def _rare(target: pd.Series, config: Data) -> list[str]:
+def _rare(target: pd.Series, config: Data) -> list[Finding]:
     counts = target.value_counts()
     share = counts.iloc[-1] / len(target)
     if len(counts) < 2 or len(counts) > 50 or share >= (RARE if len(counts) == 2 else RARE_OF_MANY):
         return []
     many = int(counts.iloc[-1])
-    what = f"class '{counts.index[-1]}' has {many} of {len(target)} rows ({share:.2g})"
+    text = f"class '{counts.index[-1]}' has {many} of {len(target)} rows ({share:.2g})"
     advice = "ask the gate for a metric that such rows count in, such as balanced_accuracy or average_precision"
-    stratified = config.stratify or config.time or many < 2
-    return [f"{what}; {advice}{'' if stratified else ', and set data.stratify = true'}"]
+    if config.stratify or config.time or many < 2:
+        return [Finding((config.target,), text, advice)]
+    return [Finding((config.target,), text, f"{advice}, and set {_set('stratify', True)}", "stratify", value=True)]

@@ -16,8 +16,8 @@ WIDE = 100  # columns of numbers that are tried one by one
 Rows = NDArray[np.intp]
 
 
-def leaks(features: pd.DataFrame, target: pd.Series, *, classifier: bool, ordered: bool) -> Iterator[str]:
-    """Yield a sentence for each feature that alone predicts the target nearly perfectly.
+def leaks(features: pd.DataFrame, target: pd.Series, *, classifier: bool, ordered: bool) -> Iterator[tuple[str, str]]:
+    """Yield each feature that alone predicts the target nearly perfectly, and how well it does.
 
     Each feature is tried on rows that it was not fitted to: a decision tree of at most 64 leaves is fitted to one half
     of at most 2,000 rows and predicts the other half, and the other way round. Texts are tried as the mean of the
@@ -42,13 +42,9 @@ def leaks(features: pd.DataFrame, target: pd.Series, *, classifier: bool, ordere
     for name in _tried(sample, y):
         score = _score(sample[name], y, halves, classifier=classifier)
         if score >= PERFECT:
-            yield _sentence(f"column '{name}' alone predicts the target ({_metric(classifier)} {score:.4f})", name)
+            yield name, f"column '{name}' alone predicts the target ({_metric(classifier)} {score:.4f})"
         elif classifier and (gaps := _score(sample[name].isna(), y, halves, classifier=True)) >= PERFECT_GAPS:
-            yield _sentence(f"the gaps of column '{name}' alone predict the target (accuracy {gaps:.4f})", name)
-
-
-def _sentence(what: str, name: str) -> str:
-    return f'{what}; if it is known only after the target, leave it out: data.drop = ["{name}"]'
+            yield name, f"the gaps of column '{name}' alone predict the target (accuracy {gaps:.4f})"
 
 
 def _metric(classifier: bool) -> str:

@@ -85,7 +85,7 @@ def prepare(config: configuration.Config) -> Task:
     split = hold_out(frame, config.data, seed=config.seed, classifier=classifier)
     if split.note:
         print(f"split   {split.note}")
-    warnings = findings(frame, config.data, classifier=classifier)
+    warnings = list(map(str, findings(frame, config.data, classifier=classifier)))
     print("".join(f"warning: {warning}\n" for warning in warnings), end="", flush=True)
     classes = sorted(split.y_train.unique().tolist(), key=str) if classifier else None
     config.gate.check(list(frame.columns), classes, config.data.positive)

@@ -1,6 +1,5 @@
 """Draft: what a table suggests for the keys of a pipeline, each with the reason for it."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ import pandas as pd
 
 from modelmake.core.config import Data
 from modelmake.core.errors import UserError
-from modelmake.data.findings import ENTITY, findings
+from modelmake.data.findings import findings
 from modelmake.data.read import parsed, read_table
 from modelmake.tables.columns import plain
 from modelmake.tables.formats import decimal, texts
@@ -26,7 +25,6 @@ ROUNDS = 5  # texts that mean a gap, found one after the other
 YES = re.compile(
     r"(?i)1|y|yes|ja|j|oui|s[ií]|sim|tak|да|true|t|wahr|pos(itive)?|churn(ed)?|default(ed)?|fraud|spam|survived|bad|ill|sick|malignant|won?"
 )
-KEY = re.compile(r"data\.(drop|group|time|stratify) = ")
 LINEAR = {
     True: ("sklearn.linear_model.LogisticRegression", {"max_iter": 1000}),
     False: ("sklearn.linear_model.Ridge", {}),
@@ -84,7 +82,7 @@ def draft(path: str, target: str) -> Draft:
     settled.classifier = is_classes(settled.target, path)
     _answer(settled)
     _sizes(settled)
-    settled.warnings += findings(settled.frame, settled.data, classifier=settled.classifier)
+    settled.warnings += map(str, findings(settled.frame, settled.data, classifier=settled.classifier))
     return settled
 
 
@@ -126,7 +124,7 @@ def _problem(frame: pd.DataFrame, config: Data) -> str:
     try:
         plain(frame, config)
     except UserError as error:
-        return str(error).removeprefix(f"{config.path}: ").partition(" (")[0]
+        return error.what
     return ""
 
 
@@ -156,25 +154,12 @@ def is_classes(target: pd.Series, path: str) -> bool:
 
 
 def _answer(made: Draft) -> None:
-    """Set what the findings say for certain."""
-    for sentence in findings(made.frame, made.data, classifier=made.classifier):
-        match = KEY.search(sentence)
-        what = sentence.partition("; ")[0]
-        if match and match[1] == "drop" and "; leave " in sentence and "if it" not in sentence:
-            made.set("drop", _value(sentence, match.end()), what)
-            made.identified |= "as an id has" in what or "counts the rows" in what
-        elif match and match[1] == "group" and ENTITY.fullmatch(str(_value(sentence, match.end()))):
-            made.set("group", _value(sentence, match.end()), what)
-    for sentence in findings(made.frame, made.data, classifier=made.classifier):
-        match = KEY.search(sentence)
-        if match and match[1] == "time" and not made.data.group:
-            made.set("time", _value(sentence, match.end()), sentence.partition("; ")[0])
-
-
-def _value(sentence: str, place: int) -> Value:
-    """Return the value that a finding proposes, from its place in the sentence."""
-    value: Value = json.JSONDecoder().raw_decode(sentence, place)[0]
-    return value
+    """Set what the findings say for certain: times last, since ids and groups may be in order too."""
+    for keys in (("drop", "group"), ("time",)):
+        for finding in findings(made.frame, made.data, classifier=made.classifier):
+            if finding.certain and finding.key in keys and not (finding.key == "time" and made.data.group):
+                made.set(finding.key, finding.value, finding.text)
+                made.identified |= finding.identifies
 
 
 def _sizes(made: Draft) -> None:
