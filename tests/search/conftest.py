@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, Project
+from modelmake.__main__ import run as run_stage
+from tests.conftest import ROOT, Once, Project, copy, enter, forget, scratch
 
 SEARCH = """
 [search]
@@ -135,19 +136,41 @@ class Searching(Project):
         raise AssertionError("no progress")
 
 
+def with_search(path: Path) -> None:
+    """Give the project in a folder a search among small trees."""
+    text = (path / "pipeline.toml").read_text()
+    text = text.replace("sklearn.ensemble.RandomForestClassifier", "sklearn.tree.DecisionTreeClassifier")
+    (path / "pipeline.toml").write_text(text.replace("[model.params]\nn_estimators = 5\n", "") + SEARCH)
+
+
 @pytest.fixture
 def searching(project: Project) -> Iterator[Searching]:
     """A project with a search among small trees."""
+    with_search(project.path)
     made = Searching(project.path, project.capture)
-    made.edit("sklearn.ensemble.RandomForestClassifier", "sklearn.tree.DecisionTreeClassifier")
-    made.edit("[model.params]\nn_estimators = 5\n", "")
-    with (made.path / "pipeline.toml").open("a") as file:
-        file.write(SEARCH)
     yield made
     for process in made.started:
         if process.poll() is None:  # of a test that has failed
             process.kill()
             process.communicate()
+
+
+@pytest.fixture
+def searched(searching: Searching, once: Once, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Searching:
+    """The project after `make tune`, which runs once for all tests that ask for it."""
+
+    def make(path: Path) -> None:
+        scratch(path, empty_store)
+        with_search(path)
+        with pytest.MonkeyPatch.context() as patch:
+            enter(path, patch)
+            patch.setenv("MODELMAKE_WORKERS", "2")
+            assert run_stage("tune") == 0
+
+    copy(once("searched", make), searching.path)
+    forget()
+    monkeypatch.setenv("MODELMAKE_WORKERS", "2")
+    return searching
 
 
 @pytest.fixture

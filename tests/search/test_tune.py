@@ -58,7 +58,7 @@ def test_ctrl_c_keeps_what_has_finished(own: Callable[[str], Searching]) -> None
 def test_a_trial_that_fails_is_a_result(own: Callable[[str], Searching]) -> None:
     """With its reason, which has no address of an object in it; the others decide."""
     searching = own('what = { choices = ["fit", "fail"] }\nmax_depth = { low = 1, high = 8 }')
-    done = searching.tune(MODELMAKE_WORKERS="2")
+    done = searching.tune(MODELMAKE_WORKERS="1")
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in searching.journal]
     failed = [line for line in lines if line["params"]["what"] == "fail"]
@@ -91,44 +91,41 @@ def test_a_search_in_which_everything_fails_says_why(own: Callable[[str], Search
     assert not (searching.path / "build/tuned.toml").exists()
 
 
-def test_train_uses_what_belongs_to_its_data_and_space(searching: Searching, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_train_without_a_search_says_how_to_tune(searching: Searching) -> None:
+    """The parameters of `[model]` are used, and a note names `make tune`."""
+    assert "no parameters are tuned yet (make tune)" in searching.stage("train").out
+
+
+def test_train_uses_what_belongs_to_its_data_and_space(searched: Searching) -> None:
     """Tuned parameters are those of the run; with another space, or other data, a note says that they are not used."""
-    monkeypatch.setenv("MODELMAKE_WORKERS", "2")
-    before = searching.stage("train")
-    assert "no parameters are tuned yet (make tune)" in before.out
-    assert searching.stage("tune").code == 0
-    params = tomllib.loads(searching.tuned)["params"]
-    after = searching.stage("train")
+    params = tomllib.loads(searched.tuned)["params"]
+    after = searched.stage("train")
     assert "tuned   trial " in after.out
-    assert {name: searching.receipt("train")["params"][name] for name in params} == {
+    assert {name: searched.receipt("train")["params"][name] for name in params} == {
         name: str(value) for name, value in params.items()
     }
-    assert searching.stage("evaluate").code == 0
-    assert searching.stage("register").code == 0
-    searching.edit("high = 8", "high = 9")
-    assert "is of other data, another space or other code" in searching.stage("train").out
-    searching.edit("high = 9", "high = 8")
-    assert "tuned   trial " in searching.stage("train").out
-    table = searching.path / "data/iris.csv"
+    assert searched.stage("evaluate").code == 0
+    assert searched.stage("register").code == 0
+    searched.edit("high = 8", "high = 9")
+    assert "is of other data, another space or other code" in searched.stage("train").out
+    searched.edit("high = 9", "high = 8")
+    assert "tuned   trial " in searched.stage("train").out
+    table = searched.path / "data/iris.csv"
     table.write_text("\n".join(table.read_text().splitlines()[:-1]) + "\n")
-    assert "is of other data, another space or other code" in searching.stage("train").out
+    assert "is of other data, another space or other code" in searched.stage("train").out
 
 
-def test_values_outside_of_the_space_are_not_used(searching: Searching, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_values_outside_of_the_space_are_not_used(searched: Searching) -> None:
     """Whoever wrote them into the file."""
-    monkeypatch.setenv("MODELMAKE_WORKERS", "2")
-    assert searching.stage("tune").code == 0
-    path = searching.path / "build/tuned.toml"
+    path = searched.path / "build/tuned.toml"
     text = path.read_text()
     path.write_text(text.partition("[params]")[0] + '[params]\nmax_depth = 99\ncriterion = "gini"\n')
-    assert "tuned   trial" not in searching.stage("train").out
+    assert "tuned   trial" not in searched.stage("train").out
 
 
-def test_the_search_is_one_run(searching: Searching, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_search_is_one_run(searched: Searching) -> None:
     """With a value for each trial, a table, the page and the journal; the best three are runs below it."""
-    monkeypatch.setenv("MODELMAKE_WORKERS", "2")
-    assert searching.stage("tune").code == 0
-    client = searching.client
+    client = searched.client
     experiment = client.get_experiment_by_name("flowers").experiment_id
     runs = client.search_runs([experiment])
     [run] = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
@@ -137,25 +134,21 @@ def test_the_search_is_one_run(searching: Searching, monkeypatch: pytest.MonkeyP
     assert len(client.get_metric_history(run.info.run_id, "score")) == 12
     files = {file.path for file in client.list_artifacts(run.info.run_id, "search")}
     assert files == {"search/search.html", "search/tuned.toml", "search/journal.jsonl"}
-    html = (searching.path / "build/search.html").read_text()
+    html = (searched.path / "build/search.html").read_text()
     for title in ("History", "Importance of the parameters", "Parallel coordinates", "max_depth and accuracy"):
         assert title in html
-    assert searching.stage("tune").code == 0
+    assert searched.stage("tune").code == 0
     assert len(client.search_runs([experiment])) == 4
 
 
-def test_another_machine_takes_the_trials_from_the_server(
-    searching: Searching, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_machine_takes_the_trials_from_the_server(searched: Searching) -> None:
     """A checkout without build/ on the same server fits nothing, and has the same journal."""
-    monkeypatch.setenv("MODELMAKE_WORKERS", "2")
-    assert searching.stage("tune").code == 0
-    journal, tuned = searching.journal, searching.tuned
-    shutil.rmtree(searching.path / "build")
-    again = searching.stage("tune")
+    journal, tuned = searched.journal, searched.tuned
+    shutil.rmtree(searched.path / "build")
+    again = searched.stage("tune")
     assert "takes 12 trials from run " in again.out
     assert "trials  all are in run " in again.out
-    assert (searching.journal, searching.tuned) == (journal, tuned)
+    assert (searched.journal, searched.tuned) == (journal, tuned)
 
 
 @pytest.mark.long
@@ -195,7 +188,7 @@ def test_halving_with_another_number_of_trials_is_another_search(
 
 def test_whole_estimators_with_conditions(searching: Searching, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each with parameters of its own; `train` fits the class that won."""
-    monkeypatch.setenv("MODELMAKE_WORKERS", "2")
+    monkeypatch.setenv("MODELMAKE_WORKERS", "1")
     svc = '{ estimator = "sklearn.svm.SVC", params = { tol = 0.01 } }'
     space = f"""estimator.choices = ["sklearn.tree.DecisionTreeClassifier", {svc}]
 C = {{ low = 0.1, high = 100.0, log = true, when = {{ estimator = "sklearn.svm.SVC" }} }}
@@ -269,18 +262,16 @@ def test_without_a_search_there_is_nothing_to_do(project: Project) -> None:
     assert "has no [search], so there is nothing to tune" in outcome.out
 
 
-def test_two_at_once(searching: Searching, monkeypatch: pytest.MonkeyPatch, error_line: Check) -> None:
+def test_two_at_once(searched: Searching, monkeypatch: pytest.MonkeyPatch, error_line: Check) -> None:
     """The second one says so, and changes nothing."""
-    monkeypatch.setenv("MODELMAKE_WORKERS", "2")
-    assert searching.stage("tune").code == 0
-    before = searching.journal
-    with (searching.path / "build/search/lock").open("ab") as file:
+    before = searched.journal
+    with (searched.path / "build/search/lock").open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         for force in ("0", "1"):
             monkeypatch.setenv("MODELMAKE_FORCE", force)
-            assert "another make tune writes to it" in error_line(searching.stage("tune"), 2)
-    assert searching.journal == before
-    assert not [*(searching.path / "build/search").glob("*.before")]
+            assert "another make tune writes to it" in error_line(searched.stage("tune"), 2)
+    assert searched.journal == before
+    assert not [*(searched.path / "build/search").glob("*.before")]
 
 
 @pytest.mark.long

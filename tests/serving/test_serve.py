@@ -4,8 +4,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -15,7 +13,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from tests.conftest import ROOT, Once, copy, forget
+from tests.conftest import Once, Project, copy, enter, forget
 from tests.serving.conftest import Process, promoted
 
 NAMES = ["petal_length", "petal_width", "sepal_length", "sepal_width"]
@@ -29,6 +27,13 @@ def two(once: Once, empty_store: Path, tmp_path: Path) -> Path:
     copy(promoted(once, empty_store, 2), tmp_path / "project")
     forget()
     return tmp_path / "project"
+
+
+@pytest.fixture
+def inside(two: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Project:
+    """The same project, for stages that run in this process."""
+    enter(two, monkeypatch)
+    return Project(two, capsys)
 
 
 def client(path: Path) -> mlflow.MlflowClient:
@@ -51,6 +56,7 @@ def grid() -> dict[str, object]:
     return {"dataframe_split": {"columns": NAMES, "data": rows}}
 
 
+@pytest.mark.long
 def test_no_request_is_lost_or_wrong_while_the_alias_moves(two: Path, start: Start) -> None:
     """Each answer is what the version in its header predicts."""
     server, tracking = start(two).wait(), client(two)
@@ -186,33 +192,32 @@ def test_a_server_without_a_champion_says_so(two: Path, start: Start) -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("WORKERS", "many"), ("WORKERS", "0"), ("SERVE_PORT", "99999")])
-def test_a_number_that_is_none_is_one_line(two: Path, name: str, value: str) -> None:
-    """Exit code 2."""
-    environment = os.environ | {f"MODELMAKE_{name}": value, "PYTHONPATH": str(ROOT / "scripts")}
-    words = [sys.executable, "-m", "modelmake", "serve"]
-    done = subprocess.run(words, cwd=two, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert f"error: {name}={value}" in done.stderr
+def test_a_number_that_is_not_valid_is_one_line(
+    inside: Project, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """Exit code 2, and no server starts."""
+    monkeypatch.setenv(f"MODELMAKE_{name}", value)
+    outcome = inside.stage("serve")
+    assert outcome.code == 2
+    assert f"error: {name}={value}" in outcome.err
 
 
-def test_smoke_asks_the_golden_rows(two: Path, start: Start) -> None:
+def test_smoke_asks_the_golden_rows(two: Path, inside: Project, start: Start) -> None:
     """And fails where the server gives another answer than the logged one."""
     server = start(two).wait()
     (two / ".serve/pipeline/port").write_text(str(server.port))
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "scripts")}
-    words = [sys.executable, "-m", "modelmake", "smoke"]
-    done = subprocess.run(words, cwd=two, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "golden rows as CSV" in done.stdout
+    outcome = inside.stage("smoke")
+    assert outcome.code == 0, outcome
+    assert "golden rows as CSV" in outcome.out
     [contract] = (two / ".serve/pipeline/cache").glob("*/model/extra_files/contract.json")
     text = contract.read_text()
     contract.write_text(text.replace('"setosa",\n', '"virginica",\n', 1) if '"setosa",\n' in text else text[:-9])
-    done = subprocess.run(words, cwd=two, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "has another prediction than the logged one" in done.stdout
+    outcome = inside.stage("smoke")
+    assert outcome.code == 1
+    assert "has another prediction than the logged one" in outcome.out
     server.end()
-    done = subprocess.run(words, cwd=two, env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, "make serve" in done.stderr) == (2, True)
+    outcome = inside.stage("smoke")
+    assert (outcome.code, "make serve" in outcome.err) == (2, True)
 
 
 def test_a_promotion_that_is_refused_is_told_to_everybody(two: Path, start: Start) -> None:
