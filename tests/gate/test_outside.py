@@ -12,6 +12,7 @@ from modelmake.gate import evidence, outside
 from modelmake.gate.outside import Outside
 from modelmake.model import store
 from modelmake.model.trust import TRUSTED_TYPES
+from modelmake.scores.agreement import Expected
 from tests.conftest import Project
 
 FRAME = pd.DataFrame(
@@ -55,7 +56,7 @@ def test_rows_with_gaps_and_dates_are_served(project: Project) -> None:
     served = Outside()
     served.load(store.download(project.receipt("train")["model_id"], TRUSTED_TYPES, str(served.scratch)).folder)
     rows = rows.assign(age=[None, 1, 2, 3, 4])
-    served.ask(evidence.raw(rows), pipeline.predict(rows).tolist())
+    served.ask(evidence.raw(rows), Expected(pipeline.predict(rows).tolist(), 0.0))
     assert served.result() == ""
 
 
@@ -74,7 +75,7 @@ def test_a_process_that_ends_by_itself_is_one_line() -> None:
     served = Outside()
     served._process.kill()
     served.load(served.scratch)
-    served.ask(evidence.raw(FRAME), [0, 0, 0])
+    served.ask(evidence.raw(FRAME), Expected([0, 0, 0], 0.0))
     assert served.result() == "the served model ends its process: exit code -9"
 
 

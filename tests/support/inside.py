@@ -8,6 +8,7 @@ from typing import Any
 
 from modelmake.gate import answers
 from modelmake.gate.outside import Outside
+from modelmake.scores.agreement import Expected
 
 
 class Inside(Outside):
@@ -24,7 +25,7 @@ class Inside(Outside):
         assert not (folder / "code").exists(), "mark the test with pytest.mark.outside"
         self._folder = folder
 
-    def ask(self, rows: dict[str, Any], expected: list[Any]) -> None:
+    def ask(self, rows: dict[str, Any], expected: Expected) -> None:
         """Keep rows and predictions."""
         self._rows, self._expected = json.loads(json.dumps(rows, default=str)), expected
 

@@ -47,7 +47,9 @@ def answered(loaded: Any, rows: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN4
         _, problem = ask(loaded, columns, data)
         if not re.search("schema|signature", problem):
             return {"accepted": fault}
-    return {"predictions": json.loads(text)["predictions"]}
+    predictions = json.loads(text)["predictions"]
+    is_whole = len(predictions) == len(rows["data"])  # the last rows are copies, which do not count
+    return {"predictions": predictions[: rows["rows"]] if is_whole else predictions}
 
 
 def faulty(schema: Any, rows: dict[str, Any]) -> Iterator[tuple[list[str], list[list[Any]], str]]:  # noqa: ANN401

@@ -23,6 +23,7 @@ from modelmake.model.own import CODE, OtherCode
 from modelmake.model.score import predict
 from modelmake.model.trust import TRUSTED_TYPES
 from modelmake.scores import intervals, metrics
+from modelmake.scores.agreement import Agreement, Expected, widest
 from modelmake.scores.enough import enough, only_class
 from modelmake.tracking import versions
 from modelmake.tracking.runs import Run, Tracking
@@ -44,6 +45,7 @@ class Subject:
     predictions: metrics.Predictions
     served: Outside
     problem: str
+    agreement: Agreement
     own_code: bool
 
     @property
@@ -66,14 +68,15 @@ def load(tracking: Tracking, run: Run, config: Config) -> Subject:
     split = hold_out(frame, config.data, seed=config.seed, classifier=classifier)
     predictions = predict(pipeline, split.X_test, split.y_test, config.data.positive)
     sample = split.X_test.head(SERVED)
-    served.ask(raw(sample), predictions.y_pred[: len(sample)].tolist())
+    expected = Expected.of(predictions.y_pred[:SERVED], labels=classifier)
+    served.ask(raw(sample), expected)
     for rule in config.gate.rules:
         if rule.metric in OF_PROBABILITIES and predictions.y_proba is None:
             what = f"'{rule.metric}' needs probabilities, which {type(pipeline[-1]).__name__} does not give"
             raise UserError(f"pipeline.toml: gate.rules: {rule}", what, "choose another metric, such as accuracy")
-    problem = served_otherwise(pipeline, checked.folder, model_id, sample, predictions.y_pred[: len(sample)])
+    problem, agreement = served_otherwise(pipeline, checked.folder, model_id, sample, expected)
     own_code = (checked.folder / CODE).exists()
-    return Subject(config, run, model_id, pipeline, split, predictions, served, problem, own_code)
+    return Subject(config, run, model_id, pipeline, split, predictions, served, problem, agreement, own_code)
 
 
 def measure(subject: Subject) -> list[facts.Measured]:
@@ -235,6 +238,8 @@ def gather(subject: Subject, champion: facts.Champion | None) -> facts.Evidence:
     other = predict(floor, split.X_test, split.y_test, config.data.positive)
     difference = intervals.compare(p, other, config.gate.metric, seed=config.seed, resamples=config.gate.resamples)
     copies = duplicates(split)
+    problem = subject.served.result() or subject.problem
+    agreement = widest(subject.served.agreement, subject.agreement)
     return facts.Evidence(
         model_id=subject.model_id,
         rows=len(p),
@@ -247,5 +252,6 @@ def gather(subject: Subject, champion: facts.Champion | None) -> facts.Evidence:
         duplicates=len(copies),
         duplicate_rows=tuple(int(place) + 1 for place in copies[:5]),
         dirty=subject.run.tags.get("modelmake.git.dirty", "true") == "true",
-        served=subject.served.result() or subject.problem,
+        served=problem,
+        rounding="" if problem or agreement.equal else agreement.words,
     )

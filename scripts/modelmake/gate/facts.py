@@ -93,6 +93,8 @@ class Evidence(Fact):
         Whether the run had uncommitted changes, or no commit.
     served : str
         What is wrong with the answers of the served model; empty if nothing is.
+    rounding : str
+        How much they differ, within the tolerance; empty if they are the same bit for bit.
 
     """
 
@@ -108,3 +110,4 @@ class Evidence(Fact):
     duplicate_rows: tuple[int, ...] = ()
     dirty: bool = False
     served: str = ""
+    rounding: str = ""

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from modelmake.gate import answers
+from modelmake.scores.agreement import EQUAL, Expected
 
 LIMIT = 600  # seconds
 OURS = ("PYTHON", "MLFLOW_", "MODELMAKE_", "GIT_", "GITHUB_")  # variables that the process does not get
@@ -34,8 +35,12 @@ class Outside:
     ----------
     scratch : Path
         A folder for the model's files, which is removed with the process.
+    agreement : Agreement
+        How much the answer differs from the expected predictions, once there is a result.
 
     """
+
+    agreement = EQUAL
 
     def __init__(self) -> None:
         """Start the process, which imports MLflow."""
@@ -54,23 +59,23 @@ class Outside:
                 env={name: value for name, value in os.environ.items() if not name.startswith(OURS)}
                 | {"MLFLOW_DISABLE_TELEMETRY": "true"},
             )
-        self._expected: list[Any] = []
+        self._expected = Expected([], 0.0)
         self.end = weakref.finalize(self, _end, self._process, folder)
 
     def load(self, folder: Path) -> None:
         """Load the model in `folder`, whose types, loader and code are checked, without waiting for it."""
         self._send(str(folder))
 
-    def ask(self, rows: dict[str, Any], expected: list[Any]) -> None:
+    def ask(self, rows: dict[str, Any], expected: Expected) -> None:
         """Send rows and keep their expected predictions, without waiting for the answer.
 
         Parameters
         ----------
         rows : dict
-            `columns`, `data` (the cells as JSON has them, row by row) and `numbers`, the columns that have to be
-            refused as text.
-        expected : list
-            The predictions.
+            `columns`, `data` (the cells as JSON has them, row by row), `rows`, the number of those that count, and
+            `numbers`, the columns that have to be refused as text.
+        expected : Expected
+            The predictions of the rows that count.
 
         """
         self._expected = expected
@@ -105,9 +110,8 @@ class Outside:
         for kind, text in PROBLEMS.items():
             if kind in answer:
                 return text.format(_line(answer[kind]))
-        if answer["predictions"] != self._expected:
-            return "the served model gives other predictions than those that were scored"
-        return ""
+        self.agreement = self._expected.compared(answer["predictions"])
+        return self.agreement.problem("the served model")
 
 
 _early: list[Outside] = []

@@ -191,7 +191,8 @@ def _guard(gate: Gate, evidence: Evidence) -> Iterator[Check]:
     reason = f"{count} are training rows too, and gate.max_duplicates allows {gate.max_duplicates:.1%}"
     yield Check(f"duplicates <= {gate.max_duplicates:.1%}", "pass" if few else "refuse", count, reason)
     reason = evidence.served or "the served model gives the same predictions, and refuses wrong columns"
-    yield Check("served as logged", "refuse" if evidence.served else "pass", evidence.served or "the same", reason)
+    measured = evidence.served or f"the same{f': {evidence.rounding}' * bool(evidence.rounding)}"
+    yield Check("served as logged", "refuse" if evidence.served else "pass", measured, reason)
     if gate.require_clean:
         state = "has uncommitted changes, or no commit" if evidence.dirty else "is committed"
         yield Check("clean", "refuse" if evidence.dirty else "pass", state, f"the code of the run {state}")

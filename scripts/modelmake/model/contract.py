@@ -1,6 +1,7 @@
 """Contract: the columns that a model accepts, and example rows with their predictions; logged with the model."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +14,7 @@ from modelmake.core.column import Column
 from modelmake.core.config import Data
 from modelmake.core.errors import UserError
 from modelmake.model.even import predictions
+from modelmake.scores.agreement import Agreement, tolerance
 
 FILE = Path("extra_files", "contract.json")  # in the model's folder
 ROWS = 20  # at most, that a column with gaps or the table as a whole gives
@@ -61,6 +63,8 @@ class Contract(BaseModel):
         Golden rows: example rows, as JSON has their values.
     predictions : tuple
         The model's predictions of these rows, as JSON has them.
+    dtype : str
+        NumPy's type of the predictions.
 
     """
 
@@ -71,11 +75,17 @@ class Contract(BaseModel):
     classes: tuple[str | int | float | bool, ...] | None = None
     rows: tuple[tuple[Any, ...], ...]
     predictions: tuple[str | int | float | bool, ...]
+    dtype: str = "float64"
 
     @property
     def names(self) -> list[str]:
         """The names of the columns."""
         return [feature.name for feature in self.features]
+
+    def agreement(self, predictions: Sequence[Any]) -> Agreement:
+        """Compare predictions of the golden rows with the logged ones."""
+        allowed = tolerance(self.dtype, labels=self.classes is not None)
+        return Agreement.of(predictions, self.predictions, allowed)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -110,6 +120,7 @@ def contract(fitted: Pipeline, X: pd.DataFrame, frame: pd.DataFrame, config: Dat
 
     """
     golden = X.iloc[_examples(X)]
+    y_pred = np.asarray(predictions(fitted.predict, golden))
     stated = config.columns or {}
     classes = getattr(fitted, "classes_", None)
     return Contract(
@@ -117,7 +128,8 @@ def contract(fitted: Pipeline, X: pd.DataFrame, frame: pd.DataFrame, config: Dat
         ignored=tuple(sorted(map(str, set(frame.columns) - set(X.columns)))),
         classes=None if classes is None else tuple(np.asarray(classes).tolist()),
         rows=tuple(tuple(row) for row in cells(golden)),
-        predictions=tuple(np.asarray(predictions(fitted.predict, golden)).tolist()),
+        predictions=tuple(y_pred.tolist()),
+        dtype=str(y_pred.dtype),
     )
 
 

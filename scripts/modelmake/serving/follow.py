@@ -214,6 +214,8 @@ class Follower:
             self.before = self.model
         self.model = Model(scorer, named, time.time())
         self.say(f"serving version {named.version} of {named.name} (run {named.run_id})")
+        if not scorer.golden.equal:
+            self.say(f"golden rows: {scorer.golden.words}")
 
     def _record(self, state: State) -> None:
         """Write the state for all workers, at most every five seconds if only its time differs."""

@@ -169,7 +169,10 @@ def main() -> None:
     print(f"▸ predict · {source} with version {version.version} of {version.name}", flush=True)
     keys = {"path": str(source), "source": None, "query": None, "snapshot": None, "format": None}
     data = config.data.model_copy(update=keys)
-    predicted, rejected = written(model(version, config), data, (target, others), version.version)
+    scorer = model(version, config)
+    if not scorer.golden.equal:
+        print(f"golden rows: {scorer.golden.words}", flush=True)
+    predicted, rejected = written(scorer, data, (target, others), version.version)
     print(f"{predicted} rows predicted in {time.monotonic() - began:.1f} s: {target.name}")
     if rejected:
         print(f"{rejected} rows set aside, with column and reason: {others.name}")

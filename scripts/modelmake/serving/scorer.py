@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from modelmake.core.errors import UserError, first_line
 from modelmake.model.checked import check
 from modelmake.model.contract import Contract
 from modelmake.model.trust import AGAIN
+from modelmake.scores.agreement import EQUAL, Agreement
 from modelmake.serving.body import Table, parsed
 from modelmake.serving.fast import Predict, predictor
 from modelmake.serving.refusal import Refusal
@@ -34,11 +35,14 @@ class Scorer:
         What it accepts.
     predict : callable
         Takes a frame of shape (n_rows, n_features) and returns an array of shape (n_rows,).
+    golden : Agreement
+        How much its predictions of the golden rows differ from the logged ones.
 
     """
 
     contract: Contract
     predict: Predict
+    golden: Agreement = EQUAL
 
     def answer(self, body: bytes, content_type: str) -> tuple[Table, list[Any]]:
         """Return the rows of a request, and its predictions as JSON has them.
@@ -101,15 +105,15 @@ def verified(pipeline: Pipeline, contract: Contract, model_id: str) -> Scorer:
         raise UserError(where, f"fails on its golden rows: {first_line(error)}", AGAIN) from None
     scorer = Scorer(contract, predictor(pipeline, golden, expected))
     try:
-        different = differences(scorer.predictions(golden)[: len(contract.rows)], contract)
+        agreement = contract.agreement(scorer.predictions(golden)[: len(contract.rows)])
     except Refusal as refusal:
         raise UserError(where, f"fails on its golden rows: {refusal.error}", AGAIN) from None
-    except ValueError:
-        raise UserError(where, "does not have a logged prediction for each golden row", AGAIN) from None
-    if different is not None:
-        what = f"golden row {different} gets another prediction than the one that was logged with the model"
-        raise UserError(where, what, f"{AGAIN}, on the same kind of machine")
-    return scorer
+    if agreement.given is not None:
+        raise UserError(where, "does not have a logged prediction for each golden row", AGAIN)
+    if not agreement.same:
+        what = f"golden row {agreement.apart[0]} gets another prediction than the one that was logged with the model"
+        raise UserError(where, f"{what}: {agreement.words}", f"{AGAIN}, on the same kind of machine")
+    return replace(scorer, golden=agreement)
 
 
 def rows(contract: Contract) -> Table:
@@ -122,15 +126,6 @@ def _are_finite(y_pred: NDArray[Any], values: list[Any]) -> bool:
     if y_pred.dtype.kind == "f":
         return bool(np.isfinite(y_pred).all())
     return all(math.isfinite(value) for value in values if type(value) is float)
-
-
-def differences(predictions: Sequence[Any], contract: Contract) -> int | None:
-    """Return the first golden row, counted from 0, whose prediction is not the logged one bit for bit; None for none.
-
-    Both are compared as JSON, which has every bit of a number. Raises ValueError where one has more rows.
-    """
-    pairs = zip(predictions, contract.predictions, strict=True)
-    return next((row for row, (a, b) in enumerate(pairs) if json.dumps(a) != json.dumps(b)), None)
 
 
 def encoded(predictions: Sequence[Any]) -> bytes:

@@ -17,7 +17,6 @@ from modelmake.model.contract import Contract
 from modelmake.serving import serve
 from modelmake.serving.body import CSV, FORMS, JSON
 from modelmake.serving.cache import MODEL, Cache
-from modelmake.serving.scorer import differences
 from modelmake.serving.wire import LIMIT, SMOKE
 
 START = "make serve"
@@ -138,19 +137,22 @@ def faulty(contract: Contract) -> Iterator[Question]:
     yield Question("too large a body", b" " * (LIMIT + 1), status=413)
 
 
-def problem(question: Question, answer: Answer, contract: Contract) -> str:
-    """Return what is wrong with an answer, "" for nothing."""
+def problem(question: Question, answer: Answer, contract: Contract) -> tuple[str, str]:
+    """Return what is wrong with an answer, "" for nothing, and how much its predictions differ from the logged ones."""
     if answer.status != question.status:
-        return f"answers {answer.status}, not {question.status}"
+        return f"answers {answer.status}, not {question.status}", ""
     if question.status != 200:
         if set(answer.body) != {"error", "column", "row", "request_id"}:
-            return "its error does not have the known form"
-        return "" if answer.body["column"] == question.column else f"names the column {answer.body['column']!r}"
+            return "its error does not have the known form", ""
+        return "" if answer.body["column"] == question.column else f"names the column {answer.body['column']!r}", ""
     predictions = answer.body.get("predictions")
     if not isinstance(predictions, list) or len(predictions) != len(contract.predictions):
-        return "does not have a prediction for each row"
-    row = differences(predictions, contract)
-    return "" if row is None else f"golden row {row} has another prediction than the logged one"
+        return "does not have a prediction for each row", ""
+    agreement = contract.agreement(predictions)
+    note = "" if agreement.equal else agreement.words
+    if agreement.same:
+        return "", note
+    return f"golden row {agreement.apart[0]} has another prediction than the logged one: {note}", ""
 
 
 def main() -> None:
@@ -166,10 +168,10 @@ def main() -> None:
     results = []
     for question in (*golden(contract), *faulty(contract)):
         answer = client.ask("POST", "/invocations", question.body, question.content_type)
-        wrong = problem(question, answer, contract)
+        wrong, note = problem(question, answer, contract)
         if not wrong and answer.version not in ("", version):
             wrong = f"answered by version {answer.version}: the alias moved meanwhile, so ask again"
-        results.append(("fail" if wrong else "ok", question.what, wrong))
+        results.append(("fail" if wrong else "ok", question.what, wrong or note))
     print(receipt.aligned(results))
     if failed := [what for result, what, _ in results if result == "fail"]:
         raise NotAsLogged(client.url, f"{len(failed)} of {len(results)} answers are wrong: {failed[0]}", "make logs")
