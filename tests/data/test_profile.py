@@ -23,7 +23,7 @@ def test_a_profile_describes_every_column() -> None:
     assert "median" in size.summary
     assert colour.summary.startswith("red ")
     assert (sum(doors.counts.values()), sum(size.counts.values())) == (200, 190)
-    assert [column.kind for column in described.columns] == ["number", "text", "number"]
+    assert [column.kind for column in described.columns] == ["number", "text", "integer"]
     assert profile.Profile.model_validate_json(described.model_dump_json()) == described
 
 

@@ -8,17 +8,10 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from modelmake.core.column import Column, Kind
+from modelmake.core.column import Column
+from modelmake.core.types import Kind, of
 
 Test = Callable[[pd.Series], pd.Series]
-
-INFERRED: dict[str, Kind] = {
-    "boolean": "boolean",
-    "integer": "integer",
-    **dict.fromkeys(("floating", "decimal", "mixed-integer-float"), "number"),
-    **dict.fromkeys(("date", "datetime", "datetime64"), "date"),
-    "categorical": "category",
-}
 
 
 def kind(values: pd.Series) -> Kind:
@@ -30,7 +23,7 @@ def kind(values: pd.Series) -> Kind:
     ('integer', 'boolean', 'text')
 
     """
-    return INFERRED.get(types.infer_dtype(values, skipna=True), "text")
+    return of(types.infer_dtype(values, skipna=True)).name
 
 
 def constraints(column: Column) -> Iterator[tuple[str, Test]]:

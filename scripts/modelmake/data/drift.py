@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from modelmake.core.errors import few
-from modelmake.data.profile import ROWS_A_BIN, Column, Profile, count, kind, numbers, texts
+from modelmake.core.types import of
+from modelmake.data.profile import ROWS_A_BIN, Column, Profile, count, numbers, texts
 
 MIN_ROWS = 30  # fewer rows give no verdict
 LEVEL = 0.01  # of the false discovery rate; chosen by the simulation above
@@ -139,9 +140,10 @@ def _findings(then: Column, frame: pd.DataFrame) -> list[Finding]:
 
 def _change(then: Column, now: pd.Series) -> str:
     """Return how the type has changed, "" if it has not."""
-    if then.low is not None and kind(now) == "text":
+    is_text = of(now.dtype).name == "text"
+    if then.low is not None and is_text:
         return "had numbers or dates, and now has text"
-    if then.kind == "text" and then.others and kind(now) != "text":  # few values are compared one by one instead
+    if then.kind == "text" and then.others and not is_text:  # few values are compared one by one instead
         return "had text, and now has none"
     return ""
 

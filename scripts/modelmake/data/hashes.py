@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from modelmake.core.types import EXACT
+
 Hashes = NDArray[np.uint64]
 PART = 1 << 15  # rows whose hashes fit into the cache of a processor
 FIRST, LAST = np.uint64(0x345678), np.uint64(97531)  # of a tuple's hash in Python
@@ -46,7 +48,7 @@ def row_hashes(frame: pd.DataFrame) -> Hashes:
 
 def exceeds_float(column: pd.Series) -> bool:
     """Return whether a column of whole numbers has some above 2^53, which floating-point numbers do not tell apart."""
-    return len(column) > 0 and max(-int(column.min()), int(column.max())) > 2**53
+    return len(column) > 0 and max(-int(column.min()), int(column.max())) > EXACT
 
 
 def _values(column: pd.Series) -> NDArray[np.generic] | Hashed:

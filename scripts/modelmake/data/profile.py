@@ -1,15 +1,13 @@
 """Profiles of a data set, column by column, which later data is compared with (scripts/modelmake/data/drift.py)."""
 
-from typing import Literal
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from modelmake.core.types import EXACT, Kind, of
+
 Floats = NDArray[np.float64]
-Kind = Literal["number", "date", "truth", "text"]
-KINDS: dict[str, Kind] = {"i": "number", "u": "number", "f": "number", "M": "date", "b": "truth"}  # by NumPy's letter
 BINS = 10
 ROWS_A_BIN = 20  # fewer rows make fewer bins
 LISTED = 50  # the most common values of a column
@@ -93,7 +91,7 @@ def _column(column: pd.Series) -> Column:
         summary=summary,
         low=low,
         high=high,
-        kind=kind(column),
+        kind=of(column.dtype).name,
     )
 
 
@@ -105,16 +103,11 @@ def _edges(present: Floats, bins: int) -> list[float]:
     return edges
 
 
-def kind(column: pd.Series) -> Kind:
-    """Return the type of a column's values; what is neither numbers, dates nor truth values counts as text."""
-    return KINDS.get(column.dtype.kind, "text")
-
-
 def texts(column: pd.Series) -> pd.Series:
     """Return the values that are present as texts; a whole number has none of its decimals, whatever its type."""
     present = column.dropna()
     if present.dtype.kind == "f":
-        whole = (present % 1 == 0) & (present.abs() < 2**53)
+        whole = (present % 1 == 0) & (present.abs() < EXACT)
         return present.astype(str).where(~whole, present.where(whole, 0).astype(np.int64).astype(str))
     return present.astype(str)
 

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from modelmake.core.column import Column, Kind
+from modelmake.core.column import Column
 from modelmake.core.config import Data
 from modelmake.core.errors import UserError, suggestion
 from modelmake.core.receipt import aligned
+from modelmake.core.types import Kind
 from modelmake.data.constraints import Test, constraints, kind
 
 KEY = "pipeline.toml: data.schema"

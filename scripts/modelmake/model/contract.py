@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from modelmake.core.column import Column
 from modelmake.core.config import Data
 from modelmake.core.errors import UserError
+from modelmake.core.types import Type, of
 from modelmake.model.even import predictions
 from modelmake.scores.agreement import Agreement, tolerance
 
@@ -46,6 +47,11 @@ class Feature(BaseModel):
     optional: bool
     truth: bool = False
     stated: Column | None = None
+
+    @property
+    def type(self) -> Type:
+        """The type of its values."""
+        return of(self.dtype)
 
 
 class Contract(BaseModel):

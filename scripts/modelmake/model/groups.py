@@ -13,7 +13,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from modelmake.core.config import Config
-from modelmake.model.kinds import MANY, Kind, kinds, values
+from modelmake.core.types import Kind
+from modelmake.model.kinds import MANY, kinds, values
 from modelmake.model.needs import Needs, needs
 
 RARE = 5  # rows: a category of fewer is pooled with the other rare ones, where a column has many categories

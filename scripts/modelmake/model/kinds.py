@@ -1,12 +1,9 @@
 """Kinds: which of the columns are numbers, categories, texts or dates."""
 
-from typing import Literal
-
 import pandas as pd
 
 from modelmake.core.config import Data
-
-Kind = Literal["number", "boolean", "category", "text", "date"]
+from modelmake.core.types import Kind
 
 MANY = 40  # more different values are too many for a feature each
 SAMPLE = 100_000  # rows that show how many different values there are

@@ -20,6 +20,7 @@ from sklearn.pipeline import Pipeline
 
 from modelmake.core.errors import UserError
 from modelmake.core.provenance import LOCK
+from modelmake.core.types import of
 from modelmake.model import own
 from modelmake.model.checked import Checked, check
 from modelmake.model.contract import DATE, FILE, Contract, dumps
@@ -164,12 +165,10 @@ def signature(X: pd.DataFrame) -> Schema:
 
 
 def _type(column: pd.Series) -> DataType | AnyType:
-    kind = column.dtype.kind
-    if kind in "biu" or (column.dtype == np.float64 and _whole(column.to_numpy())):
+    name = of(column.dtype).mlflow
+    if not name or (column.dtype == np.float64 and _whole(column.to_numpy())):
         return AnyType()
-    if kind == "f":
-        return DataType.double if column.dtype == np.float64 else DataType.float
-    return DataType.datetime if kind == "M" else DataType.string
+    return DataType.float if column.dtype == np.float32 else DataType[name]
 
 
 def _whole(values: NDArray[np.float64]) -> bool:

@@ -17,7 +17,7 @@ from modelmake.data.read import readable
 from modelmake.model import even
 from modelmake.model.contract import Contract, Feature
 from modelmake.serving.casts import Form, Mask, cast, form
-from modelmake.serving.rows import OF_A_TABLE, base, kind
+from modelmake.serving.rows import OF_A_TABLE
 from modelmake.serving.scorer import Scorer
 from modelmake.tables.chunks import Chunk, chunks, count
 
@@ -178,10 +178,10 @@ def _column(chunk: Chunk, feature: Feature, forms: Forms) -> tuple[pd.Series, Ma
     """Return one column in its type, where it is missing, and masks of the rows that do not fit with their reasons."""
     given, place = chunk.frame[feature.name], (chunk.path, feature.name)
     missing: Mask = given.isna().to_numpy()
-    if given.dtype == "str" and base(feature) != "str" and place not in forms and not missing.all():
+    if given.dtype == "str" and feature.type.name != "text" and place not in forms and not missing.all():
         forms[place] = form(given, feature, chunk.decimal, str(chunk.path))
     values, lost = cast(given, feature, forms.get(place, Form()))
-    wrong = [(f"not {kind(feature)}", lost)]
+    wrong = [(f"not {feature.type.words}", lost)]
     if not feature.optional:
         wrong.append(("missing", missing))
     for title, test in constraints(feature.stated) if feature.stated else ():

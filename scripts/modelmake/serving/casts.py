@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from modelmake.core.errors import UserError
+from modelmake.core.types import BOOLEANS, EXACT
 from modelmake.model.contract import Feature
-from modelmake.serving.rows import TRUTH, base
 from modelmake.tables import dates
 from modelmake.tables.texts import MINUS, marks
 
@@ -19,8 +19,7 @@ Mask = NDArray[np.bool_]
 Cast = tuple[pd.Series, Mask]
 
 NUMBER = r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$"
-EXACT = 2**53  # beyond it a floating-point number leaves whole numbers out
-SIGNS = pa.array([text for text in TRUTH if TRUTH[text]]), pa.array([text for text in TRUTH if not TRUTH[text]])
+SIGNS = [pa.array([text for text, value in BOOLEANS.items() if value is one]) for one in (True, False)]
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def form(texts: pd.Series, feature: Feature, decimal: str, where: str) -> Form:
     unique = pd.Series(counts.index, index=counts.index, dtype="str")
     if unique.empty:
         return Form(decimal)
-    if base(feature) == "datetime":
+    if feature.type.name == "date":
         written, exchanged = dates.form_of(unique, counts)
         if exchanged:
             what = f"column '{feature.name}' has dates whose day and month could be exchanged"
@@ -67,7 +66,7 @@ def form(texts: pd.Series, feature: Feature, decimal: str, where: str) -> Form:
 
 def cast(given: pd.Series, feature: Feature, written: Form) -> Cast:
     """Return a column in its type, and which of its values are present and not of it; what is missing is any value."""
-    values, fits = CASTS[base(feature)](given, feature, written)
+    values, fits = CASTS[feature.type.name](given, feature, written)
     return values, ~fits & given.notna().to_numpy()
 
 
@@ -137,7 +136,7 @@ def _booleans(given: pd.Series, _feature: Feature, _written: Form) -> Cast:
     if given.dtype.kind in "iufb":
         fits: Mask = given.isin([0, 1]).to_numpy()
         return given.where(fits, 0).astype(bool), fits
-    values = given.str.strip().map(TRUTH) if _is_text(given) else pd.Series(np.nan, index=given.index)
+    values = given.str.strip().map(BOOLEANS) if _is_text(given) else pd.Series(np.nan, index=given.index)
     fits = values.notna().to_numpy()
     return values.where(fits, False).astype(bool), fits
 
@@ -163,10 +162,9 @@ def _is_text(given: pd.Series) -> bool:
 
 
 CASTS: dict[str, Callable[[pd.Series, Feature, Form], Cast]] = {
-    "float": _numbers,
-    "int": _integers,
-    "uint": _integers,
-    "bool": _booleans,
-    "str": _texts,
-    "datetime": _dates,
+    "number": _numbers,
+    "integer": _integers,
+    "boolean": _booleans,
+    "text": _texts,
+    "date": _dates,
 }

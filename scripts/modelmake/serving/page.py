@@ -6,17 +6,8 @@ from typing import Any
 
 from modelmake.model.contract import Contract, Feature
 from modelmake.serving.body import CSV, FORMS, JSON
-from modelmake.serving.rows import base, kind
 from modelmake.tracking.light import Named
 
-TYPES = {
-    "float": "number",
-    "int": "integer",
-    "uint": "integer",
-    "bool": "boolean",
-    "str": "string",
-    "datetime": "string",
-}
 ANSWERS = {
     400: "Not JSON, or not of a known form",
     401: "No token, or another one",
@@ -93,9 +84,9 @@ ERROR = {
 
 def column(feature: Feature) -> dict[str, Any]:
     """Return the schema of a column's values; null is a missing value."""
-    types = [TYPES[base(feature)], *(["boolean"] if feature.truth else []), *(["null"] if feature.optional else [])]
+    types = [feature.type.json, *(["boolean"] if feature.truth else []), *(["null"] if feature.optional else [])]
     schema: dict[str, Any] = {"type": types if len(types) > 1 else types[0]}
-    if base(feature) == "datetime":
+    if feature.type.name == "date":
         schema["format"] = "date-time"
     stated = feature.stated
     if stated is not None and not isinstance(stated.min, str) and not isinstance(stated.max, str):
@@ -121,10 +112,8 @@ def predictions(contract: Contract) -> dict[str, Any]:
 
 def html(contract: Contract, named: Named) -> str:
     """Return a page with the columns, and a request to copy."""
-    rows = "".join(
-        f"<tr><td>{escape(feature.name)}</td><td>{kind(feature)}{', or null' if feature.optional else ''}</td></tr>"
-        for feature in contract.features
-    )
+    words = {one.name: f"{one.type.words}{', or null' if one.optional else ''}" for one in contract.features}
+    rows = "".join(f"<tr><td>{escape(name)}</td><td>{text}</td></tr>" for name, text in words.items())
     example = {"dataframe_split": {"columns": contract.names, "data": [list(row) for row in contract.rows[:1]]}}
     body = json.dumps(example, ensure_ascii=False).replace("'", "'\\''")
     command = f"curl http://localhost:5001/invocations -H 'Content-Type: {JSON}' -d '{body}'"

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from modelmake.core.errors import suggestion
+from modelmake.core.types import BOOLEANS
 from modelmake.data.constraints import constraints
 from modelmake.model.contract import Contract, Feature
 from modelmake.model.even import EVEN, filled
@@ -86,7 +87,7 @@ def values(feature: Feature, given: Sequence[Any]) -> Any:  # noqa: ANN401  # an
             feature.name,
             row,
         )
-    array = CASTS[base(feature)](feature, given, kinds - {NULL})
+    array = CASTS[feature.type.name](feature, given, kinds - {NULL})
     if feature.stated is not None:
         _check_stated(feature, array)
     return array
@@ -114,9 +115,9 @@ def _of_text(feature: Feature, value: str, row: int) -> object:
     if value == "":
         return None
     if feature.dtype in ("str", "bool") or feature.dtype.startswith("datetime"):
-        return TRUTH.get(value, value) if feature.dtype == "bool" else value
-    if feature.truth and value in TRUTH:
-        return TRUTH[value]
+        return BOOLEANS.get(value, value) if feature.dtype == "bool" else value
+    if feature.truth and value in BOOLEANS:
+        return BOOLEANS[value]
     if not NUMBER.fullmatch(value.strip()):
         raise _wrong(feature, row)
     try:
@@ -126,7 +127,6 @@ def _of_text(feature: Feature, value: str, row: int) -> object:
 
 
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)  # Python reads 1_000 too
-TRUTH = {"True": True, "False": False, "true": True, "false": False, "TRUE": True, "FALSE": False}
 
 
 def _floats(feature: Feature, given: Sequence[Any], kinds: set[type]) -> NDArray[Any]:
@@ -191,31 +191,12 @@ def _dates(feature: Feature, given: Sequence[Any], kinds: set[type]) -> NDArray[
 
 
 CASTS = {
-    "float": _floats,
-    "int": _integers,
-    "uint": _integers,
-    "bool": _booleans,
-    "str": _texts,
-    "datetime": _dates,
+    "number": _floats,
+    "integer": _integers,
+    "boolean": _booleans,
+    "text": _texts,
+    "date": _dates,
 }
-KINDS = {
-    "float": "a number",
-    "int": "a whole number",
-    "uint": "a whole number",
-    "bool": "true or false",
-    "str": "a text",
-    "datetime": "a date such as 2026-01-31 or 2026-01-31T12:00:00",
-}
-
-
-def base(feature: Feature) -> str:
-    """Return the column's type without its size and unit, such as "datetime" of "datetime64[us]"."""
-    return feature.dtype.partition("[")[0].rstrip("0123456789")
-
-
-def kind(feature: Feature) -> str:
-    """Return what a value of the column is, in words."""
-    return KINDS[base(feature)]
 
 
 def _first(given: Sequence[Any], allowed: set[type]) -> int:
@@ -223,7 +204,7 @@ def _first(given: Sequence[Any], allowed: set[type]) -> int:
 
 
 def _wrong(feature: Feature, row: int) -> Refusal:
-    return Refusal(422, f"a value is not {kind(feature)}", feature.name, row)
+    return Refusal(422, f"a value is not {feature.type.words}", feature.name, row)
 
 
 def _check_stated(feature: Feature, array: object) -> None:

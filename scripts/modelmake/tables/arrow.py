@@ -8,8 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from modelmake.core.config import Data
-
-LARGEST = 2**63 - 1  # of the whole numbers that estimators and JSON clients share
+from modelmake.core.types import LARGEST
 
 
 def to_frame(table: pa.Table, config: Data, without: str) -> pd.DataFrame:

@@ -5,9 +5,9 @@ import pandas as pd
 
 from modelmake.core.config import Data
 from modelmake.core.errors import UserError
+from modelmake.core.types import LARGEST
 from modelmake.tables.texts import Suspect, explain, read_texts
 
-LARGEST = 2**63 - 1  # of the whole numbers that estimators and JSON clients share
 SECONDS = "turn them into seconds"
 REFUSED = {  # by what pandas infers: what the column contains, and the cast
     "time": ("times of day", f"{SECONDS} since midnight"),

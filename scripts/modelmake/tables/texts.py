@@ -9,6 +9,7 @@ import pandas as pd
 
 from modelmake.core.config import Data
 from modelmake.core.errors import UserError
+from modelmake.core.types import LARGEST
 from modelmake.tables.codes import are_codes
 from modelmake.tables.content import named
 from modelmake.tables.dates import DATE, parse
@@ -197,7 +198,7 @@ def _all_numbers(name: str, counts: pd.Series, numbers: pd.Series) -> Suspect | 
     choose = f"if they count or measure, {_declare(name, 'number')}; if they are codes, {_declare(name, 'category')}"
     if are_codes(counts.index):
         return None
-    if numbers.abs().max() >= 2**63:
+    if numbers.abs().max() >= LARGEST + 1:
         what = f"column '{name}' has whole numbers of 2^63 and more, such as {numbers.abs().idxmax()}"
         return Suspect(name, what, f'if they are ids, leave them out: data.drop = ["{name}"]; {choose}')
     what = f"column '{name}' has {counts.sum()} numbers as text, such as '{counts.index[0]}'"
