@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034  # the scripts that source this file use the variables
+# shellcheck shell=bash disable=SC2034,SC2154  # the scripts that source this file use and set the variables
 # Sourced first by every script here: drops each variable that docker/environment.sh does not list, and defines the
 # functions and options that the scripts share. Leaves $root. Without GIT_DIR and the like, git works on no repository
 # except the one that a command names.
@@ -35,6 +35,12 @@ done
 on() { [ "${!1:-}" = 1 ]; }
 
 is_port() { [[ $1 =~ ^[0-9]{1,5}$ ]] && [ "$((10#$1))" -le 65535 ]; }
+listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; } # port
+taken() { # port, the command that chooses another one, and one that is free if it is not the next
+  local holder
+  holder=$(docker ps --filter "publish=$1" --format '{{.Names}}' 2>/dev/null | head -1) || true
+  die "port $1" "taken by ${holder:+the container }${holder:-another program}" "$2=${3:-$(($1 + 1))}"
+}
 check_port() { # Kubernetes sets MLFLOW_PORT to an address if a service is named mlflow
   is_port "$1" || die "MLFLOW_PORT=$1" "not a port" "use a number up to 65535; 0 is any free port"
 }
@@ -65,6 +71,39 @@ snapshots() { [ ! -d "$root/data/snapshots" ] || { mkdir -p "$1/data" && cp -R "
 closed=(--read-only --cap-drop ALL --security-opt no-new-privileges)
 sealed=(--rm --interactive --network none --tmpfs /tmp "${closed[@]}")
 no_proxies=(-e HTTP_PROXY= -e HTTPS_PROXY= -e http_proxy= -e https_proxy=)
+
+# Compose on the files ${files[@]}, for the project $project. It reads only what is named here, not the user's .env.
+compose() {
+  docker compose --env-file /dev/null --project-directory "$root" --project-name "$project" "${files[@]}" "$@"
+}
+# Starts the services, with more options of compose; $1 and $2 are those of taken.
+compose_up() {
+  local output
+  docker compose version >/dev/null 2>&1 ||
+    die docker "no compose plugin" "install docker-compose-plugin, or: make engine"
+  output=$(compose up --detach --remove-orphans --quiet-pull "${@:3}" 2>&1) && return
+  case $output in
+    *"port is already allocated"* | *"address already in use"*)
+      compose rm --force --stop >/dev/null 2>&1 || true
+      taken "$1" "$2"
+      ;;
+  esac
+  compose logs --tail 20 >&2 || true
+  die compose "$(tail -1 <<<"$output")" "see the log above; make doctor checks this machine"
+}
+
+# The address of the user's MLflow server; "" stands for the local one.
+tracking_address() { tr -d '[:space:]' <<<"${MLFLOW_TRACKING_URI:-}"; }
+reachable() { # address, from a container
+  [[ $1 != sqlite:* ]] ||
+    die MLFLOW_TRACKING_URI "a container cannot reach an SQLite file of this machine" "http://…, or RUNNER=host"
+}
+local_login() { # of `make up AUTH=1`, unless the caller has another one
+  [ -f "$root/.mlflow/password" ] || return 0
+  export MLFLOW_TRACKING_USERNAME=${MLFLOW_TRACKING_USERNAME:-admin}
+  export MLFLOW_TRACKING_PASSWORD=${MLFLOW_TRACKING_PASSWORD:-$(cat "$root/.mlflow/password")}
+}
+secret() { { LC_ALL=C tr -dc 'A-Za-z0-9' </dev/urandom 2>/dev/null || true; } | head -c 32; }
 
 on_this_machine() { # address
   local host

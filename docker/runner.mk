@@ -54,8 +54,8 @@ ifneq ($(pipeline),pipeline.toml)
 endif
 
 # The only choice of the runner: after it a recipe is the same for each runner, with $(RUN) in front. A container
-# reaches no network and writes only to build/, unless its target has another `access` (docker/run.sh).
-access = sealed
+# reaches no network and writes only to build/, unless words of `access` add more for its target (docker/run.sh).
+access =
 engine :=
 environment :=
 server :=
@@ -71,7 +71,7 @@ MODELMAKE_RUNNER := $(runner)
 ifeq ($(runner),image)
   RUN :=
 else ifeq ($(runner),docker)
-  RUN = docker/run.sh $(access)
+  RUN = docker/run.sh $(strip $(access) --)
   image := $(shell docker/image/image.sh ready)
   environment := $(if $(image),,image)
   server := docker/server/compose.sh

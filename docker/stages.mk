@@ -14,14 +14,15 @@ tuned := $(filter tune,$(goals))$(filter all,$(asked))
 checks := $(filter $(CHECKS),$(subst test,test owntest,$(asked:all=lint test)))
 forced := $(strip $(if $(MODELMAKE_FORCE)$(call setting,ARGS),$(checks) $(last) $(filter tune,$(goals))))
 $(call of,$(forced),done): FORCE
-$(folder)/tune.done: access = tune
+$(folder)/tune.done: access = mlflow cluster
 $(CHAIN:%=$(folder)/%.done) shell up promote rollback history registry reproduce: access = mlflow
-lock add comment alert audit: access = outside
-format new: access = writable
-fetch: access = fetch
+lock add audit: access = outside
+comment alert: access = github
+format new: access = checkout
+fetch: access = sources
 smoke: access = scorer
-watch: access = watch
-predict: access = predict
+watch: access = mlflow log tables
+predict: access = mlflow tables output
 $(folder)/reads: | $(filter fetch,$(goals)) # `make fetch train` reads the new snapshot, also with -j
 
 # One process hashes the inputs of several stages; a file of inputs is new only if an input has changed.

@@ -7,10 +7,8 @@ cd "$root"
 project="$(project "")-cluster" state=.cluster
 MODELMAKE_PROJECT=$project MODELMAKE_USER="$(id -u):$(id -g)"
 export MODELMAKE_PROJECT MODELMAKE_USER
-compose() {
-  docker compose --env-file /dev/null --project-directory "$root" --project-name "$project" \
-    -f docker/cluster/cluster.yaml --progress quiet "$@"
-}
+# shellcheck disable=SC2034  # of compose
+files=(-f docker/cluster/cluster.yaml --progress quiet)
 # Return when so many workers ($1) have registered.
 joined() {
   compose exec -T scheduler python - "$1" <<<'
@@ -25,14 +23,11 @@ case $1 in
   up)
     workers=${MODELMAKE_WORKERS:-2}
     [[ $workers =~ ^[1-9][0-9]{0,2}$ ]] || die "WORKERS=$workers" "not a number of workers" "use 1 to 999"
-    docker compose version >/dev/null 2>&1 ||
-      die docker "no compose plugin" "install docker-compose-plugin, or: make engine"
     MODELMAKE_IMAGE=$(docker/image/image.sh name) && export MODELMAKE_IMAGE
     echo "▸ cluster · starting a scheduler and $workers workers" >&2
     mkdir -p "$state" && chmod 700 "$state"
     certificate "$MODELMAKE_IMAGE" "$root/$state" DNS:scheduler
-    output=$(compose up --detach --force-recreate --remove-orphans --scale "worker=$workers" 2>&1) ||
-      die compose "$(tail -1 <<<"$output")" "make doctor checks this machine"
+    compose_up "" "" --force-recreate --scale "worker=$workers"
     output=$(joined "$workers") ||
       die "the cluster" "does not start: $(tail -1 <<<"$output")" "docker logs $project-worker-1; fewer WORKERS"
     echo "cluster: $workers workers; make tune ENGINE=dask uses them, make down stops them"

@@ -58,30 +58,20 @@ configure() { # the containers have users of their own: nobody else comes past .
 }
 
 files=(-f docker/dashboard/dashboard.yaml)
-compose() {
-  docker compose --env-file /dev/null --project-directory "$root" --project-name "$project" "${files[@]}" "$@"
-}
-listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; } # port
-free() { # port
-  ! listens "$1" || die "port $1" "taken by another program" "make dashboard DASHBOARD_PORT=$((port + 1))"
-}
 up() {
-  local output
-  docker compose version >/dev/null 2>&1 ||
-    die docker "no compose plugin" "install docker-compose-plugin, or: make engine"
+  local each
   if ! running || [ "$port" != "$last" ]; then
-    free "$port" && free "$MODELMAKE_PROMETHEUS_PORT"
+    for each in "$port" "$MODELMAKE_PROMETHEUS_PORT"; do
+      ! listening "$each" || taken "$each" "make dashboard DASHBOARD_PORT" $((port + 1))
+    done
   fi
   configure
   desktop || files+=(-f docker/dashboard/host.yaml)
   desktop || export MODELMAKE_LISTEN=127.0.0.1 MODELMAKE_PROMETHEUS_HOST=127.0.0.1
   MODELMAKE_FILES=$(cat docker/dashboard/* | git hash-object --stdin) && export MODELMAKE_FILES
   echo "▸ dashboard · starting Prometheus and Grafana on http://localhost:$port" >&2
-  if ! output=$(compose up --detach --remove-orphans --wait --wait-timeout 180 --quiet-pull 2>&1); then
-    compose logs --tail 10 >&2 || true
-    die dashboard "Prometheus or Grafana is not ready: $(tail -1 <<<"$output")" "see the log above; make doctor"
-  fi
-  listens "$port" || die dashboard "port $port of this machine does not lead to Grafana" \
+  compose_up "$port" "make dashboard DASHBOARD_PORT" --wait --wait-timeout 180
+  listening "$port" || die dashboard "port $port of this machine does not lead to Grafana" \
     "a rootless or remote engine has a loopback of its own, which modelmake does not reach"
   echo "$port" >"$state/port"
   docker kill --signal HUP "$prometheus" >/dev/null

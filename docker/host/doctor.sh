@@ -23,7 +23,7 @@ python() {
 port() {
   local port=${MLFLOW_PORT:-$(cat .mlflow/port 2>/dev/null || echo 5000)}
   is_port "$port" || return 1
-  if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+  if listening "$port"; then
     docker ps --filter "publish=$port" --format "$port is used by {{.Names}}"
   else
     echo "$port is free"

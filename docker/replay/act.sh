@@ -16,9 +16,6 @@ engine=${DOCKER_HOST:-$(docker context inspect -f '{{.Endpoints.docker.Host}}')}
 socket=${engine#unix://}
 [ "$(uname)" != Darwin ] || socket=/var/run/docker.sock # its path in the virtual machine of Docker Desktop
 
-listed() { # lines, as "a, b or c"
-  paste -sd, - | sed 's/,/, /g; s/\(.*\), /\1 or /'
-}
 tested() { # the receipt of the tests and the type checker's cache, as GitHub's cache keeps them (actions/tested)
   local name
   mkdir -p "$replay/build"
@@ -27,17 +24,6 @@ tested() { # the receipt of the tests and the type checker's cache, as GitHub's 
   done
 }
 "$root/docker/replay/checkout.sh" "${MODELMAKE_ACT_REF:-HEAD}" "$replay"
-job=${MODELMAKE_JOB:-} replayed=.github/workflows/$workflow.yml
-if [[ ! $workflow =~ ^[a-z0-9_-]+$ || ! -f $replay/$replayed ]]; then
-  names=$(cd "$replay/.github/workflows" && ls -- *.yml)
-  die "WORKFLOW=$workflow" "no workflow of this commit" "$(listed <<<"${names//.yml/}")"
-fi
-names=$(sed -n '/^on:/,/^[a-np-z]/s/^  \([a-z_]*\):.*$/\1/p' "$replay/$replayed" | grep -vx workflow_call || true)
-[ -n "$names" ] || die "WORKFLOW=$workflow" "other workflows call it" "replay the one that does: mlops-pipeline"
-event=${MODELMAKE_EVENT:-$(grep -Fx push <<<"$names" || echo workflow_dispatch)}
-grep -Fxq -e "$event" <<<"$names" || die "EVENT=$event" "no event of this workflow" "$(listed <<<"$names")"
-names=$(sed -n '/^jobs:/,$s/^  \([a-z_-]*\):$/\1/p' "$replay/$replayed")
-[ -z "$job" ] || grep -Fxq -e "$job" <<<"$names" || die "JOB=$job" "no job of this workflow" "${names//$'\n'/ or }"
 snapshots "$replay"
 tested
 builder=$replay/docker/image/image.sh
@@ -45,6 +31,8 @@ builder=$replay/docker/image/image.sh
   "choose a later commit"
 "$builder" build
 image=$("$builder" name)
+event=$(docker run "${sealed[@]}" -v "$root/scripts:/product:ro" -v "$replay:/src:ro" -w /src -e PYTHONPATH=/product \
+  -e MODELMAKE_WORKFLOW -e MODELMAKE_EVENT -e MODELMAKE_JOB "$image" python -m modelmake workflow </dev/null) || exit
 scratch=act
 [ "$tracking" = scratch ] || scratch=
 compose=("$root/docker/server/compose.sh")
@@ -83,8 +71,7 @@ login=()
 if [ "$tracking" = local ]; then
   options+=(--env "MODELMAKE_UI=$("${compose[@]}" ensure)")
   if [ -f "$root/.mlflow/password" ]; then
-    MLFLOW_TRACKING_USERNAME=admin MLFLOW_TRACKING_PASSWORD=$(cat "$root/.mlflow/password")
-    export MLFLOW_TRACKING_USERNAME MLFLOW_TRACKING_PASSWORD
+    local_login
     login=(-e MLFLOW_TRACKING_USERNAME -e MLFLOW_TRACKING_PASSWORD)
     options+=(--secret MLFLOW_TRACKING_USERNAME --secret MLFLOW_TRACKING_PASSWORD)
   fi
@@ -102,7 +89,7 @@ take_turn() {
     "${closed[@]}" "${no_proxies[@]}" \
     --user "$(id -u):$(id -g)" --group-add "$(stat -c %g "$socket" 2>/dev/null || echo 0)" \
     -v "$socket:/var/run/docker.sock" -v "$replay:$replay" -w "$replay" "$image" \
-    act "$event" --workflows "$replayed" ${job:+--job "$job"} \
+    act "$event" --workflows ".github/workflows/$workflow.yml" ${MODELMAKE_JOB:+--job "$MODELMAKE_JOB"} \
     "${jobs[@]}" "${options[@]}" ${MODELMAKE_ARGS:-}
 }
 until turn=$(take_turn 2>"$replay.log"); do

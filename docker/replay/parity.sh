@@ -24,4 +24,4 @@ echo "▸ parity · HEAD, by act"
 export MODELMAKE_PIPELINE=${MODELMAKE_PIPELINE:-pipeline.toml}
 MODELMAKE_ACT_TRACKING=scratch "$root/docker/replay/act.sh" "$replay" || true
 echo "▸ parity"
-"$root/docker/run.sh" sealed python -m modelmake parity
+"$root/docker/run.sh" -- python -m modelmake parity

@@ -11,7 +11,7 @@ done
 [ ${#present[@]} != 0 ] || exit 0
 
 runner=${MODELMAKE_RUNNER:-docker} store=/mlflow/mlflow.db
-address=$(tr -d '[:space:]' <<<"${MLFLOW_TRACKING_URI:-}")
+address=$(tracking_address)
 kind=$(tr '[:upper:]' '[:lower:]' <<<"${address%%:*}")
 inside=(python -I -c "$(cat scripts/modelmake/tracking/claims.py)" "$store")
 missing() { # prints the stages whose run or version is gone
@@ -28,7 +28,7 @@ missing() { # prints the stages whose run or version is gone
         chain
       fi
       ;;
-    docker/http | docker/https) docker/run.sh mlflow python -I scripts/modelmake/tracking/claims.py - ;;
+    docker/http | docker/https) docker/run.sh mlflow -- python -I scripts/modelmake/tracking/claims.py - ;;
     */http | */https) PATH="$root/.venv/bin:$PATH" python -I scripts/modelmake/tracking/claims.py - ;;
     */ | */sqlite)
       store=${address#sqlite:///}

@@ -34,14 +34,11 @@ else
   MLFLOW_PORT=${MLFLOW_PORT:-${port:-$(cat "$port_file" 2>/dev/null || echo 5000)}}
 fi
 
-# The variables of compose.yaml. Compose reads only the files that are named here, not the user's .env.
+# The variables of compose.yaml.
 image=${image:-$(docker/image/image.sh name)} doors=""
 export MLFLOW_PORT MLFLOW_WORKERS=${workers:-${scratch:+1}} MODELMAKE_IMAGE=$image MODELMAKE_DOORS=""
 MODELMAKE_USER="$(id -u):$(id -g)" && export MODELMAKE_USER
 files=(-f compose.yaml)
-compose() {
-  docker compose --env-file /dev/null --project-directory "$root" --project-name "$project" "${files[@]}" "$@"
-}
 
 doors() { # the login and the TLS proxy in front of the server
   container=$server published=5000 scheme=http
@@ -65,24 +62,11 @@ ready() {
     [ "$(docker inspect -f '{{.State.Running}}' "$container" 2>/dev/null)" = true ]
 }
 up() {
-  docker compose version >/dev/null 2>&1 ||
-    die docker "no compose plugin" "install docker-compose-plugin, or: make engine"
   ready && return
   # The tables must fit the image before the server starts; settle stops a server that still runs.
   running || docker/server/state.sh ${scratch:+--scratch "$scratch"} settle || exit
   echo "▸ up · starting MLflow on $scheme://localhost${MLFLOW_PORT/#/:}" | sed 's/:0$/, on any free port/' >&2
-  if ! output=$(compose up --detach --remove-orphans --wait --wait-timeout 180 --quiet-pull 2>&1); then
-    case $output in
-      *"port is already allocated"* | *"address already in use"*)
-        compose rm --force --stop >/dev/null 2>&1 || true
-        holder=$(docker ps --filter "publish=$MLFLOW_PORT" --format '{{.Names}}')
-        die "port $MLFLOW_PORT" "taken by ${holder:+the container }${holder:-another program}" \
-          "make up MLFLOW_PORT=$((MLFLOW_PORT + 1))"
-        ;;
-    esac
-    compose logs --tail 20 >&2 || true
-    die compose "$(tail -1 <<<"$output")" "see the server's log above; make doctor checks this machine"
-  fi
+  compose_up "$MLFLOW_PORT" "make up MLFLOW_PORT" --wait --wait-timeout 180
   [ -n "$scratch" ] || { mkdir -p .mlflow && echo "$MLFLOW_PORT" >"$port_file"; }
 }
 

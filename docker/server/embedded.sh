@@ -14,7 +14,6 @@ answers() {
   local query="$1/api/2.0/mlflow/experiments/search?max_results=1"
   $python -c "import urllib.request as r; r.urlopen('$query', timeout=4)" 2>/dev/null
 }
-listening() { (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
 free() { $python -c "import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); print(s.getsockname()[1])"; }
 
 down() {
@@ -39,7 +38,7 @@ up() {
   local requested=$port
   [ "$port" != 0 ] || port=$(free)
   url="http://localhost:$port"
-  ! listening || die "port $port" "taken by another program" "make up MLFLOW_PORT=$((port + 1))"
+  ! listening "$port" || taken "$port" "make up MLFLOW_PORT"
   echo "▸ up · starting MLflow on $url" >&2
   nohup $python -m mlflow server --backend-store-uri sqlite:///.mlflow/mlflow.db \
     --artifacts-destination .mlflow/artifacts --host 127.0.0.1 --port "$port" --workers 1 \

@@ -13,7 +13,7 @@ case ${MODELMAKE_AUTH:-} in
   1)
     if [ ! -f .mlflow/password ]; then
       echo "▸ up · creating a password for the user admin" >&2
-      (LC_ALL=C tr -dc 'A-Za-z0-9' </dev/urandom 2>/dev/null || true) | head -c 32 >.mlflow/password.part
+      secret >.mlflow/password.part
       on_volume "$(project "")" "$image" login <.mlflow/password.part ||
         die login "failed, see above" "make up AUTH=1"
       mv .mlflow/password.part .mlflow/password

@@ -80,7 +80,7 @@ case $verb in
     trap 'docker/server/compose.sh --scratch "$scratch" discard; rm -f build/verify.json' EXIT
     mkdir -p build
     { on_state archive stage <"$archive" >build/verify.json && on_state archive swap; } || exit 2
-    docker/run.sh --scratch "$scratch" mlflow python -m modelmake verify
+    docker/run.sh --scratch "$scratch" mlflow -- python -m modelmake verify
     ;;
   gc)
     "${compose[@]}" ensure >/dev/null

@@ -31,7 +31,7 @@ ROOMS = {
     "server": ("up", "login", "archive", "gc", "verify"),
     "checks": (
         *("lint", "format", "test", "owntest", "summary", "comment", "alert"),
-        *("parity", "sbom", "audit", "add", "docs"),
+        *("workflow", "parity", "sbom", "audit", "add", "docs"),
     ),
 }
 MODULES = {verb: f"modelmake.{room}.{verb}" for room, verbs in ROOMS.items() for verb in verbs}

@@ -1,9 +1,12 @@
 """The workflow: thin, pinned, and with no more rights than it needs."""
 
 import re
+from pathlib import Path
 
+import pytest
 import yaml
 
+from modelmake.checks import workflow
 from tests.conftest import ROOT
 
 WORKFLOWS = ROOT / ".github/workflows"
@@ -148,3 +151,17 @@ def test_an_alert_is_reported_although_it_fails_the_watch() -> None:
     [alert] = [step for step in yaml.safe_load(WATCH)["jobs"]["watch"]["steps"] if step.get("run") == "make alert"]
     assert "!cancelled()" in alert["if"]
     assert alert["env"]["MODELMAKE_RETRAIN"] == "${{ vars.RETRAIN }}"
+
+
+@pytest.mark.parametrize("events", ["on: push", "on: [push, fork]", "on:\n    push:\n        branches: [main]\n    fork:"])
+def test_the_events_of_a_workflow_are_read_as_yaml(
+    events: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However they are written: as one word, a list or a table."""
+    folder = tmp_path / workflow.FOLDER
+    folder.mkdir(parents=True)
+    (folder / "mine.yml").write_text(f'{events}\njobs:\n    "one": {{}}\n')
+    monkeypatch.chdir(tmp_path)
+    found = workflow.read("mine")
+    assert workflow.event("mine", found, "") == "push"
+    assert list(found["jobs"]) == ["one"]

@@ -175,7 +175,7 @@ def probe(checkout: Checkout, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_target_that_says_nothing_about_access_has_no_network(with_engine: Checkout) -> None:
     """Its command runs sealed, which the engine understands as a container without a network."""
-    assert "docker/run.sh sealed true" in probe(with_engine, "--dry-run").stdout.splitlines()
+    assert "docker/run.sh -- true" in probe(with_engine, "--dry-run").stdout.splitlines()
     words = probe(with_engine).stdout.splitlines()
     assert words[words.index("--network") + 1] == "none"
     assert words.count("--network") == 1

@@ -175,9 +175,9 @@ def test_a_backup_comes_back_on_another_machine(registered: Stack, tmp_path: Pat
 
 def test_files_belong_to_the_caller(stack: Stack) -> None:
     """Whoever calls make owns what lands in build/, and the source can't be written at all."""
-    assert stack.run("sealed", "touch", "build/mine").returncode == 0
+    assert stack.run("", "touch", "build/mine").returncode == 0
     assert (stack.path / "build/mine").stat().st_uid == os.getuid()
-    refused = stack.run("sealed", "touch", "Makefile")
+    refused = stack.run("", "touch", "Makefile")
     assert refused.returncode != 0
     assert "Read-only file system" in refused.stderr
 
@@ -185,7 +185,7 @@ def test_files_belong_to_the_caller(stack: Stack) -> None:
 def test_lint_and_test_have_no_network(stack: Stack, engine: docker.DockerClient) -> None:
     """A sealed container has loopback and nothing else; one of a stage reaches the server and not the world."""
     interfaces = "import socket; print([name for _, name in socket.if_nameindex()])"
-    assert stack.run("sealed", "python", "-c", interfaces).stdout.strip() == "['lo']"
+    assert stack.run("", "python", "-c", interfaces).stdout.strip() == "['lo']"
     server = engine.containers.get(f"{stack.project}-mlflow-1")
     address = {name: each["IPAddress"] for name, each in server.attrs["NetworkSettings"]["Networks"].items()}
     reached = {
@@ -309,7 +309,7 @@ def test_a_linked_worktree_has_its_commit(stack: Stack, tmp_path: Path) -> None:
     subprocess.run(["git", "worktree", "add", "-q", "--detach", str(worktree)], cwd=stack.path, check=True)
     head = ["git", "rev-parse", "HEAD"]
     commit = subprocess.run(head, cwd=worktree, capture_output=True, text=True, check=True).stdout
-    words = [str(worktree / "docker/run.sh"), "sealed", *head]
+    words = [str(worktree / "docker/run.sh"), "--", *head]
     done = subprocess.run(words, env=stack.environment(), capture_output=True, text=True, check=False)
     subprocess.run(["git", "worktree", "remove", "--force", str(worktree)], cwd=stack.path, check=True)
     assert done.stdout == commit, done.stderr

@@ -104,7 +104,7 @@ class Stack(Checkout):
 
     def run(self, access: str, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command in the image as the Makefile does."""
-        words = [str(self.path / "docker/run.sh"), access, *command]
+        words = [str(self.path / "docker/run.sh"), *access.split(), "--", *command]
         return subprocess.run(words, env=self.environment(), capture_output=True, text=True, check=False)
 
     @property
