@@ -135,6 +135,8 @@ image=$("$root/docker/image/image.sh" name)
 MODELMAKE_IMAGE_ID=$(docker image inspect -f '{{.Id}}' "$image") && export MODELMAKE_IMAGE_ID
 mkdir -p "$root/build"
 options+=(-v "$root:/src:$source")
+# shellcheck disable=SC2154  # of docker/environment.sh
+for each in $constants; do options+=(-e "$each"); done
 pass MODELMAKE_IMAGE_ID USER CI
 for name in $settings; do [ "$name" = RUNNER ] || pass "MODELMAKE_$name"; done # make in the image runs bare
 # Only a shell reads standard input; another command would consume the input of a loop around make.

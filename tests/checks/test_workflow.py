@@ -153,7 +153,9 @@ def test_an_alert_is_reported_although_it_fails_the_watch() -> None:
     assert alert["env"]["MODELMAKE_RETRAIN"] == "${{ vars.RETRAIN }}"
 
 
-@pytest.mark.parametrize("events", ["on: push", "on: [push, fork]", "on:\n    push:\n        branches: [main]\n    fork:"])
+@pytest.mark.parametrize(
+    "events", ["on: push", "on: [push, fork]", "on:\n    push:\n        branches: [main]\n    fork:"]
+)
 def test_the_events_of_a_workflow_are_read_as_yaml(
     events: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
