@@ -69,6 +69,9 @@ format: $(environment) ## format the code and apply the fixes of the linters
 test: build/test.done build/owntest.done ## run the tests that need no engine; only yours if only your files changed
 	@$(fresh)
 
+examples: $(environment) ## train, judge and register each pipeline in examples/, as every CI run does
+	@$(RUN) python -m modelmake examples
+
 test-stack: $(environment) .venv/lock.txt ## run the tests that drive make, docker, compose and act
 	@$(with_engine) docker/host/stack.sh
 

@@ -30,7 +30,7 @@ ROOMS = {
     "watch": ("watch",),
     "server": ("up", "login", "archive", "gc", "verify"),
     "checks": (
-        *("lint", "format", "test", "owntest", "summary", "comment", "alert"),
+        *("lint", "format", "test", "owntest", "examples", "summary", "comment", "alert"),
         *("workflow", "parity", "sbom", "audit", "add", "docs"),
     ),
 }

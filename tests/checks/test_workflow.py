@@ -29,9 +29,18 @@ def test_the_jobs_are_a_chain_that_hands_the_run_on() -> None:
     assert JOBS["train"]["outputs"] == {"run_id": "${{ steps.train.outputs.run_id }}"}
     assert JOBS["cd"]["env"]["MODELMAKE_RUN_ID"] == "${{ needs.train.outputs.run_id }}"
     ran = {name: [step["run"].split()[1] for step in job["steps"] if "run" in step] for name, job in JOBS.items()}
-    assert ran["ci"] == ["pipelines", "lint", "test"]
+    assert ran["ci"] == ["pipelines", "lint", "test", "examples"]
     assert ran["train"] == ["up", "fetch", "tune", "train", "backup"]
     assert ran["cd"] == ["restore", "evaluate", "register", "comment", "backup"]
+
+
+def test_every_run_tests_the_examples() -> None:
+    """On GitHub and in .ci/run, with an engine and without, and no receipt of an earlier run spares them."""
+    [step] = [step for step in JOBS["ci"]["steps"] if step.get("run") == "make examples"]
+    assert step["if"] == "${{ !env.ACT }}"
+    lines = (ROOT / ".ci/run").read_text().splitlines()
+    assert {"make examples RUNNER=docker", "DOCKER_HOST=unix:///nowhere make examples"} <= set(lines)
+    assert "build/examples" not in (ROOT / "Makefile").read_text() + (ROOT / "docker/stages.mk").read_text()
 
 
 def test_each_pipeline_runs_by_itself() -> None:

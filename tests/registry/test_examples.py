@@ -18,7 +18,7 @@ from modelmake.data.read import read_table
 from modelmake.data.split import Split, hold_out
 from tests.conftest import ROOT, Project
 
-pytestmark = [pytest.mark.long, pytest.mark.outside]
+pytestmark = pytest.mark.outside
 NAMES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/pipeline.toml"))
 # Predicts the rows of a Parquet file with a model's folder, and writes the answers to another.
 ELSEWHERE = """

@@ -1,6 +1,7 @@
 """reproduce: a run is compared with what its commit gives anew, and the likely cause of a difference is named."""
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -82,7 +83,9 @@ def test_a_dirty_run_is_named(again: Project, error_line: Check) -> None:
     again.client.set_tag(again.receipt("train")["run_id"], "modelmake.git.dirty", "true")
     assert again.stage("origin").code == 0
     plant(again.path / "build/reproduce/build/evaluate.json", "metrics", "accuracy", value=0.1)
-    assert "the run had uncommitted changes" in error_line(again.stage("reproduce"), 1)
+    done = again.stage("reproduce")
+    assert "the run had uncommitted changes" in error_line(done, 1)
+    assert re.search(r"^metrics: 1 of \d+ differs, by up to \de-1 relative$", done.out, re.M)
 
 
 def test_another_build_of_the_image_with_the_same_bits_is_reproduced(again: Project) -> None:

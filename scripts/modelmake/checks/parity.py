@@ -6,6 +6,7 @@ from modelmake.core import receipt
 from modelmake.core.errors import PipelineError
 from modelmake.core.files import BUILD, build
 from modelmake.core.provenance import Provenance
+from modelmake.scores.agreement import of_metrics
 
 
 class NotTheSame(PipelineError):
@@ -41,6 +42,8 @@ def main() -> None:
     direct, act = (compared(BUILD / "parity" / side / build()) for side in ("direct", "act"))
     different = [name for name in direct | act if direct.get(name) != act.get(name)]
     print(receipt.compared(direct, act, different, ("direct", "act")))
+    if differing := of_metrics(direct, act):
+        print(differing)
     if different:
         what = f"{len(different)} of {len(direct | act)} differ: {', '.join(different)}"
         raise NotTheSame("parity", what, "see the receipts of both under build/parity")

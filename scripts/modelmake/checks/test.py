@@ -1,4 +1,4 @@
-"""Test: all tests of the product except those that need an engine (`make test-stack`); no engine can be reached."""
+"""Test: all tests of the product except those that need an engine (`make test-stack`) and the examples."""
 
 import os
 import shlex
@@ -10,6 +10,7 @@ from modelmake.core import receipt, settings
 from modelmake.core.errors import UserError
 
 OWN = "tests/test_*.py"  # the user's; the product's are in folders below tests/
+EXAMPLES = "tests/registry/test_examples.py"  # of `make examples`, which every CI run runs
 NO_TESTS = 5  # pytest's exit code for no tests
 
 
@@ -33,6 +34,6 @@ def run(*words: str) -> None:
 def main() -> None:
     """Write build/test.json if all tests pass and ARGS selects none of them."""
     started = time.monotonic()
-    run(f"--ignore-glob={OWN}")
+    run(f"--ignore-glob={OWN}", f"--ignore={EXAMPLES}")
     if not settings.text("ARGS"):
         receipt.Test(**receipt.common("test", started)).write()

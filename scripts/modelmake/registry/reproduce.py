@@ -4,6 +4,7 @@ from modelmake.core import files, provenance, receipt
 from modelmake.core.errors import PipelineError
 from modelmake.core.provenance import Provenance
 from modelmake.registry.origin import Origin
+from modelmake.scores.agreement import of_metrics
 
 ORIGIN = provenance.names("reproduce")
 SEED = "a random_state that is not set, or code that reads the clock, the network or the environment"
@@ -52,6 +53,8 @@ def main() -> None:
     a, b = then(origin), now(receipt.Train.read(again), receipt.Evaluate.read(again))
     different = [name for name, value in a.items() if b.get(name, "none") != value]
     print(receipt.compared(a, b, different, ("then", "now")))
+    if differing := of_metrics(a, b):
+        print(differing)
     results = [name for name in different if name not in ORIGIN or name == "data"]
     count = sum(name not in ORIGIN for name in a)
     if not results:

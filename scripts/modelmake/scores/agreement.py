@@ -12,7 +12,7 @@ differ by up to 3e-6 and MLPRegressor by 7e-7.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -140,6 +140,29 @@ class Expected:
     def compared(self, given: Sequence[Any]) -> Agreement:
         """Compare the predictions of the served model."""
         return Agreement.of(given, self.predictions, self.allowed)
+
+
+def of_metrics(a: Mapping[str, str], b: Mapping[str, str]) -> str:
+    """Say how many metrics of two runs differ and by how much, each relative to its own magnitude; "" for none.
+
+    Parameters
+    ----------
+    a, b : mapping
+        Facts of the runs: the values of the metrics are under "metric <name>".
+
+    Examples
+    --------
+    >>> of_metrics({"metric r2": "0.9", "data": "1"}, {"metric r2": "0.90000000000001", "data": "2"})
+    'metrics: 1 of 1 differs, by up to 1e-14 relative'
+
+    """
+    common = [name for name in a if name.startswith("metric ") and name in b]
+    each = [Agreement.of([float(a[name])], [float(b[name])], 0.0) for name in common]
+    if not (count := sum(not one.equal for one in each)):
+        return ""
+    largest = widest(*each).largest
+    by = f", by up to {digit(largest)} relative" if math.isfinite(largest) else ""
+    return f"metrics: {count} of {len(each)} differ{'s' * (count == 1)}{by}"
 
 
 def digit(value: float) -> str:
