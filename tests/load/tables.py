@@ -32,7 +32,8 @@ PEAK = "import resource; print(time.monotonic() - began, resource.getrusage(reso
 # What a stage does with a table beside the fit and the prediction.
 OURS = """
 from modelmake.core.config import Data
-from modelmake.data.read import fingerprint, read_table
+from modelmake.data.read import read_table
+from modelmake.tables.location import fingerprint
 from modelmake.data.split import hold_out
 import time; began = time.monotonic()
 config = Data(path="table.parquet", target="y")

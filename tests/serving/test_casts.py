@@ -28,6 +28,7 @@ from modelmake.serving.casts import Form, cast
 from modelmake.serving.refusal import Refusal
 from modelmake.serving.rows import values
 from modelmake.serving.scorer import Scorer, verified
+from modelmake.tables.table import opened
 
 
 def trained(path: Path, **keys: Any) -> tuple[Scorer, pd.DataFrame]:
@@ -41,7 +42,7 @@ def trained(path: Path, **keys: Any) -> tuple[Scorer, pd.DataFrame]:
 
 def rows(scorer: Scorer, path: Path, out: Path | None = None) -> tuple[pd.DataFrame, list[str]]:
     """Return the rows of a file that are predicted, as the model gets them, and the reasons of the others."""
-    parts = list(batch.scored(scorer, Data(path=str(path), target="y")))
+    parts = list(batch.scored(scorer, opened(Data(path=str(path), target="y"))))
     if out is not None:
         writer = output.Writer(out, version="1")
         for part in parts:

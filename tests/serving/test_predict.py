@@ -23,6 +23,7 @@ from modelmake.core.config import Data
 from modelmake.model.contract import cells, contract
 from modelmake.serving import batch
 from modelmake.serving.scorer import Scorer
+from modelmake.tables.table import opened
 from tests.conftest import ROOT, Once, Outcome, Project, copy, forget
 from tests.serving.conftest import JSON, Kinds, promoted
 
@@ -235,7 +236,7 @@ def whole(scorer: Scorer, frame: pd.DataFrame, path: Path, monkeypatch: pytest.M
     """Return the predictions of a file, some rows at a time."""
     monkeypatch.setattr(batch, "ROWS", rows)
     (frame.to_parquet if path.suffix == ".parquet" else frame.to_csv)(path, index=False)
-    parts = batch.scored(scorer, Data(path=str(path), target="target"))
+    parts = batch.scored(scorer, opened(Data(path=str(path), target="target")))
     return [value for part in parts for value in part.y_pred.tolist()]
 
 

@@ -19,8 +19,9 @@ import pytest
 from modelmake.core.config import Data
 from modelmake.core.errors import UserError
 from modelmake.data.hashes import row_hashes
-from modelmake.data.read import fingerprint, read_table
-from modelmake.tables.formats import dialect
+from modelmake.data.read import read_table
+from modelmake.tables.location import fingerprint
+from modelmake.tables.table import opened
 
 ROWS = [(i, i * 0.5, "xy"[i % 2]) for i in range(40)]
 PLAIN = "a,b,label\n" + "".join(f"{a},{b},{label}\n" for a, b, label in ROWS)
@@ -90,7 +91,7 @@ def test_a_table_is_read_by_what_it_is(tmp_path: Path, name: str, content: str |
     """The same table comes out of each, and one line says how it is written."""
     settings = config(written(tmp_path, name, content))
     pd.testing.assert_frame_equal(read_table(settings).reset_index(drop=True), TABLE, check_index_type=False)
-    assert dialect(settings) == line
+    assert str(opened(settings)) == line
 
 
 def test_binary_formats_are_read_alike(tmp_path: Path) -> None:
@@ -113,7 +114,7 @@ def test_texts_of_windows_are_read(tmp_path: Path, encoding: str, text: str) -> 
     """A byte that is no UTF-8 may be anywhere in the file."""
     path = written(tmp_path, "t.csv", "a,label\n" + "1,x\n" * 100_000 + f"2,{text}\n", encoding)
     assert read_table(config(path))["label"].iloc[-1] == text
-    assert dialect(config(path)) == encoding
+    assert str(opened(config(path))) == encoding
 
 
 def test_a_number_sign_within_a_row_is_no_comment(tmp_path: Path) -> None:
@@ -127,7 +128,7 @@ def test_row_names_of_r_are_no_feature(tmp_path: Path) -> None:
     rows = "".join(f'"{place}" {a} {b} "{label}"\n' for place, (a, b, label) in enumerate(ROWS))
     settings = config(written(tmp_path, "t.txt", f'"a" "b" "label"\n{rows}'))
     assert list(read_table(settings).columns) == ["a", "b", "label"]
-    assert dialect(settings) == "space-separated, without the row names"
+    assert str(opened(settings)) == "space-separated, without the row names"
 
 
 def test_keys_win_over_sniffing(tmp_path: Path) -> None:
@@ -144,7 +145,7 @@ def test_a_sheet_is_chosen_by_its_key_or_by_the_target(tmp_path: Path) -> None:
         TABLE.to_excel(book, sheet_name="Data", index=False)
     settings = config(tmp_path / "t.xlsx")
     assert len(read_table(settings)) == 40
-    assert dialect(settings) == "sheet 'Data' of 2"
+    assert str(opened(settings)) == "sheet 'Data' of 2"
     with pytest.raises(UserError, match=r"data.sheet: no sheet 'Date' .*did you mean 'Data'"):
         read_table(config(tmp_path / "t.xlsx", sheet="Date"))
 
@@ -159,7 +160,7 @@ def test_a_folder_of_parquet_files_is_one_table(tmp_path: Path) -> None:
     frame = read_table(config(tmp_path / "t"))
     assert frame.shape == (80, 5)
     assert frame["year"].value_counts().to_dict() == {2020: 40, 2021: 40}
-    assert dialect(config(tmp_path / "t")) == "2 files in a folder"
+    assert str(opened(config(tmp_path / "t"))) == "2 files in a folder"
 
 
 def test_files_of_a_folder_have_the_same_columns(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from modelmake.core.config import Data
 from modelmake.data.hashes import exceeds_float
 from modelmake.data.leaks import leaks
-from modelmake.tables.formats import UNNAMED
+from modelmake.tables.table import UNNAMED
 
 ROWS = 20_000  # rows that are looked at, evenly spread over the table
 SHOWN = 3  # columns in a sentence

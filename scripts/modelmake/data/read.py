@@ -1,36 +1,19 @@
 """Read: the user's table, checked, with a hash of each row as its index."""
 
-import hashlib
-import lzma
 import re
-import zipfile
-import zlib
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Collection
 
 import pandas as pd
 
 from modelmake.core.config import Data
-from modelmake.core.errors import UserError, first_line, suggestion
-from modelmake.core.provenance import sha256
+from modelmake.core.errors import UserError, suggestion
 from modelmake.data.hashes import row_hashes
 from modelmake.tables.columns import plain
-from modelmake.tables.formats import ROW_HASHES, decimal, load, texts
-from modelmake.tables.location import files
+from modelmake.tables.file import ROW_HASHES
+from modelmake.tables.table import Table, opened
 
 MOST = 3  # texts in an error message
-DAMAGED = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 NUMBER = re.compile(r"[-+]?\d*\.?\d+([eE][-+]?\d+)?(\.\d+)?")
-
-
-def fingerprint(config: Data) -> str:
-    """Return the SHA-256 of the data file, or of the names and contents of the files in a folder."""
-    paths, folder = files(config), Path(config.path)
-    if not folder.is_dir():
-        return sha256(folder)
-    lines = [f"{sha256(path)} {path.relative_to(folder).as_posix()}\n" for path in paths]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def read_table(config: Data) -> pd.DataFrame:
@@ -49,34 +32,15 @@ def read_table(config: Data) -> pd.DataFrame:
         column can't be a feature.
 
     """
-    frame = parsed(config)
-    _check(frame, config)
-    frame = plain(frame, config.model_copy(update={"decimal": decimal(config)}))
+    return checked(opened(config))
+
+
+def checked(table: Table) -> pd.DataFrame:
+    """Read an opened table as `read_table` does."""
+    frame, config = table.frame(), table.config
+    _check(frame, table)
+    frame = plain(frame, config.model_copy(update={"decimal": table.decimal}))
     return identified(frame, [*(config.drop or []), *([config.id] if config.id else [])])
-
-
-def parsed(config: Data) -> pd.DataFrame:
-    """Return the table as its file or folder has it; a file that is not valid raises UserError."""
-    with readable(config):
-        return load(config)
-
-
-@contextmanager
-def readable(config: Data) -> Iterator[None]:
-    """Turn what a parser raises for a file that is not valid into UserError."""
-    try:
-        yield
-    except UserError:
-        raise
-    except pd.errors.EmptyDataError:
-        raise UserError(config.path, "the file is empty", "add a header line and rows") from None
-    except DAMAGED as error:
-        what = f"the file is damaged, or its end is missing: {first_line(error)}"
-        raise UserError(config.path, what, "download or copy it again") from None
-    except Exception as error:  # parsers raise many types, all for a file that is not valid
-        if "Truncated" in str(error):  # by pyarrow
-            raise UserError(config.path, "the file is damaged, or its end is missing", "copy it again") from None
-        raise UserError(config.path, f"cannot be parsed: {first_line(error)}", _remedy(error, config)) from None
 
 
 def identified(frame: pd.DataFrame, without: Collection[str] = ()) -> pd.DataFrame:
@@ -87,17 +51,8 @@ def identified(frame: pd.DataFrame, without: Collection[str] = ()) -> pd.DataFra
     return frame.set_index(pd.Index(row_hashes(frame[[n for n in frame.columns if n not in without]]), name=ROW_HASHES))
 
 
-def _remedy(error: Exception, config: Data) -> str:
-    """Return what to do about a file that cannot be parsed."""
-    if isinstance(error, (UnicodeError, LookupError)) and config.encoding:
-        return "correct data.encoding"
-    keys = [key for key in ("delimiter", "encoding", "comment", "format") if getattr(config, key)]
-    stated = f", or correct {' and '.join(f'data.{key}' for key in keys)}" if keys else ""
-    return f"use a valid {Path(config.path).suffix or 'CSV'} file{stated}"
-
-
-def _check(frame: pd.DataFrame, config: Data) -> None:
-    columns = list(frame.columns)
+def _check(frame: pd.DataFrame, table: Table) -> None:
+    columns, config = list(frame.columns), table.config
     if config.target not in columns:
         raise _absent_target(columns, config)
     if len(set(columns)) != len(columns):
@@ -106,7 +61,7 @@ def _check(frame: pd.DataFrame, config: Data) -> None:
     if frame.empty:
         raise UserError(config.path, "the file has a header and no rows", "add rows")
     if (gaps := frame[config.target].isna()).any():
-        raise _without_target(gaps, config)
+        raise _without_target(gaps, table)
 
 
 def _absent_target(columns: list[str], config: Data) -> UserError:
@@ -139,11 +94,12 @@ def _check_keys(columns: list[str], config: Data) -> None:
         raise UserError(config.path, "the only column is the target", "add features, or shorten data.drop")
 
 
-def _without_target(gaps: pd.Series, config: Data) -> UserError:
+def _without_target(gaps: pd.Series, table: Table) -> UserError:
     """Return the error for rows without a target, with the texts that pandas reads as a missing value."""
+    config = table.config
     rows = "1 row has" if gaps.sum() == 1 else f"{gaps.sum()} rows have"
     what, fix = f"{rows} no '{config.target}'", "fill them or drop those rows"
-    fields = texts(config, config.target)
+    fields = table.fields(config.target)
     if fields is None:
         return UserError(config.path, what, fix)
     counts = fields[gaps.to_numpy()].value_counts()

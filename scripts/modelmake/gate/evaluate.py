@@ -15,7 +15,6 @@ from modelmake.core.errors import GateRefused
 from modelmake.core.gate import METRICS
 from modelmake.core.provenance import Provenance
 from modelmake.data import drift, profile
-from modelmake.data.read import fingerprint
 from modelmake.data.split import FINDINGS, TRAINED
 from modelmake.gate import plots, report, rules
 from modelmake.gate.evidence import FOLDER, challenge, gather, load
@@ -23,6 +22,7 @@ from modelmake.gate.recorded import FILE, record
 from modelmake.model import store
 from modelmake.scores import intervals, metrics
 from modelmake.source import kept
+from modelmake.tables.location import fingerprint
 from modelmake.tracking.address import uri
 from modelmake.tracking.runs import Run, Tracking
 

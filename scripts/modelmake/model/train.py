@@ -16,7 +16,7 @@ from modelmake.core.files import TUNED, place
 from modelmake.data import profile, schema
 from modelmake.data.findings import findings
 from modelmake.data.folds import Fold, folds
-from modelmake.data.read import fingerprint, read_table
+from modelmake.data.read import checked
 from modelmake.data.split import FINDINGS, HASH, PROFILE, ROWS, TRAINED, Split, hold_out
 from modelmake.model import store, tuned
 from modelmake.model.contract import contract
@@ -27,7 +27,7 @@ from modelmake.model.probe import probe
 from modelmake.model.score import on_training_rows, sample
 from modelmake.model.trust import TRUSTED_TYPES
 from modelmake.source import kept
-from modelmake.tables.formats import dialect
+from modelmake.tables.table import opened
 from modelmake.tracking.address import uri
 from modelmake.tracking.runs import Run, Tracking
 
@@ -73,10 +73,11 @@ class Task:
 def prepare(config: configuration.Config) -> Task:
     """Read the table, hold rows out and build the pipeline; every mistake in table and config is named here."""
     data = kept.newest(config)
-    data_sha256, frame = fingerprint(data), read_table(data)
+    table = opened(data)
+    data_sha256, frame = table.sha256, checked(table)
     schema.check(frame, config.data)
     config = tuned.chosen(config, data_sha256)
-    if how := dialect(data):
+    if how := str(table):
         print(f"data    {config.data.path}: {how}")
     random.seed(config.seed)
     np.random.seed(config.seed)

@@ -10,9 +10,9 @@ import pandas as pd
 from modelmake.core.config import Data
 from modelmake.core.errors import UserError
 from modelmake.data.findings import findings
-from modelmake.data.read import parsed, read_table
+from modelmake.data.read import read_table
 from modelmake.tables.columns import plain
-from modelmake.tables.formats import decimal, texts
+from modelmake.tables.table import Table, opened
 from modelmake.tables.texts import WRITE, decorated, read_texts
 
 FEW_NUMBERS = 10  # different whole numbers that are classes rather than a quantity
@@ -88,8 +88,8 @@ def draft(path: str, target: str) -> Draft:
 
 def _settle(made: Draft) -> Iterator[bool]:
     """Set the keys without which a column can't be read; yield whether another look at the table is needed."""
-    config = made.data.model_copy(update={"decimal": decimal(made.data)})
-    frame = parsed(config)
+    table = opened(made.data)
+    config, frame = made.data.model_copy(update={"decimal": table.decimal}), table.frame()
     for name in (name for name in frame.columns if name not in (made.data.drop or [])):
         column = frame[name]
         suspect = read_texts(column, config)[1] if column.dtype == "str" else None
@@ -102,16 +102,16 @@ def _settle(made: Draft) -> Iterator[bool]:
             columns = (made.data.columns or {}) | {name: {"type": suspect.type}}
             made.data = Data.model_validate(_keys(made.data) | {"schema": columns})
             made.types[name] = f"{suspect.what}; {suspect.fix}"
-        elif column.dtype.kind == "f" and np.isinf(column).any() and (infinite := _infinite(name, config)):
+        elif column.dtype.kind == "f" and np.isinf(column).any() and (infinite := _infinite(name, table)):
             made.set("missing", infinite, f"column '{name}' has infinite values")
             yield True
         elif name != made.data.target and (problem := _problem(frame[[name]].copy(), config)):
             made.set("drop", [name], problem)
 
 
-def _infinite(name: str, config: Data) -> list[str]:
+def _infinite(name: str, table: Table) -> list[str]:
     """Return the texts that are infinite numbers in a text file."""
-    fields = texts(config, name)
+    fields = table.fields(name)
     return [] if fields is None else [text for text in fields.unique() if "inf" in text.lower()]
 
 

@@ -11,11 +11,10 @@ from modelmake.core.config import Config, Data
 from modelmake.core.errors import UserError, suggestion
 from modelmake.core.files import MAIN
 from modelmake.core.gate import Gate
-from modelmake.data.read import parsed
 from modelmake.pipelines import draft
 from modelmake.pipelines.draft import Draft
 from modelmake.pipelines.pipelines import NAME, model, present
-from modelmake.tables.formats import dialect
+from modelmake.tables.table import opened
 
 WIDTH = 116
 KEYS = ("missing", "drop", "group", "time", "positive", "test_size", "stratify")
@@ -54,7 +53,7 @@ def target(path: Path, text: str) -> str:
     """
     if not text:
         raise UserError("TARGET", "names no column", f"make new DATA={path} TARGET=column")
-    columns = list(parsed(Data(path=str(path), target=text)).columns)
+    columns = list(opened(Data(path=str(path), target=text)).frame().columns)
     if text not in columns:
         raise UserError(f"TARGET={text}", f"no such column in {path}", suggestion(text, columns))
     return text
@@ -164,12 +163,12 @@ def main() -> None:
     path = table(settings.text("DATA"))
     new = file(path, settings.text("NAME"))
     made = draft.draft(str(path), target(path, settings.text("TARGET")))
-    how = dialect(made.data)
+    how = str(opened(made.data))
     text = written(made, free(new.stem), how)
     config = Config.model_validate(tomllib.loads(text))
     new.parent.mkdir(exist_ok=True)
-    with new.open("x", encoding="utf-8") as opened:
-        opened.write(text)
+    with new.open("x", encoding="utf-8") as draft_file:
+        draft_file.write(text)
     rows, columns = made.frame.shape
     print(f"read     {path}: {rows} rows, {columns} columns{f', {how}' if how else ''}")
     print(f"target   {config.data.target}: {'classes' if made.classifier else 'a quantity'}")

@@ -6,9 +6,9 @@ from pathlib import Path
 from modelmake.core import files
 from modelmake.core.config import Data
 from modelmake.core.errors import UserError
-from modelmake.data.read import fingerprint
 from modelmake.registry.origin import Origin
 from modelmake.source import kept
+from modelmake.tables.location import fingerprint
 from modelmake.tracking import tables
 from modelmake.tracking.runs import Tracking
 

@@ -10,16 +10,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from modelmake.core.config import Data
 from modelmake.core.errors import UserError, suggestion
 from modelmake.data.constraints import constraints
-from modelmake.data.read import readable
 from modelmake.model import even
 from modelmake.model.contract import Contract, Feature
 from modelmake.serving.casts import Form, Mask, cast, form
 from modelmake.serving.rows import OF_A_TABLE
 from modelmake.serving.scorer import Scorer
-from modelmake.tables.chunks import Chunk, chunks, count
+from modelmake.tables.chunk import Chunk
+from modelmake.tables.table import Table
 
 ROWS = 10_000  # at once; more rows are slower, since they leave the processor's cache
 FEW = 100  # rows of a chunk that the model may refuse
@@ -55,8 +54,8 @@ class Scored:
     rejected: pd.DataFrame
 
 
-def scored(scorer: Scorer, config: Data) -> Iterator[Scored]:
-    """Yield the predictions of the table at config.path, chunk by chunk.
+def scored(scorer: Scorer, table: Table) -> Iterator[Scored]:
+    """Yield the predictions of a table, chunk by chunk.
 
     Raises
     ------
@@ -65,7 +64,7 @@ def scored(scorer: Scorer, config: Data) -> Iterator[Scored]:
 
     """
     forms: Forms = {}
-    for chunk in _read(config):
+    for chunk in table.chunks(ROWS):
         _check_names(chunk, scorer.contract)
         X, good, rejected = fitted(chunk, scorer.contract, forms)
         try:
@@ -80,12 +79,6 @@ def scored(scorer: Scorer, config: Data) -> Iterator[Scored]:
             more = _rejected(chunk, places, [""] * len(places), [REFUSED] * len(places))
             rejected = pd.concat([rejected, more]).sort_values("row")
         yield Scored(chunk, X, good, y_pred, rejected)
-
-
-def total(config: Data) -> int | None:
-    """Return the number of rows where the files say it; raises UserError for a table that cannot be read."""
-    with readable(config):
-        return count(config)
 
 
 def answered(scorer: Scorer, X: pd.DataFrame) -> tuple[NDArray[Any], list[int]]:
@@ -152,17 +145,6 @@ def fitted(chunk: Chunk, contract: Contract, forms: Forms) -> tuple[pd.DataFrame
 def _rejected(chunk: Chunk, places: NDArray[np.intp], names: list[str], reasons: list[str]) -> pd.DataFrame:
     row = chunk.first + 1 + places
     return pd.DataFrame({"file": chunk.path.name, "row": row, "column": names, "reason": reasons})
-
-
-def _read(config: Data) -> Iterator[Chunk]:
-    """Yield the chunks of a table; a file that is not valid is the user's error."""
-    given = chunks(config, ROWS)
-    while True:
-        with readable(config):
-            chunk = next(given, None)
-        if chunk is None:
-            return
-        yield chunk
 
 
 def _check_names(chunk: Chunk, contract: Contract) -> None:

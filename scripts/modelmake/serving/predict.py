@@ -141,11 +141,12 @@ def written(scorer: "Scorer", data: configuration.Data, paths: tuple[Path, Path]
 
     """
     from modelmake.serving import batch, output  # noqa: PLC0415  # see main
+    from modelmake.tables.table import opened  # noqa: PLC0415
 
-    rejected, first = 0, ""
-    with output.whole(*paths) as (aside, rest), closing(Progress(batch.total(data))) as progress:
+    table, rejected, first = opened(data), 0, ""
+    with output.whole(*paths) as (aside, rest), closing(Progress(table.count())) as progress:
         with closing(output.Writer(aside, version=version)) as writer:
-            for part in batch.scored(scorer, data):
+            for part in batch.scored(scorer, table):
                 if len(part.X):
                     writer.write(part)
                 if len(part.rejected):

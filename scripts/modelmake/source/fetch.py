@@ -21,8 +21,8 @@ from modelmake.source.snapshot import Snapshot
 from modelmake.source.transfer import Remote, writing
 from modelmake.tables.arrow import to_frame
 from modelmake.tables.columns import plain
-from modelmake.tables.content import content
-from modelmake.tables.formats import ROW_HASHES, load
+from modelmake.tables.kinds import parquet
+from modelmake.tables.table import opened
 
 
 def main() -> None:
@@ -100,7 +100,7 @@ def check(part: Path, config: Data, origin: Source) -> None:
         raise UserError("pipeline.toml: data.target", what, suggestion(config.target, names))
     stated = [name for name in names if name in (config.columns or {})]
     if config.columns:
-        frame = to_frame(pq.read_table(part, columns=stated), config, ROW_HASHES)
+        frame = to_frame(pq.read_table(part, columns=stated), config)
         schema.check(plain(frame, config), config)
 
 
@@ -116,9 +116,8 @@ def _store(file: Path, config: Data, origin: Source, part: Path) -> tuple[int, i
 
 def _tables(file: Path, config: Data) -> Iterator[pa.Table]:
     """Yield the table of a file: a Parquet file in chunks, another one as it is read for training."""
-    if file.is_file() and content(file, config).kind == "parquet":
-        parquet = pq.ParquetFile(file)
-        for batch in parquet.iter_batches(snapshot.ROWS):
-            yield pa.Table.from_batches([batch])
+    table = opened(config)
+    if table.kind is parquet.KIND and file.is_file():
+        yield from table.kind.stream(table.files[0], config, snapshot.ROWS)
         return
-    yield pa.Table.from_pandas(load(config), preserve_index=False)
+    yield pa.Table.from_pandas(table.frame(), preserve_index=False)

@@ -5,7 +5,7 @@ from pathlib import Path
 from modelmake.core import files
 from modelmake.core.config import Config, Data
 from modelmake.core.errors import UserError
-from modelmake.data.read import fingerprint
+from modelmake.tables.location import fingerprint
 from modelmake.tracking import tables
 from modelmake.tracking.runs import Run, Tracking
 from modelmake.tracking.tables import Kept

@@ -1,7 +1,8 @@
 """Arrow: the types of Parquet and Arrow files as the plain types that a CSV has too."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -9,9 +10,10 @@ import pyarrow.compute as pc
 
 from modelmake.core.config import Data
 from modelmake.core.types import LARGEST
+from modelmake.tables.file import ROW_HASHES
 
 
-def to_frame(table: pa.Table, config: Data, without: str) -> pd.DataFrame:
+def to_frame(table: pa.Table, config: Data) -> pd.DataFrame:
     """Return the frame, which takes the memory of `table` over; an index of pandas is left out, unless it has a name.
 
     Parameters
@@ -20,11 +22,9 @@ def to_frame(table: pa.Table, config: Data, without: str) -> pd.DataFrame:
         Nothing else may refer to it.
     config : Data
         The columns of `drop` stay as they are.
-    without : str
-        The name of an index that is left out too.
 
     """
-    table = indexed(table, without)
+    table = indexed(table)
     for place, field in enumerate(table.schema):
         if (field.name == config.time or field.name not in (config.drop or [])) and (cast := _cast(field.type)):
             table = table.set_column(place, field.name, cast(table.column(place)))
@@ -33,13 +33,50 @@ def to_frame(table: pa.Table, config: Data, without: str) -> pd.DataFrame:
     return frame
 
 
-def indexed(table: pa.Table, without: str, first: int = 0) -> pa.Table:
+def indexed(table: pa.Table, first: int = 0) -> pa.Table:
     """Return a table without the index of pandas, unless it has a name; `first` is the place of its first row."""
     index = json.loads((table.schema.metadata or {}).get(b"pandas", b"{}")).get("index_columns", [])
-    table = table.drop_columns([n for n in index if isinstance(n, str) and (n.startswith("__index_") or n == without)])
+    table = table.drop_columns(
+        [n for n in index if isinstance(n, str) and (n.startswith("__index_") or n == ROW_HASHES)]
+    )
     for counted in (entry for entry in index if isinstance(entry, dict) and entry.get("name")):
         numbers = range(counted["start"], counted["stop"], counted["step"])[first : first + table.num_rows]
         table = table.add_column(0, counted["name"], pa.array(numbers, pa.int64()))
+    return table
+
+
+def of_columns(columns: Mapping[str, object]) -> pa.Table:
+    """Return columns as a table; values of several types become text, as `columns.plain` makes them."""
+    return pa.table([_array(values) for values in columns.values()], names=list(columns))
+
+
+def _array(values: Any) -> pa.Array:  # noqa: ANN401  # a list, or a column of pandas
+    try:
+        return pa.array(values, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        return pa.array([None if value is None else str(value) for value in values], pa.string())
+
+
+def slices(table: pa.Table, rows: int) -> Iterator[pa.Table]:
+    """Yield the rows of a table, some at a time."""
+    for first in range(0, table.num_rows, rows):
+        yield table.slice(first, rows)
+
+
+def common(schemas: list[pa.Schema]) -> pa.Schema | None:
+    """Return the types that the columns of all files can have, None where they have none in common."""
+    try:
+        return pa.unify_schemas([schema.remove_metadata() for schema in schemas], promote_options="permissive")
+    except pa.ArrowException:
+        return None
+
+
+def with_types(table: pa.Table, schema: pa.Schema | None) -> pa.Table:
+    """Return a table with the types of a schema; it keeps its columns and their order."""
+    for place, field in enumerate(table.schema):
+        if schema is not None and field.name in schema.names and field.type != schema.field(field.name).type:
+            wider = schema.field(field.name).type
+            table = table.set_column(place, field.name, table.column(place).cast(wider))
     return table
 
 

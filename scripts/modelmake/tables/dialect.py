@@ -1,6 +1,5 @@
 """Dialect: how a text file writes a table, from its first lines, the name of the target and the keys of the user."""
 
-import codecs
 import csv
 import re
 from collections import Counter
@@ -8,12 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from modelmake.core.config import Data
-from modelmake.tables.content import HEAD, Content
 
 DELIMITERS = {",": "", ";": "semicolon-separated", "\t": "tab-separated", "|": "separated by |", " ": "space-separated"}
-MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"))
 PREAMBLE = 50  # lines among which the header is looked for
-BLOCK = 1 << 20
 COMMA = re.compile(r"[-+]?(\d{1,3}(\.\d{3})+|\d*),\d+")
 DOT = re.compile(r"[-+]?(\d{1,3}(,\d{3})+|\d*)\.\d+([eE][-+]?\d+)?")
 GROUPS = {",": re.compile(r"[-+]?\d{1,3}(,\d{3})+"), ".": re.compile(r"[-+]?\d{1,3}(\.\d{3})+")}
@@ -62,13 +58,13 @@ class Dialect:
         return ", ".join(part for part in parts if part)
 
 
-def sniff(content: Content, config: Data) -> Dialect:
-    """Return the dialect of a text file; the keys of the user count, and sniffing fills in the others."""
-    encoding = config.encoding or _encoding(content)
-    head = content.head()
-    text = head.decode(encoding, errors="replace").removeprefix("\ufeff")
-    lines = re.split(r"\r\n|\n|\r", text)
-    if len(head) == HEAD and len(lines) > 1:
+def sniff(head: str, encoding: str, config: Data, *, whole: bool) -> Dialect:
+    """Return the dialect of a text by its first lines; the keys of the user count, and sniffing fills in the others.
+
+    `whole` says that `head` is the whole text, whose last line is complete.
+    """
+    lines = re.split(r"\r\n|\n|\r", head.removeprefix("\ufeff"))
+    if not whole and len(lines) > 1:
         lines.pop()
     stated, skip = _stated(lines)
     prefix, comment = _comment([line for line in lines[skip:] if line.strip()], config)
@@ -89,33 +85,6 @@ def sniff(content: Content, config: Data) -> Dialect:
         row_names=more == "names",
         trailing=more == "trailing",
     )
-
-
-def _encoding(content: Content) -> str:
-    """Return UTF-8 where the whole file is; else the Windows encoding if it has the characters that Latin-1 has not."""
-    head = content.head()
-    if mark := next((name for mark, name in (*MARKS, (codecs.BOM_UTF16_BE, "utf-16")) if head.startswith(mark)), None):
-        return mark
-    if head.count(b"\0") > len(head) / 4:
-        return "utf-16-le" if head[1:2] == b"\0" else "utf-16-be"
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        for block in _blocks(content):
-            if not block.isascii() or decoder.getstate()[0]:
-                decoder.decode(block)
-    except UnicodeDecodeError:
-        pass
-    else:
-        return "utf-8"
-    controls = set().union(*(set(block) & set(range(0x80, 0xA0)) for block in _blocks(content)))
-    undefined = {0x81, 0x8D, 0x8F, 0x90, 0x9D}
-    return "cp1252" if controls and not controls & undefined else "latin-1"
-
-
-def _blocks(content: Content) -> Iterator[bytes]:
-    with content.open() as file:
-        while block := file.read(BLOCK):
-            yield block
 
 
 def _stated(lines: list[str]) -> tuple[str | None, int]:

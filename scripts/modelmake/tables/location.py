@@ -1,10 +1,12 @@
 """Location: the files that data.path names, one or those of a folder, and why there are none."""
 
 import difflib
+import hashlib
 from pathlib import Path
 
 from modelmake.core.config import Data
 from modelmake.core.errors import UserError
+from modelmake.core.provenance import sha256
 from modelmake.tables.content import named
 
 KEY = "pipeline.toml: data.path"
@@ -28,6 +30,15 @@ def files(config: Data) -> list[Path]:
     if path.stat().st_size == 0:
         raise UserError(config.path, "the file is empty", "add a header line and rows")
     return [path]
+
+
+def fingerprint(config: Data) -> str:
+    """Return the SHA-256 of the data file, or of the names and contents of the files in a folder."""
+    paths, folder = files(config), Path(config.path)
+    if not folder.is_dir():
+        return sha256(folder)
+    lines = [f"{sha256(path)} {path.relative_to(folder).as_posix()}\n" for path in paths]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _members(folder: Path) -> list[Path]:

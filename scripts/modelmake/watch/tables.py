@@ -6,8 +6,8 @@ import pandas as pd
 
 from modelmake.core.config import Config
 from modelmake.core.errors import UserError
-from modelmake.data.read import parsed
 from modelmake.tables.columns import plain
+from modelmake.tables.table import opened
 
 
 def read(path: str, config: Config, variable: str) -> pd.DataFrame:
@@ -23,7 +23,7 @@ def read(path: str, config: Config, variable: str) -> pd.DataFrame:
         raise UserError(f"{variable}={path:.200}", "there is no such file or folder", "name a table")
     keys = {"path": path, "source": None, "query": None, "snapshot": None, "format": None}
     data = config.data.model_copy(update=keys)
-    frame = parsed(data)
+    frame = opened(data).frame()
     columns = {}
     for name in frame.columns:
         try:

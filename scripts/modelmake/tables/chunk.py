@@ -1,0 +1,63 @@
+"""Chunk: some rows of a file, as the file has them and in plain types."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from modelmake.core.config import Data
+from modelmake.core.errors import UserError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Partitions = Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows of a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    first : int
+        The place of its first row in the file, from 0.
+    frame : pandas.DataFrame of shape (n_rows, n_columns)
+        The rows in plain types; of a text file every value is text, or missing.
+    table : pyarrow.Table or None
+        The same rows as the file has them, None for a text file.
+    decimal : str
+        The decimal mark of numbers that are text.
+
+    """
+
+    path: Path
+    first: int
+    frame: pd.DataFrame
+    table: "pa.Table | None" = None
+    decimal: str = "."
+
+
+def of_texts(file: Path, first: int, frame: pd.DataFrame, more: Partitions, decimal: str) -> Chunk:
+    """Return rows of a text file, with the columns `more` that its folders name."""
+    frame.columns = [str(name) for name in frame.columns]
+    return Chunk(file, first, frame.assign(**more) if more else frame, decimal=decimal)
+
+
+def of_types(file: Path, first: int, table: "pa.Table", more: Partitions, config: Data) -> Chunk:
+    """Return rows of a file that has types, with the columns `more` that its folders name."""
+    import pyarrow as pa  # noqa: PLC0415  # a CSV does not need it
+
+    from modelmake.tables.arrow import indexed, to_frame  # noqa: PLC0415
+
+    if len(set(table.column_names)) != table.num_columns:
+        raise UserError(str(file), "column names must be text, each used once", "rename them")
+    kept = indexed(table, first).replace_schema_metadata(None)
+    for name, value in more.items():
+        kept = kept.append_column(name, pa.array([value] * len(kept), pa.string()))
+    # The frame takes over the memory of the table that it is given.
+    return Chunk(file, first, to_frame(kept.replace_schema_metadata(None), config), kept, config.decimal or ".")

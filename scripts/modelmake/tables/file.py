@@ -1,0 +1,75 @@
+"""File: one file of a table, how it is compressed, and how its text is written."""
+
+import bz2
+import gzip
+import io
+import lzma
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from modelmake.core.errors import UserError, few
+from modelmake.tables.dialect import Dialect
+
+HEAD = 1 << 18  # bytes that are looked at
+COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+ZIP = b"PK\x03\x04"
+PLAIN = Dialect()
+ROW_HASHES = "row"  # the name of the index that `data.read` adds, which is no column
+CONVERT = "convert it to .csv, .parquet, .xlsx, .jsonl or .feather"
+
+
+@dataclass(frozen=True)
+class File:
+    """A file; `compression` is a name such as gzip, "" for none, and `dialect` counts for text alone."""
+
+    path: Path
+    compression: str = ""
+    dialect: Dialect = PLAIN
+
+    def open(self) -> BinaryIO:
+        """Return the decompressed content."""
+        return _opened(self.path, self.compression)
+
+    def head(self) -> bytes:
+        """Return the first bytes of the decompressed content."""
+        with self.open() as file:
+            return file.read(HEAD)
+
+    def content(self) -> bytes:
+        """Return all bytes of the decompressed content."""
+        with self.open() as file:
+            return file.read()
+
+
+def compression_of(first: bytes) -> str:
+    """Return the compression of a file by its first bytes."""
+    archive = "zip" if first.startswith(ZIP) else ""
+    return next((name for magic, name in COMPRESSED.items() if first.startswith(magic)), archive)
+
+
+def _opened(path: Path, compression: str) -> BinaryIO:
+    if compression == "gzip":
+        return cast("BinaryIO", gzip.open(path))
+    if compression == "bzip2":
+        return cast("BinaryIO", bz2.open(path))
+    if compression == "xz":
+        return cast("BinaryIO", lzma.open(path))
+    if compression == "zip":
+        return _member(path)
+    if compression == "zstd":
+        import pyarrow as pa  # noqa: PLC0415  # slow, and few tables need it
+
+        return cast("BinaryIO", io.BufferedReader(pa.input_stream(str(path), compression="zstd")))
+    return path.open("rb")
+
+
+def _member(path: Path) -> BinaryIO:
+    """Return the only file of a zip archive."""
+    archive = zipfile.ZipFile(path)
+    names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX")]
+    if len(names) != 1:
+        what = f"the archive has {len(names)} files ({few(names)})"
+        raise UserError(str(path), what, "unpack the table, and name that file")
+    return cast("BinaryIO", archive.open(names[0]))

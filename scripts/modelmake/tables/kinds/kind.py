@@ -1,0 +1,60 @@
+"""Kind: what a format of tables has to say and to do."""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from modelmake.core.config import Data
+from modelmake.tables.file import File
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A format of tables.
+
+    Parameters
+    ----------
+    name : str
+        Its value of data.format.
+    title : str
+        What a file of it is, in words; "" where any text may be of it.
+    suffixes : tuple of str
+        Of the names of its files.
+    fits : callable
+        Says by the path of a file and its first bytes, decompressed, whether it is of this format.
+    read : callable
+        Returns the rows of a file with the types that it has; the columns that it is given stay text where it has none.
+    stream : callable
+        Yields the rows of a file, some at a time: frames where all is text, else Arrow's tables.
+    text : bool
+        Whether every field is text until it is read.
+    magic : tuple of bytes
+        With which its files start.
+    metadata : callable
+        Returns the types and the number of rows where a file states them, else None.
+    about : callable
+        Returns what is worth a word about how a file is read.
+
+    """
+
+    name: str
+    title: str
+    suffixes: tuple[str, ...]
+    read: Callable[[File, Data, Collection[str]], pd.DataFrame]
+    stream: "Callable[[File, Data, int], Iterator[pd.DataFrame | pa.Table]]"
+    text: bool = False
+    magic: tuple[bytes, ...] = ()
+    fits: Callable[[Path, bytes], bool] = lambda _path, _head: False
+    metadata: "Callable[[File], pq.FileMetaData | None]" = lambda _file: None
+    about: Callable[[File, Data], str] = lambda _file, _config: ""
+
+    def has(self, path: Path, head: bytes) -> bool:
+        """Return whether a file is of this format by its first bytes."""
+        return head.startswith(self.magic) or self.fits(path, head)

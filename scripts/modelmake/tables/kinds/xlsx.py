@@ -1,0 +1,78 @@
+"""Workbooks of Excel: one sheet."""
+
+import zipfile
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from modelmake.core.config import Data
+from modelmake.core.errors import UserError, suggestion
+from modelmake.tables.dialect import PREAMBLE
+from modelmake.tables.file import CONVERT, File
+from modelmake.tables.kinds.kind import Kind
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def _read(file: File, config: Data, _texts: Collection[str]) -> pd.DataFrame:
+    options = {} if config.missing is None else {"keep_default_na": False, "na_values": ["", *config.missing]}
+    sheet, header = _sheet(_sheets(file), file, config)
+    return pd.read_excel(file.path, sheet_name=sheet, header=header, engine="openpyxl", **options)
+
+
+def _stream(file: File, config: Data, rows: int) -> "Iterator[pa.Table]":
+    from modelmake.tables.arrow import of_columns, slices  # noqa: PLC0415
+
+    frame = _read(file, config, ())
+    columns = {str(name): _values(frame[name]) for name in frame.columns}
+    yield from slices(of_columns(columns), rows)
+
+
+def _values(column: pd.Series) -> "pd.Series | list[object]":
+    return column.where(column.notna(), None).tolist() if column.dtype == object else column
+
+
+def _about(file: File, config: Data) -> str:
+    sheets = _sheets(file)
+    return f"sheet '{_sheet(sheets, file, config)[0]}' of {len(sheets)}" if len(sheets) > 1 else ""
+
+
+def _sheet(sheets: dict[str, list[list[str]]], file: File, config: Data) -> tuple[str, int]:
+    """Return the sheet and the row of its header: of the key, or the first one that names the target, or the first."""
+    if config.sheet is not None and config.sheet not in sheets:
+        what = f"no sheet '{config.sheet}' in {file.path}"
+        raise UserError("pipeline.toml: data.sheet", what, suggestion(config.sheet, sheets))
+    asked = [config.sheet] if config.sheet is not None else list(sheets)
+    named = ((name, row) for name in asked for row, values in enumerate(sheets[name]) if config.target in values)
+    return next(named, (asked[0], 0))
+
+
+def _sheets(file: File) -> dict[str, list[list[str]]]:
+    """Return the first rows of each sheet of a workbook, as texts."""
+    from openpyxl import load_workbook  # noqa: PLC0415  # slow, and few tables need it
+
+    workbook = load_workbook(file.path, read_only=True)
+    try:
+        return {
+            sheet.title: [[str(value) for value in row] for row in sheet.iter_rows(max_row=PREAMBLE, values_only=True)]
+            for sheet in workbook.worksheets
+        }
+    finally:
+        workbook.close()
+
+
+def is_workbook(path: Path) -> bool:
+    """Return whether a zip archive is a workbook; a damaged one, and one of another program, is an error."""
+    try:
+        names = zipfile.ZipFile(path).namelist()
+    except zipfile.BadZipFile:
+        raise UserError(str(path), "the file is damaged or its end is missing", "download or copy it again") from None
+    if "content.xml" in names or any(name.endswith(".npy") for name in names) or "xl/workbook.bin" in names:
+        raise UserError(str(path), f"cannot read '{path.suffix}' files", CONVERT)
+    return "xl/workbook.xml" in names
+
+
+KIND = Kind("xlsx", "an Excel workbook", (".xlsx",), _read, _stream, about=_about)

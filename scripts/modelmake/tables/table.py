@@ -1,0 +1,243 @@
+"""Table: the user's file or folder, opened once; all that reads it asks here."""
+
+import lzma
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+import pandas as pd
+
+from modelmake.core.config import Data
+from modelmake.core.errors import UserError, few, first_line
+from modelmake.tables import location
+from modelmake.tables.chunk import Chunk, of_texts, of_types
+from modelmake.tables.codes import ROWS, with_zeros
+from modelmake.tables.content import recognized
+from modelmake.tables.dialect import sniff
+from modelmake.tables.encoding import encodings
+from modelmake.tables.file import HEAD, File
+from modelmake.tables.kinds.delimited import parsed
+from modelmake.tables.kinds.kind import Kind
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+UNNAMED = re.compile(r"Unnamed: \d+")
+HIVE = re.compile(r"([^=/]+)=([^=/]*)")
+NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+DAMAGED = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file, or the files of a folder, which are of one format.
+
+    Parameters
+    ----------
+    config : Data
+        The keys of [data].
+    files : tuple of File
+        In the order of their names.
+    kind : Kind
+        Their format.
+
+    """
+
+    config: Data
+    files: tuple[File, ...]
+    kind: Kind
+
+    def __str__(self) -> str:
+        """Return how the table is written, as one line, "" for a plain CSV or Parquet file."""
+        first, count = self.files[0], len(self.files)
+        folder = f"{count} file{'s' * (count > 1)} in a folder" if Path(self.config.path).is_dir() else ""
+        return ", ".join(part for part in (folder, self.kind.about(first, self.config), first.compression) if part)
+
+    @cached_property
+    def sha256(self) -> str:
+        """The SHA-256 of the data file, or of the names and contents of the files in a folder."""
+        return location.fingerprint(self.config)
+
+    @property
+    def decimal(self) -> str:
+        """The decimal mark of numbers that are text."""
+        return self.config.decimal or self.files[0].dialect.decimal
+
+    def count(self) -> int | None:
+        """Return the number of rows where the files say it, None where they do not."""
+        with readable(self.config):
+            stated = [self.kind.metadata(file) for file in self.files]
+        return None if None in stated else sum(int(one.num_rows) for one in stated if one)
+
+    def frame(self) -> pd.DataFrame:
+        """Return all rows with the types of the files; raises UserError for files that are not valid, or differ."""
+        with readable(self.config):
+            codes = self._codes() if self.kind.text else []
+            frame = self._joined(codes)
+            if self.kind.text and (mixed := _mixed(frame)):  # a text in one part of a file, or in one of the files
+                frame = self._joined([*codes, *mixed])
+            return _named(frame)
+
+    def fields(self, column: str) -> pd.Series | None:
+        """Return the fields of a column as the files have them, None where they are not text."""
+        if not self.kind.text:
+            return None
+        frames = [parsed(file, self.config, dtype=str, usecols=[column], raw=True) for file in self.files]
+        return pd.concat(frames, ignore_index=True)[column].fillna("")
+
+    def chunks(self, rows: int) -> Iterator[Chunk]:
+        """Yield the rows, some at a time in bounded memory, with the columns of the first chunk; raises as `frame`."""
+        first: Chunk | None = None
+        with readable(self.config):
+            for chunk in self._chunks(rows):
+                first = first or replace(chunk, frame=_named(chunk.frame))
+                yield _like(chunk, first)
+
+    def _codes(self) -> list[str]:
+        head = parsed(self.files[0], self.config, dtype=str, nrows=ROWS, raw=True)
+        return with_zeros(head, self.config.target)
+
+    def _joined(self, texts: list[str]) -> pd.DataFrame:
+        """Return the rows of all files, whose columns have the same names in whatever order."""
+        frames = []
+        for file in self.files:
+            frame = self.kind.read(file, self.config, texts)
+            for name, text in self._partitions(file).items():
+                frame[name] = _number(text)
+            frames.append(frame)
+        if len(frames) == 1:
+            return frames[0]
+        names = list(frames[0].columns)
+        for frame, file in zip(frames, self.files, strict=True):
+            _check_columns(file.path, list(frame.columns), self.files[0].path, names)
+        return pd.concat([frame[names] for frame in frames], ignore_index=True)
+
+    def _chunks(self, rows: int) -> "Iterator[Chunk]":
+        from modelmake.tables.arrow import with_types  # noqa: PLC0415  # a CSV does not need it
+
+        schema = self._schema()
+        for file in self.files:
+            more, first = self._partitions(file), 0
+            for part in self.kind.stream(file, self.config, rows):
+                if isinstance(part, pd.DataFrame):
+                    chunk = of_texts(file.path, first, part, more, self.decimal)
+                else:
+                    chunk = of_types(file.path, first, with_types(part, schema), more, self.config)
+                yield chunk
+                first += len(part)
+
+    def _schema(self) -> "pa.Schema | None":
+        """Return the types that all files of a folder can have, None where the files do not say it."""
+        from modelmake.tables.arrow import common  # noqa: PLC0415
+
+        stated = [self.kind.metadata(file) for file in self.files] if len(self.files) > 1 else []
+        return (
+            common([one.schema.to_arrow_schema() for one in stated if one]) if stated and None not in stated else None
+        )
+
+    def _partitions(self, file: File) -> dict[str, str | None]:
+        """Return the columns that the folders of a file name, such as year=2026, with their value."""
+        folder = Path(self.config.path)
+        parts = file.path.relative_to(folder).parts[:-1] if folder.is_dir() else ()
+        pairs = [pair.groups() for part in parts if (pair := HIVE.fullmatch(part))]
+        return {unquote(name): None if (text := unquote(value)) == NO_VALUE else text for name, value in pairs}
+
+
+def opened(config: Data) -> Table:
+    """Open the table at config.path.
+
+    Raises
+    ------
+    UserError
+        There is no table, its format is not one that is read, or files of a folder are of several formats.
+
+    """
+    with readable(config):
+        files, kinds = zip(*(recognized(path, config) for path in location.files(config)), strict=True)
+        names = [kind.name for kind in kinds]
+        if len(set(names)) > 1:
+            counts = " and ".join(f"{names.count(name)} {name}" for name in sorted(set(names)))
+            what = f"the folder '{config.path}' has files of several formats ({counts})"
+            raise UserError(location.KEY, what, "name one file, or keep files of one format in the folder")
+        return Table(config, _written(files, config) if kinds[0].text else files, kinds[0])
+
+
+@contextmanager
+def readable(config: Data) -> Iterator[None]:
+    """Turn what a parser raises for a file that is not valid into UserError."""
+    try:
+        yield
+    except UserError:
+        raise
+    except pd.errors.EmptyDataError:
+        raise UserError(config.path, "the file is empty", "add a header line and rows") from None
+    except DAMAGED as error:
+        what = f"the file is damaged, or its end is missing: {first_line(error)}"
+        raise UserError(config.path, what, "download or copy it again") from None
+    except Exception as error:  # parsers raise many types, all for a file that is not valid
+        if "Truncated" in str(error):  # by pyarrow
+            raise UserError(config.path, "the file is damaged, or its end is missing", "copy it again") from None
+        raise UserError(config.path, f"cannot be parsed: {first_line(error)}", _remedy(error, config)) from None
+
+
+def _remedy(error: Exception, config: Data) -> str:
+    """Return what to do about a file that cannot be parsed."""
+    if isinstance(error, (UnicodeError, LookupError)) and config.encoding:
+        return "correct data.encoding"
+    keys = [key for key in ("delimiter", "encoding", "comment", "format") if getattr(config, key)]
+    stated = f", or correct {' and '.join(f'data.{key}' for key in keys)}" if keys else ""
+    return f"use a valid {Path(config.path).suffix or 'CSV'} file{stated}"
+
+
+def _written(files: Sequence[File], config: Data) -> tuple[File, ...]:
+    """Return text files, each with how it is written."""
+    found = [config.encoding] * len(files) if config.encoding else encodings(files)
+    made = []
+    for file, encoding in zip(files, found, strict=True):
+        head = file.head()
+        dialect = sniff(head.decode(encoding, errors="replace"), encoding, config, whole=len(head) < HEAD)
+        made.append(replace(file, dialect=dialect))
+    return tuple(made)
+
+
+def _mixed(frame: pd.DataFrame) -> list[str]:
+    """Return the columns with texts beside values of other types."""
+    objects = [name for name, dtype in frame.dtypes.items() if dtype.kind == "O" and dtype != "str"]
+    return [name for name in objects if pd.api.types.infer_dtype(frame[name], skipna=True).startswith("mixed")]
+
+
+def _number(text: str | None) -> int | str | None:
+    """Return what the name of a folder has as a value: a whole number, or the text."""
+    return int(text) if text is not None and re.fullmatch(r"-?(0|[1-9]\d{0,17})", text) else text
+
+
+def _named(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame with texts as names, and without what has neither a name nor a value: a trailing delimiter."""
+    frame.columns = [str(name) for name in frame.columns]
+    empty = [name for name in frame.columns if UNNAMED.fullmatch(name) and frame[name].isna().to_numpy().all()]
+    return frame.drop(columns=empty) if empty else frame
+
+
+def _like(chunk: Chunk, first: Chunk) -> Chunk:
+    """Return a chunk with the columns of the first one, in their order."""
+    names, given = list(first.frame.columns), list(chunk.frame.columns)
+    if names == given:
+        return chunk
+    _check_columns(chunk.path, [n for n in given if n in names or not UNNAMED.fullmatch(n)], first.path, names)
+    return replace(chunk, frame=chunk.frame[names], table=None if chunk.table is None else chunk.table.select(names))
+
+
+def _check_columns(path: Path, columns: list[str], first_path: Path, first: list[str]) -> None:
+    """Raise UserError for a file whose columns do not have the names of the first file's, in whatever order."""
+    more, fewer = [sorted(set(a) - set(b), key=str) for a, b in ((columns, first), (first, columns))]
+    if more or fewer:
+        what = "; ".join(f"{word} {few(names)}" for word, names in (("adds", more), ("lacks", fewer)) if names)
+        fix = "give all files of the folder the same columns"
+        raise UserError(str(path), f"its columns are not those of '{first_path.name}': {what}", fix)
