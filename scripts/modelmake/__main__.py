@@ -48,7 +48,7 @@ def interrupt(number: int, _frame: FrameType | None) -> None:
 
 def explain(stage: str, error: PipelineError) -> None:
     """Add the error to the job's summary, in a workflow step."""
-    if settings.github("STEP_SUMMARY"):
+    if settings.github().step_summary:
         from modelmake.core import receipt  # noqa: PLC0415  # slow to import, and rarely needed
 
         with suppress(PipelineError, OSError):

@@ -233,10 +233,10 @@ def sizes() -> list[Figure]:
 
 def main() -> None:
     """Measure, print each figure, and fail if one is over its limit."""
-    if settings.text("RUNNER") != "docker":
+    if settings.make().runner != "docker":
         raise UserError("bench", "compares the image with the host", "start a Docker engine: make doctor")
     figures: list[Figure] = []
-    words = settings.text("ARGS").split()
+    words = settings.make().args.split()
     for name in ("MODELMAKE_ARGS", "MAKEFLAGS"):  # with them, each measured make would get ARGS
         os.environ.pop(name, None)
     of_tables = (tables.read, tables.preprocessing, tables.wide)

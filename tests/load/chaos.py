@@ -23,7 +23,7 @@ from tests.load.servers import (
     project,
 )
 
-SHORT = "short" in settings.text("ARGS").split()
+SHORT = "short" in settings.make().args.split()
 
 
 class PromiseBroken(PipelineError):
@@ -199,9 +199,9 @@ def scorer() -> list[Row]:
 
 def main() -> None:
     """Run all parts, print the table, and fail if a promise is broken."""
-    if settings.text("RUNNER") != "docker":
+    if settings.make().runner != "docker":
         raise UserError("chaos", "starts and kills servers in containers", "start a Docker engine: make doctor")
-    words = [word for word in settings.text("ARGS").split() if word != "short"]
+    words = [word for word in settings.make().args.split() if word != "short"]
     rows: list[Row] = []
     for part in chosen((load, kill, power, full, scorer), words):
         print(f"chaos: {(part.__doc__ or '').splitlines()[0]}", flush=True)

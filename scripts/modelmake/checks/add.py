@@ -166,7 +166,7 @@ def changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
 def main() -> None:
     """Leave build/pyproject.toml and build/requirements.txt, which make then puts in place, if a package is new."""
     project, lock = PROJECT.read_text(encoding="utf-8"), LOCK.read_text(encoding="utf-8")
-    new = missing(requirements(settings.text("PKG")), project)
+    new = missing(requirements(settings.make().pkg), project)
     if not new:
         return
     lines = list(map(str, new))

@@ -29,8 +29,8 @@ def mark() -> str:
 
 def text(watch: Watch) -> str:
     """Return the issue's body."""
-    address, name = settings.github("SERVER_URL"), settings.github("REPOSITORY")
-    log = f"{address}/{name}/actions/runs/{settings.github('RUN_ID')}"
+    address, name = settings.github().server_url, settings.github().repository
+    log = f"{address}/{name}/actions/runs/{settings.github().run_id}"
     findings = [finding[:LENGTH] for finding in watch.findings[:FINDINGS]]
     if more := len(watch.findings) - len(findings):
         findings.append(f"and {more} more")
@@ -75,7 +75,7 @@ def retrain(session: requests.Session, watch: Watch) -> str:
             return "not retrained: waiting for the pipeline, which is in progress"
         if datetime.now(UTC) < again:
             return f"not retrained: waiting until {again:%Y-%m-%d}, {COOL_DOWN.days} days after the last start"
-    branch = settings.github("REF").removeprefix("refs/heads/") or "main"
+    branch = settings.github().ref.removeprefix("refs/heads/") or "main"
     reason = f"drift: {watch.findings[0]}"[:LENGTH]
     done = session.post(
         f"{workflow}/dispatches", json={"ref": branch, "inputs": {"reason": reason}}, timeout=github.PATIENCE
@@ -104,7 +104,7 @@ def main() -> None:
     needs = "issues: write"
     try:
         print(report(session, watch))
-        if settings.switch("RETRAIN"):
+        if settings.make().retrain:
             needs = "actions: write"
             print(retrain(session, watch))
     except requests.RequestException as error:

@@ -1,6 +1,5 @@
 """Audit: look up every package of the lock in the database of known vulnerabilities, with pip-audit."""
 
-import os
 import shlex
 import subprocess
 import sys
@@ -56,16 +55,15 @@ def report() -> list[Package]:
         pip-audit has no answer from the database.
 
     """
-    environment = dict(os.environ)
-    if bundle := environment.get("SSL_CERT_FILE"):  # a company's CA: requests reads another variable
-        environment["REQUESTS_CA_BUNDLE"] = bundle
+    if bundle := settings.variable("SSL_CERT_FILE"):  # a company's CA: requests reads another variable
+        settings.export({"REQUESTS_CA_BUNDLE": bundle})
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch, "audit.json")
         words = ["--requirement", str(provenance.LOCK), "--disable-pip", "--progress-spinner=off", "--timeout=15"]
         words += ["--format=json", f"--output={path}", f"--cache-dir={scratch}"]
-        words += shlex.split(settings.text("ARGS"))
+        words += shlex.split(settings.make().args)
         command = [sys.executable, "-m", "pip_audit", *words]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if path.exists() and path.stat().st_size:
             return Report.model_validate_json(path.read_bytes()).dependencies
     reasons = [line for line in done.stderr.splitlines() if "rror" in line][-1:] or ["no reason given"]

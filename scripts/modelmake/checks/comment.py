@@ -19,9 +19,10 @@ def mark() -> str:
 def report() -> str:
     """Return the stages' summaries under build/ as one text."""
     parts = [path.read_text(encoding="utf-8") for name in PARTS if (path := place(f"{name}.md")).exists()]
-    commit, server, repository, run = (settings.github(name) for name in ("SHA", "SERVER_URL", "REPOSITORY", "RUN_ID"))
-    title = f"**modelmake** on {commit} · {pipeline()}"
-    return "\n".join([mark(), f"{title} · [log]({server}/{repository}/actions/runs/{run})", "", *parts])
+    facts = settings.github()
+    title = f"**modelmake** on {facts.sha} · {pipeline()}"
+    log = f"{facts.server_url}/{facts.repository}/actions/runs/{facts.run_id}"
+    return "\n".join([mark(), f"{title} · [log]({log})", "", *parts])
 
 
 def post(session: requests.Session, repository: str, number: str, body: str) -> str:
@@ -51,7 +52,7 @@ def post(session: requests.Session, repository: str, number: str, body: str) -> 
 
 def main() -> None:
     """Post the report if this is a pull request and the token can write; nothing depends on it."""
-    pull, session = re.fullmatch(r"refs/pull/(\d+)/\w+", settings.github("REF")), github.session()
+    pull, session = re.fullmatch(r"refs/pull/(\d+)/\w+", settings.github().ref), github.session()
     if not pull or session is None:
         print("not posted: " + ("no GITHUB_TOKEN" if pull else "this is not a pull request"))
         return

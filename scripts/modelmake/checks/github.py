@@ -9,7 +9,7 @@ PATIENCE = 30  # seconds for an answer
 
 def session() -> requests.Session | None:
     """Return a session with the token, None where there is no token, as outside of a workflow."""
-    token = settings.github("TOKEN")
+    token = settings.github().token
     if not token:
         return None
     opened = requests.Session()
@@ -19,7 +19,7 @@ def session() -> requests.Session | None:
 
 def repository() -> str:
     """Return the address of the repository in the API."""
-    return f"{settings.github('API_URL')}/repos/{settings.github('REPOSITORY')}"
+    return f"{settings.github().api_url}/repos/{settings.github().repository}"
 
 
 def refusal(error: requests.RequestException, permission: str) -> str:

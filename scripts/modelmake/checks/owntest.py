@@ -12,5 +12,5 @@ def main() -> None:
     started = time.monotonic()
     if paths := sorted(str(path) for path in Path("tests").glob("test_*.py")):
         run("--numprocesses=0", *paths)
-    if not settings.text("ARGS"):
+    if not settings.make().args:
         receipt.OwnTest(**receipt.common("owntest", started)).write()

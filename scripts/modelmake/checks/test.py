@@ -1,6 +1,5 @@
 """Test: all tests of the product except those that need an engine (`make test-stack`) and the examples."""
 
-import os
 import shlex
 import subprocess
 import sys
@@ -24,8 +23,8 @@ def run(*words: str) -> None:
 
     """
     marks = "not stack" if settings.in_ci() else "not stack and not long"
-    engineless = os.environ | {"DOCKER_HOST": "unix:///nowhere"}
-    command = [sys.executable, "-m", "pytest", "-m", marks, *words, *shlex.split(settings.text("ARGS"))]
+    engineless = settings.environment() | {"DOCKER_HOST": "unix:///nowhere"}
+    command = [sys.executable, "-m", "pytest", "-m", marks, *words, *shlex.split(settings.make().args)]
     done = subprocess.run(command, env=engineless, check=False)
     if done.returncode not in (0, NO_TESTS):
         raise UserError("test", f"pytest ended with exit code {done.returncode}", "see its output above")
@@ -35,5 +34,5 @@ def main() -> None:
     """Write build/test.json if all tests pass and ARGS selects none of them."""
     started = time.monotonic()
     run(f"--ignore-glob={OWN}", f"--ignore={EXAMPLES}")
-    if not settings.text("ARGS"):
+    if not settings.make().args:
         receipt.Test(**receipt.common("test", started)).write()

@@ -15,10 +15,10 @@ CALLED = "workflow_call"  # by another workflow, which is no event of its own
 
 def main() -> None:
     """Print the event: EVENT, or push, or what starts the workflow by hand."""
-    name = settings.text("WORKFLOW") or "mlops-pipeline"
+    name = settings.make().workflow
     workflow = read(name)
-    print(event(name, workflow, settings.text("EVENT")))
-    if (job := settings.text("JOB")) and job not in workflow["jobs"]:
+    print(event(name, workflow, settings.make().event))
+    if (job := settings.make().job) and job not in workflow["jobs"]:
         raise UserError(f"JOB={job}", "no job of this workflow", words(workflow["jobs"]))
 
 

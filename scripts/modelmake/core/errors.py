@@ -1,11 +1,10 @@
 """The errors that end a stage, each with its exit code and its outcome in one line."""
 
 import difflib
+import os
 import re
 import signal
 from collections.abc import Collection, Iterable
-
-from modelmake.core import settings
 
 MAIN = re.compile(r"(?<![\w/])pipeline\.toml")
 
@@ -31,7 +30,7 @@ class PipelineError(Exception):
         """Join the parts into one line without line breaks, which names the file of PIPELINE for pipeline.toml."""
         self.where, self.what, self.fix = where, what, fix
         line = " ".join(f"{where}: {what} ({fix})".split())
-        pipeline = settings.text("PIPELINE")
+        pipeline = os.environ.get("MODELMAKE_PIPELINE", "").strip()
         super().__init__(MAIN.sub(lambda _: pipeline, line) if pipeline else line)
 
 

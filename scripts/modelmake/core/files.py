@@ -15,7 +15,7 @@ TUNED = "tuned.toml"  # what `make tune` leaves for `make train`
 
 def pipeline() -> Path:
     """Return the file of the pipeline that PIPELINE names, or pipeline.toml."""
-    return Path(settings.text("PIPELINE") or MAIN)
+    return settings.make().pipeline or MAIN
 
 
 def build(path: Path | None = None) -> Path:

@@ -90,10 +90,10 @@ class Provenance:
         commit = git("rev-parse", "HEAD")
         return cls(
             git_commit=commit,
-            git_branch=settings.github("HEAD_REF") or git("rev-parse", "--abbrev-ref", "HEAD"),
+            git_branch=settings.github().head_ref or git("rev-parse", "--abbrev-ref", "HEAD"),
             git_dirty=str(bool(git("status", "--porcelain"))).lower() if commit else "",
             image=image() or "host",
-            image_id=(os.environ.get("MODELMAKE_IMAGE_ID") or "unknown") if image() else "host",
+            image_id=settings.container().image_id if image() else "host",
             image_base=base() or "host",
             lock=sha256(LOCK),
             data=data_sha256,
@@ -104,7 +104,7 @@ class Provenance:
             cpu=cpu(),
             runner=runner(),
             run_url=run_url(),
-            reason=settings.text("REASON"),
+            reason=settings.make().reason,
         )
 
     @classmethod
@@ -172,9 +172,7 @@ def without_commit() -> str:
 
 def _git(*words: str) -> subprocess.CompletedProcess[str]:
     """Run git without waiting for the index; docker/run.sh names the git directory of a worktree or a submodule."""
-    directory = (
-        (f"--git-dir={folder}", "--work-tree=.") if (folder := os.environ.get("MODELMAKE_GIT_DIR")) and image() else ()
-    )
+    directory = (f"--git-dir={folder}", "--work-tree=.") if (folder := settings.container().git_dir) and image() else ()
     command = ("git", "--no-optional-locks", *directory, *words)
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
@@ -193,21 +191,21 @@ def runner() -> str:
 def user() -> str:
     """Return the name of the user, from GitHub or from the machine."""
     try:
-        return settings.github("ACTOR") or os.environ.get("USER") or pwd.getpwuid(os.getuid()).pw_name
+        return settings.github().actor or settings.variable("USER") or pwd.getpwuid(os.getuid()).pw_name
     except KeyError:  # a container has no entry for this user
         return f"uid {os.getuid()}"
 
 
 def host() -> str:
     """Return the unique name of the machine: in a container the engine's id, else the node name and MAC address."""
-    return os.environ.get("MODELMAKE_HOST") or f"{platform.node()}-{uuid.getnode():012x}"
+    return settings.container().host or f"{platform.node()}-{uuid.getnode():012x}"
 
 
 def process() -> dict[str, str]:
     """Return the tags of a run or lock of this process, by which other processes see whether it has ended."""
     return {
         "modelmake.host": host(),
-        "modelmake.container": os.environ.get("MODELMAKE_CONTAINER", "none"),
+        "modelmake.container": settings.container().container,
         "modelmake.pid": str(os.getpid()),
         "modelmake.since": f"{time.time():.3f}",
     }
@@ -222,8 +220,8 @@ def gone(tags: Mapping[str, str]) -> bool:
     if values[0] != host() or not all(values):
         return False
     _, container, pid, since = values
-    if container != os.environ.get("MODELMAKE_CONTAINER", "none"):
-        moment, *running = os.environ.get("MODELMAKE_CONTAINERS", "1970-01-01").split()
+    if container != settings.container().container:
+        moment, *running = settings.container().containers.split()
         older = float(since) < datetime.fromisoformat(moment).timestamp()
         return older and container not in ("none", *running)
     try:
@@ -248,7 +246,7 @@ def run_url() -> str:
     if runner() != "github":
         return ""
     return "/".join(
-        (settings.github("SERVER_URL"), settings.github("REPOSITORY"), "actions/runs", settings.github("RUN_ID"))
+        (settings.github().server_url, settings.github().repository, "actions/runs", settings.github().run_id)
     )
 
 

@@ -15,7 +15,7 @@ from modelmake.core.stages import read as read_inputs
 
 def hand_on(**outputs: str) -> None:
     """Add `outputs` to the outputs of the workflow step; outside of a workflow, do nothing."""
-    if path := settings.github("OUTPUT"):
+    if path := settings.github().output:
         with Path(path).open("a", encoding="utf-8") as file:
             file.writelines(f"{name}={value}\n" for name, value in outputs.items())
 
@@ -34,7 +34,7 @@ def publish(name: str, text: str) -> None:
     act deletes the job's summary between steps (nektos/act#2273); the file remains.
     """
     replace(name, text)
-    if path := settings.github("STEP_SUMMARY"):
+    if path := settings.github().step_summary:
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(f"{text}\n")
 

@@ -1,38 +1,200 @@
-"""Settings: the variables of make, which docker/environment.sh passes as MODELMAKE_<NAME>."""
+"""Settings: what modelmake reads from the environment, typed. No other module reads it.
+
+Make passes its variables as MODELMAKE_<NAME>; the Makefile lists them, and docker/environment.sh all others.
+"""
 
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
+
+from modelmake.core.errors import UserError
+
+YES, NO = ("1", "true", "yes"), ("0", "false", "no")
+MOST = {"workers": 1024, "serve_port": 65535}  # the largest number of each variable; the smallest is 1
 
 
-def text(name: str) -> str:
-    """Return the make variable `name`, "" where it is not set."""
-    return os.environ.get(f"MODELMAKE_{name}", "").strip()
+@dataclass(frozen=True)
+class Settings:
+    """The variables of make that a stage reads."""
+
+    runner: Literal["", "docker", "host", "image"] = ""
+    pipeline: Path | None = None
+    in_: Path | None = None
+    out: Path | None = None
+    truth: Path | None = None
+    data: str = ""  # not a path: an address is refused
+    target: str = ""
+    name: str = ""
+    run_id: str = ""
+    version: str = ""
+    reason: str = ""
+    args: str = ""
+    pkg: str = ""
+    workflow: str = "mlops-pipeline"
+    event: str = ""
+    job: str = ""
+    engine: Literal["local", "dask"] = "local"
+    workers: int | None = None
+    serve_port: int | None = None
+    force: bool = False
+    retrain: bool = False
+
+
+@dataclass(frozen=True)
+class Container:
+    """What docker/run.sh and act say to a container about the machine that it runs on."""
+
+    image_id: str = "unknown"
+    host: str = ""
+    container: str = "none"
+    containers: str = "1970-01-01"  # a time on the engine's clock, and the containers that ran at that time
+    git_dir: str = ""
+    ui: str = ""  # the address of the MLflow server outside
+    scorer: str = ""  # the address of the scoring server
+
+
+@dataclass(frozen=True)
+class Server:
+    """The tracking server, by MLflow's own variables."""
+
+    uri: str = ""
+    password: str = ""
+    token: str = ""
+    server_cert_path: str = ""
+
+
+@dataclass(frozen=True)
+class Dask:
+    """A Dask cluster of the user, by Dask's own variables."""
+
+    scheduler_address: str = ""
+    distributed__comm__tls__ca_file: str = ""
+    distributed__comm__tls__client__cert: str = ""
+    distributed__comm__tls__client__key: str = ""
+
+
+@dataclass(frozen=True)
+class GitHub:
+    """The step of a workflow."""
+
+    actor: str = ""
+    api_url: str = ""
+    head_ref: str = ""
+    output: str = ""
+    ref: str = ""
+    repository: str = ""
+    run_id: str = ""
+    server_url: str = ""
+    sha: str = ""
+    step_summary: str = ""
+    token: str = ""
+
+
+T = TypeVar("T", Settings, Container, Server, Dask, GitHub)
+
+
+def make() -> Settings:
+    """Return the variables of make; UserError where one has a wrong value."""
+    return _read(Settings, "MODELMAKE_")
+
+
+def container() -> Container:
+    """Return what this container was told about its machine; nothing outside of one."""
+    return _read(Container, "MODELMAKE_")
+
+
+def server() -> Server:
+    """Return the variables of the tracking server."""
+    return _read(Server, "MLFLOW_TRACKING_")
+
+
+def dask() -> Dask:
+    """Return the variables of a Dask cluster."""
+    return _read(Dask, "DASK_")
+
+
+def github() -> GitHub:
+    """Return the variables of GitHub; all are empty outside of GitHub Actions and act."""
+    return _read(GitHub, "GITHUB_") if in_github() else GitHub()
 
 
 def run_id() -> str:
     """Return the run that RUN_ID names, which is used in place of receipts; "" where it is not set."""
-    return text("RUN_ID") or os.environ.get("MLFLOW_RUN_ID", "").strip()
-
-
-def switch(name: str) -> bool:
-    """Return whether the make variable `name` is on; make accepts yes and no, and passes 1."""
-    return text(name) == "1"
+    return make().run_id or variable("MLFLOW_RUN_ID")
 
 
 def in_ci() -> bool:
     """Return whether this runs in CI: the variable CI is on, and act does not replay the workflow."""
-    return os.environ.get("CI") == "1" and not in_act()
+    return variable("CI") == "1" and not in_act()
 
 
 def in_act() -> bool:
     """Return whether act runs this."""
-    return os.environ.get("ACT") == "true"
+    return variable("ACT") == "true"
 
 
 def in_github() -> bool:
     """Return whether GitHub Actions or act runs this: only then do GITHUB_ variables count."""
-    return os.environ.get("GITHUB_ACTIONS") == "true"
+    return variable("GITHUB_ACTIONS") == "true"
 
 
-def github(name: str) -> str:
-    """Return GITHUB_<name>, "" outside of GitHub Actions."""
-    return os.environ.get(f"GITHUB_{name}", "") if in_github() else ""
+def variable(name: str) -> str:
+    """Return another variable of docker/environment.sh, or one of our own for a child process; "" without it."""
+    return os.environ.get(name, "").strip()
+
+
+def environment(*without: str) -> dict[str, str]:
+    """Return the environment for another program, without the variables whose names start so."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(without)}
+
+
+def export(values: Mapping[str, str]) -> None:
+    """Set variables that libraries and child processes read."""
+    os.environ.update(values)
+
+
+@contextmanager
+def exported(values: Mapping[str, str]) -> Iterator[None]:
+    """Set such variables for a while."""
+    before = {name: os.environ.get(name) for name in values}
+    export(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else export({name: value})
+
+
+def _read(kind: type[T], prefix: str) -> T:
+    types = get_type_hints(kind)
+    texts = {field: variable(prefix + field.rstrip("_").upper()) for field in types}
+    values: dict[str, Any] = {field: _value(field, text, types[field]) for field, text in texts.items() if text}
+    return kind(**values)
+
+
+def _value(field: str, text: str, kind: object) -> object:
+    """Return the value of a variable.
+
+    Raises
+    ------
+    UserError
+        It is not a switch, not a number, or none of the choices that its type has.
+
+    """
+    where = f"{field.rstrip('_').upper()}={text:.40}"
+    if kind is bool:
+        if text.lower() not in YES + NO:
+            raise UserError(where, "neither a yes nor a no", "1, true or yes; 0, false, no or empty")
+        return text.lower() in YES
+    if kind == int | None:
+        if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= MOST[field]:
+            raise UserError(where, f"not a number from 1 to {MOST[field]}", "leave it out for the default")
+        return int(text)
+    if kind == Path | None:
+        return Path(text)
+    if (choices := [str(choice) for choice in get_args(kind) if choice]) and text not in choices:
+        raise UserError(where, "unknown", f"one of: {', '.join(choices)}")
+    return text

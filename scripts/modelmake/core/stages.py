@@ -37,7 +37,7 @@ def stale(named: list[str]) -> list[str]:
 
     RUN_ID replaces the stages before; FORCE applies to the named stages.
     """
-    forced, alone = settings.switch("FORCE"), bool(settings.run_id())
+    forced, alone = settings.make().force, bool(settings.run_id())
     chain = list(CHAIN)
     chain = [stage for stage in chain if stage in named] if alone else chain[: 1 + max(map(chain.index, named))]
     stages: list[str] = []

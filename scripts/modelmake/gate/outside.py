@@ -4,7 +4,6 @@ Its imports take as long as ours, so `__main__` starts it before them. This modu
 """
 
 import json
-import os
 import subprocess
 import sys
 import weakref
@@ -14,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from modelmake.core import settings
 from modelmake.gate import answers
 from modelmake.scores.agreement import EQUAL, Expected
 
@@ -56,8 +56,7 @@ class Outside:
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 cwd=empty,
-                env={name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-                | {"MLFLOW_DISABLE_TELEMETRY": "true"},
+                env=settings.environment(*OURS) | {"MLFLOW_DISABLE_TELEMETRY": "true"},
             )
         self._expected = Expected([], 0.0)
         self.end = weakref.finalize(self, _end, self._process, folder)

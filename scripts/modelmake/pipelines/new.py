@@ -160,9 +160,9 @@ def free(name: str) -> str:
 
 def main() -> None:
     """Write pipelines/<name>.toml, and print what the table suggests."""
-    path = table(settings.text("DATA"))
-    new = file(path, settings.text("NAME"))
-    made = draft.draft(str(path), target(path, settings.text("TARGET")))
+    path = table(settings.make().data)
+    new = file(path, settings.make().name)
+    made = draft.draft(str(path), target(path, settings.make().target))
     how = str(opened(made.data))
     text = written(made, free(new.stem), how)
     config = Config.model_validate(tomllib.loads(text))

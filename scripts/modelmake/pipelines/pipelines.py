@@ -22,8 +22,8 @@ def present() -> list[Path]:
         There is none, or a name is one that make cannot use, or two have the same name.
 
     """
-    if named := settings.text("PIPELINE"):
-        return [Path(named)]
+    if named := settings.make().pipeline:
+        return [named]
     paths = [path for path in [files.MAIN, *sorted(Path("pipelines").glob("*.toml"))] if path.is_file()]
     if not paths:
         raise UserError(str(files.MAIN), "no such file, and none in pipelines/", "make new DATA=… TARGET=… writes one")

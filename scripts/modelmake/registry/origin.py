@@ -26,7 +26,7 @@ class Origin(BaseModel):
 
 def chosen(tracking: Tracking) -> Run:
     """Return the run that RUN_ID names, or the run of VERSION, or the last run of this checkout."""
-    if not (number := settings.text("VERSION")):
+    if not (number := settings.make().version):
         return tracking.run(settings.run_id() or receipt.Train.read().run_id)
     name = configuration.load().registry.name
     numbered = {version.number: version for version in versions.of_model(tracking, name)}

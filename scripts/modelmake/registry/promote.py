@@ -18,7 +18,7 @@ def chosen(tracking: Tracking, config: configuration.Registry) -> Version:
         It does not exist.
 
     """
-    if number := settings.text("VERSION"):
+    if number := settings.make().version:
         print(f"▸ promote · version {number:.40}, as VERSION says", flush=True)
         numbered = {version.number: version for version in versions.of_model(tracking, config.name)}
         return moves.required(numbered.get(number), config.name, f"version {number:.40}")
@@ -31,9 +31,9 @@ def main() -> None:
     """Move the alias, or refuse with the reason."""
     config = configuration.load().registry
     tracking = Tracking()
-    with moves.alone(tracking, config.name, force=settings.switch("FORCE")):
+    with moves.alone(tracking, config.name, force=settings.make().force):
         version = chosen(tracking, config)
         if version.verdict != "pass":
             what = f"its verdict is '{version.verdict}', not 'pass'"
             raise GateRefused(f"version {version.number} of {config.name}", what, "make registry lists the verdicts")
-        print(moves.move(tracking, config.name, "promote", version, settings.text("REASON")))
+        print(moves.move(tracking, config.name, "promote", version, settings.make().reason))

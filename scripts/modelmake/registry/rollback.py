@@ -12,7 +12,7 @@ def main() -> None:
     name = configuration.load().registry.name
     print(f"▸ rollback · @champion of {name}", flush=True)
     tracking = Tracking()
-    with moves.alone(tracking, name, force=settings.switch("FORCE")):
+    with moves.alone(tracking, name, force=settings.make().force):
         print(rollback(tracking, name))
 
 
@@ -31,4 +31,4 @@ def rollback(tracking: Tracking, name: str) -> str:
     number = next((promotion.source for promotion in promotions), "")
     numbered = {version.number: version for version in versions.of_model(tracking, name)}
     target = moves.required(numbered.get(number), name, "version to go back to, before the champion")
-    return moves.move(tracking, name, "rollback", target, settings.text("REASON"))
+    return moves.move(tracking, name, "rollback", target, settings.make().reason)

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 from distributed import Client
 from distributed.security import Security
 
+from modelmake.core import settings
 from modelmake.core.errors import PipelineError, UserError, first_line
 
 VARIABLE = "DASK_SCHEDULER_ADDRESS"
@@ -28,7 +28,7 @@ class ClusterError(PipelineError):
 
 def address() -> str:
     """Return the address of the scheduler; UserError where none is set, or one that is not valid."""
-    found = os.environ.get(VARIABLE, "").strip()
+    found = settings.dask().scheduler_address
     if not found:
         raise UserError("ENGINE=dask", "there is no cluster", f"make cluster starts one, or set {VARIABLE}")
     try:
@@ -55,7 +55,12 @@ def security(address: str) -> Security | None:
     if parts.scheme != "tls":
         fix = "use tls://<host>:8786: whoever can talk to a scheduler can run code on its workers"
         raise UserError(where, "is not encrypted", fix)
-    files = {name: os.environ.get(TLS + name, "") for name in ("CA_FILE", "CLIENT__CERT", "CLIENT__KEY")}
+    given = settings.dask()
+    files = {
+        "CA_FILE": given.distributed__comm__tls__ca_file,
+        "CLIENT__CERT": given.distributed__comm__tls__client__cert,
+        "CLIENT__KEY": given.distributed__comm__tls__client__key,
+    }
     for name, path in files.items():
         if not Path(path).is_file():
             what = f"'{path}' is no file" if path else "not set"

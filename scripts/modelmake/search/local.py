@@ -14,6 +14,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from signal import SIG_BLOCK, SIG_SETMASK, SIGINT, Signals, pthread_sigmask
 
+from modelmake.core import settings
 from modelmake.core.errors import UserError
 from modelmake.model import TRIALS
 from modelmake.search.trial import Problem, Result, Trial, run
@@ -93,21 +94,18 @@ class Local:
 
     def _started(self) -> Worker:
         context = multiprocessing.get_context("spawn")
-        before = {name: os.environ.get(name) for name in ALIKE}
-        os.environ.update(ALIKE)
         resource_tracker.ensure_running()  # it would let SIGINT through
         mask = pthread_sigmask(SIG_BLOCK, {SIGINT})  # Ctrl-C reaches every process; this one ends the others
         try:
             ours, theirs = context.Pipe()
             process = context.Process(name=TRIALS, target=work, args=(theirs, self.problem), daemon=True)
-            process.start()
+            with settings.exported(ALIKE):
+                process.start()
         except OSError as error:
             what = f"process {len(self._workers) + 1} cannot be started: {error.strerror}"
             raise UserError(f"WORKERS={self.size}", what, "use fewer; make tune then goes on") from None
         finally:
             pthread_sigmask(SIG_SETMASK, mask)
-            for name, value in before.items():
-                os.environ.pop(name) if value is None else os.environ.update({name: value})
         theirs.close()
         return Worker(process, ours)
 

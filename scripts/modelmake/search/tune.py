@@ -51,15 +51,10 @@ def executor(problem: Problem) -> AbstractContextManager[Executor]:
         ENGINE or WORKERS is not valid.
 
     """
-    engine = settings.text("ENGINE") or "local"
-    if engine == "dask":
+    variables = settings.make()
+    if variables.engine == "dask":
         return cluster.connected(problem)
-    if engine != "local":
-        raise UserError(f"ENGINE={engine:.40}", "unknown", "local or dask")
-    workers = settings.text("WORKERS") or str(cores())
-    if not (workers.isascii() and workers.isdecimal()) or not 0 < int(workers) <= 1024:
-        raise UserError(f"WORKERS={workers:.40}", "is no number of processes", "leave it out for one for each core")
-    return local(problem, int(workers))
+    return local(problem, variables.workers or cores())
 
 
 def unfinished(of: Search, seed: int, journal: Journal) -> Iterator[list[Trial]]:
@@ -159,7 +154,7 @@ def main() -> None:
     problem = Problem.of(task, config)
     check(config, of, task, problem)
     ready, key, short = executor(problem), tuned.key(config, task.data_sha256), False
-    with opened(key, anew=settings.switch("FORCE")) as journal:
+    with opened(key, anew=settings.make().force) as journal:
         tracking = Tracking()
         if run := finished(tracking, config, of, journal, key):
             print(f"trials  all are in run {run.run_id} (FORCE=1 searches again)\nurl     {run.url}", flush=True)
@@ -186,7 +181,7 @@ def main() -> None:
 
 def finished(tracking: Tracking, config: Config, of: Search, journal: Journal, key: str) -> Run | None:
     """Return the run in which this very search has ended, if nothing is left of it; take its trials from there."""
-    if settings.switch("FORCE"):
+    if settings.make().force:
         return None
     earlier = ended(tracking, config, key)
     if not journal.results:

@@ -96,7 +96,7 @@ def size(folder: Path) -> int:
 
 def main(folder: str) -> None:
     """List the garbage, and remove it if FORCE is set."""
-    state, forced = Path(folder), settings.switch("FORCE")
+    state, forced = Path(folder), settings.make().force
     print(f"▸ gc · {'removing (FORCE=1)' if forced else 'only listing'}", flush=True)
     garbage = find(state)
     before = size(state / ARTIFACTS)

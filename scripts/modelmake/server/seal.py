@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import pyrage
 
+from modelmake.core import settings
+
 if TYPE_CHECKING:
     from typing_extensions import Buffer  # collections.abc has it from Python 3.12 on
 
@@ -28,7 +30,7 @@ def identity() -> pyrage.x25519.Identity | None:
         It is not an age identity.
 
     """
-    lines = [line for line in os.environ.get("BACKUP_KEY", "").split() if line.startswith("AGE-SECRET-KEY-")]
+    lines = [line for line in settings.variable("BACKUP_KEY").split() if line.startswith("AGE-SECRET-KEY-")]
     try:
         return pyrage.x25519.Identity.from_str(lines[0]) if lines else None
     except pyrage.IdentityError as error:

@@ -1,13 +1,13 @@
 """Up: wait until the tracking server at MLFLOW_TRACKING_URI answers."""
 
-import os
 import ssl
 import time
 import urllib.error
 import urllib.request
 
+from modelmake.core import settings
 from modelmake.core.errors import TrackingError
-from modelmake.tracking.address import VARIABLE, hidden, message, tracking_uri, uri
+from modelmake.tracking.address import hidden, message, tracking_uri, uri
 from modelmake.tracking.connection import detour, local, proxy, unauthorized
 
 PATIENCE = 60  # seconds; a server needs about ten to start
@@ -31,7 +31,7 @@ def refusal(address: str, through: str) -> str:
     """
     named, around = detour(address, through)
     try:
-        trusted = ssl.create_default_context(cafile=os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or None)
+        trusted = ssl.create_default_context(cafile=settings.server().server_cert_path or None)
         proxies = urllib.request.ProxyHandler({"http": through, "https": through} if through else {})
         ask = urllib.request.build_opener(proxies, urllib.request.HTTPSHandler(context=trusted))
         ask.open(f"{hidden(address)}/version", timeout=10).close()
@@ -53,7 +53,7 @@ def main() -> None:
     """Wait for the server; after two seconds, print a note."""
     address = tracking_uri()
     if not address.startswith("http"):
-        store = uri() if os.environ.get(VARIABLE, "").strip() else "the embedded store"
+        store = uri() if settings.server().uri else "the embedded store"
         print(f"nothing to start: {store} is not a server")
         return
     through = "" if local(address) else proxy(address)

@@ -21,6 +21,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from modelmake.core import settings
 from modelmake.model.trust import TRUSTED_TYPES
 from modelmake.serving import counts, page
 from modelmake.serving.body import Table
@@ -218,7 +219,7 @@ class Server:
 
 def make() -> Starlette:
     """Return the application of one worker, as `make serve` configures it (scripts/modelmake/serving/serve.py)."""
-    options = json.loads(os.environ["MODELMAKE_SERVE"])
+    options = json.loads(settings.variable("MODELMAKE_SERVE"))
     folder = Path(options["folder"])
     warnings.simplefilter("ignore")  # scikit-learn's may quote a value of a row
     counts.forget_the_dead()

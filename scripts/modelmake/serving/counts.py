@@ -1,6 +1,5 @@
 """Counts: what /metrics says, in Prometheus' text format; the workers add up through files."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,6 +7,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
+
+from modelmake.core import settings
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 FACTS = {
@@ -71,7 +72,7 @@ class Facts(Collector):
 
 def forget_the_dead() -> None:
     """Remove the requests in progress of workers that were killed."""
-    for path in Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob("gauge_live*.db"):
+    for path in Path(settings.variable("PROMETHEUS_MULTIPROC_DIR")).glob("gauge_live*.db"):
         pid = path.stem.rpartition("_")[2]
         if not Path("/proc", pid).exists() and Path("/proc/self").exists():
             path.unlink(missing_ok=True)

@@ -4,7 +4,6 @@ Imports nothing slow before the libraries' threads are set.
 """
 
 import json
-import os
 import sys
 import tempfile
 import time
@@ -30,7 +29,7 @@ def named(config: configuration.Config) -> "Named":
     """Return the version to predict with; raises UserError where it does not exist."""
     from modelmake.tracking.light import Registry  # noqa: PLC0415  # see main
 
-    name, number = config.registry.name, settings.text("VERSION")
+    name, number = config.registry.name, settings.make().version
     version = Registry().numbered(name, number) if number else Registry().at(name, ALIAS)
     if version is None:
         missing = f"version {number:.40}" if number else f"version with the alias @{ALIAS}"
@@ -70,16 +69,15 @@ def places() -> tuple[Path, Path, Path]:
     """
     from modelmake.serving.output import suffix  # noqa: PLC0415  # see main
 
-    given, wanted = settings.text("IN"), settings.text("OUT")
-    if not given or not wanted:
+    source, target = settings.make().in_, settings.make().out
+    if not source or not target:
         example = "make predict IN=data/new.csv OUT=predictions.parquet"
-        raise UserError("IN" if not given else "OUT", "is not given", example)
-    source, target = Path(given), Path(wanted)
+        raise UserError("IN" if not source else "OUT", "is not given", example)
     if not source.exists():
-        raise UserError(f"IN={given:.200}", "there is no such file or folder", "name a table")
+        raise UserError(f"IN={source!s:.200}", "there is no such file or folder", "name a table")
     others = target.with_name(target.name.removesuffix(suffix(target)) + ".rejected.csv")
     if not target.parent.is_dir():
-        raise UserError(f"OUT={wanted:.200}", "its folder does not exist", "create it")
+        raise UserError(f"OUT={target!s:.200}", "its folder does not exist", "create it")
     if any(folder.samefile(source) for folder in target.absolute().parents):
         raise UserError(f"OUT={target.name}", "lies in the folder IN, and would be read with it", "name another folder")
     for path in (target, others):
@@ -87,7 +85,7 @@ def places() -> tuple[Path, Path, Path]:
             what = "is the table IN itself" if path == target else f"would write {path.name}, which is the table IN"
             raise UserError(f"OUT={target.name}", what, "name another file")
     for path in (target, others):
-        if path.exists() and not settings.switch("FORCE"):
+        if path.exists() and not settings.make().force:
             raise UserError(f"OUT={target.name}", f"{path.name} exists", "name another file, or FORCE=1 replaces it")
     return source, target, others
 
@@ -163,7 +161,7 @@ def written(scorer: "Scorer", data: configuration.Data, paths: tuple[Path, Path]
 
 def main() -> None:
     """Write OUT, and beside it the rows that cannot be predicted; raises UserError where that is every row."""
-    os.environ.update(dict.fromkeys(SINGLE, "1"))  # read by the libraries that the functions above import
+    settings.export(dict.fromkeys(SINGLE, "1"))  # read by the libraries that the functions above import
     began, config = time.monotonic(), configuration.load()
     source, target, others = places()
     version = named(config)

@@ -16,6 +16,7 @@ from modelmake.tracking.address import uri
 
 ALIAS = "champion"
 PORT = 5001
+MOST = 64  # processes
 DRAIN = 30  # seconds for the requests in progress at the end
 SINGLE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # a request is small; threads wait by spinning
 
@@ -25,25 +26,20 @@ def folder() -> Path:
     return Path(".serve", files.pipeline().stem)
 
 
-def number(name: str, default: int, most: int) -> int:
-    """Return the number that a variable of make gives.
+def main() -> None:
+    """Serve on localhost, or, in a container of its own, on all of its addresses.
 
     Raises
     ------
     UserError
-        It is not a number from 1 to `most`.
+        WORKERS is too large.
 
     """
-    text = settings.text(name) or str(default)
-    if not text.isdecimal() or not 1 <= int(text) <= most:
-        raise UserError(f"{name}={text:.40}", f"is not a number from 1 to {most}", f"leave it out for {default}")
-    return int(text)
-
-
-def main() -> None:
-    """Serve on localhost, or, in a container of its own, on all of its addresses."""
-    workers, port = number("WORKERS", 1, 64), number("SERVE_PORT", PORT, 65535)
-    inside = IMAGE.exists() and not settings.text("SERVE_PORT")
+    variables = settings.make()
+    workers, port = variables.workers or 1, variables.serve_port or PORT
+    if workers > MOST:
+        raise UserError(f"WORKERS={workers}", f"more than {MOST} processes", "leave it out for 1")
+    inside = IMAGE.exists() and not variables.serve_port
     place, config = folder(), configuration.load()
     key, token = place / "tls.key", place / "token"
     options = {
@@ -58,8 +54,8 @@ def main() -> None:
     }
     place.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="metrics-") as metrics:
-        os.environ.update(dict.fromkeys(SINGLE, "1"))
-        os.environ |= {"MODELMAKE_SERVE": json.dumps(options), "PROMETHEUS_MULTIPROC_DIR": metrics}
+        settings.export(dict.fromkeys(SINGLE, "1"))
+        settings.export({"MODELMAKE_SERVE": json.dumps(options), "PROMETHEUS_MULTIPROC_DIR": metrics})
         print(f"serve   @{ALIAS} of {config.registry.name} on {uri()}, {workers} worker(s)", flush=True)
         import uvicorn  # noqa: PLC0415  # see above
 

@@ -4,14 +4,13 @@ import csv
 import http.client
 import io
 import json
-import os
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from modelmake.core import receipt
+from modelmake.core import receipt, settings
 from modelmake.core.errors import PipelineError, UserError
 from modelmake.model.contract import Contract
 from modelmake.serving import serve
@@ -60,7 +59,7 @@ class Client:
         if not port.exists():
             raise UserError(str(folder), "no scoring server was started for this pipeline", START)
         scheme = "https" if certificate.exists() else "http"
-        address = os.environ.get("MODELMAKE_SCORER") or f"{scheme}://localhost:{port.read_text().strip()}"
+        address = settings.container().scorer or f"{scheme}://localhost:{port.read_text().strip()}"
         self.url = address
         self.headers = {SMOKE: "1"}
         if token.exists():

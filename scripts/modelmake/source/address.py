@@ -1,11 +1,11 @@
 """Address: what that data.source names, its form without secrets, and what its errors may say."""
 
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from urllib.parse import quote, unquote, urlsplit
 
+from modelmake.core import settings
 from modelmake.core.config import Data
 from modelmake.core.errors import UserError, first_line, suggestion
 
@@ -107,7 +107,7 @@ def _database(given: str, query: str | None, where: str) -> Source:
         raise UserError(where, f"'{name:.40}' is not a variable that modelmake reads", fix)
     if not (query or "").strip():
         raise UserError("pipeline.toml: data.query", "missing", 'add the statement: query = "select * from …"')
-    address = os.environ.get(name, "").strip()
+    address = settings.variable(name)
     if not address:
         raise UserError(name, "not set in the environment", f"export {name}=postgresql://user:password@host/database")
     scheme = address.partition("://")[0].partition("+")[0].lower()
@@ -128,6 +128,6 @@ def _secrets(address: str) -> set[str]:
     credentials = match[1] if match else ""
     secrets = {address, credentials, credentials.partition(":")[2]}
     secrets |= {part.partition("=")[2] or part for part in query.split("&")}
-    secrets |= {os.environ.get(name, "") for name in SECRETS}
+    secrets |= {settings.variable(name) for name in SECRETS}
     secrets |= {spelling for secret in secrets for spelling in (unquote(secret), quote(secret, safe=""))}
     return {spelling for secret in secrets for spelling in (secret, repr(secret)[1:-1]) if len(spelling) >= SHORT}

@@ -1,10 +1,10 @@
 """Stores: a file, or the files of a folder, from a file system of fsspec, such as an object store."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from modelmake.core import settings
 from modelmake.core.errors import UserError
 from modelmake.source.address import Source
 from modelmake.source.transfer import BLOCK, Remote, write
@@ -21,8 +21,8 @@ def download(source: Source, path: Path) -> Remote:
     """
     import fsspec  # noqa: PLC0415  # slow, and only `fetch` needs it
 
-    if bundle := os.environ.get("SSL_CERT_FILE"):
-        os.environ["AWS_CA_BUNDLE"] = bundle  # botocore reads another variable
+    if bundle := settings.variable("SSL_CERT_FILE"):
+        settings.export({"AWS_CA_BUNDLE": bundle})  # botocore reads another variable
     try:
         store, place = fsspec.core.url_to_fs(source.address)
         if not store.isdir(place):

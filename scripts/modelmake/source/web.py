@@ -1,6 +1,5 @@
 """Web: a file from an https:// or http:// address, with a few tries."""
 
-import os
 import re
 import time
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import certifi
 import requests
 
+from modelmake.core import settings
 from modelmake.core.errors import UserError
 from modelmake.core.provenance import IMAGE
 from modelmake.source.address import Source
@@ -60,7 +60,7 @@ def download(source: Source, path: Path) -> Remote:
 def _try(source: Source, path: Path) -> Remote:
     try:
         with requests.Session() as session:
-            bundle = os.environ.get("SSL_CERT_FILE") or certifi.where()  # requests reads other variables
+            bundle = settings.variable("SSL_CERT_FILE") or certifi.where()  # requests reads other variables
             session.headers["Accept-Encoding"] = "identity"  # a .gz stays what it is
             with session.get(source.address, stream=True, timeout=(CONNECT, READ), verify=bundle) as answer:
                 _check(answer, source)

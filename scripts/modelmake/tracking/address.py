@@ -1,7 +1,6 @@
 """The address of the tracking server, and its form without the password, for messages."""
 
 import ipaddress
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +36,7 @@ def tracking_uri() -> str:
         MLFLOW_TRACKING_URI is not an http://, https:// or sqlite:/// address.
 
     """
-    given = os.environ.get(VARIABLE, "").strip()
+    given = settings.server().uri
     if not given:
         return EMBEDDED
     scheme, separator, rest = given.partition("://")
@@ -54,7 +53,7 @@ def tracking_uri() -> str:
 def uri() -> str:
     """Return the address that the user can open, without credentials."""
     address = tracking_uri()
-    if outside := settings.text("UI"):  # in a container the server has another name
+    if outside := settings.container().ui:  # in a container the server has another name
         return hidden(outside).rstrip("/")
     if settings.in_act() and urlsplit(address).hostname == "mlflow":
         return REPLAY
@@ -172,8 +171,8 @@ def _groups(pattern: str, text: str) -> tuple[str, ...]:
 def _secrets() -> Iterator[tuple[str, str]]:
     """Yield each secret, in each of its spellings, and the text that replaces it."""
     proxies = [value for name, value in getproxies().items() if name != "no"]
-    passwords = [os.environ.get(f"MLFLOW_TRACKING_{name}", "").strip() for name in ("PASSWORD", "TOKEN")]
-    for address in [os.environ.get(VARIABLE, "").strip(), *proxies]:
+    passwords = [settings.server().password, settings.server().token]
+    for address in [settings.server().uri, *proxies]:
         credentials = re.sub(f"^{SCHEME}://", "", address).rpartition("@")[0]
         if credentials:
             yield from ((spelling, hidden(address)) for spelling in _spellings(address))

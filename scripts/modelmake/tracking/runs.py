@@ -1,7 +1,6 @@
 """Runs on the tracking server, and what is logged to them."""
 
 import logging
-import os
 import re
 import sqlite3
 import tempfile
@@ -18,7 +17,7 @@ from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import DatasetInput, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
-from modelmake.core import provenance
+from modelmake.core import provenance, settings
 from modelmake.core.errors import Interrupted, UserError, first_line
 from modelmake.tracking.address import STORE, VARIABLE, page, tracking_uri, uri
 from modelmake.tracking.connection import failure
@@ -95,19 +94,12 @@ class Tracking:
         if address.startswith("sqlite:///"):
             _prepare(Path(address.removeprefix("sqlite:///").partition("?")[0]))
         logging.getLogger("mlflow").setLevel(logging.ERROR)
-        os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # it prints the address in the container
+        settings.export({"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"})  # it prints the address in the container
         mlflow.set_tracking_uri(address)
         self.client = mlflow.MlflowClient(address)
-        patient = {
-            name: os.environ.get(name) for name in ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT")
-        }
-        os.environ.update(dict(zip(patient, ("0", "10"), strict=True)))
-        try:
-            with translated("list experiments"):
-                self.client.search_experiments(max_results=1)
-        finally:
-            for name, value in patient.items():
-                os.environ.pop(name) if value is None else os.environ.update({name: value})
+        impatient = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+        with settings.exported(impatient), translated("list experiments"):
+            self.client.search_experiments(max_results=1)
 
     def create_run(self, experiment: str, tags: Mapping[str, str]) -> Run:
         """Create a RUNNING run with `tags` in `experiment`, and the experiment where it does not exist."""

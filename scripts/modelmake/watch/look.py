@@ -66,8 +66,8 @@ def truths(subject: Subject, rows: pd.DataFrame) -> live.Live | None:
     """Return the gate's rules on the rows whose truth the file TRUTH, or the table IN itself, has."""
     config, target = subject.config, subject.config.data.target
     names = subject.contract.names
-    if truth := settings.text("TRUTH"):
-        found = live.joined(rows, tables.read(truth, config, "TRUTH"), target, f"TRUTH={truth}")
+    if truth := settings.make().truth:
+        found = live.joined(rows, tables.read(str(truth), config, "TRUTH"), target, f"TRUTH={truth}")
     elif target in rows.columns and windows.PREDICTION in rows.columns and rows[target].notna().all():
         found = rows
     else:
@@ -84,7 +84,7 @@ def looked(tracking: Tracking, subject: Subject, server: Path) -> Report:
     whole = set(contract.names) <= set(window.columns) and len(window) > 0
     expected, window = predicted(subject) if whole else (None, window)
     found = drifts(tracking, replace(subject, window=window))
-    history = windows.kept(server, subject.version.model_id) if settings.text("TRUTH") else None
+    history = windows.kept(server, subject.version.model_id) if settings.make().truth else None
     rows = window if history is None else pd.concat([history, window], ignore_index=True)
     checked = truths(subject, rows)
     moved = any(column.moved for column in found) or bool(checked and checked.broken)

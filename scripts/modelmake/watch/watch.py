@@ -94,8 +94,8 @@ def elsewhere(tracking: Tracking, config: configuration.Config, started: float) 
 
 def rows_of(config: configuration.Config, server: Path, version: Version, contract: Contract) -> pd.DataFrame:
     """Return the rows of the table IN, or those of the log."""
-    if source := settings.text("IN"):
-        return tables.read(source, config, "IN")
+    if source := settings.make().in_:
+        return tables.read(str(source), config, "IN")
     return windows.pending(server, version.model_id, contract)
 
 
@@ -110,7 +110,7 @@ def champion(tracking: Tracking, name: str) -> Version | None:
 def main() -> None:
     """Leave a run with the report in the experiment <experiment>.watch, build/watch.html and build/watch.json."""
     started, config, server = time.monotonic(), configuration.load(), serve.folder()
-    tracking, source = Tracking(), "table" if settings.text("IN") else "log"
+    tracking, source = Tracking(), "table" if settings.make().in_ else "log"
     version = champion(tracking, config.registry.name)
     if version is None:
         print(NOTHING)
@@ -125,7 +125,7 @@ def main() -> None:
         checked = store.download(version.model_id, (*TRUSTED_TYPES, *config.model.trusted_types), scratch)
         contract, pipeline = Contract.read(checked.folder), checked.pipeline()
     window = rows_of(config, server, version, contract)
-    if window.empty and not settings.text("TRUTH"):
+    if window.empty and not settings.make().truth:
         what = f"no request was logged since the last window of version {version.number}"
         raise UserError("make watch", what, "check that clients reach the server: make smoke")
     subject = Subject(config, version, tracking.run(version.run_id), contract, pipeline, window)
