@@ -1,41 +1,42 @@
 # modelmake: make for models. `make` lists the targets, `make all` runs the pipeline. The text after ## is the help of a
-# target, and also declares it phony (docker/runner.mk).
+# target, and also declares it phony (docker/runner.mk); of a variable, its kind, which is checked (docker/lib.sh), and
+# its help. A toggle keeps its state while it is not set.
 
-RUNNER ?= ## docker (pinned image) or host (.venv); default: docker if an engine answers
-PIPELINE ?= ## file of the pipeline (default pipeline.toml): PIPELINE=pipelines/churn.toml
-MLFLOW_TRACKING_URI ?= ## address of your MLflow server (default: the local server of `make up`)
-MLFLOW_PORT ?= ## port of the local MLflow server (default 5000, or its last port)
-SERVE_PORT ?= ## port of the scoring server on localhost (default 5001, or its last port)
-IN ?= ## table of `make predict`; or of `make watch`, in place of the request log
-OUT ?= ## file that `make predict` writes: .parquet, .csv, .csv.gz, .jsonl or .jsonl.gz
-TRUTH ?= ## table with request_id, row and target, by which `make watch` measures the champion
-DASHBOARD_PORT ?= ## port of `make dashboard` on localhost (default 3000, or its last port)
-WORKERS ?= ## processes of the scoring server (default 1), of `make tune` (one for each core), of `make cluster` (2)
-ENGINE ?= ## what runs the trials of `make tune`: local processes (default), or a dask cluster
-AUTH ?= ## 1 adds a login to the MLflow server (up) or a token to the scoring server (serve), 0 removes it
-TLS ?= ## 1 adds TLS to the MLflow server (up) or to the scoring server (serve), 0 removes it
-WORKFLOW ?= ## workflow that `make act` replays: mlops-pipeline (default), promote, watch
-EVENT ?= ## event of `make act` (default: push, or workflow_dispatch for promote and watch)
-JOB ?= ## job that `make act` replays, with the jobs that it needs (default: all jobs)
-ACT_REF ?= ## commit that `make act` replays; worktree adds uncommitted files (default HEAD)
-ACT_TRACKING ?= ## MLflow server of `make act`: scratch (default), or local (that of `make up`)
-FROM ?= ## backup file that `make restore` and `make verify-backup` read
-TO ?= ## file that `make backup` writes (default: a new file in backups/)
-KEY ?= ## file with the key that encrypts backups, created if missing (default: none)
-RUN_ID ?= ## run to reproduce; run to evaluate or register if build/ has no receipt
-VERSION ?= ## version to promote (default @staging), to reproduce (the last run), to predict with (@champion)
-FORCE ?= ## 1 repeats up-to-date targets, replaces OUT, overrides a stale lock, lets `make gc` delete
-ARGS ?= ## more options for pytest or act, for example: make test ARGS='-k gate -x'
-REASON ?= ## reason for a run, promotion or rollback, which MLflow keeps
-RETRAIN ?= ## 1 makes `make alert` start the pipeline on GitHub, at most once a week
-FOLLOW ?= ## 1 makes `make logs` follow the log until Ctrl-C
-UPGRADE ?= ## 1 makes `make lock` take the newest versions
-DATA ?= ## table for which `make new` writes a pipeline
-TARGET ?= ## column that the pipeline of `make new` predicts
-NAME ?= ## name of the pipeline that `make new` writes (default: the name of the table)
-PKG ?= ## packages that `make add` adds, for example: make add PKG=lightgbm
-IMAGE_REPO ?= ## image name without tag (default: ghcr.io/<owner>/<repository>, or modelmake)
-PYTHON ?= ## Python 3.11 to 3.13 that creates .venv (default: the newest on the PATH)
+RUNNER ?= ## docker|host|image: pinned image, .venv, or bare in the image (default: docker if an engine answers)
+PIPELINE ?= ## path: file of the pipeline (default pipeline.toml): PIPELINE=pipelines/churn.toml
+MLFLOW_TRACKING_URI ?= ## text: address of your MLflow server (default: the local server of `make up`)
+MLFLOW_PORT ?= ## port: port of the local MLflow server (default 5000, or its last port)
+SERVE_PORT ?= ## port: port of the scoring server on localhost (default 5001, or its last port)
+IN ?= ## path: table of `make predict`; or of `make watch`, in place of the request log
+OUT ?= ## path: file that `make predict` writes: .parquet, .csv, .csv.gz, .jsonl or .jsonl.gz
+TRUTH ?= ## path: table with request_id, row and target, by which `make watch` measures the champion
+DASHBOARD_PORT ?= ## port: port of `make dashboard` on localhost (default 3000, or its last port)
+WORKERS ?= ## number: processes of the scoring server (default 1), of `make tune` (each core), of `make cluster` (2)
+ENGINE ?= ## local|dask: what runs the trials of `make tune`: processes (default), or a Dask cluster
+AUTH ?= ## toggle: 1 adds a login to the MLflow server (up) or a token to the scoring server (serve), 0 removes it
+TLS ?= ## toggle: 1 adds TLS to the MLflow server (up) or to the scoring server (serve), 0 removes it
+WORKFLOW ?= ## text: workflow that `make act` replays: mlops-pipeline (default), promote, watch
+EVENT ?= ## text: event of `make act` (default: push, or workflow_dispatch for promote and watch)
+JOB ?= ## text: job that `make act` replays, with the jobs that it needs (default: all jobs)
+ACT_REF ?= ## text: commit that `make act` replays; worktree adds uncommitted files (default HEAD)
+ACT_TRACKING ?= ## scratch|local: MLflow server of `make act`: one of its own (default), or that of `make up`
+FROM ?= ## path: backup file that `make restore` and `make verify-backup` read
+TO ?= ## path: file that `make backup` writes (default: a new file in backups/)
+KEY ?= ## path: file with the key that encrypts backups, created if missing (default: none)
+RUN_ID ?= ## text: run to reproduce; run to evaluate or register if build/ has no receipt
+VERSION ?= ## text: version to promote (default @staging), to reproduce (the last run), to predict with (@champion)
+FORCE ?= ## switch: 1 repeats up-to-date targets, replaces OUT, overrides a stale lock, lets `make gc` delete
+ARGS ?= ## text: more options for pytest or act, for example: make test ARGS='-k gate -x'
+REASON ?= ## text: reason for a run, promotion or rollback, which MLflow keeps
+RETRAIN ?= ## switch: 1 makes `make alert` start the pipeline on GitHub, at most once a week
+FOLLOW ?= ## switch: 1 makes `make logs` follow the log until Ctrl-C
+UPGRADE ?= ## switch: 1 makes `make lock` take the newest versions
+DATA ?= ## text: table for which `make new` writes a pipeline
+TARGET ?= ## text: column that the pipeline of `make new` predicts
+NAME ?= ## text: name of the pipeline that `make new` writes (default: the name of the table)
+PKG ?= ## text: packages that `make add` adds, for example: make add PKG=lightgbm
+IMAGE_REPO ?= ## text: image name without tag (default: ghcr.io/<owner>/<repository>, or modelmake)
+PYTHON ?= ## path: Python 3.11 to 3.13 that creates .venv (default: the newest on the PATH)
 
 include docker/runner.mk
 include docker/stages.mk

@@ -1,6 +1,7 @@
 # shellcheck shell=sh disable=SC2034  # the scripts that source this file use the variables
 # The variables that modelmake reads from the caller's environment. No other one reaches its commands: docker/shell
 # starts make's recipes with these variables only, and docker/lib.sh drops all others from a script that is run by hand.
+# The Makefile is in $root, or here.
 
 machine="HOME PATH USER LOGNAME SUDO_UID TMPDIR TERM COLUMNS NO_COLOR LD_LIBRARY_PATH"
 engine="DOCKER_HOST DOCKER_CONTEXT DOCKER_CONFIG DOCKER_CERT_PATH DOCKER_TLS_VERIFY
@@ -19,14 +20,15 @@ dask="DASK_SCHEDULER_ADDRESS DASK_DISTRIBUTED__COMM__TLS__CA_FILE DASK_DISTRIBUT
 github="GITHUB_ACTIONS GITHUB_ACTOR GITHUB_API_URL GITHUB_HEAD_REF GITHUB_OUTPUT GITHUB_REF GITHUB_REPOSITORY
   GITHUB_RUN_ID GITHUB_SERVER_URL GITHUB_SHA GITHUB_STEP_SUMMARY GITHUB_TOKEN REGISTRY_USERNAME REGISTRY_PASSWORD"
 ci="CI ACT"
-# The variables of make. On make's command line they have these names; in the environment, where make passes them on,
-# they are MODELMAKE_<NAME>.
-settings="RUNNER PIPELINE SERVE_PORT DASHBOARD_PORT WORKERS ENGINE IN OUT TRUTH AUTH TLS WORKFLOW EVENT JOB ACT_REF
-  ACT_TRACKING FROM TO KEY RUN_ID VERSION FORCE ARGS REASON RETRAIN FOLLOW UPGRADE DATA TARGET NAME PKG IMAGE_REPO
-  PYTHON"
-
 allowed="$machine $engine $network $tracking $sources $dask MLFLOW_PORT $github $ci"
-for name in $settings; do allowed="$allowed MODELMAKE_$name"; done
+# The variables of make, which the Makefile lists, as NAME=kind. On make's command line they have these names; in the
+# environment, where make passes them on, they are MODELMAKE_<NAME>, except MLflow's own.
+kinds=$(awk -v as=kinds -f "${root:-.}/docker/host/help.awk" "${root:-.}/Makefile")
+settings=
+for name in $kinds; do
+  name=${name%%=*}
+  case $name in MLFLOW_*) ;; *) settings="$settings $name" allowed="$allowed MODELMAKE_$name" ;; esac
+done
 # In a container also the facts about the host that docker/run.sh and act pass to a stage.
 [ ! -e /etc/modelmake ] ||
   allowed="$allowed MODELMAKE_IMAGE_ID MODELMAKE_UI MODELMAKE_HOST

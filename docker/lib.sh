@@ -23,18 +23,41 @@ die() { # where, what, how to fix it
   exit 2
 }
 
-# Make has normalised its switches already; here a script that is run by hand accepts the same values.
-for name in MODELMAKE_{FORCE,FOLLOW,UPGRADE,RETRAIN,AUTH,TLS} CI; do
-  case ${!name:-} in
-    "" | 0 | 1) ;;
-    [Tt][Rr][Uu][Ee] | [Yy][Ee][Ss]) export "$name=1" ;;
-    [Ff][Aa][Ll][Ss][Ee] | [Nn][Oo]) export "$name=0" ;;
-    *) die "$name=${!name}" "neither a yes nor a no" "1, true or yes; 0, false, no or empty" ;;
-  esac
-done
 on() { [ "${!1:-}" = 1 ]; }
-
 is_port() { [[ $1 =~ ^[0-9]{1,5}$ ]] && [ "$((10#$1))" -le 65535 ]; }
+
+# Ends with one line if the variable $1 has no value of the kind $2, which the Makefile names. A switch becomes 1 or
+# empty, and a toggle also 0.
+check() {
+  local value=${!1:-} name=${1#MODELMAKE_} choices=${2//|/, }
+  read -r value <<<"$value" || true
+  case $value:$2 in
+    :* | *:text | *:path) return ;;
+    [Tt][Rr][Uu][Ee]:switch | [Yy][Ee][Ss]:switch | [Tt][Rr][Uu][Ee]:toggle | [Yy][Ee][Ss]:toggle) value=1 ;;
+    [Ff][Aa][Ll][Ss][Ee]:toggle | [Nn][Oo]:toggle) value=0 ;;
+    [Ff][Aa][Ll][Ss][Ee]:switch | [Nn][Oo]:switch | 0:switch) value= ;;
+    [01]:switch | [01]:toggle) ;;
+    *:switch | *:toggle) die "$name=$value" "neither a yes nor a no" "1, true or yes; 0, false, no or empty" ;;
+    *:port)
+      is_port "$value" || die "$name=$value" "not a port" "use a number up to 65535"
+      value=$((10#$value))
+      ;;
+    *:number)
+      [[ $value =~ ^[1-9][0-9]{0,3}$ && $value -le 1024 ]] ||
+        die "$name=$value" "not a number from 1 to 1024" "leave it out for the default"
+      ;;
+    *) [[ "|$2|" == *"|$value|"* ]] || die "$name=$value" "unknown" "${choices%, *} or ${choices##*, }" ;;
+  esac
+  export "$1=$value"
+}
+check_all() {
+  local each
+  # shellcheck disable=SC2154  # of docker/environment.sh
+  for each in $kinds; do check "MODELMAKE_${each%%=*}" "${each#*=}"; done
+  check CI switch
+}
+check_all
+
 listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; } # port
 taken() { # port, the command that chooses another one, and one that is free if it is not the next
   local holder

@@ -1,14 +1,16 @@
 # Chooses the runner and defines $(RUN), the prefix of each command that runs in the image or in .venv.
 
-# Only listed variables of the environment count (docker/environment.sh). A variable of make counts on its command line,
-# and in the environment as MODELMAKE_<NAME>; make passes it on by that name.
+# Of the caller's variables make reads only those of the Makefile: on its command line, and in the environment as
+# MODELMAKE_<NAME>, by which name it passes them on. A command gets only what docker/environment.sh lists (docker/shell).
 override SHELL := docker/shell
 override .SHELLFLAGS := -c
+override settings := $(shell . docker/environment.sh && echo $$settings)
+known := $(settings) $(shell . docker/environment.sh && echo $$allowed)
 source = $(firstword $(origin $1))
-# Another variable of the command line, or of a make that calls this one, is dropped: it may have the name of one here.
-known := $(shell . docker/environment.sh && echo $$allowed $$settings)
-unknown := $(strip $(foreach name,$(filter-out .% SHELL MAKE%,$(.VARIABLES)),\
+# Another variable of the command line, or of a make that calls this one, may have the name of one here.
+unknown := $(strip $(foreach name,$(filter-out .% SHELL MAKE% settings,$(.VARIABLES)),\
   $(if $(filter command override,$(call source,$(name))),$(filter-out $(known),$(name)))))
+$(if $(filter undefine,$(.FEATURES)),,$(if $(unknown),$(error $(unknown): not a variable of modelmake (leave it out))))
 $(foreach name,$(unknown),$(eval override undefine $(name)))
 override VPATH :=
 override GPATH :=
@@ -19,39 +21,28 @@ $(if $(findstring i,$(letters)),$(error make -i: a stage that fails would count 
 $(if $(findstring t,$(letters)),$(error make -t: a stage that has not run would count as done (leave -t out)))
 $(if $(findstring :,$(CURDIR)),\
   $(error $(CURDIR): the path contains a colon, which PATH and Docker use as a separator (move the checkout)))
+$(if $(filter environment,$(origin MAKECMDGOALS)),$(error MAKECMDGOALS: is make's own variable (unset it)))
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .SUFFIXES:
 .DEFAULT_GOAL := help
-$(if $(filter environment,$(origin MAKECMDGOALS)),$(error MAKECMDGOALS: is make's own variable (unset it)))
-targets := $(shell sed -n 's/^\([a-z-]*\):.* \#\# .*/\1/p' Makefile)
-.PHONY: $(targets)
+.PHONY: $(shell awk -v as=targets -f docker/host/help.awk Makefile)
 goals := $(or $(MAKECMDGOALS),help)
-settings := $(shell . docker/environment.sh && echo $$settings)
-setting = $(if $(filter command,$(call source,$1)),$($1),$(value MODELMAKE_$1))
-ignored := $(strip $(foreach name,$(settings),$(if $(filter environment,$(call source,$(name))),$(name))))
-$(foreach name,$(settings),$(if $(filter command,$(call source,$(name))),$(eval MODELMAKE_$(name) = $$($(name)))))
 
-# A switch is 1 for yes, and empty for no. AUTH and TLS are 0 for no, and empty if they are not set.
-yes := 1 true True TRUE yes Yes YES
-no := 0 false False FALSE no No NO
-invalid = $(error $1=$(strip $2): neither a yes nor a no (1, true or yes; 0, false, no or empty))
-switch = $(if $(word 2,$2)$(filter-out $(yes) $(no),$2),$(call invalid,$1,$2),$(if $(filter $(yes),$2),1))
-setting_switch = $(call switch,$1,$(call setting,$1))
-$(foreach name,FORCE FOLLOW UPGRADE RETRAIN,$(eval MODELMAKE_$(name) := $(call setting_switch,$(name))))
-$(foreach name,AUTH TLS,\
-  $(eval MODELMAKE_$(name) := $(or $(call setting_switch,$(name)),$(if $(call setting,$(name)),0))))
-override CI := $(call switch,CI,$(value CI))
+# docker/host/settings.sh checks the variables, and says which switches are on.
+given := $(foreach name,$(settings) CI,$(if $(filter command,$(call source,$(name))),$(name)))
+ignored := $(strip $(foreach name,$(settings),$(if $(filter environment,$(call source,$(name))),$(name))))
+quoted = '$(subst ','\'',$1)'
+checked := $(shell docker/host/settings.sh $(foreach name,$(given),$(call quoted,$(name)=$($(name)))) 2>&1)
+$(if $(filter error:,$(firstword $(checked))),$(error $(wordlist 2,99,$(checked))))
+$(foreach name,$(filter-out CI,$(given)),$(eval MODELMAKE_$(name) = $$($(name))))
+$(foreach word,$(checked),$(eval override $(subst =,:=,$(word))))
 export CI $(settings:%=MODELMAKE_%)
+setting = $(if $(filter $1,$(given)),$($1),$(value MODELMAKE_$1))
 
 # A pipeline is pipeline.toml or pipelines/<name>.toml. The receipts of the one are in build/, those of the other in
 # build/pipelines/<name>/.
 pipeline := $(or $(strip $(call setting,PIPELINE)),pipeline.toml)
-folder := build
-ifneq ($(pipeline),pipeline.toml)
-  problem := $(shell docker/host/pipeline.sh '$(subst ','\'',$(pipeline))')
-  $(if $(problem),$(error $(problem)))
-  folder := build/$(pipeline:.toml=)
-endif
+folder := build$(if $(filter-out pipeline.toml,$(pipeline)),/$(pipeline:.toml=))
 
 # The only choice of the runner: after it a recipe is the same for each runner, with $(RUN) in front. A container
 # reaches no network and writes only to build/, unless words of `access` add more for its target (docker/run.sh).
@@ -76,13 +67,11 @@ else ifeq ($(runner),docker)
   environment := $(if $(image),,image)
   server := docker/server/compose.sh
   why_runner := engine $(engine) answers; image $(or $(image),is not built yet)
-else ifeq ($(runner),host)
+else
   RUN = env PATH="$$PWD/.venv/bin:$$PATH"
   environment := .venv/lock.txt
   server := docker/server/embedded.sh
   why_runner := $(or $(why_runner),no Docker engine answers), .venv from the same lock
-else
-  $(error RUNNER=$(runner): unknown (docker or host))
 endif
 ifneq ($(filter-out $(unbound),$(goals)),)
   ifeq ($(runner)$(engine),docker)

@@ -81,10 +81,8 @@ up() {
 
 case $verb in
   up)
-    if ! is_port "$port" || ((10#$port < 1 || 10#$port > 59445)); then
-      die "DASHBOARD_PORT=$port" "not a port" "use a number from 1 to 59445"
-    fi
-    export MODELMAKE_DASHBOARD_PORT=$((10#$port)) MODELMAKE_PROMETHEUS_PORT=$((10#$port + 6090))
+    ((port > 0 && port <= 59445)) || die "DASHBOARD_PORT=$port" "too large or 0" "use a number from 1 to 59445"
+    export MODELMAKE_DASHBOARD_PORT=$port MODELMAKE_PROMETHEUS_PORT=$((port + 6090))
     up
     ;;
   refresh)

@@ -1,12 +1,21 @@
-# Prints the targets of a Makefile by section, and then its variables, from the Makefile's own ## comments.
-function row(line) {
-  match(line, /^[A-Za-z_-]+/)
-  name = substr(line, 1, RLENGTH)
-  sub(/^.*## /, "", line)
-  return sprintf("  %-19s %s\n", name, line)
+# The reader of the Makefile's ## comments: headings, targets, and variables with their kinds. Prints the page of
+# `make help`; with -v as=targets or -v as=kinds the words `target` or `NAME=kind`; with -v as=table all of them, by tabs.
+function row(name, kind, text) {
+  if (as == "table") return (kind ? "" : heading) "\t" name "\t" kind "\t" text "\n"
+  return sprintf("  %-19s %s\n", name, (kind ? kind ": " : "") text)
 }
-BEGIN { print "modelmake: make for models\n\nmake TARGET [VARIABLE=value …]" }
-/^## / { printf "\n%s\n", substr($0, 4) }
-/^[a-z-]+:.*## / { printf "%s", row($0) }
-/^[A-Z_]+ \?=.*## / { variables = variables row($0) }
-END { printf "\nVariables\n%s", variables }
+!as && NR == 1 { print "modelmake: make for models\n\nmake TARGET [VARIABLE=value …]" }
+!/## / { next }
+{ comment = $0; sub(/^.*## /, "", comment) }
+/^## / { heading = comment; if (!as) printf "\n%s\n", heading }
+/^[a-z-]+:/ {
+  name = substr($0, 1, index($0, ":") - 1)
+  if (as == "targets") print name
+  else if (as != "kinds") printf "%s", row(name, "", comment)
+}
+/^[A-Z_]+ \?= / {
+  kind = substr(comment, 1, index(comment, ": ") - 1)
+  if (as == "kinds") print $1 "=" kind
+  variables = variables row($1, kind, substr(comment, length(kind) + 3))
+}
+END { if (!as) print "\nVariables"; if (!as || as == "table") printf "%s", variables }

@@ -52,7 +52,6 @@ ready() { # waits until the server serves a model, or says why it does not
 
 case $verb in
   up)
-    is_port "$port" || die "SERVE_PORT=$port" "not a port" "use a number up to 65535"
     mkdir -p "$state"
     doors
     echo "▸ serve · starting the scoring server of $pipeline on $(scheme)://localhost:$port" >&2
