@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints make's switches as words NAME=value, or the error of a variable that has a wrong value. The arguments NAME=value
-# are those of make's command line, which count before the environment. Needs nothing.
+# Prints make's switches as words NAME=value, or the error of a variable that has a wrong value. Its arguments, also
+# NAME=value, are the variables of make's command line, which count before the environment. Needs nothing.
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 cd "$root"

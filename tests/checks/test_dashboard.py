@@ -77,6 +77,7 @@ class Checkout:
         """Lay it out."""
         self.path = path
         shutil.copytree(ROOT / "docker", path / "docker")
+        shutil.copy(ROOT / "Makefile", path)
         for name, text in {"docker": ENGINE, "uname": "#!/bin/sh\necho Linux\n"}.items():
             (path / "bin").mkdir(exist_ok=True)
             (path / "bin" / name).write_text(text)

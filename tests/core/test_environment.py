@@ -7,11 +7,13 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args, get_type_hints
 
 import pytest
 import requests
 
+from modelmake.core import settings
+from modelmake.core.errors import UserError
 from tests.conftest import ROOT
 from tests.support import poison
 from tests.support.checkout import Checkout, Repository, Stack, free_port
@@ -97,19 +99,6 @@ def test_nothing_of_gits_own_is_let_in() -> None:
     assert not set(listed.stdout.split()) & set(allowed)
 
 
-@pytest.mark.parametrize(("kind", "names"), [("settings", "settings"), ("MODELMAKE_", "allowed")])
-def test_a_variable_of_make_is_written_once(kind: str, names: str) -> None:
-    """What `make help` shows is what docker/environment.sh lets in."""
-    shown = set(re.findall(r"^([A-Z_]+) \?=.*##", (ROOT / "Makefile").read_text(), re.M))
-    asked = f". docker/environment.sh && echo ${names}"
-    listed = subprocess.run(["sh", "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
-    ours = {name for name in shown if not name.startswith("MLFLOW_")}
-    if kind == "settings":
-        assert set(listed) == ours
-    else:
-        assert set(listed) >= {f"MODELMAKE_{name}" for name in ours} | (shown - ours)
-
-
 @pytest.mark.parametrize(
     ("words", "environment", "expected"),
     [
@@ -136,6 +125,67 @@ def tidy(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkou
     checkout = Checkout(tmp_path_factory.mktemp("tidy") / "a check out").fill(empty_store)
     (checkout.path / "asked.mk").write_text("$(info forced=[$(forced)] follow=[$(MODELMAKE_FOLLOW)] ci=[$(CI)])\n")
     return checkout
+
+
+def kinds() -> dict[str, str]:
+    """Return the kind of each variable of make, as the Makefile lists them."""
+    words = ["awk", "-v", "as=kinds", "-f", "docker/host/help.awk", "Makefile"]
+    listed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return dict(line.split("=", 1) for line in listed.split())
+
+
+def test_a_variable_of_make_is_written_once() -> None:
+    """In the Makefile: docker/environment.sh lets each in by its name, and all have a kind that is checked."""
+    asked = ". docker/environment.sh && echo $allowed"
+    allowed = subprocess.run(["sh", "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    shown = set(re.findall(r"^([A-Z_]+) \?=", (ROOT / "Makefile").read_text(), re.M))
+    assert set(kinds()) == shown
+    assert {name if name.startswith("MLFLOW_") else f"MODELMAKE_{name}" for name in shown} <= set(allowed)
+    known = {"text", "path", "port", "number", "switch", "toggle"}
+    assert {kind for kind in kinds().values() if "|" not in kind} <= known
+
+
+def test_a_stage_reads_variables_of_the_makefile_with_their_kinds() -> None:
+    """The fields of Settings are variables of make, and of the type that their kind says."""
+    types = {"text": str, "path": Path | None, "port": int | None, "number": int | None, "switch": bool}
+    for field, kind in get_type_hints(settings.Settings).items():
+        listed = kinds()[field.rstrip("_").upper()]
+        assert kind == types.get(listed) or [*filter(None, get_args(kind))] == listed.split("|"), field
+
+
+def test_one_module_reads_the_environment() -> None:
+    """And those that run where the package is not: on a worker of another machine, and without its requirements."""
+    readers = {path.name for path in (ROOT / "scripts").rglob("*.py") if re.search(r"\benviron\b", path.read_text())}
+    assert readers <= {"settings.py", "errors.py", "remote.py", "claims.py", "__main__.py"}
+
+
+def test_a_misspelt_variable_is_an_error() -> None:
+    """Not an empty text."""
+    with pytest.raises(AttributeError):
+        settings.make().versoin  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("FORCE", "maybe", "neither a yes nor a no"),
+        ("WORKERS", "0", "not a number from 1 to 1024"),
+        ("WORKERS", "two", "not a number from 1 to 1024"),
+        ("SERVE_PORT", "70000", "not a"),
+        ("ENGINE", "ray", "unknown"),
+    ],
+)
+def test_a_wrong_value_is_one_line_in_make_and_in_a_stage(
+    name: str, text: str, expected: str, tidy: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 2, before anything runs."""
+    monkeypatch.setenv(f"MODELMAKE_{name}", text)
+    with pytest.raises(UserError, match=f"^{name}={text}: {expected}"):
+        settings.make()
+    for words, environment in (([f"{name}={text}"], {}), ([], {f"MODELMAKE_{name}": text})):
+        done = tidy.make("lint", *words, **environment)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        assert f"{name}={text}: {expected}" in done.stderr
 
 
 @pytest.mark.parametrize("word", ["1", "true", "yes", "YES", "0", "false", "no", ""])
@@ -206,8 +256,8 @@ def test_a_script_that_is_told_nonsense_says_so(tidy: Checkout, tmp_path: Path, 
     """An access that is misspelt must not be one with a network."""
     (tmp_path / "docker").write_text("#!/bin/sh\nexit 0\n")
     (tmp_path / "docker").chmod(0o755)
-    settings = tidy.environment() | {"PATH": f"{tmp_path}:{tidy.environment()['PATH']}"}
-    done = subprocess.run(words.split(), cwd=tidy.path, env=settings, capture_output=True, text=True, check=False)
+    told = tidy.environment() | {"PATH": f"{tmp_path}:{tidy.environment()['PATH']}"}
+    done = subprocess.run(words.split(), cwd=tidy.path, env=told, capture_output=True, text=True, check=False)
     assert done.returncode == 2, done
     assert "unknown (" in done.stderr
 
@@ -286,8 +336,8 @@ def test_an_embedded_server_comes_up_in_a_poisoned_shell(empty_store: Path, tmp_
     try:
         up = checkout.make("up", MLFLOW_PORT=str(port), **junk)
         assert (up.returncode, up.stdout.splitlines(keepends=True)[-1]) == (0, url), up.stderr
-        for settings in ({}, {"MLFLOW_TRACKING_URI": f" {url}"}):
-            done = checkout.make("train", "FORCE=1", **(junk | settings))
+        for given in ({}, {"MLFLOW_TRACKING_URI": f" {url}"}):
+            done = checkout.make("train", "FORCE=1", **(junk | given))
             assert done.returncode == 0, done.stdout + done.stderr
             assert f"url     {url.strip()}/#/experiments/" in done.stdout
         assert checkout.make("down", **junk).returncode == 0
@@ -341,8 +391,8 @@ def test_a_hook_of_git_may_run_make(linked: bool, empty_store: Path, tmp_path: P
         (other.path / ".mlflow").mkdir()
         shutil.copy(empty_store, other.path / ".mlflow")
     path = other.path if linked else checkout.path
-    settings = checkout.environment()
-    words = f'PATH="{settings["PATH"]}" make train FORCE=1 RUNNER=image && docker/replay/checkout.sh HEAD build/hooked'
+    path_of_tools = checkout.environment()["PATH"]
+    words = f'PATH="{path_of_tools}" make train FORCE=1 RUNNER=image && docker/replay/checkout.sh HEAD build/hooked'
     hooked(path, words)
     commit_and_push(path)
     assert Checkout(path).receipt("train")["provenance"]["modelmake.git.commit"]

@@ -188,7 +188,7 @@ def test_a_variable_on_makes_command_line_reaches_the_container(with_engine: Che
     own = [name for name in names if not name.startswith("MLFLOW_") and name != "RUNNER"]
     assert len(own) > 10
     passed = {f"MODELMAKE_{name}" for name in own}
-    values = dict.fromkeys(own, "1") | {"PIPELINE": "pipeline.toml"}
+    values = dict.fromkeys(own, "1") | {"PIPELINE": "pipeline.toml", "ENGINE": "dask", "ACT_TRACKING": "local"}
     words = probe(with_engine, *(f"{name}={value}" for name, value in values.items())).stdout.splitlines()
     options = {after for word, after in itertools.pairwise(words) if word == "-e"}
     assert passed <= options

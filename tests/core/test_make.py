@@ -278,4 +278,4 @@ def test_an_unknown_runner_is_one_line(fresh: Checkout) -> None:
     """The line names the value and the choice."""
     done = fresh.make("train", "RUNNER=dcoker")
     assert done.returncode == 2
-    assert "RUNNER=dcoker: unknown (docker or host)" in done.stderr
+    assert "RUNNER=dcoker: unknown (docker, host or image)" in done.stderr

@@ -31,8 +31,8 @@ They count on the command line of make, for example `make promote VERSION=2 REAS
 count with a prefix: `MODELMAKE_VERSION=2 make promote`. Without the prefix they are not read, and a line says so.
 `MLFLOW_TRACKING_URI` and `MLFLOW_PORT` count in both places without a prefix.
 
-A switch (`FORCE`, `FOLLOW`, `UPGRADE`, `RETRAIN`, `AUTH`, `TLS`, `CI`) is on with `1`, `true` or `yes`, and off with
-`0`, `false`, `no` or an empty value. Another value is an error."""
+Each has a kind, and a value of another kind is an error. A switch, a toggle and `CI` are on with `1`, `true` or `yes`,
+and off with `0`, `false` or `no`. An empty value turns a switch off, and leaves a toggle as it is."""
 OF_SHELL = """\
 ## Read from the environment
 
@@ -89,13 +89,11 @@ def main() -> None:
             print(f"wrote {path}")
 
 
-def rows() -> list[tuple[str, str, str, str]]:
-    """Return heading, name, kind and meaning of each target and variable; one of heading and kind is empty."""
+def rows() -> list[list[str]]:
+    """Return heading, name, kind and meaning of each target and variable; heading or kind is empty."""
     words = ["awk", "-v", "as=table", "-f", str(READER), str(MAKEFILE)]
     table = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-    return [
-        (heading, name, kind, text) for heading, name, kind, text in (row.split("\t") for row in table.splitlines())
-    ]
+    return [row.split("\t") for row in table.splitlines()]
 
 
 def commands() -> str:
