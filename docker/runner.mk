@@ -1,7 +1,7 @@
 # Chooses the runner and defines $(RUN), the prefix of each command that runs in the image or in .venv.
 
 # Of the caller's variables make reads only those of the Makefile: on its command line, and in the environment as
-# MODELMAKE_<NAME>, by which name it passes them on. A command gets only what docker/environment.sh lists (docker/shell).
+# MODELMAKE_<NAME>, by which name it passes them on. Commands get what docker/environment.sh lists (docker/shell).
 override SHELL := docker/shell
 override .SHELLFLAGS := -c
 override settings := $(shell . docker/environment.sh && echo $$settings)

@@ -11,7 +11,8 @@ for given in "$@"; do
 done
 check_all
 
-pipeline=$(tr -d '[:space:]' <<<"${MODELMAKE_PIPELINE:-pipeline.toml}") present=
+read -r pipeline <<<"${MODELMAKE_PIPELINE:-}" || true
+pipeline=${pipeline:-pipeline.toml} present=
 if [ "$pipeline" != pipeline.toml ]; then
   for file in pipeline.toml pipelines/*.toml; do [ ! -f "$file" ] || present+=" $file"; done
   fix="one of:${present:- none; make new DATA=… TARGET=… writes one}"
