@@ -1,5 +1,6 @@
 """pipeline.toml: what is taken, and how a mistake is named."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,41 @@ def test_a_rule_is_one_line(line: str, expected: tuple[object, ...]) -> None:
     rule = gate.Rule.model_validate(line)
     assert (rule.metric, rule.threshold, rule.or_equal, rule.lower, rule.by) == expected
     assert gate.Rule.model_validate(str(rule)) == rule
+
+
+HOSTILE = ("|", "a|b > 1", ";", "(", ")", '"', "'", ": ", "{x}", "pipeline.toml: seed", "leave it out", "Value error, ")
+
+
+def test_a_rule_with_a_bar_is_quoted_as_it_is(tmp_path: Path) -> None:
+    """What is wrong and what to do are fields; no character of a value divides them."""
+    with pytest.raises(UserError) as raised:
+        load(tmp_path, PIPELINE.replace("accuracy > 0.8", "a|b > 1"))
+    error = raised.value
+    assert error.where == f"{tmp_path}/pipeline.toml: gate.rules.0"
+    assert (error.what, error.fix) == ("'a|b > 1' is not a rule", 'write a rule such as "accuracy > 0.9"')
+
+
+@given(st.lists(st.sampled_from(HOSTILE), min_size=1, max_size=4).map("".join))
+def test_no_text_of_a_user_changes_what_a_line_says_of_it(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    """A rule, the name of a column and a value stand in their field, whole, and the others stay as they are."""
+    folder, quoted = tmp_path_factory.getbasetemp(), json.dumps(text)
+    no_rule = "'{:.80}' is not a rule"
+    search = f"[search.space.x]\nlow = {quoted}\nhigh = 1\n[model]"
+    for old, new, where, what, fix in (
+        ('"accuracy > 0.8"', quoted, "gate.rules.0", no_rule.format(text), 'write a rule such as "accuracy > 0.9"'),
+        (
+            "[model]",
+            f"[data.schema.{quoted}]\nmin = {quoted}\n[model]",
+            f"data.schema.{text}.min",
+            f"'{text:.40}' is not a date",
+            "a number, or a date such as 2026-01-31",
+        ),
+        ("[model]", search, "search.space.x", f"low is not a number: {text!r:.60}", "write choices for other values"),
+    ):
+        with pytest.raises(UserError) as raised:
+            load(folder, PIPELINE.replace(old, new, 1))
+        error = raised.value
+        assert (error.where, error.what, error.fix) == (f"{folder}/pipeline.toml: {where}", what, fix)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

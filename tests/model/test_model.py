@@ -61,7 +61,7 @@ NESTED = [
     ),
     ("BaggingClassifier", {"estimator": {"estimator": SVC + "D"}}, "model.params.estimator.estimator: no 'SVCD'"),
     ("BaggingClassifier", {"estimator": TREE | {"parms": {}}}, r"estimator.parms: unknown key .*'params'"),
-    ("BaggingClassifier", {"estimator": {"params": {}}}, "model.params.estimator: is no estimator"),
+    ("BaggingClassifier", {"estimator": {"params": {}}}, "model.params.estimator: is not an estimator"),
     (
         "VotingClassifier",
         {"estimators": [["a", TREE], ["b", {"estimator": SVC, "params": {"c": 1}}]]},

@@ -126,6 +126,18 @@ def test_a_repository_without_a_pipeline_says_how_to_get_one(
     assert "name a pipeline: PIPELINE=pipelines/churn.toml" in error_line(project.stage("train"), 2)
 
 
+def test_an_error_names_the_file_of_the_pipeline_and_quotes_the_values_in_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch, error_line: Callable[[Outcome, int], str]
+) -> None:
+    """A column that is called pipeline.toml keeps its name."""
+    (project.path / "pipelines").mkdir()
+    column = 'target = "pipeline.toml"'
+    (project.path / "pipelines/churn.toml").write_text(CHURN.replace('target = "species"', column))
+    monkeypatch.setenv("MODELMAKE_PIPELINE", "pipelines/churn.toml")
+    line = error_line(project.stage("train"), 2)
+    assert line.startswith("error: pipelines/churn.toml: data.target: no column 'pipeline.toml' in data/iris.csv (")
+
+
 @pytest.mark.long
 def test_all_pipelines_run_also_after_a_refusal(once: Once, empty_store: Path, tmp_path: Path) -> None:
     """Each with a line in the end; the exit code is the worst; the second time nothing runs but the refused one."""

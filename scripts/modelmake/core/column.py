@@ -5,6 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from modelmake.core.errors import InvalidValue
 from modelmake.core.section import Section
 from modelmake.core.types import TYPES, Kind, Type, is_date
 
@@ -34,26 +35,26 @@ class Column(Section):
     @field_validator("min", "max")
     @classmethod
     def moment(cls, bound: float | str | None) -> float | str | None:
-        """Raise ValueError for a text that is not a date."""
+        """Raise InvalidValue for a text that is not a date."""
         if isinstance(bound, str) and not is_date(bound):
-            raise ValueError(f"'{bound:.40}' is not a date|a number, or a date such as 2026-01-31")
+            raise InvalidValue(f"'{bound:.40}' is not a date", "a number, or a date such as 2026-01-31")
         return bound
 
     @model_validator(mode="after")
     def consistent(self) -> Self:
-        """Raise ValueError for bounds or values that no value of the column's type can meet."""
+        """Raise InvalidValue for bounds or values that no value of the column's type can meet."""
         bounds = [bound for bound in (self.min, self.max) if bound is not None]
         stated = TYPES[self.type] if self.type else None
         if len({isinstance(bound, str) for bound in bounds}) == 2:
-            raise ValueError("min and max are a number and a date|write two numbers or two dates")
+            raise InvalidValue("min and max are a number and a date", "write two numbers or two dates")
         if bounds and stated and stated.order != ("dates" if isinstance(bounds[0], str) else "numbers"):
             shown, fix = _ordered(stated)
-            raise ValueError(f"{shown}, not with {bounds[0]!r}|{fix}")
+            raise InvalidValue(f"{shown}, not with {bounds[0]!r}", fix)
         if len(bounds) == 2 and _later(*bounds):
-            raise ValueError(f"min {bounds[0]} is above max {bounds[1]}|exchange them")
+            raise InvalidValue(f"min {bounds[0]} is above max {bounds[1]}", "exchange them")
         if unfit := [value for value in self.values or [] if stated and not stated.accepts(value)]:
-            raise ValueError(
-                f"values contains {unfit[0]!r}, and the type is {self.type}|change the type, or that value"
+            raise InvalidValue(
+                f"values contains {unfit[0]!r}, and the type is {self.type}", "change the type, or that value"
             )
         return self
 

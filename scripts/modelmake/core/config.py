@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, JsonValue, ValidationError, field_validat
 
 from modelmake.core import files
 from modelmake.core.column import Column
-from modelmake.core.errors import UserError, suggestion
+from modelmake.core.errors import InvalidValue, UserError, suggestion
 from modelmake.core.gate import Gate
 from modelmake.core.search import Search
 from modelmake.core.section import Section, Text
@@ -79,14 +79,14 @@ class Data(Section):
         if not isinstance(table, dict) or "source" not in table:
             return table
         if "path" in table:
-            raise ValueError("both 'path' and 'source'|keep 'path' for a local table, 'source' for one to fetch")
+            raise InvalidValue("both 'path' and 'source'", "keep 'path' for a local table, 'source' for one to fetch")
         return table | {"path": snapshot(table)}
 
     @model_validator(mode="after")
     def is_consistent(self) -> Self:
-        """Raise ValueError for keys that exclude each other."""
+        """Raise InvalidValue for keys that exclude each other."""
         if self.stratify and self.time is not None:
-            raise ValueError("'stratify' and 'time': the latest rows are held out, whatever their class|keep one")
+            raise InvalidValue("'stratify' and 'time': the latest rows are held out, whatever their class", "keep one")
         return self
 
 
@@ -130,9 +130,9 @@ class Registry(Section):
     def not_reserved(cls, alias: str) -> str:
         """MLflow reserves `latest` and `v<number>`; `make promote` reserves `champion` and `previous`."""
         if alias in ("champion", "previous"):
-            raise ValueError(f"make promote sets the alias @{alias}|choose another alias, such as staging")
+            raise InvalidValue(f"make promote sets the alias @{alias}", "choose another alias, such as staging")
         if alias == "latest" or re.fullmatch(r"v\d+", alias, re.IGNORECASE):
-            raise ValueError(f"MLflow reserves the alias '{alias}'|choose another alias, such as staging")
+            raise InvalidValue(f"MLflow reserves the alias '{alias}'", "choose another alias, such as staging")
         return alias
 
 
@@ -162,9 +162,9 @@ class Config(Section):
 
     @model_validator(mode="after")
     def has_folds(self) -> Self:
-        """Raise ValueError for a rule that asks the folds where there are none."""
+        """Raise InvalidValue for a rule that asks the folds where there are none."""
         if self.train.folds is None and (asking := [rule for rule in self.gate.rules if rule.cv]):
-            raise ValueError(f"gate.rules: {asking[0]}: there are no folds|set folds = 5 under [train]")
+            raise InvalidValue(f"gate.rules: {asking[0]}: there are no folds", "set folds = 5 under [train]")
         return self
 
     @property
@@ -206,8 +206,9 @@ def _explain(path: Path, error: ValidationError) -> UserError:
         return UserError(where, "unknown key", suggestion(str(first["loc"][-1]), _allowed_keys(first["loc"][:-1])))
     if first["type"] == "missing":
         return UserError(where, "missing", "add it")
-    what, _, fix = first["msg"].removeprefix("Value error, ").partition("|")
-    return UserError(where, what if fix else f"{what}, not {first['input']!r:.80}", fix or "correct the value")
+    if isinstance(problem := first.get("ctx", {}).get("error"), InvalidValue):
+        return UserError(where, problem.what, problem.fix)
+    return UserError(where, f"{first['msg']}, not {first['input']!r:.80}", "correct the value")
 
 
 def _allowed_keys(location: tuple[int | str, ...]) -> list[str]:

@@ -1,12 +1,8 @@
 """The errors that end a stage, each with its exit code and its outcome in one line."""
 
 import difflib
-import os
-import re
 import signal
 from collections.abc import Collection, Iterable
-
-MAIN = re.compile(r"(?<![\w/])pipeline\.toml")
 
 
 class PipelineError(Exception):
@@ -27,11 +23,9 @@ class PipelineError(Exception):
     outcome = "failed"
 
     def __init__(self, where: str, what: str, fix: str) -> None:
-        """Join the parts into one line without line breaks, which names the file of PIPELINE for pipeline.toml."""
+        """Keep the parts, and join them into one line without line breaks."""
         self.where, self.what, self.fix = where, what, fix
-        line = " ".join(f"{where}: {what} ({fix})".split())
-        pipeline = os.environ.get("MODELMAKE_PIPELINE", "").strip()
-        super().__init__(MAIN.sub(lambda _: pipeline, line) if pipeline else line)
+        super().__init__(" ".join(f"{where}: {what} ({fix})".split()))
 
 
 class UserError(PipelineError):
@@ -53,6 +47,15 @@ class TrackingError(PipelineError):
 
     exit_code = 4
     outcome = "stopped: problem with the tracking server"
+
+
+class InvalidValue(ValueError):
+    """A value that a key of pipeline.toml can't have: what is wrong, and how to fix it. Pydantic adds the key."""
+
+    def __init__(self, what: str, fix: str) -> None:
+        """Keep the parts."""
+        self.what, self.fix = what, fix
+        super().__init__(what)
 
 
 class Interrupted(BaseException):

@@ -18,6 +18,11 @@ def pipeline() -> Path:
     return settings.make().pipeline or MAIN
 
 
+def entry(name: str) -> str:
+    """Return where a key of the pipeline stands, such as `pipeline.toml: data.path`."""
+    return f"{pipeline()}: {name}"
+
+
 def build(path: Path | None = None) -> Path:
     """Return the folder of the receipts of the pipeline at `path`: build/ or build/pipelines/<name>."""
     path = path or pipeline()

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from modelmake.core.errors import UserError, few, suggestion
+from modelmake.core.errors import InvalidValue, UserError, few, suggestion
+from modelmake.core.files import entry
 from modelmake.core.section import Section
 
 # scikit-learn's scorer names. The report shows REPORTED for every model, and the other metrics where a rule names them.
@@ -51,18 +52,18 @@ class Rule(Section):
     def read(cls, line: object) -> object:
         """Parse the line; its metric is one of scikit-learn's scorer names, so higher is always better."""
         if not isinstance(line, str) or len(line) > 500:
-            raise ValueError(f"'{line!s:.80}' is not a rule|write a rule such as \"{METRICS[0]} > 0.9\"")
+            raise InvalidValue(f"'{line!s:.80}' is not a rule", f'write a rule such as "{METRICS[0]} > 0.9"')
         match = re.fullmatch(r"(?:(lower|cv)\((\w+)\)|(\w+)) *(>=?|<=?) *(\S+?)(?: +by +(.+?))? *", line.strip())
         if not match or match[4].startswith("<"):
             fix = "use >: higher is better in every metric" if match else f'write a rule such as "{METRICS[0]} > 0.9"'
-            raise ValueError(f"'{line:.80}' is not a rule|{fix}")
+            raise InvalidValue(f"'{line:.80}' is not a rule", fix)
         name, threshold, form = match[2] or match[3], _number(match[5]), match[1]
         if name not in METRICS:
-            raise ValueError(f"no metric '{name}'|{suggestion(name, METRICS)}")
+            raise InvalidValue(f"no metric '{name}'", suggestion(name, METRICS))
         if threshold is None:
-            raise ValueError(f"'{match[5]:.40}' is not a number|'{line:.80}' needs a number as its threshold")
+            raise InvalidValue(f"'{match[5]:.40}' is not a number", f"'{line:.80}' needs a number as its threshold")
         if form == "cv" and match[6]:
-            raise ValueError(f"'{line:.80}' asks the folds by column|leave out 'by', or 'cv'")
+            raise InvalidValue(f"'{line:.80}' asks the folds by column", "leave out 'by', or 'cv'")
         read = {"metric": name, "threshold": threshold, "or_equal": match[4] == ">=", "by": match[6]}
         return read | {"lower": form == "lower", "cv": form == "cv"}
 
@@ -103,7 +104,7 @@ class Gate(Section):
         if positive is not None:
             _check_positive(positive, classes)
         for rule in self.rules:
-            where = f"pipeline.toml: gate.rules: {rule}"
+            where = f"{entry('gate.rules')}: {rule}"
             if rule.metric not in fitting:
                 what = f"'{rule.metric}' does not score a {'regressor' if classes is None else 'classifier'}"
                 raise UserError(where, what, f"one of: {', '.join(fitting)}")
@@ -130,7 +131,7 @@ def positive_class(positive: object, classes: Iterable[object]) -> object:
 
 
 def _check_positive(positive: object, classes: Collection[object] | None) -> None:
-    where = "pipeline.toml: data.positive"
+    where = entry("data.positive")
     if classes is None:
         raise UserError(where, "a regressor has no classes", "leave it out")
     if len(classes) != 2:

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
-from modelmake.core.errors import suggestion
+from modelmake.core.errors import InvalidValue, suggestion
 from modelmake.core.gate import METRICS
 from modelmake.core.section import Section, Text
 from modelmake.core.space import Parameter, check_condition, check_estimators, meets
@@ -30,13 +30,15 @@ class Budget(Section):
 
     @model_validator(mode="after")
     def is_consistent(self) -> Self:
-        """Raise ValueError for a budget that does not grow."""
+        """Raise InvalidValue for a budget that does not grow."""
         if self.low >= self.high:
-            raise ValueError(f"low {self.low:g} is not below high {self.high:g}|exchange them")
+            raise InvalidValue(f"low {self.low:g} is not below high {self.high:g}", "exchange them")
         if self.parameter == ROWS and self.high > 1:
-            raise ValueError(f"high {self.high:g}: a share of the rows is at most 1|set low = 0.1, high = 1.0")
+            raise InvalidValue(f"high {self.high:g}: a share of the rows is at most 1", "set low = 0.1, high = 1.0")
         if isinstance(self.low, int) is not isinstance(self.high, int) and self.parameter != ROWS:
-            raise ValueError(f"low {self.low!r} and high {self.high!r} are not of one type|write both alike: 10, 100")
+            raise InvalidValue(
+                f"low {self.low!r} and high {self.high!r} are not of one type", "write both alike: 10, 100"
+            )
         return self
 
     @property
@@ -68,28 +70,30 @@ class Search(Section):
     @field_validator("metric")
     @classmethod
     def is_known(cls, metric: str | None) -> str | None:
-        """Raise ValueError for a metric that no rule may name either."""
+        """Raise InvalidValue for a metric that no rule may name either."""
         if metric is not None and metric not in METRICS:
-            raise ValueError(f"no metric '{metric}'|{suggestion(metric, METRICS)}")
+            raise InvalidValue(f"no metric '{metric}'", suggestion(metric, METRICS))
         return metric
 
     @model_validator(mode="after")
     def is_consistent(self) -> Self:
-        """Raise ValueError for a space that the method can't search, and for conditions that never hold."""
+        """Raise InvalidValue for a space that the method can't search, and for conditions that never hold."""
         if not self.space:
-            raise ValueError("space is empty|name the parameters that are tried: max_depth = { low = 1, high = 12 }")
+            raise InvalidValue(
+                "space is empty", "name the parameters that are tried: max_depth = { low = 1, high = 12 }"
+            )
         for name, parameter in self.space.items():
             check_condition(name, parameter, self.space)
             if name == "estimator":
                 check_estimators(parameter)
             if self.method == "grid" and parameter.count is None:
-                raise ValueError(f"space.{name}: a grid needs single values|add step, or write choices")
+                raise InvalidValue(f"space.{name}: a grid needs single values", "add step, or write choices")
         if self.method == "grid" and self.trials is not None:
-            raise ValueError("a grid has as many trials as it has points|leave trials out, or use random")
+            raise InvalidValue("a grid has as many trials as it has points", "leave trials out, or use random")
         if self.method == "grid" and self.budget is not None:
-            raise ValueError("a grid tries each point in full|leave budget out, or use halving")
+            raise InvalidValue("a grid tries each point in full", "leave budget out, or use halving")
         if self.budget is not None and self.budget.parameter in self.space:
-            raise ValueError(f"{self.budget.parameter} is the budget and in the space|keep one of them")
+            raise InvalidValue(f"{self.budget.parameter} is the budget and in the space", "keep one of them")
         return self
 
     @property

@@ -9,7 +9,7 @@ from typing import Self
 
 from pydantic import Field, JsonValue, model_validator
 
-from modelmake.core.errors import suggestion
+from modelmake.core.errors import InvalidValue, suggestion
 from modelmake.core.section import Section
 
 PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")  # an import path
@@ -32,38 +32,40 @@ class Parameter(Section):
     @model_validator(mode="before")
     @classmethod
     def is_table(cls, table: object) -> object:
-        """Raise ValueError for a value alone, and for an end of a range that is no number."""
+        """Raise InvalidValue for a value alone, and for an end of a range that is not a number."""
         if not isinstance(table, dict):
-            raise ValueError(f"{table!r:.60} is no range|write {{ low = 1, high = 10 }} or {{ choices = [1, 10] }}")
+            raise InvalidValue(f"{table!r:.60} is not a range", "write { low = 1, high = 10 } or { choices = [1, 10] }")
         for name in ("low", "high", "step"):
             value = table.get(name, 0)
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-                raise ValueError(f"{name} is no number: {value!r:.60}|write choices for other values")
+                raise InvalidValue(f"{name} is not a number: {value!r:.60}", "write choices for other values")
         return table
 
     @model_validator(mode="after")
     def is_consistent(self) -> Self:
-        """Raise ValueError for a range without a value, and for keys that exclude each other."""
+        """Raise InvalidValue for a range without a value, and for keys that exclude each other."""
         ends = (self.low, self.high)
         if self.choices is not None:
             if ends != (None, None) or self.log or self.step is not None:
-                raise ValueError("'choices' and a range|keep either choices, or low and high")
+                raise InvalidValue("'choices' and a range", "keep either choices, or low and high")
             if not self.choices:
-                raise ValueError("choices is empty|write the values that are tried")
+                raise InvalidValue("choices is empty", "write the values that are tried")
             _check_choices(self.choices)
             return self
         if self.low is None or self.high is None:
             missing = "no values" if ends == (None, None) else f"{'low' if self.low is None else 'high'} is missing"
-            raise ValueError(f"{missing}|write {{ low = 1, high = 10 }} or {{ choices = [1, 10] }}")
+            raise InvalidValue(missing, "write { low = 1, high = 10 } or { choices = [1, 10] }")
         if self.low >= self.high:
             fix = f"write choices = [{self.low}]" if self.low == self.high else "exchange them"
-            raise ValueError(f"low {self.low:g} is not below high {self.high:g}|{fix}")
+            raise InvalidValue(f"low {self.low:g} is not below high {self.high:g}", fix)
         if self.log and self.low <= 0:
-            raise ValueError(f"log = true needs a low above 0, not {self.low:g}|raise low, or leave log out")
+            raise InvalidValue(f"log = true needs a low above 0, not {self.low:g}", "raise low, or leave log out")
         if self.step is not None and self.log:
-            raise ValueError("'step' and 'log'|keep one of them")
+            raise InvalidValue("'step' and 'log'", "keep one of them")
         if self.step is not None and self.whole and not isinstance(self.step, int):
-            raise ValueError(f"step {self.step:g} in a range of whole numbers|write low and high with a point: 1.0")
+            raise InvalidValue(
+                f"step {self.step:g} in a range of whole numbers", "write low and high with a point: 1.0"
+            )
         return self
 
     @property
@@ -125,42 +127,42 @@ def _same(value: JsonValue, other: JsonValue) -> bool:
 def _check_choices(choices: list[JsonValue]) -> None:
     for place, choice in enumerate(choices):
         if any(_same(choice, other) for other in choices[:place]):
-            raise ValueError(f"choices has {choice!r:.60} twice|leave one out")
+            raise InvalidValue(f"choices has {choice!r:.60} twice", "leave one out")
         if isinstance(choice, dict) and "estimator" in choice:
             if unknown := set(choice) - {"estimator", "params"}:
                 key = min(unknown)
-                raise ValueError(f"an estimator with the key '{key}'|{suggestion(key, ['estimator', 'params'])}")
+                raise InvalidValue(f"an estimator with the key '{key}'", suggestion(key, ["estimator", "params"]))
             if not isinstance(choice["estimator"], str) or not isinstance(choice.get("params", {}), dict):
-                raise ValueError(
-                    f'choices has {choice!r:.60}|write {{ estimator = "package.Class", params = {{ … }} }}'
+                raise InvalidValue(
+                    f"choices has {choice!r:.60}", 'write { estimator = "package.Class", params = { … } }'
                 )
 
 
 def check_estimators(parameter: Parameter) -> None:
-    """Raise ValueError for whole estimators that are no import paths."""
+    """Raise InvalidValue for whole estimators that are not import paths."""
     for choice in parameter.choices or [None]:
         path = choice.get("estimator") if isinstance(choice, dict) else choice
         if not isinstance(path, str) or not PATH.fullmatch(path):
             what = "a range" if parameter.choices is None else f"{choice!r:.60}"
-            raise ValueError(f'space.estimator: {what} is no estimator|write choices = ["package.Class"]')
+            raise InvalidValue(f"space.estimator: {what} is not an estimator", 'write choices = ["package.Class"]')
 
 
 def check_condition(name: str, parameter: Parameter, space: Mapping[str, Parameter]) -> None:
-    """Raise ValueError for a condition on a parameter that does not come before, or on a value that it never has."""
+    """Raise InvalidValue for a condition on a parameter that does not come before, or on a value that it never has."""
     before = list(space)[: list(space).index(name)]
     for other, wanted in (parameter.when or {}).items():
         if other not in before:
             fix = f"put {other} before {name}" if other in space else suggestion(other, before) if before else "add it"
-            raise ValueError(f"space.{name}.when: no parameter '{other}' before it|{fix}")
+            raise InvalidValue(f"space.{name}.when: no parameter '{other}' before it", fix)
         choices = space[other].choices
         if choices is None:
-            raise ValueError(f"space.{name}.when: {other} is a range|a condition needs choices")
+            raise InvalidValue(f"space.{name}.when: {other} is a range", "a condition needs choices")
         if wanted == []:
-            raise ValueError(f"space.{name}.when: no value of {other}|name one of its choices")
+            raise InvalidValue(f"space.{name}.when: no value of {other}", "name one of its choices")
         alone = not isinstance(wanted, list) or any(_same(choice, wanted) for choice in choices)
         for one in [wanted] if alone or not isinstance(wanted, list) else wanted:
             if not any(meets(choice, one) for choice in choices):
                 known = [
                     str(choice.get("estimator")) if isinstance(choice, dict) else str(choice) for choice in choices
                 ]
-                raise ValueError(f"space.{name}.when: {other} is never {one!r}|{suggestion(str(one), known)}")
+                raise InvalidValue(f"space.{name}.when: {other} is never {one!r}", suggestion(str(one), known))

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from modelmake.core.config import Data
 from modelmake.core.errors import UserError
+from modelmake.core.files import entry
 from modelmake.data.order import Integers, groups, moments, shuffled
 from modelmake.data.split import Split
 from modelmake.data.whole import dealt
-
-WHERE = "pipeline.toml: train.folds"
 
 
 @dataclass(frozen=True)
@@ -113,13 +112,15 @@ def _enough(count: int, needed: int, n_folds: int, what: str) -> None:
     if count < needed:
         most = count - (needed - n_folds)
         fix = f"set folds = {most}" if most >= 2 else "leave it out"
-        raise UserError(WHERE, f"{n_folds} folds need {needed} {what}, and the training rows have {count}", fix)
+        raise UserError(
+            entry("train.folds"), f"{n_folds} folds need {needed} {what}, and the training rows have {count}", fix
+        )
 
 
 def _check(fold: Fold, classes: pd.Series | None, name: str) -> None:
     if not len(fold.fit):
         what = f"{name} has no rows to fit on: each earlier row is of a group that it is scored on"
-        raise UserError(WHERE, what, "set data.group or data.time alone, or leave folds out")
+        raise UserError(entry("train.folds"), what, "set data.group or data.time alone, or leave folds out")
     if classes is not None and (fitted := classes.iloc[fold.fit].unique()).size < 2:
         what = f"{name} would be fitted on rows of one class ({fitted[0]!r})"
-        raise UserError(WHERE, what, "set fewer folds, or add rows of the other classes")
+        raise UserError(entry("train.folds"), what, "set fewer folds, or add rows of the other classes")

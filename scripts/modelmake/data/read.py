@@ -7,6 +7,7 @@ import pandas as pd
 
 from modelmake.core.config import Data
 from modelmake.core.errors import UserError, suggestion
+from modelmake.core.files import entry, pipeline
 from modelmake.data.hashes import row_hashes
 from modelmake.tables.columns import plain
 from modelmake.tables.file import ROW_HASHES
@@ -67,12 +68,12 @@ def _check(frame: pd.DataFrame, table: Table) -> None:
 def _absent_target(columns: list[str], config: Data) -> UserError:
     what = f"no column '{config.target}' in {config.path}"
     if config.delimiter and len(columns) == 1:
-        key = "pipeline.toml: data.delimiter"
+        key = entry("data.delimiter")
         return UserError(key, f"{config.delimiter!r} is not in the header '{columns[0]:.80}'", "remove or correct it")
     if columns and sum(bool(NUMBER.fullmatch(name)) for name in columns) > len(columns) / 2:
         what += f": its first line is a row ({', '.join(columns[:4])}{', …' if len(columns) > 4 else ''})"
-        return UserError("pipeline.toml: data.target", what, "add a header line with the names of the columns")
-    return UserError("pipeline.toml: data.target", what, suggestion(config.target, columns))
+        return UserError(entry("data.target"), what, "add a header line with the names of the columns")
+    return UserError(entry("data.target"), what, suggestion(config.target, columns))
 
 
 def _check_keys(columns: list[str], config: Data) -> None:
@@ -83,13 +84,13 @@ def _check_keys(columns: list[str], config: Data) -> None:
     for key, name in named:
         if name not in columns:
             what = f"no column '{name}' in {config.path}"
-            raise UserError(f"pipeline.toml: data.{key}", what, suggestion(name, columns))
+            raise UserError(entry(f"data.{key}"), what, suggestion(name, columns))
         if name == config.target:
             what = f"'{name}' is the target, and cannot be in data.{key} too"
-            raise UserError(f"pipeline.toml: data.{key}", what, "name another column, or another target")
+            raise UserError(entry(f"data.{key}"), what, "name another column, or another target")
     if config.group and config.group in (config.drop or []):
         what = f"'{config.group}' is named by another key too"
-        raise UserError("pipeline.toml: data.drop", what, "leave it out of data.drop: no model is trained on a group")
+        raise UserError(entry("data.drop"), what, "leave it out of data.drop: no model is trained on a group")
     if not set(columns) - {config.target, *config.not_features}:
         raise UserError(config.path, "the only column is the target", "add features, or shorten data.drop")
 
@@ -113,4 +114,4 @@ def _without_target(gaps: pd.Series, table: Table) -> UserError:
         )
     else:
         fix += "; data.missing lists such a text as empty: if it is a class, remove it from that list"
-    return UserError(config.path, what, f"{fix} in pipeline.toml")
+    return UserError(config.path, what, f"{fix} in {pipeline()}")

@@ -7,11 +7,11 @@ import pandas as pd
 from modelmake.core.column import Column
 from modelmake.core.config import Data
 from modelmake.core.errors import UserError, suggestion
+from modelmake.core.files import entry
 from modelmake.core.receipt import aligned
 from modelmake.core.types import Kind
 from modelmake.data.constraints import Test, constraints, kind
 
-KEY = "pipeline.toml: data.schema"
 EXAMPLES = 3  # in a line of the table of violations
 SHORT = 40  # characters of an example
 
@@ -77,7 +77,7 @@ def check(frame: pd.DataFrame, config: Data) -> None:
     print(aligned([("column", "constraint", "rows", "examples"), *cells]), flush=True)
     names = ", ".join(dict.fromkeys(one.column for one in broken))
     what = f"{len(broken)} {'constraint is' if len(broken) == 1 else 'constraints are'} violated, in: {names}"
-    raise UserError(KEY, what, "correct the rows that the table above names, or the schema")
+    raise UserError(entry("data.schema"), what, "correct the rows that the table above names, or the schema")
 
 
 def violations(frame: pd.DataFrame, config: Data) -> list[Violation]:
@@ -92,7 +92,7 @@ def violations(frame: pd.DataFrame, config: Data) -> list[Violation]:
     stated, names = config.columns or {}, [str(name) for name in frame.columns]
     for name in stated:
         if name not in names and name not in (config.drop or []):
-            raise UserError(f"{KEY}.{name}", "the table has no such column", suggestion(name, names))
+            raise UserError(entry(f"data.schema.{name}"), "the table has no such column", suggestion(name, names))
     tests = {name: dict(constraints(column)) for name, column in stated.items() if name in names}
     tests = {name: of_column for name, of_column in tests.items() if of_column}
     numbered = frame[list(tests)].set_axis(pd.RangeIndex(1, len(frame) + 1))

@@ -171,5 +171,5 @@ def main() -> None:
     ).write(page.markdown)
     if refused:
         raise GateRefused(
-            f"run {run_id}", verdict.reason, f"see {files.place('report.html')}, and [gate] in pipeline.toml"
+            f"run {run_id}", verdict.reason, f"see {files.place('report.html')}, and [gate] in {files.pipeline()}"
         )

@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline
 
 from modelmake.core.config import Config
 from modelmake.core.errors import UserError, few, first_line
+from modelmake.core.files import entry
 from modelmake.core.gate import OF_ALL_CLASSES, OF_PROBABILITIES
 from modelmake.data.read import read_table
 from modelmake.data.slices import slices
@@ -73,7 +74,7 @@ def load(tracking: Tracking, run: Run, config: Config) -> Subject:
     for rule in config.gate.rules:
         if rule.metric in OF_PROBABILITIES and predictions.y_proba is None:
             what = f"'{rule.metric}' needs probabilities, which {type(pipeline[-1]).__name__} does not give"
-            raise UserError(f"pipeline.toml: gate.rules: {rule}", what, "choose another metric, such as accuracy")
+            raise UserError(f"{entry('gate.rules')}: {rule}", what, "choose another metric, such as accuracy")
     problem, agreement = served_otherwise(pipeline, checked.folder, model_id, sample, expected)
     own_code = (checked.folder / CODE).exists()
     return Subject(config, run, model_id, pipeline, split, predictions, served, problem, agreement, own_code)
@@ -94,7 +95,7 @@ def measure(subject: Subject) -> list[facts.Measured]:
             parts = dict(slices(test[by]).items())
         if len(parts) > SLICES:
             what = f"'{by}' has {len(parts)} values on the held-out rows, too many for a rule"
-            raise UserError("pipeline.toml: gate.rules", what, f"name a column with at most {SLICES}")
+            raise UserError(entry("gate.rules"), what, f"name a column with at most {SLICES}")
         for name, rows in parts.items():
             p = subject.predictions.take(rows)
             estimate = intervals.bootstrap(p, metric, seed=subject.config.seed, resamples=gate.resamples)

@@ -10,9 +10,9 @@ from sklearn.utils import get_tags
 
 from modelmake.core.config import Model
 from modelmake.core.errors import UserError, first_line
+from modelmake.core.files import entry
 from modelmake.model.imports import make
 
-KEY = "pipeline.toml: model"
 LABELLED = "labelled"  # the name of a classifier inside the one that numbers its labels
 OTHER = {
     "clusterer": "a clusterer",
@@ -33,13 +33,13 @@ def build(config: Model, *, seed: int) -> BaseEstimator:
         regressor.
 
     """
-    estimator = make(config.estimator, config.params, KEY, seed=seed)
+    estimator = make(config.estimator, config.params, entry("model"), seed=seed)
     if not (_is_estimator(estimator) and hasattr(estimator, "predict")):
         what = f"'{config.estimator}' does not create a scikit-learn estimator"
-        raise UserError(f"{KEY}.estimator", what, "it needs fit and predict")
+        raise UserError(entry("model.estimator"), what, "it needs fit and predict")
     if other := OTHER.get(get_tags(estimator).estimator_type):
         what = f"'{config.estimator}' is {other}"
-        raise UserError(f"{KEY}.estimator", what, "choose a classifier or a regressor")
+        raise UserError(entry("model.estimator"), what, "choose a classifier or a regressor")
     return estimator
 
 
@@ -54,7 +54,7 @@ def steps(config: Model, *, seed: int) -> list[tuple[str, BaseEstimator]]:
     """
     named: list[tuple[str, BaseEstimator]] = []
     for place, step in enumerate(config.steps or []):
-        key = f"{KEY}.steps.{place}"
+        key = entry(f"model.steps.{place}")
         transformer = make(step.estimator, step.params, key, seed=seed)
         if not (_is_estimator(transformer) and hasattr(transformer, "transform")):
             what = f"'{step.estimator}' does not create a scikit-learn transformer"
@@ -94,7 +94,7 @@ def fit(unfitted: Pipeline, X: pd.DataFrame, y: pd.Series) -> Pipeline:
         if not isinstance(error, TypeError | ValueError) and not _is_own(error, unfitted):
             raise
         name = type(_inner(unfitted[-1])).__name__
-        raise UserError(f"{name}.fit", first_line(error), "see model.params in pipeline.toml, and the data") from None
+        raise UserError(f"{name}.fit", first_line(error), f"see {entry('model.params')}, and the data") from None
 
 
 def _is_estimator(made: object) -> bool:

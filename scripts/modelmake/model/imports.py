@@ -14,6 +14,10 @@ ALIKE = 0.85  # from this similarity on, a name that only **kwargs accepts is a 
 Factory = Callable[..., object]
 
 
+class UnknownParameter(UserError):
+    """An estimator does not have the parameter."""
+
+
 def make(path: str, params: Mapping[str, object], where: str, *, seed: int) -> object:
     """Return what the class or function at `path` makes of `params`.
 
@@ -76,7 +80,7 @@ def _value(value: object, where: str, seed: int) -> object:
             raise UserError(f"{where}.{unknown[0]}", "unknown key", suggestion(unknown[0], sorted(KEYS)))
         path, params = value.get("estimator"), value.get("params", {})
         if not isinstance(path, str) or "." not in path or not isinstance(params, dict):
-            raise UserError(where, "is no estimator", 'write { estimator = "package.Class", params = { … } }')
+            raise UserError(where, "is not an estimator", 'write { estimator = "package.Class", params = { … } }')
         return make(path, params, where, seed=seed)
     if isinstance(value, list):
         values = [_value(inner, f"{where}.{place}", seed) for place, inner in enumerate(value)]
@@ -141,10 +145,10 @@ def _set(made: object, params: dict[str, object], path: str, where: str) -> None
         made.set_params(**{name: _as_default(value, accepted[name])})
 
 
-def _unknown(name: str, accepted: Iterable[str], path: str, where: str) -> UserError:
+def _unknown(name: str, accepted: Iterable[str], path: str, where: str) -> UnknownParameter:
     names = list(accepted)
     fix = suggestion(name, names) if names else f"{path.rpartition('.')[2]} has no parameters"
-    return UserError(where, f"no parameter '{name}' in {path.rpartition('.')[2]}", fix)
+    return UnknownParameter(where, f"no parameter '{name}' in {path.rpartition('.')[2]}", fix)
 
 
 def _seeded(made: object, seed: int) -> object:

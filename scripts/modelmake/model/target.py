@@ -5,6 +5,7 @@ from sklearn.base import BaseEstimator, is_classifier
 
 from modelmake.core.config import Config
 from modelmake.core.errors import UserError, few
+from modelmake.core.files import entry
 
 FEW = 20  # classes that any number of rows may have
 
@@ -22,7 +23,7 @@ def check_target(estimator: BaseEstimator, y: pd.Series, config: Config) -> None
         Names the table and the target.
 
     """
-    where, name = "pipeline.toml: model.estimator", type(estimator).__name__
+    where, name = entry("model.estimator"), type(estimator).__name__
     target = f"the target '{config.data.target}'"
     if not is_classifier(estimator):
         if y.dtype.kind not in "iuf":

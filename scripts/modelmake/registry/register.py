@@ -5,7 +5,7 @@ import time
 from pydantic import ValidationError
 
 from modelmake.core import config as configuration
-from modelmake.core import receipt, settings
+from modelmake.core import files, receipt, settings
 from modelmake.core.errors import GateRefused, UserError
 from modelmake.core.provenance import Provenance
 from modelmake.gate import rules
@@ -112,7 +112,7 @@ def main() -> None:
     else:
         print(f"below threshold. Not registering. {verdict.reason}")
         if config.gate.on_refusal == "fail":
-            raise GateRefused(f"run {run_id}", verdict.reason, "[gate] in pipeline.toml has the rules")
+            raise GateRefused(f"run {run_id}", verdict.reason, f"[gate] in {files.pipeline()} has the rules")
     receipt.Register(
         **receipt.common("register", started),
         tracking_uri=uri(),

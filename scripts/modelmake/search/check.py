@@ -7,10 +7,12 @@ from sklearn.base import BaseEstimator, is_classifier
 
 from modelmake.core.config import Config
 from modelmake.core.errors import UserError, first_line, suggestion
+from modelmake.core.files import entry
 from modelmake.core.gate import OF_PROBABILITIES, Rule
 from modelmake.core.search import ROWS, Params, Search
 from modelmake.model import tuned
 from modelmake.model.estimator import build
+from modelmake.model.imports import UnknownParameter
 from modelmake.model.preprocess import pipeline
 from modelmake.model.probe import probe
 from modelmake.model.train import Task
@@ -18,7 +20,6 @@ from modelmake.model.trust import TRUSTED_TYPES
 from modelmake.search.propose import grid
 from modelmake.search.trial import Problem
 
-WHERE = "pipeline.toml: search"
 MOST = 100_000  # points of a grid
 
 
@@ -36,7 +37,9 @@ def check(config: Config, search: Search, task: Task, problem: Problem) -> None:
     classes = sorted(y.unique().tolist(), key=str) if is_classifier(task.estimator) else None
     _check_metric(config, search, list(task.frame.columns), classes)
     if search.method == "grid" and (count := sum(1 for _ in itertools.islice(grid(search), MOST + 1))) > MOST:
-        raise UserError(f"{WHERE}.space", f"a grid of more than {count - 1:,} points", "use larger steps, or random")
+        raise UserError(
+            entry("search.space"), f"a grid of more than {count - 1:,} points", "use larger steps, or random"
+        )
     seen: set[str] = set()
     for where, params in points(search):
         try:
@@ -45,7 +48,7 @@ def check(config: Config, search: Search, task: Task, problem: Problem) -> None:
             unfitted = pipeline(made, estimator, X, y)
             _check_values(unfitted)
         except UserError as error:
-            apart = "estimator" in search.space and error.what.startswith("no parameter")
+            apart = "estimator" in search.space and isinstance(error, UnknownParameter)
             fix = 'say which estimator has it: when = { estimator = "…" }' if apart else error.fix
             raise UserError(where, error.what, fix) from None
         except (ValueError, TypeError) as error:
@@ -54,7 +57,9 @@ def check(config: Config, search: Search, task: Task, problem: Problem) -> None:
             raise UserError(where, "has classifiers and regressors", "search among one kind")
         if metric in OF_PROBABILITIES and not hasattr(unfitted, "predict_proba"):
             what = f"{type(estimator).__name__} gives no probabilities, and '{metric}' needs them"
-            raise UserError(f"{WHERE}.metric", what, suggestion(metric, ["accuracy", "f1_macro", "balanced_accuracy"]))
+            raise UserError(
+                entry("search.metric"), what, suggestion(metric, ["accuracy", "f1_macro", "balanced_accuracy"])
+            )
         kind = made.model.estimator + str(sorted(key for key, value in params.items() if isinstance(value, dict)))
         if kind not in seen:
             seen.add(kind)
@@ -72,7 +77,7 @@ def _check_metric(config: Config, search: Search, columns: list[str], classes: l
     except UserError as error:
         if search.metric is None:
             raise
-        raise UserError(f"{WHERE}.metric", f"'{metric}' does not score this estimator", error.what) from None
+        raise UserError(entry("search.metric"), f"'{metric}' does not score this estimator", error.what) from None
 
 
 def _check_shares(search: Search, problem: Problem) -> None:
@@ -83,7 +88,7 @@ def _check_shares(search: Search, problem: Problem) -> None:
         if missing := sorted(set(all_of_them) - set(few), key=str):
             what = f"{share:.3g} of the rows that fold {number} is fitted on have no {missing[0]!r}"
             fix = 'set search.budget = { parameter = "rows", low = …, high = 1.0 } with a larger low'
-            raise UserError(f"{WHERE}.budget", what, fix)
+            raise UserError(entry("search.budget"), what, fix)
 
 
 def points(search: Search) -> Iterator[tuple[str, Params]]:
@@ -96,9 +101,9 @@ def points(search: Search) -> Iterator[tuple[str, Params]]:
         if search.active(name, first):
             first[name] = values.choices[0] if values.choices else values.low
     ends = [] if search.growing == ROWS else [search.stages[0], search.stages[-1]]
-    yield from ((f"{WHERE}.budget", {**first, search.growing: end}) for end in ends)
+    yield from ((entry("search.budget"), {**first, search.growing: end}) for end in ends)
     given: Params = {search.growing: ends[0]} if ends else {}
-    yield from ((f"{WHERE}.space.{name}", params | given) for name, params in _ends(search))
+    yield from ((entry(f"search.space.{name}"), params | given) for name, params in _ends(search))
 
 
 def _ends(search: Search) -> Iterator[tuple[str, Params]]:

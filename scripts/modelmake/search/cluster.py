@@ -97,10 +97,10 @@ class Cluster:
                 line: bytes = self._client.gather(future)
             except Exception as error:  # the scheduler or the worker went between the two
                 raise self._gone(first_line(error)) from None
-            if line.startswith(b"!"):
-                where, what = line[1:].decode().split("\n")
+            if isinstance(facts := json.loads(line), list):
+                where, what = facts
                 raise UserError(where, what, RESTART)
-            return Result(**json.loads(line))
+            return Result(**facts)
         if future.status != "error":
             raise self._gone("the scheduler has lost the trials")
         problem: BaseException = future.exception(timeout=CONNECT)

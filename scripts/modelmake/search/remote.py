@@ -103,10 +103,11 @@ def together(*facts: object) -> tuple[object, ...]:
 
 
 def attempt(trial: bytes, problem: object, comparison: tuple[Any, ...]) -> bytes:
-    """Run a trial and return its line of the journal; from a worker that differs, "!" and how.
+    """Run a trial and return its line of the journal; from a worker that differs, its name and how.
 
     Each process compares itself once for each client, so that a worker that joins later is compared too.
     """
+    import json  # noqa: PLC0415
     import os  # noqa: PLC0415
     import pickle  # noqa: PLC0415
 
@@ -118,7 +119,7 @@ def attempt(trial: bytes, problem: object, comparison: tuple[Any, ...]) -> bytes
         threads = worker.state.nthreads
         what = compare(wanted, pinned) or (f"it has {threads} threads for trials, not 1" if threads != 1 else "")
         if what:
-            return f"!worker {worker.address}\n{what}".encode()
+            return json.dumps([f"worker {worker.address}", what]).encode()
         os.environ["MODELMAKE_COMPARED"] = client
 
     from modelmake.search.journal import line  # noqa: PLC0415

@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote, urlsplit
 from modelmake.core import settings
 from modelmake.core.config import Data
 from modelmake.core.errors import UserError, first_line, suggestion
+from modelmake.core.files import entry
 
 VARIABLE = "DATABASE_URL"  # docker/environment.sh lists it
 SECRETS = (
@@ -66,7 +67,7 @@ def source(config: Data) -> Source:
         It is not an address, its variable is not set, or a query is missing or has no use.
 
     """
-    where, given = "pipeline.toml: data.source", (config.source or "").strip()
+    where, given = entry("data.source"), (config.source or "").strip()
     if given.startswith(ENVIRONMENT):
         return _database(given, config.query, where)
     scheme = re.split("::|://", given)[0].lower() if "://" in given else ""
@@ -77,7 +78,7 @@ def source(config: Data) -> Source:
         shown = given if re.fullmatch(r"[\w./ -]{1,80}", given) else "the value"
         raise UserError(where, f"'{shown}' is not an address", f"{EXAMPLES}; a file of this machine is a path")
     if config.query is not None:
-        raise UserError("pipeline.toml: data.query", "only a database answers a query", "remove it")
+        raise UserError(entry("data.query"), "only a database answers a query", "remove it")
     try:
         _ = urlsplit(given).port  # which is read only when it is asked for
     except ValueError:
@@ -106,7 +107,7 @@ def _database(given: str, query: str | None, where: str) -> Source:
         fix = f'source = "{ENVIRONMENT}{VARIABLE}" reads {VARIABLE}'
         raise UserError(where, f"'{name:.40}' is not a variable that modelmake reads", fix)
     if not (query or "").strip():
-        raise UserError("pipeline.toml: data.query", "missing", 'add the statement: query = "select * from …"')
+        raise UserError(entry("data.query"), "missing", 'add the statement: query = "select * from …"')
     address = settings.variable(name)
     if not address:
         raise UserError(name, "not set in the environment", f"export {name}=postgresql://user:password@host/database")

@@ -13,6 +13,7 @@ from modelmake.core import config as configuration
 from modelmake.core import files
 from modelmake.core.config import Data
 from modelmake.core.errors import UserError, first_line, suggestion
+from modelmake.core.files import entry
 from modelmake.core.provenance import sha256
 from modelmake.data import schema
 from modelmake.source import snapshot, sql, stores, web
@@ -97,7 +98,7 @@ def check(part: Path, config: Data, origin: Source) -> None:
     names = pq.read_schema(part).names
     if config.target not in names:
         what = f"no column '{config.target}' in {origin.shown}"
-        raise UserError("pipeline.toml: data.target", what, suggestion(config.target, names))
+        raise UserError(entry("data.target"), what, suggestion(config.target, names))
     stated = [name for name in names if name in (config.columns or {})]
     if config.columns:
         frame = to_frame(pq.read_table(part, columns=stated), config)
@@ -110,8 +111,8 @@ def _store(file: Path, config: Data, origin: Source, part: Path) -> tuple[int, i
     try:
         return snapshot.store(_tables(file, local), part)
     except UserError as error:
-        error.args = (str(error).replace(str(file), origin.shown),)
-        raise
+        where = origin.shown if error.where == str(file) else error.where
+        raise type(error)(where, error.what, error.fix) from None
 
 
 def _tables(file: Path, config: Data) -> Iterator[pa.Table]:

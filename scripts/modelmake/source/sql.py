@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from modelmake.core.errors import UserError
+from modelmake.core.files import entry
 from modelmake.source.address import VARIABLE, Source
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def tables(source: Source) -> Iterator[pa.Table]:
                 yield _table(names, rows)
         except exc.SQLAlchemyError as error:
             what = f"the database refuses the query: {_reason(error, source)}"
-            raise UserError("pipeline.toml: data.query", what, "correct the query") from None
+            raise UserError(entry("data.query"), what, "correct the query") from None
 
 
 def _connected(source: Source) -> "Connection":
@@ -86,11 +87,11 @@ def _read_only(connection: "Connection") -> "Connection":
 def _names(result: "CursorResult[Any]") -> list[str]:
     """Return the names of the columns, which have to differ."""
     if not result.returns_rows:
-        raise UserError("pipeline.toml: data.query", "returns no rows: it is not a SELECT", "select * from …")
+        raise UserError(entry("data.query"), "returns no rows: it is not a SELECT", "select * from …")
     counts = Counter(result.keys())
     if repeated := [name for name, count in counts.items() if count > 1]:
         what = f"{counts[repeated[0]]} columns have the name '{repeated[0]}'"
-        raise UserError("pipeline.toml: data.query", what, "name them with AS")
+        raise UserError(entry("data.query"), what, "name them with AS")
     return list(counts)
 
 
@@ -131,4 +132,4 @@ def _column(name: str, values: list[Any]) -> pa.Array:
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
         what = f"column '{name}' has values of type {', '.join(sorted(kind.__name__ for kind in types))}"
         fix = f"convert it in the query: CAST({name} AS …)"
-        raise UserError("pipeline.toml: data.query", what, fix) from None
+        raise UserError(entry("data.query"), what, fix) from None

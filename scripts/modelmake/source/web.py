@@ -25,16 +25,22 @@ FINAL = (
     ("InvalidURL|InvalidSchema|InvalidProxyURL", "not a usable address", "such as https://example.com/table.csv"),
     ("TooManyRedirects", "redirects in a circle", "check the address"),
 )
-PASSING = (
-    ("ChunkedEncoding|Read timed out|IncompleteRead", "the connection broke before the end of the file"),
-    ("NameResolution|getaddrinfo", "the name of the host is unknown"),
-    ("refused", "no answer: connection refused"),
-    ("Timeout", f"no answer within {CONNECT} s"),
+PASSING = (  # the last word: whether nothing answered
+    ("ChunkedEncoding|Read timed out|IncompleteRead", "the connection broke before the end of the file", False),
+    ("NameResolution|getaddrinfo", "the name of the host is unknown", False),
+    ("refused", "no answer: connection refused", True),
+    ("Timeout", f"no answer within {CONNECT} s", True),
+    ("", "no answer: the connection failed", True),
 )
 
 
 class Unfinished(Exception):
-    """A try that another one may follow; its text says why."""
+    """A try that another one may follow: why, and whether nothing answered."""
+
+    def __init__(self, what: str, *, silent: bool = False) -> None:
+        """Keep whether nothing answered."""
+        super().__init__(what)
+        self.silent = silent
 
 
 def download(source: Source, path: Path) -> Remote:
@@ -52,7 +58,7 @@ def download(source: Source, path: Path) -> Remote:
             return _try(source, path)
         except Unfinished as error:
             if wait is None or time.monotonic() - started + wait > PATIENCE:
-                raise UserError(source.shown, str(error), _remedy(source, str(error))) from None
+                raise UserError(source.shown, str(error), _remedy(source, silent=error.silent)) from None
             time.sleep(wait)
     raise AssertionError("the last try ends the loop")
 
@@ -95,13 +101,13 @@ def _failure(error: OSError, source: Source) -> Exception:
     for pattern, what, fix in FINAL:
         if re.search(pattern, text):
             return UserError(source.shown, what + through, fix + around)
-    what = next((what for pattern, what in PASSING if re.search(pattern, text)), "no answer: the connection failed")
-    return Unfinished(what + through)
+    what, silent = next((what, silent) for pattern, what, silent in PASSING if re.search(pattern, text))
+    return Unfinished(what + through, silent=silent)
 
 
-def _remedy(source: Source, what: str) -> str:
+def _remedy(source: Source, *, silent: bool) -> str:
     """Return what to do where no try has succeeded."""
-    if what.startswith("no answer") and local(source.address) and IMAGE.exists():
+    if silent and local(source.address) and IMAGE.exists():
         return "a container does not reach this machine's servers: make fetch RUNNER=host"
     _, around = detour(source.address, proxy(source.address))
     return f"try again later, or check the address{around}"

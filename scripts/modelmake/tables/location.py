@@ -6,10 +6,10 @@ from pathlib import Path
 
 from modelmake.core.config import Data
 from modelmake.core.errors import UserError
+from modelmake.core.files import entry
 from modelmake.core.provenance import sha256
 from modelmake.tables.content import named
 
-KEY = "pipeline.toml: data.path"
 HIDDEN = (".", "_")  # first letters of files that other tools leave in a folder of tables: _SUCCESS, .part-0.crc
 
 
@@ -44,12 +44,16 @@ def fingerprint(config: Data) -> str:
 def _members(folder: Path) -> list[Path]:
     if (folder / "_delta_log").is_dir():
         fix = "write its current rows to a Parquet file, and name that file"
-        raise UserError(KEY, f"'{folder}' is a Delta table, which keeps deleted rows too", fix)
+        raise UserError(entry("data.path"), f"'{folder}' is a Delta table, which keeps deleted rows too", fix)
     members = [path for path in folder.rglob("*") if path.is_file() and path.stat().st_size and _shown(path, folder)]
     tables = [path for path in members if named(path)]
     tables = tables or [path for path in members if not path.suffix]
     if not tables:
-        raise UserError(KEY, f"the folder '{folder}' has no table", "name a file, or a folder of Parquet or CSV files")
+        raise UserError(
+            entry("data.path"),
+            f"the folder '{folder}' has no table",
+            "name a file, or a folder of Parquet or CSV files",
+        )
     return sorted(tables, key=lambda path: path.relative_to(folder).as_posix())
 
 
@@ -59,20 +63,22 @@ def _shown(path: Path, folder: Path) -> bool:
 
 def _absent(path: Path, config: Data) -> UserError:
     if config.source:
-        return UserError("pipeline.toml: data.source", "no snapshot has been taken yet", "run make fetch")
+        return UserError(entry("data.source"), "no snapshot has been taken yet", "run make fetch")
     what, fix = f"no file '{config.path}'", "name a path relative to the Makefile, or an absolute path"
     if "://" in config.path:
-        return UserError(KEY, f"'{config.path}' is an address", "write source = … in its place, and run make fetch")
+        return UserError(
+            entry("data.path"), f"'{config.path}' is an address", "write source = … in its place, and run make fetch"
+        )
     if config.path.startswith("~"):
-        return UserError(KEY, f"{what}: ~ is not expanded", "write the absolute path")
+        return UserError(entry("data.path"), f"{what}: ~ is not expanded", "write the absolute path")
     if any(sign in path.name for sign in "*?["):
-        return UserError(KEY, f"{what}: patterns are not expanded", f"name the folder: {path.parent}/")
+        return UserError(entry("data.path"), f"{what}: patterns are not expanded", f"name the folder: {path.parent}/")
     *parents, missing = (folder for folder in (path, *path.parents) if not folder.exists())
     if near := _near(missing):
         fix = f"did you mean '{Path(near, *(folder.name for folder in reversed(parents)))}'?"
     elif parents:
         what += f", and no folder '{missing}'"
-    return UserError(KEY, what, fix)
+    return UserError(entry("data.path"), what, fix)
 
 
 def _near(path: Path) -> Path | None:

@@ -16,6 +16,7 @@ import pandas as pd
 
 from modelmake.core.config import Data
 from modelmake.core.errors import UserError, few, first_line
+from modelmake.core.files import entry
 from modelmake.tables import location
 from modelmake.tables.chunk import Chunk, of_texts, of_types
 from modelmake.tables.codes import ROWS, with_zeros
@@ -165,7 +166,7 @@ def opened(config: Data) -> Table:
         if len(set(names)) > 1:
             counts = " and ".join(f"{names.count(name)} {name}" for name in sorted(set(names)))
             what = f"the folder '{config.path}' has files of several formats ({counts})"
-            raise UserError(location.KEY, what, "name one file, or keep files of one format in the folder")
+            raise UserError(entry("data.path"), what, "name one file, or keep files of one format in the folder")
         return Table(config, _written(files, config) if kinds[0].text else files, kinds[0])
 
 

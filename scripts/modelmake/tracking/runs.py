@@ -19,6 +19,7 @@ from mlflow.exceptions import MlflowException
 
 from modelmake.core import provenance, settings
 from modelmake.core.errors import Interrupted, UserError, first_line
+from modelmake.core.files import entry
 from modelmake.tracking.address import STORE, VARIABLE, page, tracking_uri, uri
 from modelmake.tracking.connection import failure
 
@@ -107,7 +108,7 @@ class Tracking:
             existing = self.client.get_experiment_by_name(experiment)
             if existing is not None and existing.lifecycle_stage == "deleted":
                 what = f"experiment '{experiment}' is deleted on {uri()}"
-                raise UserError("pipeline.toml: experiment", what, "choose another name, or restore it in MLflow")
+                raise UserError(entry("experiment"), what, "choose another name, or restore it in MLflow")
             created = self.client.create_run(
                 existing.experiment_id if existing else self._create_experiment(experiment),
                 tags={**tags, **provenance.process()},

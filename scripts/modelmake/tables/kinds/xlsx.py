@@ -9,6 +9,7 @@ import pandas as pd
 
 from modelmake.core.config import Data
 from modelmake.core.errors import UserError, suggestion
+from modelmake.core.files import entry
 from modelmake.tables.dialect import PREAMBLE
 from modelmake.tables.file import CONVERT, File
 from modelmake.tables.kinds.kind import Kind
@@ -44,7 +45,7 @@ def _sheet(sheets: dict[str, list[list[str]]], file: File, config: Data) -> tupl
     """Return the sheet and the row of its header: of the key, or the first one that names the target, or the first."""
     if config.sheet is not None and config.sheet not in sheets:
         what = f"no sheet '{config.sheet}' in {file.path}"
-        raise UserError("pipeline.toml: data.sheet", what, suggestion(config.sheet, sheets))
+        raise UserError(entry("data.sheet"), what, suggestion(config.sheet, sheets))
     asked = [config.sheet] if config.sheet is not None else list(sheets)
     named = ((name, row) for name in asked for row, values in enumerate(sheets[name]) if config.target in values)
     return next(named, (asked[0], 0))
