@@ -11,7 +11,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from modelmake.core import provenance
-from modelmake.core.errors import Interrupted
+from modelmake.core.errors import Busy, Interrupted
 from modelmake.registry import moves
 from modelmake.tracking import lease, versions
 from modelmake.tracking.runs import Tracking
@@ -151,7 +151,7 @@ def test_of_many_at_once_each_moves_whole_or_says_why_not(promoted: Project) -> 
         try:
             with moves.alone(tracking, NAME, force=False):
                 results.append(moves.move(tracking, NAME, "promote", target, ""))
-        except lease.Busy as error:
+        except Busy as error:
             results.append(str(error))
 
     threads = [threading.Thread(target=promote, args=(str(1 + i % 2),)) for i in range(8)]

@@ -7,19 +7,13 @@ import requests
 
 from modelmake.checks import github
 from modelmake.core import settings
-from modelmake.core.errors import PipelineError, UserError
+from modelmake.core.errors import NotReported, UserError
 from modelmake.core.files import pipeline
 from modelmake.watch.past import Watch
 
 WORKFLOW, FILE = "mlops-pipeline.yml", ".github/workflows/watch.yml"
 COOL_DOWN = timedelta(days=7)
 FINDINGS, LENGTH = 50, 200  # of an issue, and of a finding: GitHub takes a body of 65,536 characters
-
-
-class NotReported(PipelineError):
-    """GitHub refuses to open the issue or to start the pipeline, or does not answer."""
-
-    outcome = "stopped: problem with GitHub"
 
 
 def mark() -> str:

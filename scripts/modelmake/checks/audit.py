@@ -9,20 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from modelmake.core import provenance, receipt, settings
-from modelmake.core.errors import PipelineError
-
-
-class Vulnerable(PipelineError):
-    """A package of the lock has a known vulnerability."""
-
-    outcome = "the lock has known vulnerabilities"
-
-
-class Unreachable(PipelineError):
-    """The database does not answer."""
-
-    exit_code = 4
-    outcome = "stopped: problem with the database of vulnerabilities"
+from modelmake.core.errors import Unreachable, Vulnerable
 
 
 class Vulnerability(BaseModel):

@@ -3,16 +3,10 @@
 from pathlib import Path
 
 from modelmake.core import receipt
-from modelmake.core.errors import PipelineError
+from modelmake.core.errors import NotTheSame
 from modelmake.core.files import BUILD, build
 from modelmake.core.provenance import Provenance
 from modelmake.scores.agreement import of_metrics
-
-
-class NotTheSame(PipelineError):
-    """Two runs that should be the same differ."""
-
-    outcome = "the runs differ"
 
 
 def compared(build: Path) -> dict[str, str]:

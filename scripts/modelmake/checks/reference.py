@@ -10,8 +10,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from modelmake.checks.messages import BASE, Message, endings, messages
 from modelmake.core import config
+from modelmake.core.errors import PipelineError
 from modelmake.core.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS
 
 FOLDER = Path("docs/reference")
@@ -63,7 +63,6 @@ def pages() -> dict[Path, str]:
         "variables.md": variables(ENVIRONMENT.read_text(encoding="utf-8")),
         "pipeline.md": pipeline(config.Config.model_json_schema()),
         "exit-codes.md": exit_codes(),
-        "errors.md": errors(messages()),
     }
     return {FOLDER / name: NOTE + text for name, text in made.items()}
 
@@ -148,68 +147,12 @@ def exit_codes() -> str:
         "| --- | --- | --- |",
         "| 0 | Done. | |",
     ]
-    ends = sorted(endings(), key=lambda ending: ending.code)
-    lines += [f"| {end.code} | {end.meaning} | `{end.outcome}` |" for end in ends if end.name != BASE]
+    ours = [ending for ending in PipelineError.__subclasses__() if ending.__module__ == PipelineError.__module__]
+    endings = sorted(ours, key=lambda ending: ending.exit_code)
+    lines += [f"| {end.exit_code} | {(end.__doc__ or '').splitlines()[0]} | `{end.outcome}` |" for end in endings]
     lines += ["| 1 | A bug in modelmake: a traceback is above. | |"]
     lines += ["| 130, 143 | Ctrl-C or SIGTERM stopped it. | `stopped by SIGINT`, `stopped by SIGTERM` |"]
     return "\n".join(lines) + "\n"
-
-
-def errors(messages: list[Message]) -> str:
-    """Return the page of the kinds of error line, each with the messages of the code that belong to it."""
-    text = tomllib.loads((FOLDER / "errors.toml").read_text(encoding="utf-8"))
-    of_kind: dict[str, list[str]] = {}
-    for message in messages:
-        of_kind.setdefault(kind(message, text), []).append(message.text)
-    lines = [
-        *(
-            "# Errors",
-            "",
-            "An error is one line: `error: where: what (what to do)`. `…` stands for the part that a run fills in.",
-        ),
-        "Each kind has a heading here. [Exit codes](exit-codes.md) tell the kinds apart for programs.",
-    ]
-    for section in text["section"]:
-        lines += ["", f"## {section['title']}"]
-        for entry in section["kind"]:
-            says = dict.fromkeys([*entry.get("says", []), *of_kind.get(entry["title"], [])])
-            lines += [
-                "",
-                f"### {entry['title']}",
-                "",
-                "```text",
-                *says,
-                "```",
-                "",
-                entry["means"],
-                "",
-                f"**What to do:** {entry['do']}",
-            ]
-    return "\n".join(lines) + "\n"
-
-
-def kind(message: Message, text: Schema) -> str:
-    """Return the title of the kind that a message belongs to: by its words, else by the file that it is raised in.
-
-    Raises
-    ------
-    KeyError
-        Neither is known.
-
-    """
-    kinds = [entry for section in text["section"] for entry in section["kind"]]
-    for entry in kinds:
-        if any(re.search(pattern, message.text) for pattern in entry.get("match", [])):
-            return str(entry["title"])
-    homes = [
-        (len(home), str(entry["title"]))
-        for entry in kinds
-        for home in entry.get("files", [])
-        if message.path.startswith(home)
-    ]
-    if not homes:
-        raise KeyError(f"docs/reference/errors.toml: no kind for '{message.text}' of {message.path}")
-    return max(homes)[1]
 
 
 def _cell(text: str) -> str:

@@ -49,6 +49,69 @@ class TrackingError(PipelineError):
     outcome = "stopped: problem with the tracking server"
 
 
+class Moved(PipelineError):
+    """Two windows running raise an alert."""
+
+    exit_code = 3
+    outcome = "alert: the data has moved"
+
+
+class NothingFound(PipelineError):
+    """No trial of a search has a score."""
+
+    outcome = "no trial succeeded"
+
+
+class ClusterError(PipelineError):
+    """The cluster of `make tune` does not answer, or has no worker left."""
+
+    exit_code = 4
+    outcome = "stopped: finished trials are kept, and make tune goes on with them"
+
+
+class NotReproduced(PipelineError):
+    """The repetition has other results."""
+
+    outcome = "not reproduced"
+
+
+class NotTheSame(PipelineError):
+    """Two runs that should be the same differ."""
+
+    outcome = "the runs differ"
+
+
+class NotAsLogged(PipelineError):
+    """The server answers other than it has to."""
+
+    outcome = "the server does not answer as it has to"
+
+
+class Busy(PipelineError):
+    """Another process holds the lock."""
+
+    outcome = "nothing was moved"
+
+
+class NotReported(PipelineError):
+    """GitHub refuses to open the issue or to start the pipeline, or does not answer."""
+
+    outcome = "stopped: problem with GitHub"
+
+
+class Vulnerable(PipelineError):
+    """A package of the lock has a known vulnerability."""
+
+    outcome = "the lock has known vulnerabilities"
+
+
+class Unreachable(PipelineError):
+    """The database does not answer."""
+
+    exit_code = 4
+    outcome = "stopped: problem with the database of vulnerabilities"
+
+
 class InvalidValue(ValueError):
     """A value that a key of pipeline.toml can't have: what is wrong, and how to fix it. Pydantic adds the key."""
 

@@ -104,7 +104,7 @@ class Gate(Section):
         if positive is not None:
             _check_positive(positive, classes)
         for rule in self.rules:
-            where = f"{entry('gate.rules')}: {rule}"
+            where = entry(f"gate.rules: {rule}")
             if rule.metric not in fitting:
                 what = f"'{rule.metric}' does not score a {'regressor' if classes is None else 'classifier'}"
                 raise UserError(where, what, f"one of: {', '.join(fitting)}")

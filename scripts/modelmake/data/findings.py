@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from modelmake.core.config import Data
 from modelmake.data.hashes import exceeds_float
+from modelmake.data.identifiers import CALENDAR, counts_rows, identifies
 from modelmake.data.leaks import leaks
 from modelmake.tables.table import UNNAMED
 
@@ -24,16 +25,10 @@ SHOWN = 3  # columns in a sentence
 IN_ORDER = 0.99  # share of the rows that are not earlier than the row before
 GAPS = 0.5  # share of missing values that is worth a word
 RARE, RARE_OF_MANY = 0.05, 0.01  # shares of the rarest class of two, and of more
-LONG = 40  # characters of a text that is no id
-IDENTIFIER = re.compile(
-    r"(?i)(.*[_ .-])?(id|ids|uuid|guid|key|nr|no|num|number|code|serial|rownames?|index|row|obs)|.*[a-z]I[Dd]|"
-    r".*(nr|nummer|num[eé]ro|número)"
-)
 ENTITY = re.compile(
     r"(?i).*(person|user|customer|client|patient|session|subject|household|family|member|student|pupil|player|employee|"
     r"worker|driver|account|device|machine|engine|visitor|respondent|participant|animal|individual|speaker|author).*"
 )
-CALENDAR = re.compile(r"(?i)(.*[_ .-])?(time|timestamp|date|datetime|year|yr|month|week|day|period|quarter)s?")
 YEAR = re.compile(r"(?i)(.*[_ .-])?(year|yr)s?")
 
 
@@ -143,9 +138,9 @@ def _ids(features: pd.DataFrame, sample: pd.DataFrame, first: NDArray[np.bool_])
         shown = sample[name][different]
         if shown.dtype.kind != "f" and shown.is_unique and not shown.isna().any():
             column = features[name] if first.all() else features[name][first]
-            if _counts_rows(column):
+            if counts_rows(column):
                 what = "counts the rows"
-            elif _identifies(column, named=bool(IDENTIFIER.fullmatch(name))):
+            elif identifies(column):
                 what = "has another value in every row, as an id has"
         if what:
             text = f"column '{name}'{' has no name in the file and' if unnamed else ''} {what}"
@@ -154,28 +149,6 @@ def _ids(features: pd.DataFrame, sample: pd.DataFrame, first: NDArray[np.bool_])
             text = f"column '{name}' has no name in the file"
             ids[name] = Finding((name,), text, f"name it there, or {_leave(name)}", "drop", [name])
     return ids
-
-
-def _counts_rows(column: pd.Series) -> bool:
-    """Return whether a column numbers the rows, in whatever order: from 0 or 1, or by equal steps from any number."""
-    if column.dtype.kind not in "iu" or len(column) < 3 or CALENDAR.fullmatch(str(column.name)):
-        return False
-    first, last = int(column.min()), int(column.max())
-    step, rest = divmod(last - first, len(column) - 1)
-    if rest or step < 1 or not ((first in (0, 1) and step == 1) or len(column) >= 30):
-        return False
-    return bool(((column - first) % step == 0).all() and column.is_unique)
-
-
-def _identifies(column: pd.Series, *, named: bool) -> bool:
-    """Return whether a column with different values is no measurement: by its name, dense numbers or short texts."""
-    if column.dtype.kind in "iu":
-        dense = len(column) >= 30 and int(column.max()) - int(column.min()) < 2 * len(column)
-        calendar = bool(CALENDAR.fullmatch(str(column.name)))
-        return bool((named or (dense and not calendar)) and column.is_unique)
-    if column.dtype != "str" or CALENDAR.fullmatch(str(column.name)) or not column.is_unique:
-        return False
-    return len(column) >= 10 and bool(column.iloc[:1000].str.len().mean() <= LONG)
 
 
 def _empty(features: pd.DataFrame, sample: pd.DataFrame) -> Iterator[Finding]:

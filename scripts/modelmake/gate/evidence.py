@@ -1,4 +1,4 @@
-"""What the gate looks at: the model, the champion and a Dummy estimator on the same held-out rows."""
+"""Evidence: model, champion and a Dummy estimator on the same held-out rows."""
 
 import re
 from dataclasses import dataclass
@@ -74,7 +74,7 @@ def load(tracking: Tracking, run: Run, config: Config) -> Subject:
     for rule in config.gate.rules:
         if rule.metric in OF_PROBABILITIES and predictions.y_proba is None:
             what = f"'{rule.metric}' needs probabilities, which {type(pipeline[-1]).__name__} does not give"
-            raise UserError(f"{entry('gate.rules')}: {rule}", what, "choose another metric, such as accuracy")
+            raise UserError(entry(f"gate.rules: {rule}"), what, "choose another metric, such as accuracy")
     problem, agreement = served_otherwise(pipeline, checked.folder, model_id, sample, expected)
     own_code = (checked.folder / CODE).exists()
     return Subject(config, run, model_id, pipeline, split, predictions, served, problem, agreement, own_code)

@@ -1,19 +1,13 @@
 """Reproduce: compare a run with a repetition from its commit, image and data, bit for bit."""
 
 from modelmake.core import files, provenance, receipt
-from modelmake.core.errors import PipelineError
+from modelmake.core.errors import NotReproduced
 from modelmake.core.provenance import Provenance
 from modelmake.registry.origin import Origin
 from modelmake.scores.agreement import of_metrics
 
 ORIGIN = provenance.names("reproduce")
 SEED = "a random_state that is not set, or code that reads the clock, the network or the environment"
-
-
-class NotReproduced(PipelineError):
-    """The repetition has other results."""
-
-    outcome = "not reproduced"
 
 
 def then(origin: Origin) -> dict[str, str]:

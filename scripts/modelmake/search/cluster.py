@@ -17,11 +17,11 @@ from distributed.security import Security
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from modelmake.core.errors import UserError, first_line
+from modelmake.core.errors import ClusterError, UserError, first_line
 from modelmake.core.provenance import LOCK
 from modelmake.model import tuned
 from modelmake.search import remote
-from modelmake.search.connection import CONNECT, ClusterError, address, client, security
+from modelmake.search.connection import CONNECT, address, client, security
 from modelmake.search.local import KILLED
 from modelmake.search.trial import Problem, Result, Trial
 

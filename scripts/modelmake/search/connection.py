@@ -12,18 +12,11 @@ from distributed import Client
 from distributed.security import Security
 
 from modelmake.core import settings
-from modelmake.core.errors import PipelineError, UserError, first_line
+from modelmake.core.errors import ClusterError, UserError, first_line
 
 VARIABLE = "DASK_SCHEDULER_ADDRESS"
 TLS = "DASK_DISTRIBUTED__COMM__TLS__"
 CONNECT = 10  # seconds for the scheduler to answer
-
-
-class ClusterError(PipelineError):
-    """The cluster of `make tune` does not answer, or has no worker left."""
-
-    exit_code = 4
-    outcome = "stopped: finished trials are kept, and make tune goes on with them"
 
 
 def address() -> str:

@@ -11,7 +11,7 @@ from typing import Protocol
 from modelmake.core import config as configuration
 from modelmake.core import files, provenance, receipt, settings
 from modelmake.core.config import Config
-from modelmake.core.errors import PipelineError, UserError
+from modelmake.core.errors import NothingFound, UserError
 from modelmake.core.search import Search
 from modelmake.model import tuned
 from modelmake.model.train import begin, prepare
@@ -25,12 +25,6 @@ from modelmake.search.tracked import KEY, SEARCHED, Tracked, ended, recall
 from modelmake.search.trial import Problem, Result, Trial
 from modelmake.tracking.address import uri
 from modelmake.tracking.runs import Run, Tracking
-
-
-class NothingFound(PipelineError):
-    """No trial of a search has a score."""
-
-    outcome = "no trial succeeded"
 
 
 class Executor(Protocol):

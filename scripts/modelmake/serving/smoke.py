@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from modelmake.core import receipt, settings
-from modelmake.core.errors import PipelineError, UserError
+from modelmake.core.errors import NotAsLogged, UserError
 from modelmake.model.contract import Contract
 from modelmake.serving import serve
 from modelmake.serving.body import CSV, FORMS, JSON
@@ -21,12 +21,6 @@ from modelmake.serving.wire import LIMIT, SMOKE
 START = "make serve"
 PATIENCE = 30  # seconds for an answer
 WIDE = 40  # columns, of which single ones are tried
-
-
-class NotAsLogged(PipelineError):
-    """The server answers other than it has to."""
-
-    outcome = "the server does not answer as it has to"
 
 
 @dataclass(frozen=True)

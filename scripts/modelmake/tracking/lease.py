@@ -7,15 +7,9 @@ from contextlib import contextmanager, suppress
 from mlflow.exceptions import MlflowException
 
 from modelmake.core import provenance
-from modelmake.core.errors import PipelineError
+from modelmake.core.errors import Busy
 from modelmake.tracking.address import uri
 from modelmake.tracking.runs import Tracking, missing, translated
-
-
-class Busy(PipelineError):
-    """Another process holds the lock."""
-
-    outcome = "nothing was moved"
 
 
 @contextmanager

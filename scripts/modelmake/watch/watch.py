@@ -12,7 +12,7 @@ import pandas as pd
 
 from modelmake.core import config as configuration
 from modelmake.core import files, provenance, receipt, settings
-from modelmake.core.errors import PipelineError, UserError
+from modelmake.core.errors import Moved, UserError
 from modelmake.data import drift
 from modelmake.model import store
 from modelmake.model.contract import Contract
@@ -26,13 +26,6 @@ from modelmake.watch.look import Subject, looked
 from modelmake.watch.report import Report
 
 NOTHING = "watch: nothing to watch: no champion has served a request"
-
-
-class Moved(PipelineError):
-    """Two windows running raise an alert."""
-
-    exit_code = 3
-    outcome = "alert: the data has moved"
 
 
 def log(tracking: Tracking, subject: Subject, page: Report, source: str) -> tuple[Run, bool]:
