@@ -16,6 +16,7 @@ from modelmake.core.errors import InvalidValue, UserError, suggestion
 from modelmake.core.gate import Gate
 from modelmake.core.search import Search
 from modelmake.core.section import Section, Text
+from modelmake.core.types import MISSING
 
 SHAPING = ("seed", "data", "model", "search")  # the keys that the trained model depends on
 READ_BY = {
@@ -66,6 +67,11 @@ class Data(Section):
     test_size: float = Field(default=0.2, gt=0, lt=1)
     stratify: bool = False
     columns: dict[str, Column] | None = Field(default=None, alias="schema")
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """The texts that stand for a missing value where every value is a text, and in a workbook."""
+        return MISSING if self.missing is None else ("", *self.missing)
 
     @property
     def not_features(self) -> list[str]:

@@ -9,6 +9,10 @@ Kind = Literal["number", "integer", "boolean", "category", "text", "date"]
 LARGEST = 2**63 - 1  # of the whole numbers that estimators and JSON clients share
 EXACT = 2**53  # beyond it a floating-point number leaves whole numbers out
 BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+MISSING = (  # texts of a text file or a workbook that stand for a missing value, unless data.missing lists others
+    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
+    *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 from modelmake.core.column import Column
 from modelmake.core.config import Data
 from modelmake.core.errors import UserError
-from modelmake.core.types import Type, of
+from modelmake.core.types import MISSING, Type, of
 from modelmake.model.even import predictions
 from modelmake.scores.agreement import Agreement, tolerance
 
@@ -63,6 +63,8 @@ class Contract(BaseModel):
         In the order of the training rows' columns.
     ignored : tuple of str
         Further columns of the table, which a request may have and which the model never sees.
+    missing : tuple of str
+        The texts that stand for a missing value where every value is a text, as in a CSV.
     classes : tuple or None
         The classes of a classifier, None for a regressor.
     rows : tuple of tuple
@@ -78,6 +80,7 @@ class Contract(BaseModel):
 
     features: tuple[Feature, ...]
     ignored: tuple[str, ...] = ()
+    missing: tuple[str, ...] = MISSING
     classes: tuple[str | int | float | bool, ...] | None = None
     rows: tuple[tuple[Any, ...], ...]
     predictions: tuple[str | int | float | bool, ...]
@@ -132,6 +135,7 @@ def contract(fitted: Pipeline, X: pd.DataFrame, frame: pd.DataFrame, config: Dat
     return Contract(
         features=tuple(_feature(X[name], frame[name], stated.get(str(name))) for name in X.columns),
         ignored=tuple(sorted(map(str, set(frame.columns) - set(X.columns)))),
+        missing=config.gaps,
         classes=None if classes is None else tuple(np.asarray(classes).tolist()),
         rows=tuple(tuple(row) for row in cells(golden)),
         predictions=tuple(y_pred.tolist()),

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from modelmake.core.errors import UserError, suggestion
-from modelmake.data.constraints import constraints
 from modelmake.model import even
 from modelmake.model.contract import Contract, Feature
-from modelmake.serving.casts import Form, Mask, cast, form
-from modelmake.serving.rows import OF_A_TABLE
+from modelmake.serving.casts import Cast, Form, Mask, cast, form
 from modelmake.serving.scorer import Scorer
 from modelmake.tables.chunk import Chunk
 from modelmake.tables.table import Table
@@ -64,7 +62,8 @@ def scored(scorer: Scorer, table: Table) -> Iterator[Scored]:
 
     """
     forms: Forms = {}
-    for chunk in table.chunks(ROWS):
+    gaps = table.config.model_copy(update={"missing": [*scorer.contract.missing]})
+    for chunk in replace(table, config=gaps).chunks(ROWS):
         _check_names(chunk, scorer.contract)
         X, good, rejected = fitted(chunk, scorer.contract, forms)
         try:
@@ -127,18 +126,16 @@ def predictions(scorer: Scorer, X: pd.DataFrame) -> NDArray[Any]:
 
 def fitted(chunk: Chunk, contract: Contract, forms: Forms) -> tuple[pd.DataFrame, Mask, pd.DataFrame]:
     """Return the rows that fit the contract with the types of the training, which rows they are, and the others."""
-    columns, missing = {}, {}
+    columns = {feature.name: _column(chunk, feature, forms) for feature in contract.features}
     reasons = pd.Series("", index=chunk.frame.index, dtype=object)
-    for feature in contract.features:
-        columns[feature.name], missing[feature.name], wrong = _column(chunk, feature, forms)
-        for reason, mask in wrong:
+    for name, column in columns.items():
+        for reason, mask in column.wrong:
             if mask.any():
-                reasons[mask & (reasons == "").to_numpy()] = f"{feature.name}\0{reason}"
+                reasons[mask & (reasons == "").to_numpy()] = f"{name}\0{reason}"
     good: Mask = (reasons == "").to_numpy(copy=True)
     parts = [text.split("\0") for text in reasons[~good]]
     rejected = _rejected(chunk, np.flatnonzero(~good), [name for name, _ in parts], [reason for _, reason in parts])
-    X = {name: _with_gaps(values, missing[name] & good) for name, values in columns.items()}
-    frame = pd.DataFrame(X, copy=False)
+    frame = pd.DataFrame({name: column.with_gaps(good) for name, column in columns.items()}, copy=False)
     return frame if good.all() else frame[good].reset_index(drop=True), good, rejected
 
 
@@ -156,27 +153,9 @@ def _check_names(chunk: Chunk, contract: Contract) -> None:
         raise UserError(str(chunk.path), f"has a column '{PREDICTION}' already", "rename it")
 
 
-def _column(chunk: Chunk, feature: Feature, forms: Forms) -> tuple[pd.Series, Mask, list[tuple[str, Mask]]]:
-    """Return one column in its type, where it is missing, and masks of the rows that do not fit with their reasons."""
+def _column(chunk: Chunk, feature: Feature, forms: Forms) -> Cast:
+    """Return one column in its type; its first texts say how the file writes it."""
     given, place = chunk.frame[feature.name], (chunk.path, feature.name)
-    missing: Mask = given.isna().to_numpy()
-    if given.dtype == "str" and feature.type.name != "text" and place not in forms and not missing.all():
+    if given.dtype == "str" and feature.type.name != "text" and place not in forms and given.notna().any():
         forms[place] = form(given, feature, chunk.decimal, str(chunk.path))
-    values, lost = cast(given, feature, forms.get(place, Form()))
-    wrong = [(f"not {feature.type.words}", lost)]
-    if not feature.optional:
-        wrong.append(("missing", missing))
-    for title, test in constraints(feature.stated) if feature.stated else ():
-        if not title.startswith(OF_A_TABLE):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                passed: Mask = test(_with_gaps(values, missing)).to_numpy(dtype=bool)
-            wrong.append((f"violates the schema: {title}", ~passed & ~missing & ~lost))
-    return values, missing, wrong
-
-
-def _with_gaps(values: pd.Series, missing: Mask) -> pd.Series:
-    """Return whole numbers and truth values as floating-point numbers where one is missing, as the server does."""
-    if values.dtype.kind in "iub" and missing.any():
-        return values.astype(float).where(~missing)
-    return values
+    return cast(given, feature, forms.get(place, Form()))

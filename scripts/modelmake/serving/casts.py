@@ -1,25 +1,30 @@
-"""Casts: whole columns of a table in the types of a model's contract, and which of their values are of another type."""
+"""Casts: the values of a column in the model's type, and which of them do not fit, wherever they come from."""
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from modelmake.core.errors import UserError
-from modelmake.core.types import BOOLEANS, EXACT
+from modelmake.core.types import EXACT
+from modelmake.data.constraints import constraints
 from modelmake.model.contract import Feature
-from modelmake.tables import dates
-from modelmake.tables.texts import MINUS, marks
+from modelmake.tables import dates, numbers
+from modelmake.tables.texts import marks
 
+Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-Cast = tuple[pd.Series, Mask]
+Array = Any  # of NumPy, or of pandas for texts
+Given: TypeAlias = pd.Series | Sequence[Any]  # of a file, or as JSON has them
 
-NUMBER = r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$"
-SIGNS = [pa.array([text for text, value in BOOLEANS.items() if value is one]) for one in (True, False)]
+TEXT = pd.StringDtype(na_value=np.nan)  # "str", which is looked up by its name otherwise
+OF_A_TABLE = ("unique", "missing")  # constraints of a whole column, which some rows say nothing about
+GAP = "missing"  # what a value is that is not there
+NUMBERS, TRUTH = {int, float, type(None)}, {int, float, bool, type(None)}
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,32 @@ class Form:
     decimal: str = "."
     thousands: str = ""
     date: str = ""
+
+
+@dataclass(frozen=True)
+class Cast:
+    """A column in its type.
+
+    Parameters
+    ----------
+    values : array of shape (n_rows,)
+        Any value of the type where one is missing or does not fit.
+    missing : ndarray of shape (n_rows,)
+        Where a value is missing.
+    wrong : tuple of (str, ndarray of shape (n_rows,))
+        What a value can be that the model does not accept, and where it is; never a value.
+
+    """
+
+    values: Array
+    missing: Mask
+    wrong: tuple[tuple[str, Mask], ...]
+
+    def with_gaps(self, rows: Mask | None = None) -> Array:
+        """Return the values; whole numbers and booleans as floating-point numbers if one of `rows` is missing."""
+        if self.values.dtype.kind in "iub" and (self.missing if rows is None else self.missing & rows).any():
+            return np.where(self.missing, np.nan, self.values.astype(float))
+        return self.values
 
 
 def form(texts: pd.Series, feature: Feature, decimal: str, where: str) -> Form:
@@ -64,107 +95,123 @@ def form(texts: pd.Series, feature: Feature, decimal: str, where: str) -> Form:
     return Form(*(marks(unique) or (decimal, "")))
 
 
-def cast(given: pd.Series, feature: Feature, written: Form) -> Cast:
-    """Return a column in its type, and which of its values are present and not of it; what is missing is any value."""
+def cast(given: Given, feature: Feature, written: Form) -> Cast:
+    """Return a column in the type of the training rows.
+
+    A text of a file is read as the training table's is. A text of JSON is a text: it is a number or a boolean only
+    where [data.schema] states that the column has them, as in a training table that has types.
+    """
+    missing: Mask = given.isna().to_numpy() if isinstance(given, pd.Series) else np.array([v is None for v in given])
     values, fits = CASTS[feature.type.name](given, feature, written)
-    return values, ~fits & given.notna().to_numpy()
+    lost: Mask = ~fits & ~missing
+    wrong = [] if feature.optional else [(GAP, missing)]
+    wrong.append((f"not {feature.type.words}", lost))
+    made = Cast(values, missing, tuple(wrong))
+    if feature.stated is None:
+        return made
+    series = pd.Series(made.with_gaps())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for title, test in constraints(feature.stated):
+            if not title.startswith(OF_A_TABLE):
+                passed: Mask = test(series).to_numpy(dtype=bool)
+                wrong.append((f"against the schema: {title}", ~passed & ~missing & ~lost))
+    return Cast(values, missing, tuple(wrong))
 
 
-def _numbers(given: pd.Series, feature: Feature, written: Form) -> Cast:
-    values = _floats(given, feature, written)
+def _numbers(given: Given, feature: Feature, written: Form) -> tuple[Array, Mask]:
     with np.errstate(over="ignore"):
-        values = values.astype(feature.dtype)
+        values = _floats(given, feature, written, truth=feature.truth).astype(feature.dtype)
     fits = np.isfinite(values)
-    return pd.Series(np.where(fits, values, np.nan).astype(feature.dtype), index=given.index), fits
+    return np.where(fits, values, values.dtype.type(np.nan)), fits
 
 
-def _integers(given: pd.Series, feature: Feature, written: Form) -> Cast:
+def _integers(given: Given, feature: Feature, written: Form) -> tuple[Array, Mask]:
+    """Return whole numbers: 3.0 is one, since other languages write it so."""
     limits = np.iinfo(feature.dtype)
-    if given.dtype.kind in "iu":
+    if isinstance(given, pd.Series) and given.dtype.kind in "iu":
         fits: Mask = (given.to_numpy() >= limits.min) & (given.to_numpy() <= limits.max)
-        return given.where(fits, 0).astype(feature.dtype), fits
-    floats = _floats(given, feature, written)
-    fits = (floats % 1 == 0) & (floats >= float(limits.min)) & (floats < float(limits.max) + 1)
+        return given.where(fits, 0).to_numpy(dtype=feature.dtype), fits
+    floats = _floats(given, feature, written, truth=feature.truth)
+    with np.errstate(invalid="ignore"):
+        fits = (floats % 1 == 0) & (floats >= float(limits.min)) & (floats < float(limits.max) + 1)
     values = np.where(fits, floats, 0).astype(feature.dtype)
-    if _is_text(given) and (large := fits & (abs(floats) >= EXACT)).any():
-        values[large] = [_exact(text, written) for text in given[large]]
-    return pd.Series(values, index=given.index), fits
+    if not _is_typed(given):
+        for row in np.flatnonzero(fits & (abs(floats) >= EXACT)).tolist():  # these have more digits than a float
+            exact = _exact(given[row], written)
+            fits[row] = limits.min <= exact <= limits.max
+            values[row] = exact if fits[row] else 0
+    return values, fits
 
 
-def _exact(text: str, written: Form) -> int:
+def _exact(value: float | str, written: Form) -> int:
     """Return a large whole number with all of its digits."""
-    plain = text.strip().replace(MINUS, "-").replace(written.thousands, "") if written.thousands else text.strip()
-    return int(plain) if plain.lstrip("+-").isdecimal() else int(float(plain.replace(written.decimal, ".")))
+    if not isinstance(value, str):
+        return int(value)
+    return numbers.exact(value, written.decimal, written.thousands)
 
 
-def _floats(given: pd.Series, feature: Feature, written: Form) -> NDArray[np.float64]:
-    """Return numbers, NaN for what is none; true and false where the training rows have 0 and 1 alone."""
-    if given.dtype.kind in ("iufb" if feature.truth else "iuf"):
-        array: NDArray[np.float64] = given.to_numpy(dtype=float)
-        return array
-    if not _is_text(given):
-        return np.full(len(given), np.nan)
-    texts = pa.array(given.array, pa.large_string(), from_pandas=True)
-    if written == Form() and not feature.truth:
-        try:
-            return _array(pc.cast(texts, pa.float64()))
-        except pa.ArrowInvalid:  # one of them is no number
-            pass
-    return _array(_of_texts(texts, feature, written))
+def _booleans(given: Given, feature: Feature, written: Form) -> tuple[Array, Mask]:
+    """Return booleans, which 1 and 0 are too."""
+    floats = _floats(given, feature, written, truth=True)
+    return floats == 1, (floats == 0) | (floats == 1)
 
 
-def _of_texts(texts: pa.Array, feature: Feature, written: Form) -> pa.Array:
-    """Return the numbers that texts are, to the last bit as JSON's; null for other texts."""
-    texts = pc.replace_substring(pc.utf8_trim_whitespace(texts), MINUS, "-")
-    if written.thousands:
-        texts = pc.replace_substring(texts, written.thousands, "")
-    if written.decimal != ".":
-        texts = pc.replace_substring(texts, written.decimal, ".")
-    if feature.truth:
-        yes, no = (pc.is_in(texts, signs.cast(texts.type)) for signs in SIGNS)
-        texts = pc.if_else(yes, "1", pc.if_else(no, "0", texts))
-    fits = pc.match_substring_regex(texts, NUMBER)
-    return pc.cast(pc.if_else(fits, texts, pa.scalar(None, texts.type)), pa.float64())
+def _texts(given: Given, _feature: Feature, _written: Form) -> tuple[Array, Mask]:
+    if not isinstance(given, pd.Series):
+        fits = np.array([type(value) is str for value in given])
+        return pd.array([value if type(value) is str else None for value in given], dtype=TEXT), fits
+    if given.dtype == "str":
+        return given.array, given.notna().to_numpy()
+    return pd.array([None] * len(given), dtype=TEXT), np.zeros(len(given), dtype=bool)
 
 
-def _array(numbers: pa.Array) -> NDArray[np.float64]:
-    array: NDArray[np.float64] = numbers.to_numpy(zero_copy_only=False)
-    return array
-
-
-def _booleans(given: pd.Series, _feature: Feature, _written: Form) -> Cast:
-    if given.dtype.kind in "iufb":
-        fits: Mask = given.isin([0, 1]).to_numpy()
-        return given.where(fits, 0).astype(bool), fits
-    values = given.str.strip().map(BOOLEANS) if _is_text(given) else pd.Series(np.nan, index=given.index)
-    fits = values.notna().to_numpy()
-    return values.where(fits, False).astype(bool), fits
-
-
-def _texts(given: pd.Series, _feature: Feature, _written: Form) -> Cast:
-    if _is_text(given):
-        return given, given.notna().to_numpy()
-    return pd.Series(None, index=given.index, dtype="str"), np.zeros(len(given), dtype=bool)
-
-
-def _dates(given: pd.Series, _feature: Feature, written: Form) -> Cast:
-    if given.dtype.kind == "M":
-        return given.astype("datetime64[us]"), given.notna().to_numpy()
-    if not _is_text(given):
-        values = pd.Series(pd.NaT, index=given.index, dtype="datetime64[us]")
+def _dates(given: Given, _feature: Feature, written: Form) -> tuple[Array, Mask]:
+    """Return moments without a zone, in UTC where one names a zone."""
+    if not isinstance(given, pd.Series):
+        moments = [dates.moment(value) if type(value) is str else None for value in given]
+        values = np.array(moments, dtype="datetime64[us]")
+    elif given.dtype.kind == "M":
+        values = given.to_numpy(dtype="datetime64[us]")
+    elif given.dtype == "str":
+        values = dates.read(given.str.strip(), written.date).to_numpy()
     else:
-        values = dates.read(given.str.strip(), written.date)
-    return values, values.notna().to_numpy()
+        values = np.full(len(given), np.datetime64("NaT", "us"))
+    return values, ~np.isnat(values)
 
 
-def _is_text(given: pd.Series) -> bool:
-    return bool(given.dtype == "str")
-
-
-CASTS: dict[str, Callable[[pd.Series, Feature, Form], Cast]] = {
+CASTS: dict[str, Callable[[Given, Feature, Form], tuple[Array, Mask]]] = {
     "number": _numbers,
     "integer": _integers,
     "boolean": _booleans,
     "text": _texts,
     "date": _dates,
 }
+
+
+def _is_typed(given: Given) -> bool:
+    return isinstance(given, pd.Series) and given.dtype.kind in "iufb"
+
+
+def _floats(given: Given, feature: Feature, written: Form, *, truth: bool) -> Floats:
+    """Return numbers, NaN for what is none; with `truth` a boolean is 1 or 0."""
+    if not isinstance(given, pd.Series):
+        return _of_json(given, TRUTH if truth else NUMBERS, read=bool(feature.stated and feature.stated.type))
+    if given.dtype.kind in ("iufb" if truth else "iuf"):
+        array: Floats = given.to_numpy(dtype=float)
+        return array
+    if given.dtype != "str":
+        return np.full(len(given), np.nan)
+    return numbers.read(given, written.decimal, written.thousands, truth=truth)
+
+
+def _of_json(given: Sequence[Any], allowed: set[type], *, read: bool) -> Floats:
+    """Return the numbers of JSON, and with `read` those that are texts."""
+    if not set(map(type, given)) <= allowed:
+        truth = bool in allowed
+        texts = [numbers.number(value, truth=truth) if read and type(value) is str else None for value in given]
+        given = [value if type(value) in allowed else text for value, text in zip(given, texts, strict=True)]
+    try:
+        return np.array(given, dtype=float)  # NumPy reads None as NaN
+    except OverflowError:
+        return np.array([np.inf if abs(value or 0) > 1e308 else value for value in given], dtype=float)

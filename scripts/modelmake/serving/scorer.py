@@ -14,13 +14,13 @@ from sklearn.pipeline import Pipeline
 
 from modelmake.core.errors import UserError, first_line
 from modelmake.model.checked import check
-from modelmake.model.contract import Contract
+from modelmake.model.contract import Contract, cells
 from modelmake.model.trust import AGAIN
 from modelmake.scores.agreement import EQUAL, Agreement
 from modelmake.serving.body import Table, parsed
 from modelmake.serving.fast import Predict, predictor
 from modelmake.serving.refusal import Refusal
-from modelmake.serving.rows import even, frame, typed
+from modelmake.serving.rows import even, frame
 
 SCALARS = {bool, int, float, str}  # what a prediction may be
 
@@ -54,9 +54,10 @@ class Scorer:
 
         """
         table = parsed(body, content_type, self.contract.names)
-        if table.text:
-            table = typed(table, self.contract)
         X = frame(even(table), self.contract)
+        if table.text:  # the log of requests has what JSON would have
+            columns = zip(*cells(X.head(table.rows)), strict=True)
+            table = Table(table.columns | dict(zip(self.contract.names, columns, strict=True)), table.rows)
         return table, self.predictions(X)[: table.rows]
 
     def predictions(self, X: pd.DataFrame) -> list[Any]:

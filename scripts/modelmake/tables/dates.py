@@ -1,7 +1,9 @@
 """Dates: texts as dates, in the formats that leave no doubt about day and month."""
 
+import datetime
 import re
 
+import numpy as np
 import pandas as pd
 
 FIRST = 500  # texts by which the format is chosen
@@ -11,6 +13,7 @@ DATES = (
     *("%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d.%m.%y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y"),
     *("%B %d, %Y", "%b %d %Y", "%b %Y", "%b-%Y", "%B %Y", "%Y %b", "%Y %B", "%Y/%m", "%a, %d %b %Y", *EXCHANGED),
 )
+END = np.datetime64("10000-01-01")  # the first year that ISO 8601 writes otherwise
 ISO = re.compile(r"\d{4}-\d\d(-\d\d([T ]\d\d(:?\d\d(:?\d\d([.,]\d+)?)?)? ?(Z|UTC|[-+]\d\d(:?\d\d)?)?)?)?")
 DATE = re.compile(
     r"(\w{3}, )?(\d{4}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4} [A-Za-z]{3,9}|"
@@ -30,7 +33,27 @@ def read(texts: pd.Series, form: str) -> pd.Series:
         return pd.to_datetime(texts, format=form, errors="coerce").astype("datetime64[us]")
     iso = texts.str.fullmatch(ISO, na=False)
     dates = pd.to_datetime(texts.where(iso), format="ISO8601", utc=True, errors="coerce")
-    return dates.dt.tz_convert(None).astype("datetime64[us]")
+    dates = dates.dt.tz_convert(None).astype("datetime64[us]")
+    dates = dates.where(dates < END)
+    rest = texts[dates.isna() & texts.notna()]
+    return dates.fillna(rest.map(_rarely_written).astype("datetime64[us]")) if len(rest) else dates
+
+
+def moment(text: str) -> datetime.datetime | None:
+    """Return the moment that a text of ISO 8601 is, as `read` does; None for another text."""
+    if (found := _rarely_written(text)) is not None:
+        return found
+    read_one = read(pd.Series([text], dtype="str"), "")[0] if ISO.fullmatch(text) else pd.NaT
+    return None if read_one is pd.NaT else read_one.to_pydatetime()
+
+
+def _rarely_written(text: str) -> datetime.datetime | None:
+    """Return the moment of a text that Python reads, such as 20260131 or 2026-W05-6; in UTC and without a zone."""
+    try:
+        found = datetime.datetime.fromisoformat(text)
+        return found.astimezone(datetime.UTC).replace(tzinfo=None) if found.tzinfo else found
+    except (ValueError, OverflowError):
+        return None
 
 
 def form_of(texts: pd.Series, counts: pd.Series) -> tuple[str, bool]:

@@ -14,11 +14,11 @@ from modelmake.tables.codes import are_codes
 from modelmake.tables.content import named
 from modelmake.tables.dates import DATE, parse
 from modelmake.tables.dialect import COMMA, GROUPS
+from modelmake.tables.numbers import MINUS
 
 SAMPLE = 500  # values by which a column is taken for dates or numbers
 MOST = 0.9
 FEW_CODES = 20  # different numbers that may be categories beside texts
-MINUS = "\u2212"  # as word processors write it
 MANY = 5  # texts that may all mean a missing value
 SHOWN = 3  # columns or texts in an error message
 WRITE = "write them without units and signs of currency, percent or thousands"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _read(file: File, config: Data, _texts: Collection[str]) -> pd.DataFrame:
-    options = {} if config.missing is None else {"keep_default_na": False, "na_values": ["", *config.missing]}
+    options = {"keep_default_na": False, "na_values": [*config.gaps]}
     sheet, header = _sheet(_sheets(file), file, config)
     return pd.read_excel(file.path, sheet_name=sheet, header=header, engine="openpyxl", **options)
 
