@@ -172,7 +172,7 @@ def test_a_worker_that_joins_later_is_compared_too(own: Callable[[str], Searchin
     dask.workers[0].kill()  # in its second trial, so that the other worker gets it
     _, err = process.communicate(timeout=120)
     assert process.returncode == 2, err
-    assert "the module scripts/modelmake/scores/metrics.py is another one there" in err
+    assert "the module scripts/modelmake/scores/metrics.py on the worker differs" in err
     [line] = searching.journal
     assert line in wanted[0]
 
@@ -198,10 +198,10 @@ def test_other_code_on_a_worker(own: Callable[[str], Searching], dask: Dask, tmp
         [line] = [line for line in done.stderr.splitlines() if line.startswith("error: worker tcp://")]
         return line
 
-    assert "the module models/own.py is missing there" in refused(PYTHONPATH=f"{bare}/scripts:{bare}")
+    assert "the module models/own.py is missing on the worker" in refused(PYTHONPATH=f"{bare}/scripts:{bare}")
     (bare / "models").mkdir()
     (bare / "models/own.py").write_text("x = 1\n")
-    assert "the module models/own.py is another one there" in refused(PYTHONPATH=f"{bare}/scripts:{bare}")
+    assert "the module models/own.py on the worker differs" in refused(PYTHONPATH=f"{bare}/scripts:{bare}")
     fake = tmp_path / "fake/scikit_learn-1.0.dist-info"
     fake.mkdir(parents=True)
     (fake / "METADATA").write_text("Metadata-Version: 2.1\nName: scikit-learn\nVersion: 1.0\n")
@@ -220,7 +220,7 @@ def test_a_worker_without_modelmake(searching: Searching, dask: Dask, tmp_path: 
     dask.add(PYTHONPATH="")
     done = searching.tune(**settings(dask))
     assert done.returncode == 2
-    assert "it does not find the code of modelmake" in done.stderr
+    assert "the worker does not find the code of modelmake" in done.stderr
 
 
 @pytest.mark.long
@@ -274,7 +274,7 @@ def test_what_is_no_address(
     """One line, before there is a run."""
     monkeypatch.setenv("MODELMAKE_ENGINE", "dask")
     monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", address)
-    assert f"={address}: is no address of a scheduler" in error_line(searching.stage("tune"), 2)
+    assert f"={address}: is not the address of a scheduler" in error_line(searching.stage("tune"), 2)
     assert searching.client.get_experiment_by_name("flowers") is None
 
 

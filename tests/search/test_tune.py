@@ -35,7 +35,7 @@ def test_processes_and_kills_change_nothing(searching: Searching) -> None:
             file.write(b'{"number": 11, "par')
     done = searching.tune(MODELMAKE_WORKERS="2")
     assert done.returncode == 0
-    assert "goes on after " in done.stdout
+    assert "continues after " in done.stdout
     assert (searching.journal, searching.tuned) == (first, found)
 
 
@@ -86,7 +86,7 @@ def test_a_search_in_which_everything_fails_says_why(own: Callable[[str], Search
     searching = own('what = { choices = ["fail"] }')
     done = searching.tune(MODELMAKE_WORKERS="1")
     assert done.returncode == 1
-    assert "no trial of 12 has a score (trial 0: Own.fit: no luck with Own(" in done.stderr
+    assert "none of the 12 trials has a score (trial 0: Own.fit: no luck with Own(" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (searching.path / "build/tuned.toml").exists()
 
@@ -107,12 +107,12 @@ def test_train_uses_what_belongs_to_its_data_and_space(searched: Searching) -> N
     assert searched.stage("evaluate").code == 0
     assert searched.stage("register").code == 0
     searched.edit("high = 8", "high = 9")
-    assert "is of other data, another space or other code" in searched.stage("train").out
+    assert "is not used: the data, the space or the code has changed" in searched.stage("train").out
     searched.edit("high = 9", "high = 8")
     assert "tuned   trial " in searched.stage("train").out
     table = searched.path / "data/iris.csv"
     table.write_text("\n".join(table.read_text().splitlines()[:-1]) + "\n")
-    assert "is of other data, another space or other code" in searched.stage("train").out
+    assert "is not used: the data, the space or the code has changed" in searched.stage("train").out
 
 
 def test_values_outside_of_the_space_are_not_used(searched: Searching) -> None:
@@ -158,7 +158,7 @@ def test_more_trials_go_on(searching: Searching, monkeypatch: pytest.MonkeyPatch
     assert searching.stage("tune").code == 0
     first = searching.journal
     searching.edit("trials = 12", "trials = 16")
-    assert "goes on after 12 of 16 trials" in searching.stage("tune").out
+    assert "continues after 12 of 16 trials" in searching.stage("tune").out
     assert len(searching.journal) == 16
     assert set(first) <= set(searching.journal)
     searching.edit("trials = 16", "trials = 1")
@@ -168,7 +168,7 @@ def test_more_trials_go_on(searching: Searching, monkeypatch: pytest.MonkeyPatch
     assert searching.stage("tune").code == 0
     assert tomllib.loads(searching.tuned)["trials"] == 16
     monkeypatch.setenv("MODELMAKE_FORCE", "1")
-    assert "goes on" not in searching.stage("tune").out
+    assert "continues after" not in searching.stage("tune").out
     assert [*(searching.path / "build/search").glob("*.before")]
 
 
@@ -183,7 +183,7 @@ def test_halving_with_another_number_of_trials_is_another_search(
     searching.edit("trials = 12", "trials = 15")
     outcome = searching.stage("tune")
     assert outcome.code == 0, outcome.err
-    assert "goes on" not in outcome.out
+    assert "continues after" not in outcome.out
 
 
 def test_whole_estimators_with_conditions(searching: Searching, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,7 +290,7 @@ def test_make_tune_goes_on_with_a_forced_search(own: Callable[[str], Searching])
     process.communicate()
     searching.allow(11)
     done = searching.tune(MODELMAKE_WORKERS="2")
-    assert "goes on after 1 of 12 trials" in done.stdout, done.stdout + done.stderr
+    assert "continues after 1 of 12 trials" in done.stdout, done.stdout + done.stderr
     assert (searching.journal, searching.tuned) == wanted
 
 

@@ -63,7 +63,7 @@ class Rule(Section):
         if threshold is None:
             raise InvalidValue(f"'{match[5]:.40}' is not a number", f"'{line:.80}' needs a number as its threshold")
         if form == "cv" and match[6]:
-            raise InvalidValue(f"'{line:.80}' asks the folds by column", "leave out 'by', or 'cv'")
+            raise InvalidValue(f"'{line:.80}' has both 'cv' and 'by'", "leave one of them out")
         read = {"metric": name, "threshold": threshold, "or_equal": match[4] == ">=", "by": match[6]}
         return read | {"lower": form == "lower", "cv": form == "cv"}
 

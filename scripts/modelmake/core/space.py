@@ -158,7 +158,7 @@ def check_condition(name: str, parameter: Parameter, space: Mapping[str, Paramet
         if choices is None:
             raise InvalidValue(f"space.{name}.when: {other} is a range", "a condition needs choices")
         if wanted == []:
-            raise InvalidValue(f"space.{name}.when: no value of {other}", "name one of its choices")
+            raise InvalidValue(f"space.{name}.when: names no value of {other}", "name one of its choices")
         alone = not isinstance(wanted, list) or any(_same(choice, wanted) for choice in choices)
         for one in [wanted] if alone or not isinstance(wanted, list) else wanted:
             if not any(meets(choice, one) for choice in choices):

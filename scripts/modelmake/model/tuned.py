@@ -183,7 +183,8 @@ def chosen(config: Config, data_sha256: str) -> Config:
         print("note: [search] is not used: no parameters are tuned yet (make tune)", flush=True)
         return config
     if found.search != key(config, data_sha256) or not config.search.contains(found.params):
-        print(f"note: {files.place(files.TUNED)} is of other data, another space or other code (make tune)", flush=True)
+        why = "the data, the space or the code has changed (make tune)"
+        print(f"note: {files.place(files.TUNED)} is not used: {why}", flush=True)
         return config
     print(f"tuned   {found}", flush=True)
     whole = {} if config.search.growing == ROWS else {config.search.growing: config.search.stages[-1]}

@@ -70,7 +70,8 @@ def file(path: Path, text: str) -> Path:
     """
     name = text or re.sub(r"[^A-Za-z0-9]+", "_", path.name.partition(".")[0]).strip("_") or "table"
     if not NAME.fullmatch(name) or name == MAIN.stem:
-        raise UserError(f"NAME={name}", "is no name for a pipeline", "use letters, digits, - and _, such as NAME=churn")
+        fix = "use letters, digits, - and _, such as NAME=churn"
+        raise UserError(f"NAME={name}", "is not a valid name for a pipeline", fix)
     new = Path("pipelines") / f"{name}.toml"
     if new.exists():
         raise UserError(str(new), "exists, and is not overwritten", "choose another name: NAME=…")

@@ -79,7 +79,7 @@ class Cluster:
                 since = self._alive(since)
                 continue
             except (Exception, asyncio.CancelledError) as error:  # Dask has no error of its own for a lost scheduler
-                raise self._gone(f"the scheduler is gone ({type(error).__name__})") from None
+                raise self._gone(f"the connection to the scheduler is lost ({type(error).__name__})") from None
             since = time.monotonic()
             for future in done:
                 trial = running.pop(future)
@@ -111,7 +111,7 @@ class Cluster:
     def _alive(self, since: float) -> float:
         """Return since when there is no worker; raise ClusterError if that is too long, or the scheduler is gone."""
         if self._client.status not in ("running", "newly-created"):
-            raise self._gone("the scheduler does not answer any more")
+            raise self._gone("the scheduler no longer answers")
         try:
             workers = self._client.scheduler_info(n_workers=1)["workers"]
         except (OSError, ValueError, KeyError) as error:

@@ -29,7 +29,7 @@ def address() -> str:
     except ValueError:
         valid = False
     if not valid:
-        raise UserError(f"{VARIABLE}={found:.80}", "is no address of a scheduler", "write tls://<host>:8786")
+        raise UserError(f"{VARIABLE}={found:.80}", "is not the address of a scheduler", "write tls://<host>:8786")
     return found
 
 
@@ -46,7 +46,7 @@ def security(address: str) -> Security | None:
     if parts.scheme == "tcp" and parts.hostname in ("localhost", "127.0.0.1", "::1"):
         return None
     if parts.scheme != "tls":
-        fix = "use tls://<host>:8786: whoever can talk to a scheduler can run code on its workers"
+        fix = "use tls://<host>:8786: anyone who can reach a scheduler can run code on its workers"
         raise UserError(where, "is not encrypted", fix)
     given = settings.dask()
     files = {
@@ -56,7 +56,7 @@ def security(address: str) -> Security | None:
     }
     for name, path in files.items():
         if not Path(path).is_file():
-            what = f"'{path}' is no file" if path else "not set"
+            what = f"'{path}' is not a file" if path else "not set"
             raise UserError(f"{TLS}{name}", what, "the certificate of the client, as a file")
     ca, certificate, key = files.values()
     return Security(tls_ca_file=ca, tls_client_cert=certificate, tls_client_key=key, require_encryption=True)

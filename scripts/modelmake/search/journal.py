@@ -116,4 +116,4 @@ def read(lines: list[bytes], name: str) -> Iterator[Result]:
             yield LINE.validate_python(json.loads(text))
         except ValueError:
             fix = "remove that line, or make tune FORCE=1 puts all of them aside"
-            raise UserError(f"{name}:{number}", "is no trial of this version", fix) from None
+            raise UserError(f"{name}:{number}", "is not a trial of this version", fix) from None

@@ -23,7 +23,7 @@ from modelmake.search.trial import Problem, Result, Trial, run
 # order of sets gives another result; 6640 is what Dask's nannies give their workers.
 ALIKE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONHASHSEED": "6640"}
 TIMES = 3  # that a trial is tried whose process is killed
-KILLED = "its process was killed each time that it was tried; it may need more memory than there is"
+KILLED = "its process was killed at each attempt; it may need more memory than the machine has"
 
 
 @dataclass

@@ -35,7 +35,7 @@ class Progress:
         for result in before:
             self._count(result)
         if self._done:
-            print(f"goes on after {self._done} of {total} trials", flush=True)
+            print(f"continues after {self._done} of {total} trials", flush=True)
         console = Console(stderr=True)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self._bar = Bar(*columns, console=console, transient=True, disable=not console.is_terminal)

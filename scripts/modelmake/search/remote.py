@@ -37,32 +37,32 @@ def difference(wanted: Expected, pinned: list[str]) -> str:  # noqa: C901, PLR09
     import psutil  # noqa: PLC0415
 
     if (here := platform.python_version()) != wanted["python"]["Python"]:
-        return f"it has Python {here}, and this is {wanted['python']['Python']}"
+        return f"Python {here} on the worker, {wanted['python']['Python']} here"
     for name in pinned:
         try:
             version = metadata.version(name)
         except metadata.PackageNotFoundError:
             version = "not installed"
         if version != wanted["packages"].get(name, version):
-            return f"{name} is {version} there, and {wanted['packages'][name]} here: another lock"
+            return f"{name} {version} on the worker, {wanted['packages'][name]} here: the locks differ"
     found = importlib.util.find_spec("modelmake")
     if found is None or not found.submodule_search_locations:
-        return "it does not find the code of modelmake (start it in a copy of this checkout)"
+        return "the worker does not find the code of modelmake (start it in a checkout of this commit)"
     roots = [Path(next(iter(found.submodule_search_locations))).parents[1], *map(Path, sys.path)]
     began = psutil.Process().create_time()
     loaded = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
     for name, sha256 in wanted["files"].items():
         path = next((root / name for root in roots if (root / name).is_file()), None)
         if path is None:
-            return f"the module {name} is missing there"
+            return f"the module {name} is missing on the worker"
         if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-            return f"the module {name} is another one there"
+            return f"the module {name} on the worker differs"
         if str(path) in loaded and path.stat().st_mtime > began:
-            return f"it has loaded an older {name}"
+            return f"the worker has loaded an older {name}"
     if os.environ.get("OMP_NUM_THREADS") != "1":
-        return "OMP_NUM_THREADS is not 1 there, so its results may have other last digits"
+        return "OMP_NUM_THREADS is not 1 on the worker: the last digits of its results may differ"
     if os.environ.get("PYTHONHASHSEED") != "6640":
-        return "PYTHONHASHSEED is not 6640 there, as Dask's nannies set it, so sets may have another order"
+        return "PYTHONHASHSEED is not 6640 on the worker: the order of its sets may differ"
     return ""
 
 

@@ -120,7 +120,7 @@ def _done(trial: Trial, journal: Journal) -> bool:
     """
     result = journal.results.get(trial.number)
     if result is not None and result.params != trial.params:
-        what = f"has other parameters for trial {trial.number} than this search proposes"
+        what = f"trial {trial.number} has other parameters than this search proposes"
         raise UserError("the journal of the search", what, "make tune FORCE=1 puts it aside and starts again")
     return result is not None
 
@@ -166,7 +166,7 @@ def main() -> None:
         found.write()
         files.replace("search.html", drawn)
     if len(scores) > 1 and len(set(scores)) == 1:
-        print("note: every trial has the same score, so the first one is taken")
+        print("note: every trial has the same score; the first one is used")
     if short:
         print(f"note: stopped after {of.minutes:g} minutes, so the result depends on the speed of this machine")
     print(f"tuned   {found}\nfile    {files.place(files.TUNED)}\nreport  {files.place('search.html')}", flush=True)
@@ -198,7 +198,7 @@ def outcome(config: Config, of: Search, key: str, run: Run, journal: Journal) ->
     if top is None:
         failed = [one for one in results if one.state == "failed"]
         why = f"trial {failed[0].number}: {failed[0].reason}" if failed else "none was finished"
-        raise NothingFound("make tune", f"no trial of {len(results)} has a score ({why})", "see search.space")
+        raise NothingFound("make tune", f"none of the {len(results)} trials has a score ({why})", "see search.space")
     params = {name: top.params[name] for name in of.space if name in top.params}
     found = tuned.Tuned(key, top.number, len(results), tuned.metric(config), top.score, run.run_id, params)
     return found, report.page(config, of, found, results)
