@@ -39,7 +39,7 @@ check() {
     [01]:switch | [01]:toggle) ;;
     *:switch | *:toggle) die "$name=$value" "neither a yes nor a no" "1, true or yes; 0, false, no or empty" ;;
     *:port)
-      is_port "$value" || die "$name=$value" "not a port" "use a number up to 65535"
+      is_port "$value" || die "$name=$value" "not a port" "use a number up to 65535; 0 is any free port"
       value=$((10#$value))
       ;;
     *:number)
@@ -63,9 +63,6 @@ taken() { # port, the command that chooses another one, and one that is free if 
   local holder
   holder=$(docker ps --filter "publish=$1" --format '{{.Names}}' 2>/dev/null | head -1) || true
   die "port $1" "taken by ${holder:+the container }${holder:-another program}" "$2=${3:-$(($1 + 1))}"
-}
-check_port() { # Kubernetes sets MLFLOW_PORT to an address if a service is named mlflow
-  is_port "$1" || die "MLFLOW_PORT=$1" "not a port" "use a number up to 65535; 0 is any free port"
 }
 
 # The compose project of this checkout, or of its scratch server $1.

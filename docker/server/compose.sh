@@ -16,11 +16,10 @@ while [[ $1 == --* ]]; do
 done
 verb=$1
 cd "$root"
-case $verb in
-  up | ensure) check_port "${MLFLOW_PORT:-0}" ;;
+case $verb in # Kubernetes sets MLFLOW_PORT to an address if a service is named mlflow
+  up | ensure) check MLFLOW_PORT port ;;
   *) is_port "${MLFLOW_PORT:-0}" || unset MLFLOW_PORT ;; # no other verb needs a port
 esac
-[ -z "${MLFLOW_PORT:-}" ] || MLFLOW_PORT=$((10#$MLFLOW_PORT))
 
 project=$(project "$scratch")
 [ "$verb" != name ] || { echo "$project" && exit; }

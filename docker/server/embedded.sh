@@ -5,9 +5,8 @@ set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 cd "$root"
 port_file=.mlflow/port # the last value of MLFLOW_PORT
+[ "$1" != up ] || check MLFLOW_PORT port
 port=${MLFLOW_PORT:-$(cat "$port_file" 2>/dev/null || echo 5000)}
-[ "$1" != up ] || check_port "$port"
-! is_port "$port" || port=$((10#$port))
 python=.venv/bin/python
 running() { [ -f .mlflow/server.pid ] && kill -0 "$(cat .mlflow/server.pid)" 2>/dev/null; }
 answers() {

@@ -167,10 +167,10 @@ def with_engine(empty_store: Path, tmp_path: Path) -> Checkout:
     return checkout
 
 
-def probe(checkout: Checkout, *words: str) -> subprocess.CompletedProcess[str]:
+def probe(checkout: Checkout, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the target that names no access, with the docker of the checkout."""
     path = f"{checkout.path / 'bin'}:{checkout.environment()['PATH']}"
-    return checkout.make("-f", "Makefile", "-f", "extra.mk", "probe", "RUNNER=docker", *words, PATH=path)
+    return checkout.make("-f", "Makefile", "-f", "extra.mk", "probe", "RUNNER=docker", *words, PATH=path, **environment)
 
 
 def test_a_target_that_says_nothing_about_access_has_no_network(with_engine: Checkout) -> None:
@@ -180,6 +180,24 @@ def test_a_target_that_says_nothing_about_access_has_no_network(with_engine: Che
     assert words[words.index("--network") + 1] == "none"
     assert words.count("--network") == 1
     assert words[-1] == "true"
+
+
+def test_words_of_access_add_up(with_engine: Checkout) -> None:
+    """In any order: each adds what it names and nothing else; a misspelt one is an error, and no container runs."""
+    path, makefile = with_engine.path, (with_engine.path / "extra.mk").read_text()
+
+    def words(access: str) -> list[str]:
+        (path / "extra.mk").write_text(f"{makefile}probe: access = {access}\n")
+        return probe(with_engine, MODELMAKE_OUT="build/out.csv", GITHUB_TOKEN="t").stdout.splitlines()  # noqa: S106
+
+    for access in ("outside checkout", "checkout outside"):
+        found = words(access)
+        assert found[found.index("--network") + 1] == "bridge"
+        assert f"{path}:/src:rw" in found
+        assert not {"GITHUB_TOKEN", f"{path / 'build'}:/out", f"{path}/.serve:/src/.serve"} & set(found)
+    found = words("github output log")
+    assert {"GITHUB_TOKEN", f"{path / 'build'}:/out", f"{path}/.serve:/src/.serve", f"{path}:/src:ro"} <= set(found)
+    assert "true" not in words("outsyde")
 
 
 def test_a_variable_on_makes_command_line_reaches_the_container(with_engine: Checkout) -> None:
