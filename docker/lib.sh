@@ -60,9 +60,10 @@ check_all
 
 listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; } # port
 taken() { # port, the command that chooses another one, and one that is free if it is not the next
-  local holder
-  holder=$(docker ps --filter "publish=$1" --format '{{.Names}}' 2>/dev/null | head -1) || true
-  die "port $1" "taken by ${holder:+the container }${holder:-another program}" "$2=${3:-$(($1 + 1))}"
+  local name holder="another program"
+  name=$(docker ps --filter "publish=$1" --format '{{.Names}}' 2>/dev/null | head -1) || true
+  [ -z "$name" ] || holder="the container $name"
+  die "port $1" "taken by $holder" "$2=${3:-$(($1 + 1))}"
 }
 
 # The compose project of this checkout, or of its scratch server $1.

@@ -178,8 +178,9 @@ def test_make_docs_builds_a_site_that_opens_anywhere(tmp_path: Path, monkeypatch
     pytest.importorskip("zensical")
     for name in ("docs", "scripts", "tests/load"):
         shutil.copytree(ROOT / name, tmp_path / name)
-    for name in ("docker/environment.sh", "Makefile", "zensical.toml", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    pages_of_the_root = [path.name for path in ROOT.glob("*.md")]
+    for name in ("docker/environment.sh", "docker/host/help.awk", "Makefile", "zensical.toml", *pages_of_the_root):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     monkeypatch.chdir(tmp_path)
     docs.main()
