@@ -3,22 +3,31 @@
 # starts make's recipes with these variables only, and docker/lib.sh drops all others from a script that is run by hand.
 # The Makefile is in $root, or here.
 
+# The machine. A `TMPDIR` that is not a folder is not used.
 machine="HOME PATH USER LOGNAME SUDO_UID TMPDIR TERM COLUMNS NO_COLOR LD_LIBRARY_PATH"
+# The Docker engine. Which engine, and its credentials.
 engine="DOCKER_HOST DOCKER_CONTEXT DOCKER_CONFIG DOCKER_CERT_PATH DOCKER_TLS_VERIFY
   SSH_AUTH_SOCK XDG_RUNTIME_DIR DBUS_SESSION_BUS_ADDRESS"
+# Network. Proxies, a company CA and a package index. See [behind a proxy](../howto/proxy.md).
 network="HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy
   SSL_CERT_FILE PIP_INDEX_URL UV_INDEX_URL UV_DEFAULT_INDEX"
+# The tracking server. An MLflow server of yours, and how to log in there. `MLFLOW_RUN_ID` is read as `RUN_ID`.
+# `MLFLOW_PORT` is read too.
 tracking="MLFLOW_TRACKING_URI MLFLOW_TRACKING_USERNAME MLFLOW_TRACKING_PASSWORD MLFLOW_TRACKING_TOKEN
   MLFLOW_TRACKING_SERVER_CERT_PATH MLFLOW_RUN_ID"
-# How `make fetch` reaches the source of a table; in a container no other command has these.
+# The source of a table. How `make fetch` reaches a database (`data.source = "env:DATABASE_URL"`) or an object store.
+# In a container no other command has them.
 sources="DATABASE_URL AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN
   AWS_DEFAULT_REGION AWS_REGION AWS_ENDPOINT_URL GOOGLE_APPLICATION_CREDENTIALS AZURE_STORAGE_ACCOUNT_NAME
   AZURE_STORAGE_ACCOUNT_KEY AZURE_STORAGE_SAS_TOKEN AZURE_STORAGE_CONNECTION_STRING"
-# The Dask cluster of `make tune ENGINE=dask`, and the certificates of a client, by Dask's own names.
+# A Dask cluster. Where `make tune ENGINE=dask` runs its trials, and the certificates of the client. `make cluster`
+# needs none of them.
 dask="DASK_SCHEDULER_ADDRESS DASK_DISTRIBUTED__COMM__TLS__CA_FILE DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT
   DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY"
+# GitHub. `GITHUB_…` counts only if `GITHUB_ACTIONS` is `true`.
 github="GITHUB_ACTIONS GITHUB_ACTOR GITHUB_API_URL GITHUB_HEAD_REF GITHUB_OUTPUT GITHUB_REF GITHUB_REPOSITORY
   GITHUB_RUN_ID GITHUB_SERVER_URL GITHUB_SHA GITHUB_STEP_SUMMARY GITHUB_TOKEN REGISTRY_USERNAME REGISTRY_PASSWORD"
+# Continuous integration. `CI=true` adds the tests that take minutes. `ACT` is `true` under act.
 ci="CI ACT"
 allowed="$machine $engine $network $tracking $sources $dask MLFLOW_PORT $github $ci"
 # The variables of make, which the Makefile lists, as NAME=kind. On make's command line they have these names; in the

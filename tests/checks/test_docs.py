@@ -48,7 +48,7 @@ def test_a_changed_help_line_makes_a_page_stale(tmp_path: Path, monkeypatch: pyt
 def test_a_key_without_a_meaning_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever adds a key to pipeline.toml explains it."""
     schema = {"properties": {"fuel": {"type": "string"}}, "required": ["fuel"]}
-    with pytest.raises(KeyError, match=r'keys\."fuel": missing'):
+    with pytest.raises(KeyError, match="fuel: no text below its field"):
         reference.pipeline(schema)
 
 

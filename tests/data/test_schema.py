@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from modelmake.core import config
-from modelmake.core.config import Data
+from modelmake.core.data import Data
 from modelmake.core.errors import UserError
 from modelmake.data.schema import Description, check, describe, violations
 from tests.conftest import EXAMPLE, Outcome, Project

@@ -31,7 +31,7 @@ ROUNDS = 7
 PEAK = "import resource; print(time.monotonic() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
 # What a stage does with a table beside the fit and the prediction.
 OURS = """
-from modelmake.core.config import Data
+from modelmake.core.data import Data
 from modelmake.data.read import read_table
 from modelmake.tables.location import fingerprint
 from modelmake.data.split import hold_out

@@ -17,7 +17,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
-from modelmake.core.config import Data
+from modelmake.core.data import Data
 from modelmake.gate.served import served_otherwise
 from modelmake.model.contract import FILE, contract, dumps
 from modelmake.model.even import predictions

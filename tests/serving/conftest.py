@@ -21,7 +21,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from modelmake.__main__ import run
-from modelmake.core.config import Data
+from modelmake.core.data import Data
 from modelmake.gate import outside
 from modelmake.model.contract import Contract, contract
 from tests.conftest import ROOT, Once, copy, enter, scratch

@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from modelmake.core.config import Data
+from modelmake.core.data import Data
 from modelmake.core.errors import UserError
 from modelmake.data.read import read_table
 from modelmake.model.contract import Contract, Feature, contract

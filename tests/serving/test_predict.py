@@ -19,7 +19,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 
-from modelmake.core.config import Data
+from modelmake.core.data import Data
 from modelmake.model.contract import cells, contract
 from modelmake.serving import batch
 from modelmake.serving.scorer import Scorer

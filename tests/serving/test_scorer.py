@@ -17,7 +17,7 @@ from sklearn.ensemble import (
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from modelmake.core.config import Data
+from modelmake.core.data import Data
 from modelmake.core.errors import UserError
 from modelmake.model.contract import Contract, contract
 from modelmake.model.trust import TRUSTED_TYPES

@@ -1,18 +1,22 @@
 """Reference: the pages under docs/reference/, generated from the Makefile, the configuration and the errors."""
 
+import ast
+import inspect
 import json
 import re
 import subprocess
-import tomllib
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import groupby, pairwise
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from modelmake.core import config
 from modelmake.core.errors import PipelineError
 from modelmake.core.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS
+from modelmake.core.section import Section
 
 FOLDER = Path("docs/reference")
 MAKEFILE = Path("Makefile")
@@ -55,13 +59,13 @@ def pages() -> dict[Path, str]:
     Raises
     ------
     KeyError
-        A key of pipeline.toml or a group of variables has no meaning in docs/reference/meanings.toml.
+        A key of pipeline.toml has no text below it, or a group of variables no comment above it.
 
     """
     made = {
         "commands.md": commands(),
         "variables.md": variables(ENVIRONMENT.read_text(encoding="utf-8")),
-        "pipeline.md": pipeline(config.Config.model_json_schema()),
+        "pipeline.md": pipeline(described(config.Config)),
         "exit-codes.md": exit_codes(),
     }
     return {FOLDER / name: NOTE + text for name, text in made.items()}
@@ -110,15 +114,47 @@ def variables(environment: str) -> str:
     own = [(name, kind.replace("|", " or "), text) for _, name, kind, text in rows() if kind]
     lines += [f"| `{name}` | {kind} | {_cell(text)} |" for name, kind, text in own]
     lines += ["", OF_SHELL]
-    meanings = _meanings()["groups"]
-    for group, names in re.findall(r'^(\w+)="([^"$]*)"', environment, re.M):
+    for comment, group, names in re.findall(r'^((?:# .*\n)*)(\w+)="([^"$]*)"', environment, re.M):
         if group in HANDED_ON:
             continue
-        if group not in meanings:
-            raise KeyError(f"docs/reference/meanings.toml: groups.{group}: missing, it is in {ENVIRONMENT}")
-        listed = " ".join(f"`{name}`" for name in names.split())
-        lines += ["", f"### {meanings[group]['title']}", "", meanings[group]["meaning"], "", listed]
+        title, _, meaning = " ".join(comment.replace("# ", "").split()).partition(". ")
+        if not meaning:
+            raise KeyError(f"{ENVIRONMENT}: {group}: no title and meaning in a comment above it")
+        lines += ["", f"### {title}", "", meaning, "", " ".join(f"`{name}`" for name in names.split())]
     return "\n".join(lines) + "\n"
+
+
+def described(table: type[BaseModel]) -> Schema:
+    """Return the JSON Schema of a table, in which the text below each field is its description.
+
+    Pydantic's `use_attribute_docstrings` would read the source in every stage, which takes 40 ms.
+    """
+    schema = table.model_json_schema()
+    for section in _sections(Section):
+        place = schema if section is table else schema["$defs"].get(section.__name__, {"properties": {}})
+        texts = {
+            name: text for base in section.__mro__[::-1] if issubclass(base, Section) for name, text in _texts(base)
+        }
+        for name, text in texts.items():
+            alias = section.model_fields[name].alias or name
+            if alias in place["properties"]:
+                place["properties"][alias]["description"] = text
+    return schema
+
+
+def _sections(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for section in base.__subclasses__():
+        yield section
+        yield from _sections(section)
+
+
+def _texts(section: type[BaseModel]) -> Iterator[tuple[str, str]]:
+    """Yield each field with a text below it."""
+    [definition] = ast.parse(inspect.getsource(section)).body
+    for field, below in pairwise(getattr(definition, "body", [])):
+        match field, below:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                yield name, text
 
 
 def pipeline(schema: Schema) -> str:
@@ -131,7 +167,7 @@ def pipeline(schema: Schema) -> str:
             lines += ["", f"## {key}", "", _meaning(key, field)]
         else:
             default = "required" if required else f"default {_literal(field.get('default'))}"
-            facts = [_type(key, field), *_limits(field), default]
+            facts = [_type(field), *_limits(field), default]
             lines += ["", f"### {key}", "", " · ".join(facts), "", _meaning(key, field)]
     lines += ["", METRICS]
     for title, names in (("Classifiers", CLASSIFICATION_METRICS), ("Regressors", REGRESSION_METRICS)):
@@ -161,16 +197,11 @@ def _cell(text: str) -> str:
     return "`".join(part if place % 2 else part.replace("<", "&lt;") for place, part in enumerate(parts))
 
 
-def _meanings() -> Schema:
-    return tomllib.loads((FOLDER / "meanings.toml").read_text(encoding="utf-8"))
-
-
 def _meaning(key: str, field: Schema) -> str:
-    """Return what a key means: its description in the model, else the one in meanings.toml."""
-    meaning = field.get("description") or _meanings()["keys"].get(key)
-    if not meaning:
-        raise KeyError(f'docs/reference/meanings.toml: keys."{key}": missing, it is in modelmake.core.config')
-    return str(meaning)
+    """Return what a key means: the text below its field."""
+    if "description" not in field:
+        raise KeyError(f"{key}: no text below its field in modelmake.core")
+    return " ".join(field["description"].split())
 
 
 def _fields(table: Schema, whole: Schema, before: str = "") -> Iterator[tuple[str, Schema, bool]]:
@@ -187,16 +218,15 @@ def _fields(table: Schema, whole: Schema, before: str = "") -> Iterator[tuple[st
             yield from _fields(whole["$defs"][ref["$ref"].rpartition("/")[2]], whole, path)
 
 
-def _type(key: str, field: Schema) -> str:
+def _type(field: Schema) -> str:
     """Return the type of a key in words."""
-    if key in (types := _meanings()["types"]):
-        return str(types[key])
     if "enum" in field:
         return "one of " + ", ".join(_literal(value) for value in field["enum"])
     if "anyOf" in field:
-        return " or ".join(_type("", one) for one in field["anyOf"] if one.get("type") != "null")
+        return " or ".join(_type(one) for one in field["anyOf"] if one.get("type") != "null")
     if field.get("type") == "array":
-        return f"list of {_type('', field.get('items', {}))}s"
+        of = field.get("items", {})
+        return f"list of {of['$ref'].rpartition('/')[2].removeprefix('Json').lower() if '$ref' in of else _type(of)}s"
     words = {"string": "text", "integer": "whole number", "boolean": "true or false", "object": "table"}
     return words.get(name := str(field.get("type", "table")), name)
 

@@ -14,11 +14,17 @@ class Column(Section):
     """`[data.schema.<column>]`: what a column contains, which `fetch`, `train` and every prediction check."""
 
     type: Kind | None = None
+    """Kind of the column. It also decides how the column is prepared for the estimator."""
     min: float | str | None = None
+    """Smallest value. A date is written as text, such as `2024-01-31`."""
     max: float | str | None = None
+    """Largest value."""
     values: Annotated[list[str | int | float | bool], Field(min_length=1)] | None = None
+    """The values that are allowed."""
     unique: bool | None = None
+    """`true`: no value may occur twice."""
     missing: float | None = Field(default=None, ge=0, le=1)
+    """Largest share of rows without a value; 0 allows none."""
 
     @field_validator("min", "max", mode="before")
     @classmethod

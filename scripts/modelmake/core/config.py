@@ -4,19 +4,17 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, Field, JsonValue, ValidationError, field_validator, model_validator
 
 from modelmake.core import files
-from modelmake.core.column import Column
+from modelmake.core.data import Data
 from modelmake.core.errors import InvalidValue, UserError, suggestion
 from modelmake.core.gate import Gate
 from modelmake.core.search import Search
 from modelmake.core.section import Section, Text
-from modelmake.core.types import MISSING
 
 SHAPING = ("seed", "data", "model", "search")  # the keys that the trained model depends on
 READ_BY = {
@@ -25,75 +23,6 @@ READ_BY = {
     "evaluate": ("experiment", *SHAPING, "train", "gate"),
     "register": ("experiment", *SHAPING, "train", "gate", "registry"),
 }
-SNAPSHOTS = "data/snapshots"
-READING = ("format", "delimiter", "decimal", "encoding", "comment", "sheet", "missing")  # keys of [data]
-
-
-def snapshot(data: Mapping[str, object]) -> str:
-    """Return the path of the snapshot that `make fetch` takes of a source: another one if it is read in another way."""
-    read_by = {key: data[key] for key in READING if key in data}
-    address = json.dumps([data["source"], data.get("query"), *([read_by] if read_by else [])], default=str)
-    return f"{SNAPSHOTS}/{hashlib.sha256(address.encode()).hexdigest()[:12]}.parquet"
-
-
-class Data(Section):
-    """`[data]`: the table, the column to predict, and which rows are held out.
-
-    `path` is a file or a folder that is read as it is. `source` stands in its place: an address that `make fetch`
-    takes a snapshot of, which then is the `path`.
-    `group` keeps the rows of one value together, in the training rows or in the held-out rows. `time` holds the
-    latest rows out. `positive` is the class that f1, precision, recall and the like score.
-    `missing` lists the texts that mean a missing value in a text file, in place of pandas' own list (NA, None, null
-    and more). An empty field is always a missing value. In Parquet files `missing` has no effect.
-    """
-
-    path: Text
-    source: Text | None = None
-    query: Text | None = None
-    snapshot: Literal["file", "mlflow"] | None = None
-    format: Literal["csv", "parquet", "xlsx", "jsonl", "feather"] | None = None
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    decimal: Literal[".", ","] | None = None
-    encoding: Text | None = None
-    comment: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    sheet: Text | None = None
-    missing: list[str] | None = None
-    target: Text
-    positive: str | int | float | bool | None = None
-    drop: list[str] | None = None
-    id: Text | None = None
-    group: Text | None = None
-    time: Text | None = None
-    test_size: float = Field(default=0.2, gt=0, lt=1)
-    stratify: bool = False
-    columns: dict[str, Column] | None = Field(default=None, alias="schema")
-
-    @property
-    def gaps(self) -> tuple[str, ...]:
-        """The texts that stand for a missing value where every value is a text, and in a workbook."""
-        return MISSING if self.missing is None else ("", *self.missing)
-
-    @property
-    def not_features(self) -> list[str]:
-        """The columns that are read but that no model is trained on, beside the target."""
-        return [*(self.drop or []), *(name for name in (self.id, self.group) if name)]
-
-    @model_validator(mode="before")
-    @classmethod
-    def locate(cls, table: object) -> object:
-        """Name the snapshot of `source` as the path."""
-        if not isinstance(table, dict) or "source" not in table:
-            return table
-        if "path" in table:
-            raise InvalidValue("both 'path' and 'source'", "keep 'path' for a local table, 'source' for one to fetch")
-        return table | {"path": snapshot(table)}
-
-    @model_validator(mode="after")
-    def is_consistent(self) -> Self:
-        """Raise InvalidValue for keys that exclude each other."""
-        if self.stratify and self.time is not None:
-            raise InvalidValue("'stratify' and 'time': the latest rows are held out, whatever their class", "keep one")
-        return self
 
 
 class Step(Section):
@@ -103,33 +32,45 @@ class Step(Section):
     """
 
     estimator: str = Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")
+    """Import path of a scikit-learn class, or of a function that returns an estimator. A module of yours must be in
+    the repository."""
     params: dict[str, JsonValue] = Field(default={})
+    """Parameters of the estimator. A parameter may be an estimator too: `{ estimator = "…", params = { … } }`, to
+    any depth."""
 
 
 class Model(Step):
     """`[model]`: the estimator, with its preprocessing.
 
-    `steps` are transformers between the default preprocessing and the estimator. `raw` leaves the default
-    preprocessing out, so the first step gets the table as it is, with its columns in the order of their names.
+    `steps` are transformers between the default preprocessing and the estimator.
     """
 
     steps: list[Step] | None = None
+    """Transformers before the estimator, in order: tables with `estimator` and `params`."""
     raw: bool | None = None
+    """`true` leaves the default preprocessing out: the first step gets the table as it is, with the columns in the
+    order of their names."""
     trusted_types: list[str] = Field(default=[])
+    """Types that the saved model may contain in addition to the trusted list."""
 
 
 class Train(Section):
     """`[train]`: cross-validation on the training rows, beside the fit on all of them."""
 
     folds: int | None = Field(default=None, ge=2, le=100)
+    """Number of folds of a cross-validation on the training rows. Its mean and spread are logged, and a rule
+    `cv(accuracy) > 0.9` asks the mean."""
 
 
 class Registry(Section):
     """`[registry]`: the name and the alias under which `register` registers a model that passes."""
 
     name: Annotated[Text, Field(pattern=r"^[^/:]+$")]
+    """Name of the registered model."""
     alias: str = Field(default="staging", pattern=r"^[A-Za-z0-9_-]+$", max_length=250)
+    """Alias that the new version gets. `champion` and `previous` belong to `make promote`."""
     stage: Literal["Staging", "Production", "Archived"] | None = None
+    """Stage for readers of MLflow's older stages."""
 
     @field_validator("alias")
     @classmethod
@@ -143,28 +84,36 @@ class Registry(Section):
 
 
 class Serve(Section):
-    """`[serve]`: what the scoring server of `make serve` keeps to itself, and the names that it answers to.
-
-    `private` lists columns that its request log leaves out. `hosts` lists the names, beside localhost, by which clients
-    may reach it, as their Host header has them; "*" allows every name.
-    """
+    """`[serve]`: what the scoring server of `make serve` keeps to itself, and the names that it answers to."""
 
     private: list[str] = Field(default=[])
+    """Columns that the request log leaves out. `make watch` does not compare them."""
     hosts: list[Text] = Field(default=[])
+    """Names, in addition to localhost, by which clients may reach the scoring server, as their Host header has
+    them. `*` allows every name."""
 
 
 class Config(Section):
     """The whole of pipeline.toml."""
 
     experiment: Text
+    """Name of the MLflow experiment. It is created if it does not exist."""
     seed: int = Field(default=42, ge=0, lt=2**32)
+    """Seed of the split, of the intervals, and of every `random_state` that `model.params` leaves open."""
     data: Data
+    """The table and its target."""
     model: Model
+    """The estimator and its preprocessing."""
     search: Search | None = None
+    """What `make tune` tries. See [tune the parameters](../howto/tune.md)."""
     train: Train = Train()
+    """What `make train` measures beside the fit."""
     gate: Gate
+    """What a model has to show on the held-out rows before it is registered."""
     registry: Registry
+    """Where a model that passes is registered."""
     serve: Serve = Serve()
+    """What the scoring server of `make serve` keeps to itself, and the names that it answers to."""
 
     @model_validator(mode="after")
     def has_folds(self) -> Self:

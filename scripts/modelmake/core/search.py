@@ -17,16 +17,16 @@ ROWS = "rows"  # the budget that every estimator has: a share of the rows that i
 
 
 class Budget(Section):
-    """`[search.budget]`: what a trial gets little of at first, and more while it is among the better ones.
-
-    `parameter` is one of the estimator, such as `max_iter`, or `rows`: a share of the rows that it is fitted on, for
-    which `low` and `high` are between 0 and 1. From one stage to the next the budget grows by `factor`.
-    """
+    """`[search.budget]`: what a trial gets little of at first, and more while it is among the better ones."""
 
     parameter: Text
+    """A parameter of the estimator, such as `max_iter`, or `rows`: a share of the rows that a fold is fitted on."""
     low: int | float = Field(gt=0)
+    """The budget of the first stage."""
     high: int | float = Field(gt=0)
+    """The budget of the last stage, and of the training."""
     factor: int = Field(default=3, ge=2)
+    """How many times as much the next stage gets; the last one up to 20 % more."""
 
     @model_validator(mode="after")
     def is_consistent(self) -> Self:
@@ -52,20 +52,28 @@ class Budget(Section):
 
 
 class Search(Section):
-    """`[search]`: how `make tune` looks for the parameters of the estimator.
-
-    `metric` is by default that of the gate's first rule, and `folds` those of `[train]`, or 5. The trials of one batch
-    do not know of each other's results, so `batch` is the number of workers that can be busy.
-    """
+    """`[search]`: how `make tune` looks for the parameters of the estimator."""
 
     method: Method = "tpe"
+    """How trials are chosen: Optuna's TPE, at random, every combination, or successive halving."""
     trials: int | None = Field(default=None, ge=1, le=1_000_000)
+    """Number of trials; for `halving`, of its first stage. If it is not set, 64. A `grid` has as many as it has
+    points."""
     batch: int = Field(default=8, ge=1, le=100_000)
+    """Trials of one batch do not know of each other's results, so so many can run at once. The result depends on
+    it, and not on the number of workers."""
     minutes: float | None = Field(default=None, gt=0)
+    """The search ends at the end of the batch in which this time is over. The result then depends on the speed of
+    the machine."""
     metric: str | None = None
+    """What the folds are scored with. If it is not set, the metric of the gate's first rule."""
     folds: int | None = Field(default=None, ge=2, le=100)
+    """Number of folds of the training rows. If it is not set, `train.folds`, or 5."""
     budget: Budget | None = None
+    """What a trial gets little of at first, and more while it is among the better ones. `halving` without it begins
+    with a ninth of the rows."""
     space: dict[str, Parameter]
+    """The values of each parameter. See [the space](../howto/tune.md#the-space)."""
 
     @field_validator("metric")
     @classmethod

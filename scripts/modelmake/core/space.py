@@ -16,18 +16,20 @@ PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")  # an import path
 
 
 class Parameter(Section):
-    """`[search.space.<parameter>]`: the values that a parameter may take.
-
-    Either `low` and `high`, both included, or `choices`. Two whole numbers make a range of whole numbers. With `when`
-    a trial has the parameter only if the parameters that it names have the values that it names.
-    """
+    """`[search.space.<parameter>]`: the values that a parameter may take: those of a range, or `choices`."""
 
     low: int | float | None = None
+    """Smallest value. Two whole numbers make a range of whole numbers."""
     high: int | float | None = None
+    """Largest value."""
     log: bool = False
+    """`true`: evenly by order of magnitude."""
     step: int | float | None = Field(default=None, gt=0)
+    """Distance between two values."""
     choices: list[JsonValue] | None = None
+    """The values, in place of a range. A table with `estimator` is an estimator."""
     when: dict[str, JsonValue] | None = None
+    """The parameter is tried only where these parameters have these values."""
 
     @model_validator(mode="before")
     @classmethod

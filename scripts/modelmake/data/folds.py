@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from modelmake.core.config import Data
+from modelmake.core.data import Data
 from modelmake.core.errors import UserError
 from modelmake.core.files import entry
 from modelmake.data.order import Integers, groups, moments, shuffled

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from modelmake.core.column import Column
-from modelmake.core.config import Data
+from modelmake.core.data import Data
 from modelmake.core.errors import UserError, suggestion
 from modelmake.core.files import entry
 from modelmake.core.receipt import aligned

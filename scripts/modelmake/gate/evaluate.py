@@ -11,6 +11,7 @@ import pandas as pd
 
 from modelmake.core import config as configuration
 from modelmake.core import files, receipt, settings
+from modelmake.core.data import Data
 from modelmake.core.errors import GateRefused
 from modelmake.core.gate import METRICS
 from modelmake.core.provenance import Provenance
@@ -40,7 +41,7 @@ def announced(what: str) -> Iterator[None]:
         timer.cancel()
 
 
-def mismatch(run: Run, config: configuration.Config, data: configuration.Data) -> str:
+def mismatch(run: Run, config: configuration.Config, data: Data) -> str:
     """Return why `data` and config differ from those of the run's training, or ""."""
     current = {"modelmake.data": fingerprint(data), "modelmake.config": config.training_sha256}
     names = {"modelmake.data": config.data.path, "modelmake.config": str(files.pipeline())}

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sklearn.pipeline import Pipeline
 
 from modelmake.core.column import Column
-from modelmake.core.config import Data
+from modelmake.core.data import Data
 from modelmake.core.errors import UserError
 from modelmake.core.types import MISSING, Type, of
 from modelmake.model.even import predictions

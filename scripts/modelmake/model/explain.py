@@ -8,7 +8,8 @@ import pandas as pd
 from sklearn.base import BaseEstimator, clone, is_classifier
 
 from modelmake.core import config as configuration
-from modelmake.core.config import Config, Data
+from modelmake.core.config import Config
+from modelmake.core.data import Data
 from modelmake.core.receipt import aligned
 from modelmake.data import schema
 from modelmake.data.read import read_table

@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from modelmake.core import config as configuration
 from modelmake.core import provenance, receipt
+from modelmake.core.data import Data
 from modelmake.core.files import TUNED, place
 from modelmake.data import profile, schema
 from modelmake.data.findings import findings
@@ -60,7 +61,7 @@ class Task:
     """What is fitted: the config with its tuned parameters, table and split, folds, and the unfitted pipeline."""
 
     config: configuration.Config
-    data: configuration.Data
+    data: Data
     data_sha256: str
     frame: pd.DataFrame
     split: Split

@@ -7,7 +7,8 @@ import tomllib
 from pathlib import Path
 
 from modelmake.core import settings
-from modelmake.core.config import Config, Data
+from modelmake.core.config import Config
+from modelmake.core.data import Data
 from modelmake.core.errors import UserError, suggestion
 from modelmake.core.files import MAIN
 from modelmake.core.gate import Gate

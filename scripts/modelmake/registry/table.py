@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from modelmake.core import files
-from modelmake.core.config import Data
+from modelmake.core.data import Data
 from modelmake.core.errors import UserError
 from modelmake.registry.origin import Origin
 from modelmake.source import kept

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from modelmake.core import config as configuration
 from modelmake.core import settings
+from modelmake.core.data import Data
 from modelmake.core.errors import UserError
 from modelmake.serving.serve import ALIAS, SINGLE, folder
 
@@ -129,7 +130,7 @@ def started(total: int | None, done: int) -> "Bar":
     return bar
 
 
-def written(scorer: "Scorer", data: configuration.Data, paths: tuple[Path, Path], version: str) -> tuple[int, int]:
+def written(scorer: "Scorer", data: Data, paths: tuple[Path, Path], version: str) -> tuple[int, int]:
     """Write the predictions of a table and the rows that have none, and return how many of both.
 
     Raises

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from urllib.parse import quote, unquote, urlsplit
 
 from modelmake.core import settings
-from modelmake.core.config import Data
+from modelmake.core.data import Data
 from modelmake.core.errors import UserError, first_line, suggestion
 from modelmake.core.files import entry
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from modelmake.core import config as configuration
 from modelmake.core import files
-from modelmake.core.config import Data
+from modelmake.core.data import Data
 from modelmake.core.errors import UserError, first_line, suggestion
 from modelmake.core.files import entry
 from modelmake.core.provenance import sha256

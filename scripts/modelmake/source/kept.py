@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from modelmake.core import files
-from modelmake.core.config import Config, Data
+from modelmake.core.config import Config
+from modelmake.core.data import Data
 from modelmake.core.errors import UserError
 from modelmake.tables.location import fingerprint
 from modelmake.tracking import tables

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from modelmake.core.config import Data
+from modelmake.core.data import Data
 from modelmake.core.errors import UserError
 from modelmake.core.types import LARGEST
 from modelmake.tables.texts import Suspect, explain, read_texts

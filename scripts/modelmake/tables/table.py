@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import pandas as pd
 
-from modelmake.core.config import Data
+from modelmake.core.data import Data
 from modelmake.core.errors import UserError, few, first_line
 from modelmake.core.files import entry
 from modelmake.tables import location
