@@ -5,12 +5,12 @@
 RUNNER ?= ## docker|host|image: pinned image, .venv, or bare in the image (default: docker if an engine answers)
 PIPELINE ?= ## path: file of the pipeline (default pipeline.toml): PIPELINE=pipelines/churn.toml
 MLFLOW_TRACKING_URI ?= ## text: address of your MLflow server (default: the local server of `make up`)
-MLFLOW_PORT ?= ## port: port of the local MLflow server (default 5000, or its last port)
-SERVE_PORT ?= ## port: port of the scoring server on localhost (default 5001, or its last port)
-IN ?= ## path: table of `make predict`; or of `make watch`, in place of the request log
+MLFLOW_PORT ?= ## port: port of the local MLflow server (default: its last port, or 5000)
+SERVE_PORT ?= ## port: port of the scoring server on localhost (default: its last port, or 5001)
+IN ?= ## path: table that `make predict` predicts, or that `make watch` compares in place of the request log
 OUT ?= ## path: file that `make predict` writes: .parquet, .csv, .csv.gz, .jsonl or .jsonl.gz
-TRUTH ?= ## path: table with request_id, row and target, by which `make watch` measures the champion
-DASHBOARD_PORT ?= ## port: port of `make dashboard` on localhost (default 3000, or its last port)
+TRUTH ?= ## path: table with request_id, row and target, with which `make watch` scores the champion
+DASHBOARD_PORT ?= ## port: port of `make dashboard` on localhost (default: its last port, or 3000)
 WORKERS ?= ## number: processes of the scoring server (default 1), of `make tune` (each core), of `make cluster` (2)
 ENGINE ?= ## local|dask: what runs the trials of `make tune`: processes (default), or a Dask cluster
 AUTH ?= ## toggle: 1 adds a login to the MLflow server (up) or a token to the scoring server (serve), 0 removes it
@@ -25,9 +25,9 @@ TO ?= ## path: file that `make backup` writes (default: a new file in backups/)
 KEY ?= ## path: file with the key that encrypts backups, created if missing (default: none)
 RUN_ID ?= ## text: run to reproduce; run to evaluate or register if build/ has no receipt
 VERSION ?= ## text: version to promote (default @staging), to reproduce (the last run), to predict with (@champion)
-FORCE ?= ## switch: 1 repeats up-to-date targets, replaces OUT, overrides a stale lock, lets `make gc` delete
-ARGS ?= ## text: more options for pytest or act, for example: make test ARGS='-k gate -x'
-REASON ?= ## text: reason for a run, promotion or rollback, which MLflow keeps
+FORCE ?= ## switch: 1 repeats up-to-date targets, replaces OUT, overrides a stale lock, and makes `make gc` delete
+ARGS ?= ## text: additional options for pytest or act, for example: make test ARGS='-k gate -x'
+REASON ?= ## text: reason for a run, promotion or rollback, recorded in MLflow
 RETRAIN ?= ## switch: 1 makes `make alert` start the pipeline on GitHub, at most once a week
 FOLLOW ?= ## switch: 1 makes `make logs` follow the log until Ctrl-C
 UPGRADE ?= ## switch: 1 makes `make lock` take the newest versions
@@ -53,7 +53,7 @@ $(folder)/summary.txt: build/lint.done build/test.done $(folder)/register.done |
 all-pipelines: $(if $(several),$(CHECKS:%=build/%.done),all) ## run lint and test once, then each pipeline
 	@$(if $(several),docker/host/pipelines.sh $(RUN))
 
-why: $(call of,$(STAGES) tune,inputs) ## show which stages would run, and because of which inputs
+why: $(call of,$(STAGES) tune,inputs) ## show which stages would run, and which inputs changed
 	@$(RUN) python -m modelmake why
 
 help: ## show this page
@@ -70,7 +70,7 @@ format: $(environment) ## format the code and apply the fixes of the linters
 test: build/test.done build/owntest.done ## run the tests that need no engine; only yours if only your files changed
 	@$(fresh)
 
-examples: $(environment) ## train, judge and register each pipeline in examples/, as every CI run does
+examples: $(environment) ## train, evaluate and register each pipeline in examples/, as every CI run does
 	@$(RUN) python -m modelmake examples
 
 test-stack: $(environment) .venv/lock.txt ## run the tests that drive make, docker, compose and act
@@ -78,7 +78,7 @@ test-stack: $(environment) .venv/lock.txt ## run the tests that drive make, dock
 
 ## Pipelines
 
-new: $(environment) ## look at the table DATA, and write a pipeline that predicts its column TARGET
+new: $(environment) ## write a pipeline that predicts the column TARGET of the table DATA
 	@$(RUN) python -m modelmake new
 
 pipelines: $(environment) ## list the pipelines: pipeline.toml, and the files in pipelines/
@@ -89,10 +89,10 @@ pipelines: $(environment) ## list the pipelines: pipeline.toml, and the files in
 fetch: $(environment) ## take a snapshot of the table that data.source names
 	@$(RUN) python -m modelmake fetch
 
-explain: $(environment) ## show what becomes of each column of the table on its way to the estimator
+explain: $(environment) ## show how each column of the table is prepared for the estimator
 	@$(RUN) python -m modelmake explain
 
-tune: $(folder)/tune.done ## try the parameters of [search], and keep the best for `make train`
+tune: $(folder)/tune.done ## try the parameters of [search], and save the best for `make train`
 	@$(fresh)
 
 cluster: ## start a Dask cluster of WORKERS containers, for `make tune ENGINE=dask`
@@ -107,7 +107,7 @@ evaluate: $(folder)/$(last).done ## score the model on held-out rows and apply t
 register: $(folder)/$(last).done ## register the model as a new version with an alias, if it passes the gate
 	@$(call fresh,$(last))
 
-reproduce: $(environment) ## train RUN_ID or VERSION again from its commit, and compare every bit
+reproduce: $(environment) ## train RUN_ID or VERSION again from its commit, and compare the results bit by bit
 	@docker/replay/reproduce.sh $(RUN)
 
 ## Registry
@@ -129,13 +129,13 @@ registry: $(environment) ## list every version with its aliases, verdict and met
 serve: $(environment) ## start a server that answers requests with the champion, and follows promotions
 	@docker/serving/serve.sh up
 
-smoke: $(environment) ## ask the scoring server the example rows of its model, and compare the answers
+smoke: $(environment) ## send the example rows of the model to the scoring server, and check the answers
 	@$(RUN) python -m modelmake smoke
 
 predict: $(environment) ## predict the rows of the table IN with the champion, or VERSION, into the file OUT
 	@$(RUN) python -m modelmake predict
 
-watch: $(environment) ## compare what the champion was asked, or the table IN, with its training rows
+watch: $(environment) ## compare the requests to the champion, or the table IN, with the training rows
 	@$(RUN) python -m modelmake watch
 
 dashboard: ## start Prometheus and Grafana on localhost, which show the scoring servers of this checkout
@@ -163,7 +163,7 @@ restore: ## replace the state of the local MLflow server with the backup FROM
 verify-backup: ## restore the backup FROM to a scratch server, and check that it is complete
 	@$(with_engine) docker/server/state.sh verify-backup "$$MODELMAKE_FROM"
 
-gc: ## list deleted and orphaned data; FORCE=1 removes what no version needs
+gc: ## list deleted and orphaned data; FORCE=1 removes the data that no version needs
 	@$(with_engine) docker/server/state.sh gc
 
 ## GitHub
@@ -171,13 +171,13 @@ gc: ## list deleted and orphaned data; FORCE=1 removes what no version needs
 act: ## replay a GitHub workflow offline
 	@$(with_engine) docker/replay/act.sh
 
-parity: ## check that a direct run and a replay give the same bits
+parity: ## check that a direct run and a replay give identical results
 	@$(with_engine) docker/replay/parity.sh
 
 comment: $(environment) ## post the report on the pull request; for the GitHub workflow
 	@$(RUN) python -m modelmake comment
 
-alert: $(environment) ## open an issue on an alert of `make watch`, and RETRAIN; for the GitHub workflow
+alert: $(environment) ## open an issue on an alert of `make watch`, and with RETRAIN=1 train again (GitHub workflow)
 	@$(RUN) python -m modelmake alert
 
 ## Environment

@@ -97,7 +97,7 @@ def test_an_alert_is_one_issue_that_is_kept_up_to_date(project: Project, github:
     assert project.stage("alert").out == "updated http://old\n"
     theirs, ours = github.issues
     assert theirs["body"] is None
-    assert ours["title"] == "churn: the data has moved"
+    assert ours["title"] == "churn: the data has drifted"
     assert "'income' has moved too" in ours["body"]
     assert "http://mlflow/r" in ours["body"]
     assert github.started == []

@@ -104,7 +104,8 @@ def test_few_rows_of_a_class_keep() -> None:
     few = Scarce(name="class 1", rows=2, enough=4, positive=True)
     dummy = Difference(1.0, 0.0, 1.0, 0.2, 0.5)
     verdict = rules.judge(gated("f1 > 0.8"), evidenced(measured(1.0, metric="f1"), dummy=dummy, scarce=few))
-    assert (verdict.verdict, verdict.reasons) == ("keep", ("not enough data: 2 test rows of class 1, 4 would do",))
+    reason = "not enough data: 2 test rows of class 1, at least 4 are needed"
+    assert (verdict.verdict, verdict.reasons) == ("keep", (reason,))
     worse = evidenced(measured(0.5, metric="f1"), measured(0.5), dummy=dummy, scarce=few)
     assert rules.judge(gated("f1 > 0.8"), worse).verdict == "keep"
     assert rules.judge(gated("f1 > 0.8", "accuracy > 0.8"), worse).verdict == "refuse"
@@ -145,7 +146,7 @@ def test_a_missing_or_nan_metric_closes_the_gate() -> None:
         ({"dummy": Difference(0.1, 0.0, 0.2, 0.05, 0.1)}, {}, "not better than the Dummy estimator's"),
         ({"dummy": Difference(0.1, math.nan, 0.2, 0.05, 0.1)}, {}, "not better than the Dummy estimator's"),
         ({"duplicates": 6, "duplicate_rows": (3, 9)}, {}, "6 of 100 test rows (rows 3, 9, …) are training rows too"),
-        ({"served": "the served model gives other predictions"}, {}, "gives other predictions"),
+        ({"served": "the served model does not give the scored predictions"}, {}, "not give the scored predictions"),
         ({"dirty": True}, {"require_clean": True}, "has uncommitted changes"),
         (
             {"champion": Champion(version="3", problem="other columns")},

@@ -172,7 +172,7 @@ def test_few_rows_of_a_class_keep_and_say_how_many_would_do(project: Project) ->
     assert done.code == 0, done.out + done.err
     verdict = project.receipt("evaluate")
     assert (verdict["value"], verdict["verdict"]) == (1.0, "keep")
-    assert verdict["reasons"] == ["not enough data: 2 test rows of class 'yes', 4 would do"]
+    assert verdict["reasons"] == ["not enough data: 2 test rows of class 'yes', at least 4 are needed"]
 
 
 @pytest.mark.long

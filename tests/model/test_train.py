@@ -256,7 +256,7 @@ def test_a_run_whose_process_was_killed_is_failed_by_the_next(
     elsewhere = project.client.create_run(experiment, tags=orphan.data.tags | {"modelmake.host": "another"})
     project.edit('"slow.Slow"', '"sklearn.dummy.DummyClassifier"')
     outcome = project.stage("train")
-    assert f"run {orphan.info.run_id} was left RUNNING by a process that is gone" in outcome.out
+    assert f"run {orphan.info.run_id} was left RUNNING by a process that no longer exists" in outcome.out
     found = project.client.get_run(orphan.info.run_id)
     assert found.info.status == "FAILED"
     assert (

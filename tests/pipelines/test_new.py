@@ -197,7 +197,7 @@ def test_the_share_of_copies_leaves_room_for_any_seed(new: New) -> None:
 def test_few_rows_are_named(new: New) -> None:
     """The gate would keep whatever is trained on them."""
     _, text = loaded(new, pd.DataFrame({"x": numbers(30), "y": numbers(30, 1)}))
-    assert "there are 30 rows, and the gate asks for 30 that are held out" in text
+    assert "the table has 30 rows, and the gate requires 30 held-out rows" in text
 
 
 def test_a_target_with_signs_is_named(new: New, error_line: Callable[[Outcome, int], str]) -> None:

@@ -67,7 +67,7 @@ def test_promoting_again_changes_nothing(promoted: Project) -> None:
     """@previous is not lost to the champion itself, and the history has no new line."""
     promoted.stage("promote")
     done = promoted.stage("promote")
-    assert (done.code, done.out) == (0, f"{STAGED}version 2 of {NAME} is the champion already\n")
+    assert (done.code, done.out) == (0, f"{STAGED}version 2 of {NAME} is already the champion\n")
     assert aliases(promoted)["previous"] == "1"
     assert len(moved(promoted)) == 2
 
@@ -80,7 +80,7 @@ def test_a_rollback_swaps_back_once(promoted: Project) -> None:
     again = promoted.stage("rollback")
     assert (again.code, again.out) == (
         0,
-        f"{BACK}rolled back to version 1 already; make promote VERSION=2 goes forward\n",
+        f"{BACK}already rolled back to version 1; make promote VERSION=2 promotes the newer version again\n",
     )
     assert promoted.stage("promote").code == 0
     assert aliases(promoted) == {"staging": "2", "champion": "2", "previous": "1"}
@@ -96,7 +96,7 @@ def test_a_rollback_swaps_back_once(promoted: Project) -> None:
 def test_a_version_can_be_named(promoted: Project, monkeypatch: pytest.MonkeyPatch, error_line: Check) -> None:
     """VERSION=1 is in production already; there is no 9."""
     monkeypatch.setenv("MODELMAKE_VERSION", "1")
-    assert "is the champion already" in promoted.stage("promote").out
+    assert "is already the champion" in promoted.stage("promote").out
     for number in ("9", "x", "1 or 1=1"):
         monkeypatch.setenv("MODELMAKE_VERSION", number)
         assert f"has no version {number}" in error_line(promoted.stage("promote"), 2)
@@ -161,7 +161,10 @@ def test_of_many_at_once_each_moves_whole_or_says_why_not(promoted: Project) -> 
         thread.join()
     assert len(results) == 8
     done = [text for text in results if "is the champion, version" in text]
-    assert all("is being promoted or rolled back by" in text or "is the champion" in text for text in results)
+    assert all(
+        "is being promoted or rolled back by" in text or "is the champion" in text or "is already the champion" in text
+        for text in results
+    )
     chain = moved(promoted)
     assert len(chain) == 1 + len(done)
     assert all(before[2] == after[1] for before, after in pairwise(chain))

@@ -180,16 +180,16 @@ def test_a_file_that_goes_while_it_is_kept_is_left_out(server: Server, monkeypat
 @pytest.mark.parametrize(
     ("damage", "expected"),
     [
-        (lambda archive: archive[: len(archive) // 2], "not a whole backup"),
-        (lambda _: b"", "not a whole backup"),
-        (lambda _: b"PK\x03\x04 something else", "not a whole backup"),
-        (lambda a: repacked(a, lambda m, d: None if m.name == "manifest.json" else (m, d)), "not a whole backup"),
+        (lambda archive: archive[: len(archive) // 2], "not a complete backup"),
+        (lambda _: b"", "not a complete backup"),
+        (lambda _: b"PK\x03\x04 something else", "not a complete backup"),
+        (lambda a: repacked(a, lambda m, d: None if m.name == "manifest.json" else (m, d)), "not a complete backup"),
         (lambda a: repacked(a, lambda m, d: None if "artifacts" in m.name else (m, d)), "files are missing"),
         (lambda a: repacked(a, lambda m, d: None if m.name == "mlflow.db" else (m, d)), "not a backup of an MLflow"),
         (lambda a: repacked(a, lambda m, d: (m, d + b"x" if "artifacts" in m.name else d)), "damaged: artifacts/1/"),
-        (lambda a: repacked(a, lambda m, d: (m.replace(name=f"../{m.name}"), d)), "not a whole backup"),
-        (lambda a: repacked(a, lambda m, d: (m.replace(name=f"/opt/{m.name}"), d)), "missing|not a whole backup"),
-        (lambda a: repacked(a, link), "not a whole backup|damaged|missing"),
+        (lambda a: repacked(a, lambda m, d: (m.replace(name=f"../{m.name}"), d)), "not a complete backup"),
+        (lambda a: repacked(a, lambda m, d: (m.replace(name=f"/opt/{m.name}"), d)), "missing|not a complete backup"),
+        (lambda a: repacked(a, link), "not a complete backup|damaged|missing"),
         (lambda a: manifested(a, schema="ffffffffffff"), "damaged: mlflow.db does not match the manifest"),
         (lambda a: manifested(a, facts={}), "damaged: mlflow.db does not match the manifest"),
     ],
@@ -210,9 +210,9 @@ def test_what_was_not_staged_replaces_nothing(server: Server) -> None:
     kept = server.run()
     archive = backup(server)
     state.stage(server.folder, io.BytesIO(archive))
-    with pytest.raises(ValueError, match="not a whole backup"):
+    with pytest.raises(ValueError, match="not a complete backup"):
         state.stage(server.folder, io.BytesIO(b""))
-    with pytest.raises(ValueError, match="another restore may run at the same time"):
+    with pytest.raises(ValueError, match="another restore may be running"):
         state.swap(server.folder)
     assert server.runs == [kept]
 

@@ -166,7 +166,7 @@ def test_a_backup_comes_back_on_another_machine(registered: Stack, tmp_path: Pat
         archive.write_bytes(archive.read_bytes()[:-1000])
         done = other.make("restore", f"FROM={archive}")
         assert done.returncode != 0
-        assert "not a whole backup" in done.stderr
+        assert "not a complete backup" in done.stderr
         assert "the state is unchanged" in done.stderr
         assert client.get_run(run_id).info.status == "FINISHED"  # it was not even stopped for that
     finally:
@@ -280,7 +280,7 @@ def test_what_a_killed_container_left_running_is_failed_by_the_next(slow: Stack,
             client = mlflow.MlflowClient(slow.url)
             assert client.get_run(run_id).info.status == "RUNNING"
             with training() as following:
-                assert run_id in until(following, "was left RUNNING by a process that is gone")
+                assert run_id in until(following, "was left RUNNING by a process that no longer exists")
                 until(following, "fitting now")
                 found = client.get_run(run_id)
                 assert found.info.status == "FAILED"
@@ -349,7 +349,7 @@ def test_a_version_goes_to_production_and_back(registered: Stack) -> None:
     newest = registered.receipt("register")["version"]
     done = registered.make("promote", USER="ada")
     assert f"version {newest} of {name} is the champion" in done.stdout
-    assert "is the champion already" in registered.make("promote").stdout
+    assert "is already the champion" in registered.make("promote").stdout
     assert registered.make("rollback", "REASON=it rained").returncode == 0
     aliases = {alias: str(number) for alias, number in client.get_registered_model(name).aliases.items()}
     assert (aliases["previous"], aliases["staging"]) == (newest, newest)

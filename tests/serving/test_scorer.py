@@ -90,7 +90,7 @@ def test_another_prediction_than_the_logged_one_is_refused(kinds: Kinds) -> None
     """The golden row is named."""
     other = "no" if kinds.contract.predictions[2] == "yes" else "yes"
     predictions = (*kinds.contract.predictions[:2], other, *kinds.contract.predictions[3:])
-    with pytest.raises(UserError, match="golden row 2 gets another prediction"):
+    with pytest.raises(UserError, match="golden row 2 has a prediction that differs"):
         verified(kinds.pipeline, kinds.contract.model_copy(update={"predictions": predictions}), "m-1")
 
 

@@ -214,7 +214,7 @@ def test_smoke_asks_the_golden_rows(two: Path, inside: Project, start: Start) ->
     contract.write_text(text.replace('"setosa",\n', '"virginica",\n', 1) if '"setosa",\n' in text else text[:-9])
     outcome = inside.stage("smoke")
     assert outcome.code == 1
-    assert "has another prediction than the logged one" in outcome.out
+    assert "has a prediction that differs from the logged one" in outcome.out
     server.end()
     outcome = inside.stage("smoke")
     assert (outcome.code, "make serve" in outcome.err) == (2, True)

@@ -140,7 +140,7 @@ def test_a_server_that_fails_for_a_moment_is_asked_again(fetching: Fetching, web
     ("answer", "expected"),
     [
         (Answer(status=404), "answers HTTP 404: there is no such file (check the address)"),
-        (Answer(status=403), "answers HTTP 403: it refuses (check the address and its credentials)"),
+        (Answer(status=403), "answers HTTP 403: access refused (check the address and its credentials)"),
         (Answer(status=500), "answers HTTP 500 again and again (try again later, or check the address)"),
         (Answer(status=418), "answers HTTP 418 (check the address)"),
         (Answer(status=302, headers={"Location": "/table.csv"}), "redirects in a circle"),

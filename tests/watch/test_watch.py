@@ -51,7 +51,7 @@ def test_rows_as_before_are_quiet(served: Project) -> None:
     ask(served, rows(200))
     done = served.stage("watch")
     assert done.code == 0, done
-    assert "Nothing has moved" in done.out
+    assert "No drift" in done.out
     [run] = runs(served)
     assert run.data.tags["modelmake.watch.alert"] == "false"
     kept = {file.path for file in served.client.list_artifacts(run.info.run_id, "watch")}
@@ -72,7 +72,7 @@ def test_two_windows_running_are_an_alert(served: Project, error_line: Check) ->
         assert served.receipt("watch")["alert"] == (code == 3)
         if code:
             assert "version 1 of flower_classifier" in error_line(done, 3)
-    assert "The data has moved" in (served.path / "build/watch.html").read_text()
+    assert "The data has drifted" in (served.path / "build/watch.html").read_text()
 
 
 def test_too_few_rows_wait(served: Project) -> None:
@@ -171,7 +171,7 @@ def test_a_table_is_watched_as_the_log_is(served: Project, monkeypatch: pytest.M
     monkeypatch.setenv("MODELMAKE_IN", "today.csv")
     rows(100).to_csv("today.csv", index=False)
     done = served.stage("watch")
-    assert (done.code, "Nothing has moved" in done.out, "live    accuracy" in done.out) == (0, True, True)
+    assert (done.code, "No drift" in done.out, "live    accuracy" in done.out) == (0, True, True)
     strange = rows(100).drop(columns="sepal_width")
     strange["petal_width"] = strange["petal_width"].map("{} cm".format)
     strange.to_csv("today.csv", index=False)

@@ -31,15 +31,15 @@ def text(watch: Watch) -> str:
     # A finding quotes values of requests, which must not be Markdown or a mention.
     quoted = html.escape("\n".join(findings), quote=False)
     return (
-        f"{mark()}\nVersion {watch.version} of **{watch.name}** was asked {watch.n_rows} rows from {watch.since} to "
-        f"{watch.until}, and two windows running raise an alert:\n\n<pre>\n{quoted}\n</pre>\n\n[Report]({watch.url}) · "
+        f"{mark()}\nVersion {watch.version} of **{watch.name}** received {watch.n_rows} rows from {watch.since} to "
+        f"{watch.until}. Two consecutive windows raise an alert:\n\n<pre>\n{quoted}\n</pre>\n\n[Report]({watch.url}) · "
         f"[log]({log})\n\nThis issue is updated while it is open. Nothing was promoted."
     )
 
 
 def report(session: requests.Session, watch: Watch) -> str:
     """Update the open issue of this pipeline, or open one, and return its address."""
-    issues, title = f"{github.repository()}/issues", f"{watch.name}: the data has moved"
+    issues, title = f"{github.repository()}/issues", f"{watch.name}: the data has drifted"
     url: str | None = f"{issues}?state=open&per_page=100"
     number: int | None = None
     while url and number is None:

@@ -55,7 +55,8 @@ def report() -> list[Package]:
             return Report.model_validate_json(path.read_bytes()).dependencies
     reasons = [line for line in done.stderr.splitlines() if "rror" in line][-1:] or ["no reason given"]
     what = f"the database of vulnerabilities can't be reached: {reasons[0]:.160}"
-    raise Unreachable("audit", what, "behind a proxy set HTTPS_PROXY and SSL_CERT_FILE; ARGS='-s osv' uses another one")
+    fix = "behind a proxy set HTTPS_PROXY and SSL_CERT_FILE; ARGS='-s osv' uses another database"
+    raise Unreachable("audit", what, fix)
 
 
 def main() -> None:

@@ -53,7 +53,7 @@ class Moved(PipelineError):
     """Two windows running raise an alert."""
 
     exit_code = 3
-    outcome = "alert: the data has moved"
+    outcome = "alert: the data has drifted"
 
 
 class NothingFound(PipelineError):
@@ -84,7 +84,7 @@ class NotTheSame(PipelineError):
 class NotAsLogged(PipelineError):
     """The server answers other than it has to."""
 
-    outcome = "the server does not answer as it has to"
+    outcome = "the server gave wrong answers"
 
 
 class Busy(PipelineError):

@@ -143,7 +143,7 @@ def _floor(gate: Gate, evidence: Evidence, broken: Outcome) -> Check:
     name, scarce = "better than Dummy", evidence.scarce
     better = evidence.dummy.lower > 0
     if not better and scarce is not None:
-        rows = f"{scarce.rows} test row{'s' * (scarce.rows != 1)} of {scarce.name}, {scarce.enough} would do"
+        rows = f"{scarce.rows} test row{'s' * (scarce.rows != 1)} of {scarce.name}, at least {scarce.enough} are needed"
         return Check(name, "keep", str(evidence.dummy), f"not enough data: {rows}")
     reason = f"{gate.metric} is {'' if better else 'not '}better than the Dummy estimator's: {evidence.dummy}"
     return Check(name, "pass" if better else broken, str(evidence.dummy), reason)

@@ -100,7 +100,7 @@ def prepare(config: configuration.Config) -> Task:
 def begin(tracking: Tracking, config: configuration.Config, tags: dict[str, str]) -> Run:
     """Create the run, and mark as FAILED the runs whose processes are gone."""
     for orphan in tracking.fail_orphans(config.experiment):
-        print(f"run {orphan} was left RUNNING by a process that is gone: it is FAILED now")
+        print(f"run {orphan} was left RUNNING by a process that no longer exists: it is now FAILED")
     run = tracking.create_run(config.experiment, tags)
     print(f"run     {run.run_id}\nurl     {run.url}", flush=True)
     if reason := provenance.without_commit():

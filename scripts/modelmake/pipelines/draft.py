@@ -174,9 +174,9 @@ def _sizes(made: Draft) -> None:
         made.set("stratify", True, "the shares of the classes are equal in both parts")
     if len(made.frame) * 0.2 < TEST_ROWS <= len(made.frame) * 0.4:
         share = -(-100 * TEST_ROWS // len(made.frame)) / 100
-        made.set("test_size", share, f"{TEST_ROWS} of {len(made.frame)} rows: the gate asks for so many")
+        made.set("test_size", share, f"{TEST_ROWS} of {len(made.frame)} rows: the gate requires this many")
     elif len(made.frame) * 0.4 < TEST_ROWS:
-        what = f"there are {len(made.frame)} rows, and the gate asks for {TEST_ROWS} that are held out"
+        what = f"the table has {len(made.frame)} rows, and the gate requires {TEST_ROWS} held-out rows"
         made.warnings.append(f"{what}; add rows, or set gate.min_test_rows")
 
 

@@ -74,7 +74,7 @@ def move(tracking: Tracking, name: str, action: str, target: Version, reason: st
     if champion is not None and champion.number == target.number:
         if moves and moves[0].target == target.number:
             end(tracking, moves[0])
-        return f"version {target.number} of {name} is the champion already"
+        return f"version {target.number} of {name} is already the champion"
     source = champion.number if champion else NONE
     values = (action, source, target.number, target.run_id or NONE, target.verdict, reason)
     tags = {f"modelmake.{key}": value for key, value in zip(FIELDS, values, strict=True)}

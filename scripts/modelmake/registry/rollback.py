@@ -26,7 +26,8 @@ def rollback(tracking: Tracking, name: str) -> str:
     last = history[0] if history else None
     if last and last.action == "rollback" and last.target == champion.number:
         moves.end(tracking, last)
-        return f"rolled back to version {champion.number} already; make promote VERSION={last.source} goes forward"
+        again = f"make promote VERSION={last.source} promotes the newer version again"
+        return f"already rolled back to version {champion.number}; {again}"
     promotions = (m for m in history if m.done and m.action == "promote" and m.target == champion.number)
     number = next((promotion.source for promotion in promotions), "")
     numbered = {version.number: version for version in versions.of_model(tracking, name)}

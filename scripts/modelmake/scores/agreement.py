@@ -108,7 +108,7 @@ class Agreement:
 
     def problem(self, server: str) -> str:
         """Return that a server does not give the predictions that were scored, "" where it does."""
-        return "" if self.same else f"{server} gives other predictions than those that were scored: {self.words}"
+        return "" if self.same else f"{server} does not give the scored predictions: {self.words}"
 
     @property
     def words(self) -> str:

@@ -175,7 +175,7 @@ def unpack(archive: BinaryIO, target: Path) -> Manifest:
     except SealedError:
         raise
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
-        raise ValueError(f"not a whole backup: {error}") from None
+        raise ValueError(f"not a complete backup: {error}") from None
     names = {str(path.relative_to(target)) for path in target.rglob("*") if not path.is_dir()} - {MANIFEST}
     if names != set(manifest.files) or DATABASE not in names:
         raise ValueError("not a backup of an MLflow server, or files are missing")
@@ -225,7 +225,7 @@ def swap(folder: Path) -> None:
     """
     fresh, old, gone = folder / FRESH, folder / ".old", folder / ".gone"
     if not (fresh / DATABASE).exists():
-        raise ValueError("the unpacked backup is gone: another restore may run at the same time")
+        raise ValueError("the unpacked backup no longer exists: another restore may be running")
     try:
         old.mkdir()
         for name in STATE:

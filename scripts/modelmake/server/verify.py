@@ -84,6 +84,6 @@ def main() -> None:
     lost = list(differing(files))
     print(f"{'DIFF' if lost else 'ok':<5}{'artifacts':<10}{len(files):>8}")
     if wrong or lost:
-        what = f"a server that runs on it differs in: {', '.join([*wrong, *lost])[:200]}"
-        raise UserError("the backup", what, "keep it, and make another one: make backup")
-    print("verified: a server that runs on it shows everything in the manifest")
+        what = f"a server on this backup differs in: {', '.join([*wrong, *lost])[:200]}"
+        raise UserError("the backup", what, "keep it, and create a new one: make backup")
+    print("verified: a server on this backup shows everything in the manifest")

@@ -104,11 +104,11 @@ class Server:
         """Raise Refusal for another host, and, where a token is needed, for another token."""
         hosts = {PORT.sub("", host).lower() for host in request.headers.getlist("host") or [""]}
         if "*" not in self.hosts and not hosts <= set(self.hosts):
-            raise Refusal(400, "the request names another host: add it to hosts under [serve]")
+            raise Refusal(400, "the host of the request is not allowed: add it to hosts under [serve]")
         if token and self.token:
             expected, given = f"Bearer {self.token}", request.headers.get("authorization", "")
             if not hmac.compare_digest(expected.encode(), given.encode()):
-                raise Refusal(401, "the token is missing or another one: send Authorization: Bearer …")
+                raise Refusal(401, "missing or wrong token: send Authorization: Bearer …")
 
     @property
     def model(self) -> Model:

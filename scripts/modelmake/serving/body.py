@@ -59,7 +59,7 @@ def of_json(body: bytes, names: Sequence[str]) -> Table:
     try:
         request = from_json(body.removeprefix(codecs.BOM_UTF8), allow_inf_nan=False, cache_strings="keys")
     except ValueError:
-        raise Refusal(400, "the body is not JSON: NaN and Infinity are not either, null is a missing value") from None
+        raise Refusal(400, "the body is not JSON: NaN and Infinity are not JSON, and null is a missing value") from None
     forms = [form for form in FORMS if isinstance(request, dict) and form in request]
     if len(forms) != 1:
         raise Refusal(400, f"the body is not an object with exactly one known key: {FORM}")

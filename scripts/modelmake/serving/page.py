@@ -10,10 +10,10 @@ from modelmake.tracking.light import Named
 
 ANSWERS = {
     400: "Not JSON, or not of a known form",
-    401: "No token, or another one",
+    401: "Missing or wrong token",
     408: "The body did not arrive in time",
     413: "The body is too large",
-    415: "Another content type",
+    415: "Unsupported content type",
     422: "A column or a value does not fit the model",
     500: "The model failed on these rows",
     503: "No model, or too many requests",

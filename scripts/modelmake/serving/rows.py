@@ -62,7 +62,7 @@ def values(feature: Feature, given: Given, written: Form = PLAIN) -> Any:  # noq
     made = cast(given, feature, written)
     for reason, mask in made.wrong:
         if mask.any():
-            never = ", which this column never is in the training table" if reason == GAP else ""
+            never = ", and the training table has no missing value in this column" if reason == GAP else ""
             raise Refusal(422, f"a value is {reason}{never}", feature.name, int(mask.argmax()))
     return made.with_gaps()
 

@@ -112,7 +112,7 @@ def verified(pipeline: Pipeline, contract: Contract, model_id: str) -> Scorer:
     if agreement.given is not None:
         raise UserError(where, "does not have a logged prediction for each golden row", AGAIN)
     if not agreement.same:
-        what = f"golden row {agreement.apart[0]} gets another prediction than the one that was logged with the model"
+        what = f"golden row {agreement.apart[0]} has a prediction that differs from the one logged with the model"
         raise UserError(where, f"{what}: {agreement.words}", f"{AGAIN}, on the same kind of machine")
     return replace(scorer, golden=agreement)
 

@@ -118,16 +118,16 @@ def faulty(contract: Contract) -> Iterator[Question]:
         if place == 0 and len(names) > 1:
             yield Question("a missing column", split(names[1:], rest), status=422, column=name)
         wrong: object = ["a", "list"] if feature.dtype == "str" else {"a": "table"}
-        yield Question(f"another type as {name}", split(names, [*others, wrong, *rest]), status=422, column=name)
+        yield Question(f"wrong type in {name}", split(names, [*others, wrong, *rest]), status=422, column=name)
         if not feature.optional:
-            yield Question(f"null as {name}", split(names, [*others, None, *rest]), status=422, column=name)
+            yield Question(f"null in {name}", split(names, [*others, None, *rest]), status=422, column=name)
     unknown = "no_such_column"
     yield Question("an unknown column", split([*names, unknown], [*row, 1]), status=422, column=unknown)
     yield Question("no rows", json.dumps({"dataframe_split": {"columns": names, "data": []}}).encode(), status=422)
     yield Question("no JSON", b'{"dataframe_split": ', status=400)
-    yield Question("no known form", b"[[1, 2]]", status=400)
-    yield Question("another content type", b"1,2", "text/plain", 415)
-    yield Question("too large a body", b" " * (LIMIT + 1), status=413)
+    yield Question("unknown form", b"[[1, 2]]", status=400)
+    yield Question("unsupported content type", b"1,2", "text/plain", 415)
+    yield Question("body too large", b" " * (LIMIT + 1), status=413)
 
 
 def problem(question: Question, answer: Answer, contract: Contract) -> tuple[str, str]:
@@ -136,7 +136,7 @@ def problem(question: Question, answer: Answer, contract: Contract) -> tuple[str
         return f"answers {answer.status}, not {question.status}", ""
     if question.status != 200:
         if set(answer.body) != {"error", "column", "row", "request_id"}:
-            return "its error does not have the known form", ""
+            return "the error does not have the documented form", ""
         return "" if answer.body["column"] == question.column else f"names the column {answer.body['column']!r}", ""
     predictions = answer.body.get("predictions")
     if not isinstance(predictions, list) or len(predictions) != len(contract.predictions):
@@ -145,7 +145,7 @@ def problem(question: Question, answer: Answer, contract: Contract) -> tuple[str
     note = "" if agreement.equal else agreement.words
     if agreement.same:
         return "", note
-    return f"golden row {agreement.apart[0]} has another prediction than the logged one: {note}", ""
+    return f"golden row {agreement.apart[0]} has a prediction that differs from the logged one: {note}", ""
 
 
 def main() -> None:
@@ -163,9 +163,9 @@ def main() -> None:
         answer = client.ask("POST", "/invocations", question.body, question.content_type)
         wrong, note = problem(question, answer, contract)
         if not wrong and answer.version not in ("", version):
-            wrong = f"answered by version {answer.version}: the alias moved meanwhile, so ask again"
+            wrong = f"answered by version {answer.version}: the alias moved during the test; run it again"
         results.append(("fail" if wrong else "ok", question.what, wrong or note))
     print(receipt.aligned(results))
     if failed := [what for result, what, _ in results if result == "fail"]:
         raise NotAsLogged(client.url, f"{len(failed)} of {len(results)} answers are wrong: {failed[0]}", "make logs")
-    print(f"smoke: {len(results)} answers are as they have to be")
+    print(f"smoke: all {len(results)} answers are correct")

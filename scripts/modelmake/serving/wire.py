@@ -76,7 +76,8 @@ def refused(refusal: Refusal, request_id: str) -> Response:
 async def other(request: Request, error: Exception) -> Response:
     """Answer an unknown path or method in the same form."""
     status = error.status_code if isinstance(error, HTTPException) else 500
-    text = {404: "no such path: see /openapi.json", 405: "another method: POST /invocations"}.get(status, "refused")
+    known = {404: "no such path: see /openapi.json", 405: "method not allowed: use POST /invocations"}
+    text = known.get(status, "refused")
     response = refused(Refusal(status, text), identity(request))
     if isinstance(error, HTTPException):
         response.headers.update(error.headers or {})

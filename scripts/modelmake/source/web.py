@@ -83,7 +83,7 @@ def _check(answer: requests.Response, source: Source) -> None:
     if status in AGAIN:
         raise Unfinished(f"answers HTTP {status} again and again")
     if status in (401, 403):
-        raise UserError(source.shown, f"answers HTTP {status}: it refuses", "check the address and its credentials")
+        raise UserError(source.shown, f"answers HTTP {status}: access refused", "check the address and its credentials")
     if status in (404, 410):
         raise UserError(source.shown, f"answers HTTP {status}: there is no such file", "check the address")
     if status == 407:

@@ -66,7 +66,7 @@ def failure(action: str, error: Exception) -> TrackingError:
         through += f", which answers HTTP {match[1]}"
     if "Connection refused" in text or "Max retries exceeded" in text or "timed out" in text:
         reason = "no answer: connection refused" if "refused" in text else "no answer"
-        fix = f"check that it runs: `make up` starts a server here, MLFLOW_TRACKING_URI names another one{around}"
+        fix = f"check that it runs: `make up` starts a server here, MLFLOW_TRACKING_URI names another server{around}"
         return TrackingError(uri(), f"{reason}{through}, asked to {action}", fix)
     if by and re.search("InvalidProxyURL|Invalid url|Invalid URL|SOCKS|proxy URL", f"{type(error).__name__} {text}"):
         return TrackingError(

@@ -73,7 +73,7 @@ def truths(subject: Subject, rows: pd.DataFrame) -> live.Live | None:
     else:
         return None
     if len(found) < live.FEWEST:
-        print(f"note: {len(found)} rows have a truth, and fewer than {live.FEWEST} show nothing")
+        print(f"note: {len(found)} rows have a truth, and at least {live.FEWEST} are needed")
         return None
     return live.measured(found, target, subject.pipeline, names, config)
 

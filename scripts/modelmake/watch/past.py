@@ -80,6 +80,6 @@ def newest(tracking: Tracking, experiment: str, name: str) -> Facts | None:
         return None
     hours = (time.time() - runs[0].started) / 3600
     if hours > OLD:
-        what = f"the last window is {hours:.0f} hours old, so nothing can be said about today"
+        what = f"the last window is {hours:.0f} hours old and does not describe today"
         raise UserError(f"experiment {experiment}", what, "run make watch daily on the machine that serves")
     return Facts.model_validate_json(text)

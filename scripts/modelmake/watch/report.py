@@ -10,7 +10,7 @@ from modelmake.data.profile import Column, Profile
 from modelmake.gate import page
 from modelmake.watch.live import Live
 
-HEADLINES = {"alert": "The data has moved", "quiet": "Nothing has moved", "none": "Too few rows for a verdict"}
+HEADLINES = {"alert": "The data has drifted", "quiet": "No drift", "none": "Too few rows for a verdict"}
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def elsewhere(tracking: Tracking, config: configuration.Config, started: float) 
         return
     if facts is None:
         fix = "make serve, send requests, and run make watch there; or IN=<table>"
-        raise UserError("make watch", "no requests are logged, here or in MLflow, so nothing can be said", fix)
+        raise UserError("make watch", "no requests are logged, here or in MLflow", fix)
     print(f"window  {facts.n_rows} rows from {facts.since} to {facts.until}, logged by the serving host")
     print("".join(f"  {finding}\n" for finding in facts.findings) or "quiet\n", end="")
     end(facts, started)
@@ -147,4 +147,4 @@ def show(page: Report, *, running: bool) -> None:
         print(f"note: without labels the model expects an accuracy of {page.expected:.3f} (never an alert)")
     print("".join(f"  {line}\n" for line in lines), end="")
     if page.alert and not running:
-        print("one window is no alert yet; the next one ends with exit code 3 if it moves too")
+        print("one window does not raise an alert; if the next one drifts too, make watch ends with exit code 3")
