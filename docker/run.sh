@@ -123,6 +123,11 @@ access_sources() { # what `make fetch` reads, with the credentials for it, and d
   options+=(-v "$root/data/snapshots:/src/data/snapshots")
 }
 
+# shellcheck disable=SC2154  # of docker/environment.sh
+for each in $constants; do options+=(-e "$each"); done
+pass USER CI
+for name in $settings; do [ "$name" = RUNNER ] || pass "MODELMAKE_$name"; done # make in the image runs bare
+# After these, because of a variable that is given twice the last value counts.
 while [ "$1" != -- ]; do
   declare -F "access_$1" >/dev/null ||
     die "access '$1'" "unknown" "words of: $(compgen -A function access_ | sed 's/access_//' | paste -sd ' ' -)"
@@ -135,10 +140,7 @@ image=$("$root/docker/image/image.sh" name)
 MODELMAKE_IMAGE_ID=$(docker image inspect -f '{{.Id}}' "$image") && export MODELMAKE_IMAGE_ID
 mkdir -p "$root/build"
 options+=(-v "$root:/src:$source")
-# shellcheck disable=SC2154  # of docker/environment.sh
-for each in $constants; do options+=(-e "$each"); done
-pass MODELMAKE_IMAGE_ID USER CI
-for name in $settings; do [ "$name" = RUNNER ] || pass "MODELMAKE_$name"; done # make in the image runs bare
+pass MODELMAKE_IMAGE_ID
 # Only a shell reads standard input; another command would consume the input of a loop around make.
 [ "$1" != bash ] && [ ! -t 0 ] || options+=(--interactive)
 [ -t 0 ] && [ -t 1 ] && options+=(--tty)

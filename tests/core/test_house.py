@@ -197,6 +197,7 @@ def test_words_of_access_add_up(with_engine: Checkout) -> None:
         assert not {"GITHUB_TOKEN", f"{path / 'build'}:/out", f"{path}/.serve:/src/.serve"} & set(found)
     found = words("github output log")
     assert {"GITHUB_TOKEN", f"{path / 'build'}:/out", f"{path}/.serve:/src/.serve", f"{path}:/src:ro"} <= set(found)
+    assert found.index("MODELMAKE_OUT") < found.index("MODELMAKE_OUT=/out/out.csv")  # the last one counts
     assert "true" not in words("outsyde")
 
 
