@@ -11,7 +11,6 @@ from modelmake import __main__ as command
 from modelmake.gate import evidence, outside
 from modelmake.gate.outside import Outside
 from modelmake.model import store
-from modelmake.model.trust import TRUSTED_TYPES
 from modelmake.scores.agreement import Expected
 from tests.conftest import Project
 
@@ -52,9 +51,9 @@ def test_rows_with_gaps_and_dates_are_served(project: Project) -> None:
     for stage in ("train", "evaluate"):
         done = project.stage(stage)
         assert done.code == 0, done
-    pipeline, rows = store.load(project.receipt("train")["model_id"], TRUSTED_TYPES)
+    pipeline, rows = store.load(project.receipt("train")["model_id"], ())
     served = Outside()
-    served.load(store.download(project.receipt("train")["model_id"], TRUSTED_TYPES, str(served.scratch)).folder)
+    served.load(store.download(project.receipt("train")["model_id"], (), str(served.scratch)).folder)
     rows = rows.assign(age=[None, 1, 2, 3, 4])
     served.ask(evidence.raw(rows), Expected(pipeline.predict(rows).tolist(), 0.0))
     assert served.result() == ""

@@ -179,11 +179,10 @@ def cpu(pid: int) -> float:
 COST = """
 import base64, sys, time
 from pathlib import Path
-from modelmake.model.trust import TRUSTED_TYPES
 from modelmake.serving.scorer import load
 from modelmake.serving.body import parsed
 from modelmake.serving.rows import frame
-scorer = load(Path(sys.argv[1]), "bench", TRUSTED_TYPES)
+scorer = load(Path(sys.argv[1]), "bench", ())
 sent = base64.b64decode(sys.argv[2])
 X = frame(parsed(sent, "application/json", scorer.contract.names), scorer.contract)
 for _ in sys.stdin:
@@ -264,9 +263,8 @@ ALONE = """
 import sys, time
 import pyarrow.parquet as pq
 from pathlib import Path
-from modelmake.model.trust import TRUSTED_TYPES
 from modelmake.serving.scorer import load
-scorer = load(Path(sys.argv[1]), "bench", TRUSTED_TYPES)
+scorer = load(Path(sys.argv[1]), "bench", ())
 names, spent = scorer.contract.names, 0.0
 for batch in pq.ParquetFile("large.parquet").iter_batches(10_000):
     X = batch.to_pandas()[names]

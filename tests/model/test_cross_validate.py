@@ -21,7 +21,6 @@ from modelmake.data.read import identified, read_table
 from modelmake.data.split import hold_out
 from modelmake.model import store
 from modelmake.model.cross_validate import cross_validated
-from modelmake.model.trust import TRUSTED_TYPES
 from tests.conftest import Outcome, Project
 
 Check = Callable[[Outcome, int], str]
@@ -86,7 +85,7 @@ def test_folds_are_scored_as_scikit_learn_does(project: Project) -> None:
     ]
     loaded = config.load()
     split = hold_out(read_table(loaded.data), loaded.data, seed=loaded.seed, classifier=True)
-    pipeline, _ = store.load(project.receipt("train")["model_id"], TRUSTED_TYPES)
+    pipeline, _ = store.load(project.receipt("train")["model_id"], ())
     of = np.zeros(len(split.X_train), dtype=int)
     for number, fold in enumerate(folds(split, loaded.data, 4, seed=loaded.seed, classifier=True)):
         of[fold.test] = number
@@ -134,7 +133,7 @@ def test_the_positive_class_is_scored(project: Project) -> None:
         assert done.code == 0, done.out + done.err
         loaded = config.load()
         split = hold_out(read_table(loaded.data), loaded.data, seed=loaded.seed, classifier=True)
-        pipeline, _ = store.load(project.receipt("train")["model_id"], TRUSTED_TYPES)
+        pipeline, _ = store.load(project.receipt("train")["model_id"], ())
         values[positive] = f1_score(split.y_test, pipeline.predict(split.X_test), pos_label=positive)
         assert project.receipt("evaluate")["metrics"]["f1"] == pytest.approx(values[positive])
     assert values["yes"] != values["no"]

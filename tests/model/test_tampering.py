@@ -295,7 +295,7 @@ def test_code_that_is_not_the_checkouts_is_refused(
     coded(project)
     for attack in CODE_ATTACKS:
         refused(project, error_line, attack)
-    store.load(project.receipt("train")["model_id"], TRUSTED_TYPES)
+    store.load(project.receipt("train")["model_id"], ())
     project.edit("pass", "'''Changed here.'''", "models/mine.py")
     assert "of its code is not the same in this checkout" in error_line(project.stage("evaluate"), 2)
 
@@ -307,7 +307,7 @@ def test_a_type_of_the_users_own_is_loaded_once_it_is_trusted(evaluated: Project
     model_id = evaluated.receipt("train")["model_id"]
     Tracking()
     with pytest.raises(UserError, match="is not on the trusted list"):
-        store.load(model_id, TRUSTED_TYPES)
+        store.load(model_id, ())
     assert not (evaluated.path / MARK).exists()
     store.load(model_id, ["payload.Quiet"])
     assert (evaluated.path / MARK).exists()

@@ -17,7 +17,7 @@ from sklearn.preprocessing import FunctionTransformer
 from modelmake.core.errors import UserError
 from modelmake.model import own, probe, store
 from modelmake.model.requirements import distributions, requirements
-from modelmake.model.trust import TRUSTED_TYPES, checked_types, contents, own_types
+from modelmake.model.trust import checked_types, contents, own_types
 from modelmake.tracking.runs import Tracking
 from tests.conftest import Outcome, Project
 
@@ -90,7 +90,7 @@ def elsewhere(project: Project, folder: Path) -> list[object]:
 def predicted(project: Project) -> list[object]:
     """Return the predictions of the same rows, from here."""
     Tracking()
-    pipeline, example = store.load(project.receipt("train")["model_id"], TRUSTED_TYPES)
+    pipeline, example = store.load(project.receipt("train")["model_id"], ())
     return pipeline.predict(pd.read_csv("data/iris.csv")[example.columns]).tolist()
 
 
@@ -210,7 +210,7 @@ def test_the_line_that_trusts_keeps_what_is_trusted(tmp_path: Path) -> None:
     """It is pasted over the line that is there."""
     skops.io.dump({"a": __import__("decimal").Decimal(1)}, tmp_path / "model.skops")
     with pytest.raises(UserError, match=r'set trusted_types = \["my.Type", "decimal.Decimal"\] under'):
-        checked_types(tmp_path / "model.skops", [*TRUSTED_TYPES, "my.Type"])
+        checked_types(tmp_path / "model.skops", ["my.Type"])
 
 
 def test_what_a_module_imports_is_not_the_users_own(project: Project) -> None:
@@ -230,7 +230,7 @@ def test_a_function_of_the_users_own_is_trusted(project: Project, tmp_path: Path
     import mine
 
     probe.save(make_pipeline(FunctionTransformer(mine.same), GaussianNB()), tmp_path / "model.skops")
-    assert "mine.same" in checked_types(tmp_path / "model.skops", TRUSTED_TYPES)
+    assert "mine.same" in checked_types(tmp_path / "model.skops", ())
     assert own.files(part.module for part in contents(tmp_path / "model.skops")) == {Path("mine.py")}
 
 

@@ -17,7 +17,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from modelmake.core.errors import UserError
-from modelmake.model.trust import TRUSTED_TYPES
 from modelmake.serving import follow
 from modelmake.serving.follow import Follower
 from modelmake.tracking.light import Registry
@@ -44,7 +43,7 @@ def followers(tmp_path: Path) -> Iterator[Callable[[], Follower]]:
     started: list[Follower] = []
 
     def begin() -> Follower:
-        follower = Follower(tmp_path / "volume", NAME, "champion", TRUSTED_TYPES, lambda _line: None)
+        follower = Follower(tmp_path / "volume", NAME, "champion", (), lambda _line: None)
         follower.start()
         started.append(follower)
         return follower

@@ -203,7 +203,7 @@ def test_a_signal_leaves_nothing(served: Project) -> None:
     }
     process = subprocess.Popen([sys.executable, "-m", "modelmake", "predict"], env=environment, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 60
-    while not any(part.stat().st_size for part in Path().glob(".part*")):
+    while not any(part.stat().st_size for part in Path().glob(".part*/*")):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.01)

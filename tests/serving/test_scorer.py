@@ -20,7 +20,6 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from modelmake.core.data import Data
 from modelmake.core.errors import UserError
 from modelmake.model.contract import Contract, contract
-from modelmake.model.trust import TRUSTED_TYPES
 from modelmake.serving.fast import predictor
 from modelmake.serving.refusal import Refusal
 from modelmake.serving.scorer import Scorer, load, verified
@@ -119,7 +118,7 @@ def test_a_model_without_a_contract_is_refused(trained: Project) -> None:
     [about] = (trained.path / ".mlflow/artifacts").rglob("MLmodel")
     (about.parent / "extra_files/contract.json").unlink()
     with pytest.raises(UserError, match="train it again"):
-        load(about.parent, "m-1", TRUSTED_TYPES)
+        load(about.parent, "m-1", ())
 
 
 @pytest.mark.filterwarnings("ignore:overflow")  # as the server ignores every warning
@@ -132,8 +131,9 @@ def test_a_value_that_only_the_model_refuses_is_the_clients() -> None:
     assert refused.value.status == 422
 
 
-def test_a_type_that_is_not_trusted_is_not_loaded(trained: Project) -> None:
+def test_a_type_that_is_not_trusted_is_not_loaded(trained: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """By our list, whatever the model's own list says."""
+    monkeypatch.setattr("modelmake.model.trust.TRUSTED_TYPES", ())
     [about] = (trained.path / ".mlflow/artifacts").rglob("MLmodel")
     with pytest.raises(UserError, match="not on the trusted list"):
         load(about.parent, "m-1", ())
@@ -142,7 +142,7 @@ def test_a_type_that_is_not_trusted_is_not_loaded(trained: Project) -> None:
 def test_a_loaded_model_knows_what_it_accepts(trained: Project) -> None:
     """The columns, the classes and the rows that were logged."""
     [about] = (trained.path / ".mlflow/artifacts").rglob("MLmodel")
-    scorer = load(about.parent, "m-1", TRUSTED_TYPES)
+    scorer = load(about.parent, "m-1", ())
     assert isinstance(scorer.contract, Contract)
     assert scorer.contract.names == ["petal_length", "petal_width", "sepal_length", "sepal_width"]
     assert scorer.contract.ignored == ("species",)
@@ -200,9 +200,9 @@ def test_a_damaged_contract_is_one_line(trained: Project) -> None:
         assert damage(good) != good
         path.write_bytes(damage(good))
         with pytest.raises(UserError):
-            load(about.parent, "m-1", TRUSTED_TYPES)
+            load(about.parent, "m-1", ())
     path.write_bytes(good)
-    load(about.parent, "m-1", TRUSTED_TYPES)
+    load(about.parent, "m-1", ())
 
 
 @pytest.mark.parametrize(("forest", "y"), FORESTS)

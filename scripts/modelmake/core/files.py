@@ -1,15 +1,19 @@
-"""Files: the pipeline's file, and the files under build/, which are written as a whole or not at all."""
+"""Files: the pipeline's file, the files under build/, and how any file is written: whole or not at all."""
 
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from modelmake.core import settings
-from modelmake.core.errors import UserError
+from modelmake.core.errors import UserError, first_line
 
 BUILD = Path("build")
 SHARED = ("lint", "test", "owntest")  # the stages whose receipts are the same for every pipeline
 MAIN = Path("pipeline.toml")
+PART = ".part-"  # how the folders begin in which files wait until they are whole
 TUNED = "tuned.toml"  # what `make tune` leaves for `make train`
 
 
@@ -34,25 +38,61 @@ def place(name: str) -> Path:
     return (BUILD if name.partition(".")[0] in SHARED else build()) / name
 
 
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give a place aside; the file or folder that the block leaves there becomes `path`, also when the power fails.
+
+    The place aside has the name of `path`, in a folder beside it. If the block fails, or leaves nothing, `path` stays
+    as it is.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=PART) as folder:
+        aside = Path(folder, path.name)
+        yield aside
+        if aside.is_dir():
+            remove(path)
+        elif aside.exists():
+            with aside.open("rb") as file:
+                os.fsync(file.fileno())
+        with suppress(FileNotFoundError):
+            os.replace(aside, path)
+
+
+def write(path: Path, content: str | bytes) -> None:
+    """Write a file whole or not at all."""
+    with whole(path) as aside:
+        aside.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
 def replace(name: str, text: str) -> None:
-    """Write the file `name` of the pipeline's folder as a whole or not at all.
+    """Write the file `name` of the pipeline's folder, whole or not at all; raises what `writing` raises."""
+    path = place(name)
+    with writing(path):
+        write(path, text)
+
+
+@contextmanager
+def writing(path: Path | str, fix: str = "check that it belongs to you and that its disk has space") -> Iterator[None]:
+    """Turn a full disk, or a folder that is not writable, into one line.
 
     Raises
     ------
     UserError
-        The folder is not writable, or its disk is full.
+        The block raised an OSError.
 
     """
-    path = place(name)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False, encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(file.name, 0o644)
-        os.replace(file.name, path)
+        yield
     except OSError as error:
-        raise UserError(
-            str(path),
-            f"cannot be written: {error.strerror}",
-            "check that build/ belongs to you and that its disk has space",
-        ) from None
+        while isinstance(path, Path) and path.name.startswith(PART):  # a temporary folder, which nobody knows
+            path = path.parent
+        reason = os.strerror(error.errno) if error.errno else first_line(error)
+        raise UserError(str(path), f"cannot be written: {reason}", fix) from None
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it exists."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -2,10 +2,7 @@
 
 import json
 import math
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pandas as pd
 
@@ -14,6 +11,7 @@ from modelmake.core import files, receipt, settings
 from modelmake.core.data import Data
 from modelmake.core.errors import GateRefused
 from modelmake.core.gate import METRICS
+from modelmake.core.progress import Progress
 from modelmake.core.provenance import Provenance
 from modelmake.data import drift, profile
 from modelmake.data.split import FINDINGS, TRAINED
@@ -28,17 +26,6 @@ from modelmake.tracking.address import uri
 from modelmake.tracking.runs import Run, Tracking
 
 PREDICTED, PREDICTION = "predictions.json", "prediction"  # the profile of the predictions, and its one column
-
-
-@contextmanager
-def announced(what: str) -> Iterator[None]:
-    """Print the name of a step that takes longer than two seconds."""
-    timer = threading.Timer(2, print, (f"{what} …",), {"flush": True})
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 def mismatch(run: Run, config: configuration.Config, data: Data) -> str:
@@ -64,14 +51,14 @@ def look(tracking: Tracking, run: Run, config: configuration.Config) -> tuple[re
         The SHA-256 of the predictions.
 
     """
-    with announced("predicting the held-out rows"):
+    with Progress("predicting the held-out rows"):
         subject = load(tracking, run, config)
     p, X_test = subject.predictions, subject.split.X_test
-    with announced(f"scoring the champion on the same {len(p)} rows"):
+    with Progress(f"scoring the champion on the same {len(p)} rows"):
         champion, rival = challenge(tracking, subject)
-    with announced("drawing the report"):
+    with Progress("drawing the report"):
         drawings = plots.draw(p, subject.pipeline, X_test, metric=config.gate.metric, seed=config.seed)
-    with announced(f"measuring the rules' metrics with {config.gate.resamples} resamples"):
+    with Progress(f"measuring the rules' metrics with {config.gate.resamples} resamples"):
         evidence = gather(subject, champion)
     test = pd.concat([X_test, subject.split.y_test], axis=1)
     then = tracking.read_file(rival.run, f"{FOLDER}/profile.json") if rival else None

@@ -22,7 +22,6 @@ from modelmake.model import store
 from modelmake.model.estimator import dummy
 from modelmake.model.own import CODE, OtherCode
 from modelmake.model.score import predict
-from modelmake.model.trust import TRUSTED_TYPES
 from modelmake.scores import intervals, metrics
 from modelmake.scores.agreement import Agreement, Expected, widest
 from modelmake.scores.enough import enough, only_class
@@ -49,18 +48,13 @@ class Subject:
     agreement: Agreement
     own_code: bool
 
-    @property
-    def trusted(self) -> tuple[str, ...]:
-        """The types that a model may contain."""
-        return (*TRUSTED_TYPES, *self.config.model.trusted_types)
-
 
 def load(tracking: Tracking, run: Run, config: Config) -> Subject:
     """Load the run's model and predict the held-out rows with it."""
     frame = read_table(config.data)
     model_id = store.find(tracking, run)
     served = outside.take()
-    checked = store.download(model_id, (*TRUSTED_TYPES, *config.model.trusted_types), str(served.scratch))
+    checked = store.download(model_id, config.model.trusted_types, str(served.scratch))
     served.load(checked.folder)
     pipeline = checked.pipeline()
     classifier = is_classifier(pipeline)
@@ -152,7 +146,7 @@ def of_champion(
     """
     split, positive = subject.split, subject.config.data.positive
     try:
-        pipeline, _ = store.load(model_id, subject.trusted)
+        pipeline, _ = store.load(model_id, subject.config.model.trusted_types)
     except OtherCode:
         return recorded(tracking.read_file(run, f"{FOLDER}/{FILE}"), split, positive)
     return predict(pipeline, split.X_test, split.y_test, positive), None

@@ -9,11 +9,10 @@ from textwrap import fill
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
-from rich.progress import Progress
 from sklearn.base import BaseEstimator
 
 from modelmake.core.errors import first_line
+from modelmake.core.progress import Progress
 from modelmake.gate.drawing import INK, Plot, axes, distinct
 from modelmake.scores.metrics import FROM_CONFUSION, Predictions, score
 from modelmake.scores.ranking import Floats, Integers
@@ -88,16 +87,14 @@ class Importance:
         before = score(self.p.take(rows), self.metric)
         if not np.isfinite(before):
             return {}
-        console = Console(stderr=True)
-        with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-            task = progress.add_task("shuffling columns", total=None)
-            columns = self._searched(lambda: progress.advance(task)) if every > BLOCKS else range(every)
-            progress.reset(task, total=len(columns) * REPEATS)
+        with Progress("shuffling columns", unit="shuffles") as progress:
+            columns = self._searched(progress.advance) if every > BLOCKS else range(every)
+            progress.total = progress.done + len(columns) * REPEATS
             shuffles = [((column,), repeat) for column in columns for repeat in range(REPEATS)]
             losses = []
             for after in self._shuffled(shuffles, rows, probabilities=self.metric not in FROM_CONFUSION):
                 losses.append(before - score(after, self.metric))
-                progress.advance(task)
+                progress.advance()
         if not np.isfinite(losses).all():
             return {}
         return dict(zip((self._names[k] for k in columns), np.reshape(losses, (-1, REPEATS)), strict=True))

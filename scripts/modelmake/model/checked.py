@@ -24,7 +24,7 @@ class Checked:
 
 
 def check(folder: Path, model_id: str, trusted: Sequence[str]) -> Checked:
-    """Check the files of a logged model: its types against `trusted`, not against its own list.
+    """Check the files of a logged model: its types against the trusted types, not against its own list.
 
     Raises
     ------

@@ -1,7 +1,5 @@
 """Explain: what becomes of each column of the table on its way to the estimator."""
 
-import sys
-import threading
 from collections.abc import Sequence
 
 import pandas as pd
@@ -10,6 +8,7 @@ from sklearn.base import BaseEstimator, clone, is_classifier
 from modelmake.core import config as configuration
 from modelmake.core.config import Config
 from modelmake.core.data import Data
+from modelmake.core.progress import Progress
 from modelmake.core.receipt import aligned
 from modelmake.data import schema
 from modelmake.data.read import read_table
@@ -20,7 +19,6 @@ from modelmake.model.kinds import kinds
 from modelmake.model.preprocess import pipeline
 
 ROWS = 20_000  # training rows that the preprocessing is fitted on, to count the features
-PATIENCE = 2  # seconds without a line
 HEADER = ("column", "kind", "treatment", "features")
 
 Row = tuple[str, str, str, str]
@@ -29,13 +27,8 @@ Row = tuple[str, str, str, str]
 def main() -> None:
     """Print a line for each column, in the order of the table, and one for what follows."""
     config = configuration.load()
-    waiting = threading.Timer(PATIENCE, _wait, [config.data.path])
-    waiting.daemon = True
-    waiting.start()
-    try:
+    with Progress(f"explain: reading {config.data.path} and preparing its columns"):
         text = _explanation(config)
-    finally:
-        waiting.cancel()
     print(text)
 
 
@@ -64,10 +57,6 @@ def rows(config: Config, names: Sequence[str], members: Sequence[BaseEstimator],
         kind, treatment, count = features.get(name) or ("", _role(name, config.data), "")
         listed.append((name, kind, treatment + times.get(name, ""), count))
     return listed
-
-
-def _wait(path: str) -> None:
-    print(f"explain: reading {path} and preparing its columns …", file=sys.stderr, flush=True)
 
 
 def _explanation(config: Config) -> str:

@@ -91,7 +91,7 @@ def find(tracking: Tracking, run: Run) -> str:
 
 
 def load(model_id: str, trusted: Sequence[str]) -> tuple[Pipeline, pd.DataFrame]:
-    """Download a logged model and load it, once its types are checked against `trusted`, not against its own list.
+    """Download a logged model and load it, once its types are checked against the trusted types, not against its own.
 
     Returns
     -------

@@ -26,7 +26,6 @@ from modelmake.model.estimator import build, fit, parameters
 from modelmake.model.preprocess import pipeline
 from modelmake.model.probe import probe
 from modelmake.model.score import on_training_rows, sample
-from modelmake.model.trust import TRUSTED_TYPES
 from modelmake.source import kept
 from modelmake.tables.table import opened
 from modelmake.tracking.address import uri
@@ -114,8 +113,7 @@ def main() -> None:
     asked = configuration.load()
     task = prepare(asked)
     config, split, estimator = task.config, task.split, task.estimator
-    trusted = (*TRUSTED_TYPES, *config.model.trusted_types)
-    probe(task.unfitted, split.X_train, split.y_train, trusted)
+    probe(task.unfitted, split.X_train, split.y_train, config.model.trusted_types)
     tags = provenance.tags("train", task.data_sha256, asked.training_sha256)
     tracking = Tracking()
     run = begin(tracking, config, tags)
@@ -139,7 +137,7 @@ def main() -> None:
         tracking.log_data(run, task.frame, path=config.data.path, target=config.data.target, sha256=task.data_sha256)
         promised = contract(fitted, split.X_train, task.frame, config.data)
         model = store.Fitted(fitted, split.X_train, promised)
-        model_id = store.log(tracking, run, model, params=params, trusted=trusted)
+        model_id = store.log(tracking, run, model, params=params, trusted=config.model.trusted_types)
     print(f"model   {model_id}, fitted in {seconds:.2f} s")
     receipt.Train(
         **receipt.common("train", started),

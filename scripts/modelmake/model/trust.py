@@ -146,7 +146,7 @@ def checked_types(path: Path, trusted: Sequence[str], code: Collection[Path] | N
     path : Path
         The file.
     trusted : sequence of str
-        Types that are trusted by name.
+        Types that are trusted by name, besides TRUSTED_TYPES.
     code : collection of Path, optional
         The files whose classes and functions are trusted too; by default every module of the user's.
 
@@ -161,7 +161,7 @@ def checked_types(path: Path, trusted: Sequence[str], code: Collection[Path] | N
         types: list[str] = skops.io.get_untrusted_types(file=path)
     except Exception as error:  # a tampered archive fails in any way
         raise UserError(SAVED, f"cannot be read: {first_line(error)}", AGAIN) from None
-    if untrusted := sorted(set(types) - set(trusted) - own_types(saved, code)):
+    if untrusted := sorted(set(types) - {*TRUSTED_TYPES, *trusted} - own_types(saved, code)):
         raise UserError(SAVED, *_untrusted(untrusted, trusted))
     return types
 
@@ -227,6 +227,6 @@ def check_loader(folder: Path, model_id: str, trusted: Sequence[str], code: Coll
     unexpected = set(python) - PYTHON | set(sklearn) - SKLEARN | set(flavors) - {"python_function", "sklearn"}
     if sources != expected or unexpected:
         raise UserError(f"model {model_id}", f"its MLmodel makes MLflow load something other than {SAVED}", AGAIN)
-    if untrusted := sorted(declared - {*trusted, *own_types(contents(folder / SAVED), code)}):
+    if untrusted := sorted(declared - {*TRUSTED_TYPES, *trusted, *own_types(contents(folder / SAVED), code)}):
         what = f"its MLmodel trusts the type '{untrusted[0]}', which is not on the trusted list"
         raise UserError(f"model {model_id}", what, AGAIN)

@@ -11,7 +11,6 @@ from modelmake.core.provenance import Provenance
 from modelmake.gate import rules
 from modelmake.gate.facts import Evidence
 from modelmake.model import store
-from modelmake.model.trust import TRUSTED_TYPES
 from modelmake.tracking import versions
 from modelmake.tracking.address import page, uri
 from modelmake.tracking.runs import Run, Tracking
@@ -40,8 +39,7 @@ def register(tracking: Tracking, run: Run, config: configuration.Config, verdict
     """Register the run's model, if that is not done yet, and return its version number."""
     with tracking.open(run):
         model_id = store.find(tracking, run)
-        trusted = (*TRUSTED_TYPES, *config.model.trusted_types)
-        pipeline, example = store.load(model_id, trusted)
+        pipeline, example = store.load(model_id, config.model.trusted_types)
         if len(pipeline.predict(example)) != len(example):
             raise UserError(
                 f"model {model_id}", "does not predict a value for each row", "correct the estimator's predict"

@@ -16,7 +16,6 @@ from modelmake.model.imports import UnknownParameter
 from modelmake.model.preprocess import pipeline
 from modelmake.model.probe import probe
 from modelmake.model.train import Task
-from modelmake.model.trust import TRUSTED_TYPES
 from modelmake.search.propose import grid
 from modelmake.search.trial import Problem
 
@@ -63,7 +62,7 @@ def check(config: Config, search: Search, task: Task, problem: Problem) -> None:
         kind = made.model.estimator + str(sorted(key for key, value in params.items() if isinstance(value, dict)))
         if kind not in seen:
             seen.add(kind)
-            probe(unfitted, X, y, (*TRUSTED_TYPES, *config.model.trusted_types))
+            probe(unfitted, X, y, config.model.trusted_types)
     if classes is not None and search.growing == ROWS and search.stages:
         _check_shares(search, problem)
 

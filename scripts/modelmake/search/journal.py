@@ -32,13 +32,10 @@ class Journal:
     def add(self, result: Result) -> None:
         """Add a finished trial; when this returns it is on the disk."""
         text = line(result)
-        try:
+        with files.writing(str(self._file.name), "free some space, then make tune goes on"):
             if self._file.write(text) != len(text):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._file.fileno())
-        except OSError as error:
-            fix = "free some space, then make tune goes on"
-            raise UserError(str(self._file.name), f"cannot be written: {error.strerror}", fix) from None
         self.results[result.number] = result
 
     def ordered(self) -> bytes:
@@ -65,12 +62,10 @@ def opened(key: str, *, anew: bool = False) -> Iterator[Journal]:
     """
     path = place(f"{FOLDER}/{key[:16]}.jsonl")
     with _locked(path.parent):
-        try:
+        with files.writing(path):
             if anew and path.exists():
                 os.replace(path, _aside(path))
             file = path.open("a+b", buffering=0)
-        except OSError as error:
-            raise _unwritable(path, error) from None
         with file:
             file.seek(0)
             lines = file.read().splitlines(keepends=True)
@@ -83,18 +78,16 @@ def opened(key: str, *, anew: bool = False) -> Iterator[Journal]:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Hold the lock of a folder, which ends with the process."""
-    try:
+    with files.writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / LOCK).open("ab")
-    except OSError as error:
-        raise _unwritable(folder, error) from None
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(str(folder), "another make tune writes to it", "wait for that one, or stop it") from None
-        except OSError as error:  # of a file system without locks
-            raise _unwritable(folder, error) from None
+        with files.writing(folder):  # some file systems have no locks
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                fix = "wait for that one, or stop it"
+                raise UserError(str(folder), "another make tune writes to it", fix) from None
         yield
 
 
@@ -102,11 +95,6 @@ def _aside(path: Path) -> Path:
     """Return a name that no journal has yet."""
     names = (path.with_suffix(f".{number}.before") for number in itertools.count(1))
     return next(name for name in names if not name.exists())
-
-
-def _unwritable(path: Path, error: OSError) -> UserError:
-    what = f"cannot be written: {error.strerror}"
-    return UserError(str(path), what, "check that build/ belongs to you and that its disk has space")
 
 
 def read(lines: list[bytes], name: str) -> Iterator[Result]:

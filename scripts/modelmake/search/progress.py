@@ -1,20 +1,15 @@
 """Progress: what `make tune` says while it runs, as a bar in a terminal and as lines elsewhere."""
 
-import time
 from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Self
 
 from pydantic import JsonValue
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 
+from modelmake.core import progress
 from modelmake.core.config import Config
 from modelmake.model import tuned
 from modelmake.search.trial import Result, Trial
-
-EVERY = 30  # seconds between two lines
 
 
 def shown(value: JsonValue) -> str:
@@ -31,44 +26,36 @@ class Progress:
         self._done = self._failed = self._running = self._workers = 0
         self._best: Result | None = None
         self._whole = config.search.stages[-1:] if config.search else []
-        self._said = time.monotonic()
         for result in before:
             self._count(result)
         if self._done:
             print(f"continues after {self._done} of {total} trials", flush=True)
-        console = Console(stderr=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._bar = Bar(*columns, console=console, transient=True, disable=not console.is_terminal)
-        self._task = self._bar.add_task("trials", total=total, completed=self._done)
+        self._progress = progress.Progress("trials", total, done=self._done)
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        self._progress.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        self._progress.__exit__(kind, error, trace)
         self._running = 0
-        print(f"trials  {self._text()}", flush=True)
+        print(f"trials  {self._done} of {self._total} done{self._more()}", flush=True)
 
     def begin(self, trials: Sequence[Trial], workers: int) -> None:
         """Say how many trials of a batch can run at once."""
-        first, self._running, self._workers = not self._workers, len(trials), workers
-        self._bar.update(self._task, description=self._text())
-        if self._bar.disable and first:
-            print(f"trials  {self._text()}", flush=True)
+        self._running, self._workers = len(trials), workers
+        self._progress.what = f"trials{self._more()}"
 
     def add(self, result: Result) -> None:
         """Count a finished trial."""
         self._running -= 1
         self._count(result)
-        self._bar.update(self._task, completed=self._done, description=self._text())
+        self._progress.what = f"trials{self._more()}"
+        self._progress.advance()
         if result.state == "failed" and self._failed == 1:
             print(f"note: trial {result.number} failed: {result.reason}", flush=True)
-        if self._bar.disable and time.monotonic() - self._said > EVERY:
-            self._said = time.monotonic()
-            print(f"trials  {self._text()}", flush=True)
 
     def _count(self, result: Result) -> None:
         self._done += 1
@@ -78,8 +65,9 @@ class Progress:
         if result.state == "complete" and result.budgets[-1:] == self._whole and better:
             self._best = result
 
-    def _text(self) -> str:
+    def _more(self) -> str:
+        """Return how many are running and have failed, and the best score."""
         best = f", best {self._metric} {self._best.score:.4f} (trial {self._best.number})" if self._best else ""
         running = f", {min(self._running, self._workers)} running" if self._running else ""
         failed = f", {self._failed} failed" if self._failed else ""
-        return f"{self._done} of {self._total} done{running}{failed}{best}"
+        return f"{running}{failed}{best}"

@@ -10,20 +10,20 @@ import importlib.metadata
 import io
 import json
 import os
-import shutil
 import sqlite3
 import sys
 import tarfile
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelmake.core.errors import UserError
+from modelmake.core.files import PART, remove
+from modelmake.core.progress import Progress
 from modelmake.core.provenance import sha256
 from modelmake.server import migrate
 from modelmake.server.seal import SealedError, decrypted, encrypted
@@ -105,21 +105,6 @@ def referred(database: Path) -> set[Path]:
     return {Path(place.removeprefix(PROXIED).lstrip("/")) for place in places if place.startswith(PROXIED)}
 
 
-@contextmanager
-def progress(total: int) -> Iterator[Callable[[str], None]]:
-    """Yield a function to call after each of `total` files; every two seconds it prints how many are done."""
-    count, printed = 0, time.monotonic()
-
-    def advance(name: str) -> None:
-        nonlocal count, printed
-        count += 1
-        if time.monotonic() - printed > 2:
-            printed = time.monotonic()
-            print(f"  {count:,} of {total:,} files, {name}", file=sys.stderr, flush=True)
-
-    yield advance
-
-
 def backup(folder: Path, archive: BinaryIO) -> str:
     """Write the database, the artifacts that it names, and their checksums, while the server runs.
 
@@ -138,14 +123,14 @@ def backup(folder: Path, archive: BinaryIO) -> str:
         kept = [path for path in artifacts if not places.isdisjoint(path.relative_to(folder / ARTIFACTS).parents)]
         files = {DATABASE: snapshot} | {str(path.relative_to(folder)): path for path in kept}
         summary, checksums = facts(snapshot), dict[str, str]()
-        with progress(len(files)) as advance:
+        with Progress("packing", len(files), "files") as progress:
             for name, path in files.items():
                 with suppress(FileNotFoundError), path.open("rb") as file:  # a client can delete it in the meantime
                     info = tar.gettarinfo(arcname=name, fileobj=file)
                     hashed = Hashed(file, info.size)
                     tar.addfile(info, hashed)
                     checksums[name] = hashed.digest.hexdigest()
-                advance(name)
+                progress.advance()
         manifest = Manifest(
             mlflow=importlib.metadata.version("mlflow"),
             schema=migrate.of(snapshot),
@@ -196,10 +181,10 @@ def recover(folder: Path) -> None:
     if old.exists():
         for name in STATE:
             if (old / name).exists():
-                _remove(folder / name)
+                remove(folder / name)
                 (old / name).rename(folder / name)
-    for leftover in (old, folder / FRESH, folder / ".gone", folder / ".upgrade"):
-        _remove(leftover)
+    for leftover in (old, folder / FRESH, folder / ".gone", *folder.glob(f"{PART}*")):
+        remove(leftover)
 
 
 def stage(folder: Path, archive: BinaryIO) -> Manifest:
@@ -243,7 +228,7 @@ def settle(folder: Path) -> str:
     """Prepare the volume for the start of a server; return how old its tables are: current, older or newer."""
     recover(folder)
     scratch = folder / "tmp"  # for uploads until they are complete: they can be too large for memory
-    _remove(scratch)
+    remove(scratch)
     scratch.mkdir()
     if not (folder / DATABASE).exists():
         return "current"
@@ -251,14 +236,6 @@ def settle(folder: Path) -> str:
     if age == "current":
         migrate.write_ahead(folder / DATABASE)
     return age
-
-
-def _remove(path: Path) -> None:
-    """Remove a file or a folder, if it exists."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 FIXES = {

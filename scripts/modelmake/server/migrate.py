@@ -1,9 +1,7 @@
 """Migrate: how old the tables of an MLflow database are, and MLflow's own upgrade of them on a copy."""
 
 import importlib.metadata
-import os
 import re
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -11,6 +9,8 @@ from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Literal
+
+from modelmake.core import files
 
 
 @cache
@@ -83,11 +83,7 @@ def upgrade(database: Path) -> None:
         The upgrade failed; the database is unchanged.
 
     """
-    scratch = database.with_name(".upgrade")
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir()
-    trial = scratch / database.name
-    try:
+    with files.whole(database) as trial:
         copy(database, trial)
         if any(database.with_name(f"{database.name}-{suffix}").exists() for suffix in ("journal", "wal")):
             raise ValueError("the database is in use")  # its log would be applied to the new file
@@ -100,6 +96,3 @@ def upgrade(database: Path) -> None:
         if relation(of(trial)) != "current":
             raise ValueError("mlflow db upgrade did not upgrade the tables")
         write_ahead(trial)
-        os.replace(trial, database)
-    finally:
-        shutil.rmtree(scratch)

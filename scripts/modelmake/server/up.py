@@ -7,6 +7,7 @@ import urllib.request
 
 from modelmake.core import settings
 from modelmake.core.errors import TrackingError
+from modelmake.core.progress import Progress
 from modelmake.tracking.address import hidden, message, tracking_uri, uri
 from modelmake.tracking.connection import detour, local, proxy, unauthorized
 
@@ -58,14 +59,12 @@ def main() -> None:
         return
     through = "" if local(address) else proxy(address)
     named, around = detour(address, through)
-    started, announced = time.monotonic(), False
-    while reason := refusal(address, through):
-        waited = time.monotonic() - started
-        if waited > PATIENCE:
-            what = f"no answer in {PATIENCE} s{named}: {reason}"
-            raise TrackingError(uri(), what, f"check that it runs, and the address{around}")
-        if waited > 2 and not announced:
-            print(f"waiting for {uri()}{named} ({reason})", flush=True)
-            announced = True
-        time.sleep(0.25)
+    started = time.monotonic()
+    with Progress(f"waiting for {uri()}{named}") as waiting:
+        while reason := refusal(address, through):
+            if time.monotonic() - started > PATIENCE:
+                what = f"no answer in {PATIENCE} s{named}: {reason}"
+                raise TrackingError(uri(), what, f"check that it runs, and the address{around}")
+            waiting.what = f"waiting for {uri()}{named} ({reason})"
+            time.sleep(0.25)
     print(uri())

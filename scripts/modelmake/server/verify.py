@@ -12,9 +12,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Experiment, Run, ViewType
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.store.entities import PagedList
-from rich.progress import track
 
 from modelmake.core.errors import UserError
+from modelmake.core.progress import Progress
 from modelmake.server.archive import ARTIFACTS, Manifest, fact
 from modelmake.tracking.address import tracking_uri
 from modelmake.tracking.runs import Tracking
@@ -52,9 +52,9 @@ def shown(client: MlflowClient) -> dict[str, str]:
     return {name: fact(values) for name, values in rows.items()}
 
 
-def differing(files: dict[str, str]) -> Iterator[str]:
+def differing(files: dict[str, str], progress: Progress) -> Iterator[str]:
     """Yield every artifact that is missing on the server, or whose SHA-256 differs from the manifest's."""
-    for name, digest in track(files.items(), "artifacts", transient=True):
+    for name, digest in files.items():
         path = quote(name.removeprefix(f"{ARTIFACTS}/"))
         address = f"{tracking_uri()}/api/2.0/mlflow-artifacts/artifacts/{path}"
         try:
@@ -62,6 +62,7 @@ def differing(files: dict[str, str]) -> Iterator[str]:
                 same = hashlib.file_digest(answer, "sha256").hexdigest() == digest
         except urllib.error.HTTPError:
             same = False
+        progress.advance()
         if not same:
             yield name
 
@@ -81,7 +82,8 @@ def main() -> None:
     for name, expected in manifest.facts.items():
         print(f"{'DIFF' if name in wrong else 'ok':<5}{name:<10}{expected.split()[0]:>8}")
     files = {name: digest for name, digest in manifest.files.items() if name.startswith(f"{ARTIFACTS}/")}
-    lost = list(differing(files))
+    with Progress("verifying", len(files), "artifacts") as progress:
+        lost = list(differing(files, progress))
     print(f"{'DIFF' if lost else 'ok':<5}{'artifacts':<10}{len(files):>8}")
     if wrong or lost:
         what = f"a server on this backup differs in: {', '.join([*wrong, *lost])[:200]}"

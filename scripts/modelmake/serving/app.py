@@ -22,7 +22,6 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from modelmake.core import settings
-from modelmake.model.trust import TRUSTED_TYPES
 from modelmake.serving import counts, page
 from modelmake.serving.body import Table
 from modelmake.serving.follow import Follower, Model
@@ -224,8 +223,7 @@ def make() -> Starlette:
     warnings.simplefilter("ignore")  # scikit-learn's may quote a value of a row
     counts.forget_the_dead()
     log = Log(folder / "log", options["private"])
-    trusted = (*TRUSTED_TYPES, *options["trusted"])
-    follower = Follower(folder, options["name"], options["alias"], trusted, say)
+    follower = Follower(folder, options["name"], options["alias"], options["trusted"], say)
     follower.start()
     hosts = (*HOSTS, *(host.lower() for host in options["hosts"]))
     server = Server(follower, log, folder / "watch.json", hosts=hosts, token=options["token"])

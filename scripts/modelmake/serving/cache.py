@@ -4,13 +4,13 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
+from modelmake.core import files
 from modelmake.core.errors import UserError
 from modelmake.core.provenance import sha256
 from modelmake.tracking.light import Named
@@ -51,7 +51,7 @@ class Cache:
 
     def serve(self, named: Named) -> None:
         """Name the version that is served, and remove the oldest models."""
-        write(self.folder / CURRENT, json.dumps(asdict(named)))
+        files.write(self.folder / CURRENT, json.dumps(asdict(named)))
         os.utime(self.folder / named.model_id)
         models = sorted(self.folder.glob(f"*/{FILES}"), key=lambda path: -path.parent.stat().st_mtime)
         for path in models[KEPT:]:
@@ -81,52 +81,22 @@ class Cache:
         """
         if not ID.fullmatch(model_id):  # the registry's own word, which becomes a path
             raise UserError("the version's source", "is not the id of a logged model", "make register")
-        aside = None
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            aside = Path(tempfile.mkdtemp(prefix=".part-", dir=self.folder))
-            (aside / MODEL).mkdir()
+        fix = "free some space, and check who owns .serve/"
+        with files.writing("the cache of models", fix), files.whole(self.folder / model_id) as aside:
+            (aside / MODEL).mkdir(parents=True)
             fetch(aside / MODEL)
             verified = verify(aside / MODEL)
-            write(aside / FILES, json.dumps(digests(aside / MODEL)))
-            place = self.folder / model_id
-            remove(place)
-            os.replace(aside, place)
-        except OSError as error:
-            what = f"cannot be written: {error.strerror or type(error).__name__}"
-            raise UserError("the cache of models", what, "free some space, and check who owns .serve/") from None
-        finally:
-            if aside is not None:
-                shutil.rmtree(aside, ignore_errors=True)
+            files.write(aside / FILES, json.dumps(digests(aside / MODEL)))
         return verified
 
     def sweep(self) -> None:
         """Remove what interrupted downloads left; the process that may download calls it."""
-        for part in self.folder.glob(".part-*"):
-            remove(part)
-
-
-def remove(path: Path) -> None:
-    """Remove a folder or a file, if it is there."""
-    shutil.rmtree(path, ignore_errors=True)
-    with suppress(OSError):
-        path.unlink()
+        for part in self.folder.glob(f"{files.PART}*"):
+            with suppress(OSError):
+                files.remove(part)
 
 
 def digests(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of each file in a folder."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): sha256(path) for path in paths}
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file whole or not at all, also when the power fails."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".part-", delete=False, encoding="utf-8") as file:
-        try:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(file.name, path)
-        except OSError:
-            Path(file.name).unlink(missing_ok=True)
-            raise

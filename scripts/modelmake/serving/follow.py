@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from modelmake.core import files
 from modelmake.core.errors import PipelineError, TrackingError, UserError
-from modelmake.serving.cache import Cache, write
+from modelmake.serving.cache import Cache
 from modelmake.serving.scorer import Scorer, load
 from modelmake.tracking.light import Named, Registry
 
@@ -67,7 +68,7 @@ class Follower:
     name, alias : str
         The registered model and the alias.
     trusted : sequence of str
-        Types that the model may contain.
+        Types that the model may contain, besides TRUSTED_TYPES.
     say : callable
         Takes a line for the log.
 
@@ -223,7 +224,7 @@ class Follower:
         if (last.problem, last.up, last.refused) != (state.problem, state.up, state.refused) or (
             state.checked - last.checked > 5
         ):
-            write(self.folder / STATE, json.dumps(state.__dict__))
+            files.write(self.folder / STATE, json.dumps(state.__dict__))
 
     def _note(self, line: str) -> None:
         """Print a problem once."""

@@ -1,10 +1,7 @@
 """Output: a table that is written chunk by chunk, whole or not at all."""
 
-import contextlib
 import gzip
 import json
-import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, cast
@@ -14,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from modelmake.core.errors import UserError, first_line
+from modelmake.core.errors import UserError
 from modelmake.serving.batch import PREDICTION, Scored
 
 SUFFIXES = (".parquet", ".csv", ".csv.gz", ".jsonl", ".jsonl.gz")
@@ -28,38 +25,6 @@ def suffix(path: Path) -> str:
     if not found:
         raise UserError(f"OUT={path.name}", "has no known suffix", f"one of: {', '.join(SUFFIXES)}")
     return found[-1]
-
-
-@contextlib.contextmanager
-def whole(*paths: Path) -> Iterator[list[Path]]:
-    """Give a file aside for each path, which they become if the block ends without an error; an empty one is removed.
-
-    Raises
-    ------
-    UserError
-        The folder is not writable, or its disk is full.
-
-    """
-    given = [path.with_name(f".part-{secrets.token_hex(4)}{suffix(path)}") for path in paths]
-    try:
-        for aside in given:
-            aside.touch(exist_ok=False)
-        yield given
-        written = [(aside, path) for aside, path in zip(given, paths, strict=True) if aside.stat().st_size]
-        for aside, _ in written:
-            with aside.open("rb") as file:
-                os.fsync(file.fileno())
-        for path in set(paths) - {path for _, path in written}:
-            path.unlink(missing_ok=True)
-        for aside, path in written:
-            os.replace(aside, path)
-    except OSError as error:
-        fix = "free some space, or name a folder that you can write"
-        what = f"cannot be written: {error.strerror or first_line(error)}"
-        raise UserError(f"OUT={paths[0].name}", what, fix) from None
-    finally:
-        for aside in given:
-            aside.unlink(missing_ok=True)
 
 
 def opened(path: Path) -> IO[str]:

@@ -4,7 +4,6 @@ Imports nothing slow before the libraries' threads are set.
 """
 
 import json
-import sys
 import tempfile
 import time
 from contextlib import closing, suppress
@@ -12,18 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelmake.core import config as configuration
-from modelmake.core import settings
+from modelmake.core import files, settings
 from modelmake.core.data import Data
 from modelmake.core.errors import UserError
+from modelmake.core.progress import Progress
 from modelmake.serving.serve import ALIAS, SINGLE, folder
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
-
     from modelmake.serving.scorer import Scorer
     from modelmake.tracking.light import Named
-
-EVERY, PATIENCE = 10, 2  # seconds between two lines where there is no terminal, and before the first one
 
 
 def named(config: configuration.Config) -> "Named":
@@ -40,23 +36,21 @@ def named(config: configuration.Config) -> "Named":
 
 def model(version: "Named", config: configuration.Config) -> "Scorer":
     """Return the verified model, from the cache of the scoring server or from the registry."""
-    from modelmake.model.trust import TRUSTED_TYPES  # noqa: PLC0415  # see main
-    from modelmake.serving.cache import FILES, MODEL, digests  # noqa: PLC0415
+    from modelmake.serving.cache import FILES, MODEL, digests  # noqa: PLC0415  # see main
     from modelmake.serving.scorer import load  # noqa: PLC0415
     from modelmake.tracking.light import Registry  # noqa: PLC0415
 
-    trusted = (*TRUSTED_TYPES, *config.model.trusted_types)
     cached = folder() / "cache" / version.model_id
     with suppress(OSError, ValueError):  # there is none, it is damaged, or the server removes it just now
         if json.loads((cached / FILES).read_text(encoding="utf-8")) == digests(cached / MODEL):
-            return load(cached / MODEL, version.model_id, trusted)
+            return load(cached / MODEL, version.model_id, config.model.trusted_types)
     with tempfile.TemporaryDirectory() as scratch:
         try:
             Registry().fetch(version.model_id, Path(scratch))
         except OSError as error:  # shutil.Error has a list of them
             what = f"the model cannot be copied to it: {error.strerror or 'a file cannot be written'}"
             raise UserError(tempfile.gettempdir(), what, "free some space, or set TMPDIR") from None
-        return load(Path(scratch), version.model_id, trusted)
+        return load(Path(scratch), version.model_id, config.model.trusted_types)
 
 
 def places() -> tuple[Path, Path, Path]:
@@ -91,45 +85,6 @@ def places() -> tuple[Path, Path, Path]:
     return source, target, others
 
 
-class Progress:
-    """A bar on a terminal, else a line every ten seconds; neither for what takes less than two."""
-
-    def __init__(self, total: int | None) -> None:
-        """Begin; `total` is the number of rows where the files say it."""
-        self.total, self.done, self.shown = total, 0, time.monotonic() - EVERY + PATIENCE
-        self._bar: Bar | None = None
-
-    def advance(self, rows: int) -> None:
-        """Count rows."""
-        self.done += rows
-        if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=self.done)
-        elif time.monotonic() - self.shown > EVERY:
-            self.shown = time.monotonic()
-            if sys.stderr.isatty():
-                self._bar = started(self.total, self.done)
-            else:
-                of = f" of {self.total}" if self.total else ""
-                print(f"predict {self.done}{of} rows", file=sys.stderr, flush=True)
-
-    def close(self) -> None:
-        """Remove the bar."""
-        if self._bar is not None:
-            self._bar.stop()
-
-
-def started(total: int | None, done: int) -> "Bar":
-    """Return a bar of the rows, which is shown."""
-    from rich.console import Console  # noqa: PLC0415  # see main
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn  # noqa: PLC0415
-
-    parts = ("rows", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bar = Progress(*parts, console=Console(stderr=True), transient=True)
-    bar.add_task("rows", total=total, completed=done)
-    bar.start()
-    return bar
-
-
 def written(scorer: "Scorer", data: Data, paths: tuple[Path, Path], version: str) -> tuple[int, int]:
     """Write the predictions of a table and the rows that have none, and return how many of both.
 
@@ -143,7 +98,12 @@ def written(scorer: "Scorer", data: Data, paths: tuple[Path, Path], version: str
     from modelmake.tables.table import opened  # noqa: PLC0415
 
     table, rejected, first = opened(data), 0, ""
-    with output.whole(*paths) as (aside, rest), closing(Progress(table.count())) as progress:
+    with (
+        files.writing(f"OUT={paths[0].name}", "free some space, or name a folder that you can write"),
+        files.whole(paths[0]) as aside,
+        files.whole(paths[1]) as rest,
+        Progress("predicting", table.count(), "rows") as progress,
+    ):
         with closing(output.Writer(aside, version=version)) as writer:
             for part in batch.scored(scorer, table):
                 if len(part.X):
@@ -157,6 +117,8 @@ def written(scorer: "Scorer", data: Data, paths: tuple[Path, Path], version: str
             raise UserError(data.path, "the file has a header and no rows", "add rows")
         if progress.done == rejected:
             raise UserError(data.path, f"none of its {rejected} rows can be predicted{first}", "correct the table")
+        if not rejected:
+            paths[1].unlink(missing_ok=True)  # those of an earlier OUT
     return progress.done - rejected, rejected
 
 

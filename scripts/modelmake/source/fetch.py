@@ -1,6 +1,5 @@
 """Fetch: take a snapshot of the table that data.source names, which every later run reads."""
 
-import os
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,13 +12,13 @@ from modelmake.core import config as configuration
 from modelmake.core import files
 from modelmake.core.data import Data
 from modelmake.core.errors import UserError, first_line, suggestion
-from modelmake.core.files import entry
+from modelmake.core.files import PART, entry, writing
 from modelmake.core.provenance import sha256
 from modelmake.data import schema
 from modelmake.source import snapshot, sql, stores, web
 from modelmake.source.address import Source, source
 from modelmake.source.snapshot import Snapshot
-from modelmake.source.transfer import Remote, writing
+from modelmake.source.transfer import Remote
 from modelmake.tables.arrow import to_frame
 from modelmake.tables.columns import plain
 from modelmake.tables.kinds import parquet
@@ -34,17 +33,13 @@ def main() -> None:
         return
     origin, path = source(config), Path(config.path)
     print(f"source  {origin.shown}", flush=True)
-    with writing(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        files.BUILD.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".fetch-") as scratch:
-        part = Path(scratch, path.name)
+    files.BUILD.mkdir(exist_ok=True)
+    with writing(path.parent), files.whole(path) as part:
         taken = take(origin, config, part)
         check(part, config, origin)
-        unchanged = snapshot.same(part, path)
-        if not unchanged:
-            os.replace(part, path)
-        taken.write(path)
+        if unchanged := snapshot.same(part, path):
+            part.unlink()  # the older file keeps its date
+    taken.write(path)
     print(f"{'unchanged' if unchanged else f'snapshot {path}'}, {taken.rows} rows, {taken.columns} columns")
 
 
@@ -62,7 +57,7 @@ def take(origin: Source, config: Data, part: Path) -> Snapshot:
         if origin.query:
             rows, columns = snapshot.store(sql.tables(origin), part)
         else:
-            with tempfile.TemporaryDirectory(dir=files.BUILD, prefix="fetch-") as scratch:
+            with tempfile.TemporaryDirectory(dir=files.BUILD, prefix=PART) as scratch:
                 file = Path(scratch, origin.name)
                 remote = (web if origin.scheme in ("http", "https") else stores).download(origin, file)
                 rows, columns = _store(file, config, origin, part)

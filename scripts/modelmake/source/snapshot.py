@@ -1,6 +1,5 @@
 """Snapshot: a table as a Parquet file, the same bytes for the same content, and the facts about its origin."""
 
-import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,8 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from modelmake.core import files
+from modelmake.core.files import PART, writing
 from modelmake.core.provenance import sha256
-from modelmake.source.transfer import writing
 
 ROWS = 100_000  # in a row group, whatever chunks the rows arrive in
 
@@ -46,10 +46,9 @@ class Snapshot(BaseModel):
 
     def write(self, table: Path) -> None:
         """Write the facts beside the table, as a whole or not at all."""
-        path, part = facts(table), facts(table).with_suffix(".part")
+        path = facts(table)
         with writing(path.parent):
-            part.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
-            os.replace(part, path)
+            files.write(path, self.model_dump_json(indent=2) + "\n")
 
     @classmethod
     def read(cls, table: Path) -> "Snapshot | None":
@@ -77,7 +76,7 @@ def store(tables: Iterable[pa.Table], path: Path) -> tuple[int, int]:
         A column has numbers in one chunk and texts in another.
 
     """
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".part-") as scratch:
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=PART) as scratch:
         chunks: list[Path] = []
         schemas: list[pa.Schema] = []
         for number, table in enumerate(tables):

@@ -8,6 +8,7 @@ from mlflow.exceptions import MlflowException
 
 from modelmake.core import provenance
 from modelmake.core.errors import Busy
+from modelmake.core.progress import Progress
 from modelmake.tracking.address import uri
 from modelmake.tracking.runs import Tracking, missing, translated
 
@@ -36,20 +37,15 @@ def held(tracking: Tracking, name: str, doing: str, *, patience: float = 0, forc
         Another process holds the lock, and has not certainly ended.
 
     """
-    started, printed, mine = time.monotonic(), False, provenance.process()
-    while (holder := _take(tracking, name, mine, force=force)) is not None:
-        waited = time.monotonic() - started
-        if not patience:
-            raise Busy(
-                f"{name.rpartition('.')[0]} on {uri()}",
-                f"is being {doing} by {holder}",
-                "try again; if that process has died, set FORCE=1",
-            )
-        if waited > 2 and not printed:
-            print(f"waiting: {name.rpartition('.')[0]} is being {doing} by {holder}", flush=True)
-            printed = True
-        force = waited > patience
-        time.sleep(0.1)
+    started, mine, model = time.monotonic(), provenance.process(), name.rpartition(".")[0]
+    with Progress(f"waiting for {model}") as waiting:
+        while (holder := _take(tracking, name, mine, force=force)) is not None:
+            what = f"is being {doing} by {holder}"
+            if not patience:
+                raise Busy(f"{model} on {uri()}", what, "try again; if that process has died, set FORCE=1")
+            waiting.what = f"waiting: {model} {what}"
+            force = time.monotonic() - started > patience
+            time.sleep(0.1)
     try:
         yield
     finally:

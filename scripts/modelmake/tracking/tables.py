@@ -2,14 +2,13 @@
 
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlflow.exceptions import MlflowException
 
+from modelmake.core import files
 from modelmake.core.errors import UserError
 from modelmake.tracking.runs import Run, Tracking, missing, translated
 
@@ -70,19 +69,14 @@ def take(tracking: Tracking, kept: Kept, target: Path) -> None:
         The server does not have it any more.
 
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        translated(f"download the table of run {kept.run_id}"),
-        tempfile.TemporaryDirectory(dir=target.parent) as scratch,
-    ):
+    with translated(f"download the table of run {kept.run_id}"), files.whole(target) as aside:
         try:
-            copy = tracking.client.download_artifacts(kept.run_id, kept.path, scratch)
+            copy = tracking.client.download_artifacts(kept.run_id, kept.path, str(aside.parent))
         except (MlflowException, OSError) as error:
             if isinstance(error, MlflowException) and not missing(error):
                 raise
             raise UserError(f"run {kept.run_id}", f"its artifact {kept.path} is gone", "put the data back") from None
-        shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
-        os.replace(copy, target)
+        os.replace(copy, aside)
 
 
 def _existing(tracking: Tracking, run: Run, sha256: str) -> Kept | None:

@@ -16,8 +16,7 @@ from modelmake.core.errors import Moved, UserError
 from modelmake.data import drift
 from modelmake.model import store
 from modelmake.model.contract import Contract
-from modelmake.model.trust import TRUSTED_TYPES
-from modelmake.serving import cache, serve
+from modelmake.serving import serve
 from modelmake.tracking import versions
 from modelmake.tracking.runs import Run, Tracking
 from modelmake.tracking.versions import CHAMPION, Version
@@ -59,7 +58,7 @@ def for_metrics(server: Path, page: Report, *, alert: bool) -> None:
     effects = {one.name: round(one.effect, 4) for one in page.drifts}
     named = {f"modelmake_watch_{name}": value for name, value in values.items()}
     if server.is_dir():
-        cache.write(server / "watch.json", json.dumps({"values": named, "effects": effects}))
+        files.write(server / "watch.json", json.dumps({"values": named, "effects": effects}))
 
 
 def end(facts: past.Facts, started: float) -> None:
@@ -115,7 +114,7 @@ def main() -> None:
             return
     print(f"▸ watch · version {version.number} of {config.registry.name}", flush=True)
     with tempfile.TemporaryDirectory() as scratch:
-        checked = store.download(version.model_id, (*TRUSTED_TYPES, *config.model.trusted_types), scratch)
+        checked = store.download(version.model_id, config.model.trusted_types, scratch)
         contract, pipeline = Contract.read(checked.folder), checked.pipeline()
     window = rows_of(config, server, version, contract)
     if window.empty and not settings.make().truth:

@@ -4,7 +4,6 @@ In `<server>/windows/<model id>/`, `*.jsonl` are the records since the last wind
 """
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from modelmake.core import files
 from modelmake.model.contract import Contract
 from modelmake.serving.log import CLOSE, CLOSED, OPEN, SECONDS
 from modelmake.serving.refusal import Refusal
@@ -60,11 +60,7 @@ def collect(server: Path) -> int:
                 if not record["smoke"]:
                     parts.setdefault(record["model_id"], []).append(line)
         for model_id, lines in parts.items():
-            folder = server / "windows" / model_id
-            folder.mkdir(parents=True, exist_ok=True)
-            part = folder / f".{path.stem}.part"
-            part.write_bytes(b"".join(lines))
-            os.replace(part, folder / f"{path.stem}{CLOSED}")
+            files.write(server / "windows" / model_id / f"{path.stem}{CLOSED}", b"".join(lines))
             count += len(lines)
         path.unlink()
     return count
@@ -119,11 +115,9 @@ def _add(columns: Columns, record: dict[str, Any]) -> None:
 def finish(server: Path, model_id: str, window: pd.DataFrame) -> Path:
     """Keep a window as Parquet, and only then remove its records; return the file."""
     folder = server / "windows" / model_id
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{time.monotonic_ns()}.parquet"
-    part = path.with_suffix(".part")
-    window.to_parquet(part, index=False)
-    os.replace(part, path)
+    with files.whole(path) as aside:
+        window.to_parquet(aside, index=False)
     for record in folder.glob(f"*{CLOSED}"):
         record.unlink()
     for old in sorted(folder.glob("*.parquet"))[:-KEPT]:
