@@ -25,13 +25,14 @@ ROOMS = {
     "pipelines": ("pipelines", "new"),
     "model": ("explain",),
     "search": ("tune",),
-    "registry": ("promote", "rollback", "history", "registry", "origin", "table", "reproduce"),
+    "registry": ("promote", "rollback", "history", "registry"),
+    "repeat": ("origin", "table", "reproduce", "parity"),
     "serving": ("serve", "smoke", "predict"),
     "watch": ("watch",),
     "server": ("up", "login", "archive", "gc", "verify"),
     "checks": (
         *("lint", "format", "test", "owntest", "examples", "summary", "comment", "alert"),
-        *("workflow", "parity", "sbom", "audit", "add", "docs"),
+        *("workflow", "sbom", "audit", "add", "docs"),
     ),
 }
 MODULES = {verb: f"modelmake.{room}.{verb}" for room, verbs in ROOMS.items() for verb in verbs}

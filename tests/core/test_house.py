@@ -17,7 +17,7 @@ from tests.support.checkout import Checkout
 # The way data flows.
 ROOMS = (
     *("core", "tracking", "tables", "data", "source", "pipelines"),
-    *("scores", "model", "serving", "gate", "search", "registry", "watch", "server", "checks"),
+    *("scores", "model", "serving", "gate", "search", "registry", "repeat", "watch", "server", "checks"),
 )
 CODE = ROOT / "scripts/modelmake"
 MAKEFILE = (ROOT / "Makefile").read_text()

@@ -2,35 +2,12 @@
 
 from modelmake.core import files, provenance, receipt
 from modelmake.core.errors import NotReproduced
-from modelmake.core.provenance import Provenance
-from modelmake.registry.origin import Origin
+from modelmake.repeat.facts import facts, of_receipts
+from modelmake.repeat.origin import Origin
 from modelmake.scores.agreement import of_metrics
 
 ORIGIN = provenance.names("reproduce")
 SEED = "a random_state that is not set, or code that reads the clock, the network or the environment"
-
-
-def then(origin: Origin) -> dict[str, str]:
-    """Return the facts of the run."""
-    facts = Provenance.from_tags(origin.tags).values("reproduce", unknown="unknown")
-    facts |= {f"param {name}": value for name, value in origin.params.items()}
-    facts |= {f"metric {name}": repr(value) for name, value in origin.metrics.items() if timeless(name)}
-    predictions = origin.tags.get("modelmake.predictions")
-    return facts | ({"predictions": predictions} if predictions else {})
-
-
-def now(train: receipt.Train, evaluate: receipt.Evaluate) -> dict[str, str]:
-    """Return the facts of the repetition."""
-    facts = Provenance.from_tags(train.provenance).values("reproduce", unknown="unknown")
-    facts |= {f"param {name}": value for name, value in train.params.items()}
-    metrics = train.metrics | evaluate.metrics | evaluate.bounds
-    facts |= {f"metric {name}": repr(value) for name, value in metrics.items() if timeless(name)}
-    return facts | {"predictions": evaluate.predictions_sha256}
-
-
-def timeless(name: str) -> bool:
-    """Whether a metric is the same in each repetition; seconds are not."""
-    return not name.endswith("_seconds")
 
 
 def main() -> None:
@@ -44,7 +21,9 @@ def main() -> None:
     """
     again = files.BUILD / "reproduce" / files.build()
     origin = Origin.model_validate_json((files.place("origin.json")).read_bytes())
-    a, b = then(origin), now(receipt.Train.read(again), receipt.Evaluate.read(again))
+    predictions = origin.tags.get("modelmake.predictions", "")
+    a = facts("reproduce", origin.tags, origin.params, origin.metrics, predictions)
+    b = of_receipts("reproduce", again)
     different = [name for name, value in a.items() if b.get(name, "none") != value]
     print(receipt.compared(a, b, different, ("then", "now")))
     if differing := of_metrics(a, b):

@@ -6,7 +6,7 @@ from pathlib import Path
 from modelmake.core import files
 from modelmake.core.data import Data
 from modelmake.core.errors import UserError
-from modelmake.registry.origin import Origin
+from modelmake.repeat.origin import Origin
 from modelmake.source import kept
 from modelmake.tables.location import fingerprint
 from modelmake.tracking import tables

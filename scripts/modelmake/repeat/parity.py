@@ -5,7 +5,7 @@ from pathlib import Path
 from modelmake.core import receipt
 from modelmake.core.errors import NotTheSame
 from modelmake.core.files import BUILD, build
-from modelmake.core.provenance import Provenance
+from modelmake.repeat.facts import of_receipts
 from modelmake.scores.agreement import of_metrics
 
 
@@ -18,14 +18,9 @@ def compared(build: Path) -> dict[str, str]:
         A receipt is missing there.
 
     """
-    train, evaluate = receipt.Train.read(build), receipt.Evaluate.read(build)
-    facts = Provenance.from_tags(train.provenance).values("parity", unknown="unknown")
-    facts |= {f"param {name}": value for name, value in train.params.items()}
-    metrics = train.metrics | evaluate.metrics | evaluate.bounds
-    facts |= {f"metric {name}": repr(value) for name, value in metrics.items() if not name.endswith("_seconds")}
+    evaluate = receipt.Evaluate.read(build)
     registered = receipt.Register.read(build).version if (build / "register.json").exists() else None
-    return facts | {
-        "predictions": evaluate.predictions_sha256,
+    return of_receipts("parity", build) | {
         "verdict": f"{evaluate.verdict}: {'; '.join(evaluate.reasons)}",
         "registered": "no" if registered is None else "yes",
     }

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.checks.test_parity import plant
 from tests.conftest import Outcome, Project
+from tests.repeat.test_parity import plant
 from tests.support.checkout import Checkout
 
 pytestmark = pytest.mark.long
