@@ -10,7 +10,7 @@ import pytest
 
 from modelmake.core.errors import UserError
 from modelmake.serving.cache import KEPT, Cache
-from modelmake.tracking.light import Named
+from modelmake.tracking.readers import Named
 from tests.conftest import ROOT
 
 

@@ -19,7 +19,7 @@ from sklearn.preprocessing import FunctionTransformer
 from modelmake.core.errors import UserError
 from modelmake.serving import follow
 from modelmake.serving.follow import Follower
-from modelmake.tracking.light import Registry
+from modelmake.tracking import readers
 from tests.conftest import Once, Project, copy, forget
 from tests.serving.conftest import promoted
 from tests.support.checkout import free_port
@@ -205,9 +205,9 @@ def test_no_version_is_a_state(project: Project, followers: Callable[[], Followe
     assert follower.model is None
 
 
-def test_the_light_client_finds_what_mlflow_wrote(two: Project, tmp_path: Path) -> None:
+def test_the_registry_is_read_as_mlflow_wrote_it(two: Project, tmp_path: Path) -> None:
     """The version, its run and its files; and says that files are gone."""
-    registry = Registry()
+    registry = readers.registry()
     named = registry.at(NAME, "champion")
     written = two.client.get_model_version(NAME, "1")
     assert (named.version, named.run_id) == ("1", written.run_id)

@@ -13,7 +13,7 @@ from typing import TypeVar
 from modelmake.core import files
 from modelmake.core.errors import UserError
 from modelmake.core.provenance import sha256
-from modelmake.tracking.light import Named
+from modelmake.tracking.readers import Named
 
 MODEL, FILES, CURRENT = "model", "files.json", "current.json"
 ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")

@@ -18,7 +18,7 @@ from modelmake.core import files
 from modelmake.core.errors import PipelineError, TrackingError, UserError
 from modelmake.serving.cache import Cache
 from modelmake.serving.scorer import Scorer, load
-from modelmake.tracking.light import Named, Registry
+from modelmake.tracking.readers import Named, registry
 
 EVERY = 0.5  # seconds between two looks at the registry
 TOGETHER = 5.0  # seconds that a worker waits for the first model, which another worker fetches
@@ -79,7 +79,7 @@ class Follower:
     ) -> None:
         """Prepare; `start` loads the model of the cache."""
         self.folder, self.name, self.alias, self.trusted, self.say = folder, name, alias, trusted, say
-        self.cache, self.registry = Cache(folder / "cache"), Registry()
+        self.cache, self.registry = Cache(folder / "cache"), registry()
         self.model: Model | None = None
         self.before: Model | None = None  # stays in memory, for a rollback
         self._seen = ""

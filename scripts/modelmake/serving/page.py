@@ -6,7 +6,7 @@ from typing import Any
 
 from modelmake.model.contract import Contract, Feature
 from modelmake.serving.body import CSV, FORMS, JSON
-from modelmake.tracking.light import Named
+from modelmake.tracking.readers import Named
 
 ANSWERS = {
     400: "Not JSON, or not of a known form",

@@ -19,15 +19,15 @@ from modelmake.serving.serve import ALIAS, SINGLE, folder
 
 if TYPE_CHECKING:
     from modelmake.serving.scorer import Scorer
-    from modelmake.tracking.light import Named
+    from modelmake.tracking.readers import Named
 
 
 def named(config: configuration.Config) -> "Named":
     """Return the version to predict with; raises UserError where it does not exist."""
-    from modelmake.tracking.light import Registry  # noqa: PLC0415  # see main
+    from modelmake.tracking.readers import registry  # noqa: PLC0415  # see main
 
     name, number = config.registry.name, settings.make().version
-    version = Registry().numbered(name, number) if number else Registry().at(name, ALIAS)
+    version = registry().numbered(name, number) if number else registry().at(name, ALIAS)
     if version is None:
         missing = f"version {number:.40}" if number else f"version with the alias @{ALIAS}"
         raise UserError(name, f"has no {missing}", "make registry lists the versions")
@@ -38,7 +38,7 @@ def model(version: "Named", config: configuration.Config) -> "Scorer":
     """Return the verified model, from the cache of the scoring server or from the registry."""
     from modelmake.serving.cache import FILES, MODEL, digests  # noqa: PLC0415  # see main
     from modelmake.serving.scorer import load  # noqa: PLC0415
-    from modelmake.tracking.light import Registry  # noqa: PLC0415
+    from modelmake.tracking.readers import registry  # noqa: PLC0415
 
     cached = folder() / "cache" / version.model_id
     with suppress(OSError, ValueError):  # there is none, it is damaged, or the server removes it just now
@@ -46,7 +46,7 @@ def model(version: "Named", config: configuration.Config) -> "Scorer":
             return load(cached / MODEL, version.model_id, config.model.trusted_types)
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            Registry().fetch(version.model_id, Path(scratch))
+            registry().fetch(version.model_id, Path(scratch))
         except OSError as error:  # shutil.Error has a list of them
             what = f"the model cannot be copied to it: {error.strerror or 'a file cannot be written'}"
             raise UserError(tempfile.gettempdir(), what, "free some space, or set TMPDIR") from None

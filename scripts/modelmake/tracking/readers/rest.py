@@ -1,0 +1,102 @@
+"""Rest: the registry of an MLflow server, read through its REST API."""
+
+import json
+import shutil
+import urllib.error
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from modelmake.core.errors import TrackingError, first_line
+from modelmake.tracking.address import scrubbed, uri
+from modelmake.tracking.claims import Server, Unanswered, missing
+from modelmake.tracking.readers.registry import Named, Registry, named
+
+PATIENCE = 5  # seconds, for one answer
+CHUNK = 1 << 20
+
+
+class Rest(Registry):
+    """The registry of the server at `address`."""
+
+    def __init__(self, address: str) -> None:
+        """Prepare requests, without sending one."""
+        self.server = Server(address)
+
+    def at(self, name: str, alias: str) -> Named | None:
+        """Return the version with this alias, None where there is none."""
+        return self._named(name, f"registered-models/alias?name={_quoted(name)}&alias={_quoted(alias)}")
+
+    def numbered(self, name: str, version: str) -> Named | None:
+        """Return a version by its number, None where there is none."""
+        return self._named(name, f"model-versions/get?name={_quoted(name)}&version={_quoted(version)}")
+
+    def location(self, model_id: str) -> str:
+        """Return the address of a logged model's files, "" where it does not exist."""
+        answer = self._json(f"mlflow/logged-models/{_quoted(model_id)}")
+        return str(answer.get("model", {}).get("info", {}).get("artifact_uri", ""))
+
+    def download(self, model_id: str, location: str, folder: Path) -> None:
+        """Copy files that are not on this machine: those of the server, or of a store that it does not stand before."""
+        if location.startswith("mlflow-artifacts:"):
+            self._copy(urlsplit(location).path.strip("/"), folder)
+        else:
+            super().download(model_id, location, folder)
+
+    def _named(self, name: str, path: str) -> Named | None:
+        found = self._json(f"mlflow/{path}").get("model_version")
+        return named(name, found["version"], found.get("run_id"), found.get("source")) if found else None
+
+    def _copy(self, path: str, folder: Path, inner: str = "") -> None:
+        """Copy a folder of the server's artifacts, file by file."""
+        listed = self._json(f"mlflow-artifacts/artifacts?path={quote(f'{path}/{inner}'.rstrip('/'))}")
+        for entry in listed.get("files", []):
+            last = Path(entry["path"]).name
+            if last in ("", ".."):
+                raise TrackingError(uri(), f"names a file '{last}' of a model", "check MLFLOW_TRACKING_URI")
+            name = f"{inner}/{last}".lstrip("/")
+            if entry.get("is_dir"):
+                self._copy(path, folder, name)
+                continue
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with (
+                self._open(f"mlflow-artifacts/artifacts/{quote(f'{path}/{name}')}") as answer,
+                target.open("wb") as file,
+            ):
+                shutil.copyfileobj(answer, file, CHUNK)
+
+    def _json(self, path: str) -> dict[str, Any]:
+        """Return the server's answer, {} where the object does not exist."""
+        try:
+            with self._open(path) as answer:
+                found: dict[str, Any] = json.load(answer)
+                return found
+        except _Missing:
+            return {}
+        except ValueError:
+            raise TrackingError(uri(), "the answer is not MLflow's", "check MLFLOW_TRACKING_URI") from None
+
+    def _open(self, path: str) -> Any:  # noqa: ANN401  # http.client's response
+        try:
+            request = self.server.request(f"{self.server.api.removesuffix('mlflow')}{path}")
+            for name, value in self.server.headers.items():
+                if value:
+                    request.add_unredirected_header(name, value)  # a redirect to another host carries no password
+            return self.server.opener.open(request, timeout=PATIENCE)
+        except urllib.error.HTTPError as error:
+            if missing(body := error.read()) or b"INVALID_PARAMETER_VALUE" in body:
+                raise _Missing from None
+            fix = "check the login" if error.code in (401, 403) else "make logs"
+            raise TrackingError(uri(), f"the registry answers HTTP {error.code}", fix) from None
+        except (OSError, Unanswered) as error:
+            what = f"no answer: {scrubbed(first_line(getattr(error, 'reason', error)))}"
+            raise TrackingError(uri(), what, "check that it runs: make up") from None
+
+
+class _Missing(Exception):
+    """The object does not exist."""
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="")
