@@ -1,4 +1,4 @@
-"""The image and a registry: pulled, or built and pushed, or built and kept."""
+"""The image: what can be imported in it; and with a registry, whether it is pulled, or built and pushed, or kept."""
 
 import os
 import shutil
@@ -11,12 +11,36 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
+from tests.conftest import ROOT
 from tests.support.checkout import Stack, free_port
 
 if TYPE_CHECKING:
     import docker
 
 pytestmark = [pytest.mark.stack, pytest.mark.long]
+# Prints the packages of the lock that are not there, and the modules that their wheels list and that are not there.
+ABSENT = r"""
+import csv, importlib.metadata, re, sys
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+lines = [line.rstrip(" \\\n") for line in sys.stdin if line[:1].isalnum()]
+wanted = [one for one in map(Requirement, lines) if one.marker is None or one.marker.evaluate()]
+installed = {canonicalize_name(one.name): one for one in importlib.metadata.distributions()}
+module = re.compile(r"(?!\.\.).*(\.py|\.abi3\.so|\.cpython-.*\.so)")
+for name in (canonicalize_name(one.name) for one in wanted):
+    if name not in installed:
+        print(name)
+        continue
+    record = csv.reader(installed[name].read_text("RECORD").splitlines())
+    files = [file for file, *_ in record if module.fullmatch(file)]
+    print("".join(f"{file}\n" for file in files if not installed[name].locate_file(file).exists()), end="")
+    print(len(files), file=sys.stderr)
+"""
+IMPORTED = """
+dask.array dask.bag dask.dataframe joblib.test pandas.tests pyarrow.flight schemathesis
+sklearn.tests sqlalchemy.testing tornado.test wtforms.i18n zensical
+"""
 CONFIG = """\
 version: 0.1
 log: {{level: error}}
@@ -29,6 +53,28 @@ auth: {{htpasswd: {{realm: test, path: {folder}/users}}}}
 """
 USERS = "ci:$2b$05$cio0epg0lwjQrPRKWBkyWevb3xx8GFA5GdmD476plRa67x2AOYiYy\n"  # bcrypt of s3cret
 Serve = Callable[..., str]
+
+
+def inside(code: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run Python code in the image, with the lock on standard input."""
+    asked = ["docker/image/image.sh", "name"]
+    name = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    command = ["docker", "run", "--rm", "--interactive", "--network", "none", name, "python", "-c", code, *words]
+    lock = (ROOT / "docker/requirements.txt").read_text()
+    return subprocess.run(command, input=lock, capture_output=True, text=True, check=False)
+
+
+def test_the_image_has_every_module_of_the_lock(engine: "docker.DockerClient") -> None:
+    """The host and the image have one lock: no package and no module of a package is left out of the image."""
+    done = inside(ABSENT)
+    assert (done.returncode, done.stdout) == (0, ""), done
+    assert sum(map(int, done.stderr.split())) > 10_000, "modules that were looked for"
+
+
+def test_what_imports_on_the_host_imports_in_the_image(engine: "docker.DockerClient") -> None:
+    """Modules that no run imports, so that an image without them would go unnoticed."""
+    done = inside("import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)", *IMPORTED.split())
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture

@@ -183,8 +183,7 @@ def locked() -> list[str]:
     """Return the packages of the lock that are installed here."""
     lines = LOCK.read_text(encoding="utf-8").splitlines()
     names = [Requirement(line.split(";")[0].rstrip(" \\")).name for line in lines if line[:1].isalnum()]
-    tools = {"uv", "zensical", "schemathesis", "jsonschema-rs"}  # the image does without them
-    return [canonicalize_name(name) for name in names if name not in tools]
+    return [canonicalize_name(name) for name in names]
 
 
 def connected(problem: Problem) -> AbstractContextManager[Cluster]:
