@@ -1,5 +1,7 @@
 """Columns: values of whatever type as numbers, booleans, texts and dates, so that every format gives the same model."""
 
+import json
+
 import numpy as np
 import pandas as pd
 
@@ -172,7 +174,7 @@ def _refused(column: pd.Series, kind: str, config: Data) -> UserError:
     what = f"column '{column.name}' contains {values}: values that are neither numbers nor text"
     if column.name == config.target:
         return UserError(config.path, what, cast or "turn them into numbers or texts")
-    leave = f'leave the column out: data.drop = ["{column.name}"]'
+    leave = f"leave the column out: data.drop = {json.dumps([column.name], ensure_ascii=False)}"
     return UserError(config.path, what, f"{cast or 'turn them into numbers or texts'}, or {leave}")
 
 
