@@ -337,11 +337,12 @@ def test_a_minus_of_a_word_processor_is_one(tmp_path: Path) -> None:
     [
         ([f"{number:05}" for number in range(1000, 99_000, 700)], True),
         ([*(f"{number:05}" for number in range(1000, 99_000, 700)), "NA"], True),
+        (["123", "042", "007"] * 20, True),
         ([f"{number:02}" for number in range(1, 13)] * 5, False),
         ([f"{number}" for number in range(9_000, 12_000, 70)], False),
         (["0123", "4.5", "17"] * 20, False),
     ],
-    ids=["postcodes", "with gaps", "months", "numbers", "sometimes a zero"],
+    ids=["postcodes", "with gaps", "three digits", "months", "numbers", "sometimes a zero"],
 )
 def test_codes_keep_their_zeros(tmp_path: Path, values: list[str], kept: bool) -> None:
     """Where all have one length and some begin with a zero, which a number would lose."""

@@ -2,8 +2,10 @@
 
 import pandas as pd
 
+from modelmake.core.types import MISSING
+
 ROWS = 1_000  # first rows that tell codes from numbers
-CODE = r"\d{4,}"  # shorter ones are months, hours or days
+CODE = r"\d{3,}"  # shorter ones are months, hours or days
 
 
 def with_zeros(fields: pd.DataFrame, target: str) -> list[str]:
@@ -20,12 +22,13 @@ def with_zeros(fields: pd.DataFrame, target: str) -> list[str]:
 
 
 def are_codes(texts: pd.Index) -> bool:
-    """Return whether all texts of a column are digits, and one begins with a zero."""
-    return bool(texts.str.fullmatch(CODE).all() and texts.str.startswith("0").any())
+    """Return whether all texts of a column are digits of one length, and one begins with a zero."""
+    digits = texts.str.fullmatch(CODE).all() and texts.str.len().nunique() == 1
+    return bool(digits and texts.str.startswith("0").any())
 
 
 def _are_codes(column: pd.Series) -> bool:
-    present = column[column.notna() & (column != "")]
+    present = column[column.notna() & ~column.isin(MISSING)]
     codes = present[present.str.fullmatch(CODE, na=False)]
     of_one_length = len(codes) > len(present) / 2 and codes.str.len().nunique() == 1
     return bool(of_one_length and codes.str.startswith("0").any())

@@ -35,6 +35,14 @@ def read(given: pd.Series, decimal: str, thousands: str, *, truth: bool) -> NDAr
     return _array(pc.cast(pc.if_else(fits, texts, pa.scalar(None, texts.type)), pa.float64()))
 
 
+def booleans(column: pd.Series) -> pd.Series:
+    """Return texts as booleans, or as 1, 0 and NaN where one is missing; unchanged where a text is neither."""
+    values = pd.Series(read(column, ".", "", truth=True), index=column.index, name=column.name)
+    if not values[column.notna()].isin([0, 1]).all():
+        return column
+    return values if column.isna().any() else values.astype(bool)
+
+
 def number(text: str, *, truth: bool) -> float | None:
     """Return the number that a text is, as `read` does; None for another text."""
     text = text.strip()

@@ -14,7 +14,7 @@ from modelmake.tables.codes import are_codes
 from modelmake.tables.content import named
 from modelmake.tables.dates import DATE, parse
 from modelmake.tables.dialect import COMMA, GROUPS
-from modelmake.tables.numbers import MINUS
+from modelmake.tables.numbers import MINUS, booleans
 
 SAMPLE = 500  # values by which a column is taken for dates or numbers
 MOST = 0.9
@@ -22,7 +22,7 @@ FEW_CODES = 20  # different numbers that may be categories beside texts
 MANY = 5  # texts that may all mean a missing value
 SHOWN = 3  # columns or texts in an error message
 WRITE = "write them without units and signs of currency, percent or thousands"
-AS_TEXT = ("category", "text", "boolean")
+AS_TEXT = ("category", "text")
 DECORATED = re.compile(
     r"[-+(\u2212]?[$€£¥]? ?[-+]?(\d{1,3}([,.' \u00a0\u202f]\d{3})+|\d+)([.,]\d+)? ?[%$€£¥)]?(?: ?(?:USD|EUR|GBP|CHF))?"
 )
@@ -55,10 +55,10 @@ def read_texts(column: pd.Series, config: Data) -> tuple[pd.Series, Suspect | No
     kind = declared.type if declared else None
     if kind in AS_TEXT:
         return column, None
+    if kind in ("boolean", "number", "integer"):
+        return (booleans(column), None) if kind == "boolean" else _declared(column, config)
     sample = _sample(column)
     feature = column.name != config.target
-    if kind in ("number", "integer"):
-        return _declared(column, config)
     if feature and (kind == "date" or _share(sample, DATE) > 0.5):
         return _dates(column, certain=kind == "date")
     if _numbers(sample, config).notna().mean() > 0.4:

@@ -10,6 +10,7 @@ import pandas as pd
 from modelmake.core.data import Data
 from modelmake.core.errors import UserError, suggestion
 from modelmake.core.files import entry
+from modelmake.tables.codes import are_codes
 from modelmake.tables.dialect import PREAMBLE
 from modelmake.tables.file import CONVERT, File
 from modelmake.tables.kinds.kind import Kind
@@ -21,7 +22,20 @@ if TYPE_CHECKING:
 def _read(file: File, config: Data, _texts: Collection[str]) -> pd.DataFrame:
     options = {"keep_default_na": False, "na_values": [*config.gaps]}
     sheet, header = _sheet(_sheets(file), file, config)
-    return pd.read_excel(file.path, sheet_name=sheet, header=header, engine="openpyxl", **options)
+    cells = pd.read_excel(file.path, sheet_name=sheet, header=header, engine="openpyxl", dtype=object, **options)
+    frame = cells.infer_objects()
+    return frame.assign(**{str(name): _numbers(column) for name, column in frame.items() if column.dtype.kind == "O"})
+
+
+def _numbers(column: pd.Series) -> pd.Series:
+    """Return a column with numbers that are written as texts as numbers, unless they are codes such as 01067."""
+    present = column.dropna()
+    if are_codes(pd.Index([value for value in present if isinstance(value, str)], dtype="str")):
+        return column
+    try:
+        return pd.to_numeric(column)
+    except (TypeError, ValueError):  # it has other texts, or dates
+        return column
 
 
 def _stream(file: File, config: Data, rows: int) -> "Iterator[pa.Table]":
