@@ -37,7 +37,7 @@ check() {
     [Ff][Aa][Ll][Ss][Ee]:toggle | [Nn][Oo]:toggle) value=0 ;;
     [Ff][Aa][Ll][Ss][Ee]:switch | [Nn][Oo]:switch | 0:switch) value= ;;
     [01]:switch | [01]:toggle) ;;
-    *:switch | *:toggle) die "$name=$value" "neither a yes nor a no" "1, true or yes; 0, false, no or empty" ;;
+    *:switch | *:toggle) die "$name=$value" "not yes or no" "1, true or yes; 0, false, no or empty" ;;
     *:port)
       is_port "$value" || die "$name=$value" "not a port" "use a number up to 65535; 0 is any free port"
       value=$((10#$value))

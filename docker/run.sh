@@ -70,7 +70,7 @@ access_cluster() { # the scheduler of ENGINE=dask: that of the user, or of `make
     for name in "$tls"{CA_FILE,CLIENT__CERT,CLIENT__KEY}; do mount "$name" "${!name:-}" "/run/$name"; done
   elif [ -d "$root/.cluster" ]; then
     ! on_this_machine "$address" ||
-      die MLFLOW_TRACKING_URI "the network of the cluster has no way to this machine" "leave it out, or ENGINE=local"
+      die MLFLOW_TRACKING_URI "the network of the cluster cannot reach this machine" "leave it out, or ENGINE=local"
     docker network inspect "$cluster" >/dev/null 2>&1 || die cluster "it is not running" "make cluster"
     reach "$cluster"
     options+=(-v "$root/.cluster:/run/cluster:ro" -e DASK_SCHEDULER_ADDRESS=tls://scheduler:8786

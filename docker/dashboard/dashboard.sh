@@ -71,7 +71,7 @@ up() {
   MODELMAKE_FILES=$(cat docker/dashboard/* | git hash-object --stdin) && export MODELMAKE_FILES
   echo "▸ dashboard · starting Prometheus and Grafana on http://localhost:$port" >&2
   compose_up "$port" "make dashboard DASHBOARD_PORT" --wait --wait-timeout 180
-  listening "$port" || die dashboard "port $port of this machine does not lead to Grafana" \
+  listening "$port" || die dashboard "port $port of this machine does not reach Grafana" \
     "a rootless or remote engine has a loopback of its own, which modelmake does not reach"
   echo "$port" >"$state/port"
   docker kill --signal HUP "$prometheus" >/dev/null

@@ -20,7 +20,7 @@ target=$(cd "$target" && pwd -P)
 branch=$(git symbolic-ref -q --short HEAD || echo detached)
 git -C "$target" init -q -b "$branch"
 [ "$(git -C "$target" rev-parse --absolute-git-dir)" = "$target/.git" ] ||
-  die "$target" "git works on another repository than the new one there" \
+  die "$target" "git uses another repository than the new one in this folder" \
     "check: git -C '$target' rev-parse --absolute-git-dir"
 git -C "$target" fetch -q --depth 1 "$PWD" "$(git rev-parse "$commit^{commit}")"
 git -C "$target" reset -q --hard FETCH_HEAD

@@ -51,12 +51,12 @@ pipeline=${MODELMAKE_PIPELINE:-pipeline.toml}
 [ -f "$again/$pipeline" ] || die "$pipeline" "is not in commit $commit" "commit it, then make train FORCE=1: a new run"
 data=$("$@" python -m modelmake path "build/reproduce/$pipeline")
 case $data in
-  /*) [ -e "$data" ] || die "$data" "is gone" "put the data back" ;;
+  /*) [ -e "$data" ] || die "$data" "does not exist any more" "restore the file" ;;
   ?*)
     if [ ! -e "$again/$data" ]; then # not in git
       [ -z "$(of_run snapshot)" ] || "$@" python -m modelmake table "$data" build/reproduce
       [ -e "$again/$data" ] || [ -e "$root/$data" ] ||
-        die "$data" "is gone: neither in commit $commit nor in this checkout" "put the data back"
+        die "$data" "is neither in commit $commit nor in this checkout" "restore the file"
       [ -e "$again/$data" ] || { mkdir -p "$(dirname "$again/$data")" && cp -R "$root/$data" "$again/$data"; }
     fi
     ;;

@@ -43,7 +43,7 @@ hidden_from_git() { # otherwise `git add -A` would publish the key
   [ -e "$key_file" ] || echo "note: $key_file is inside the checkout, where git ignores it" >&2
 }
 select_archive() { # the backup to read, and its key
-  [ -n "$archive" ] || die "$verb" "which backup?" "make $verb FROM=backups/…"
+  [ -n "$archive" ] || die "$verb" "no backup is given" "make $verb FROM=backups/…"
   [ -f "$archive" ] || die "$archive" "no such backup" "ls backups lists the backups"
   echo "▸ $verb · $archive"
   key

@@ -117,7 +117,7 @@ def test_a_package_is_added_and_locked(added: Added) -> None:
         ("gamma>=3", "pyproject.toml: 'gamma[fast]>=2': the package is there already"),
         ("beta delta!", "PKG=beta delta!: "),
         ("beta@file:///beta.whl", "is an address, and the lock has packages of the index"),
-        ("", "PKG: names no package (make add PKG=lightgbm)"),
+        ("", "PKG: is not given (make add PKG=lightgbm)"),
     ],
 )
 def test_what_cannot_be_added_is_one_line_and_changes_nothing(added: Added, packages: str, expected: str) -> None:

@@ -102,11 +102,11 @@ def test_nothing_of_gits_own_is_let_in() -> None:
 @pytest.mark.parametrize(
     ("words", "environment", "expected"),
     [
-        (["FORCE=maybe"], {}, "FORCE=maybe: neither a yes nor a no"),
-        ([], {"MODELMAKE_FORCE": "on"}, "FORCE=on: neither a yes nor a no"),
-        ([], {"CI": "woodpecker"}, "CI=woodpecker: neither a yes nor a no"),
-        (["FOLLOW=2"], {}, "FOLLOW=2: neither a yes nor a no"),
-        (["AUTH=on"], {}, "AUTH=on: neither a yes nor a no"),
+        (["FORCE=maybe"], {}, "FORCE=maybe: not yes or no"),
+        ([], {"MODELMAKE_FORCE": "on"}, "FORCE=on: not yes or no"),
+        ([], {"CI": "woodpecker"}, "CI=woodpecker: not yes or no"),
+        (["FOLLOW=2"], {}, "FOLLOW=2: not yes or no"),
+        (["AUTH=on"], {}, "AUTH=on: not yes or no"),
     ],
 )
 def test_a_switch_is_a_yes_or_a_no(
@@ -168,7 +168,7 @@ def test_a_misspelt_variable_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
     [
-        ("FORCE", "maybe", "neither a yes nor a no"),
+        ("FORCE", "maybe", "not yes or no"),
         ("WORKERS", "0", "not a number from 1 to 1024"),
         ("WORKERS", "two", "not a number from 1 to 1024"),
         ("SERVE_PORT", "70000", "not a"),

@@ -254,8 +254,8 @@ def test_the_positive_class_is_the_one_with_its_name_or_the_rarer_one(new: New) 
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
-        ({"TARGET": "species"}, "DATA: names no table"),
-        ({"DATA": "data/iris.csv"}, "TARGET: names no column"),
+        ({"TARGET": "species"}, "DATA: is not given"),
+        ({"DATA": "data/iris.csv"}, "TARGET: is not given"),
         ({"DATA": "data/iriss.csv", "TARGET": "species"}, "no such file or folder (did you mean 'data/iris.csv'?)"),
         ({"DATA": "data/iris.csv", "TARGET": "specie"}, "no such column in data/iris.csv (did you mean 'species'?)"),
         ({"DATA": "../iris.csv", "TARGET": "species"}, "lies outside of the checkout"),

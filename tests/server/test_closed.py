@@ -269,5 +269,5 @@ def test_the_login_and_tls_stay_until_they_are_taken_away(closed: Closed) -> Non
 def test_a_wrong_choice_is_one_line(closed: Closed) -> None:
     """Neither a yes nor a no."""
     done = closed.make("up", "AUTH=maybe")
-    assert "AUTH=maybe: neither a yes nor a no" in done.stderr
+    assert "AUTH=maybe: not yes or no" in done.stderr
     assert done.returncode != 0

@@ -86,7 +86,7 @@ def test_a_table_that_was_changed_on_the_server_is_named(kept: Project, error_li
     shutil.copy(kept.path / "data/iris.csv", table)
     assert "is not what it was trained on (SHA-256" in error_line(kept.stage("evaluate"), 2)
     table.unlink()
-    assert f"its artifact table/{table.name} is gone" in error_line(kept.stage("evaluate"), 2)
+    assert f"its artifact table/{table.name} no longer exists" in error_line(kept.stage("evaluate"), 2)
 
 
 @pytest.mark.parametrize("place", ["../../etc/table/passwd", "0123/table/..", "0123/model/x", "nothing"])

@@ -176,7 +176,7 @@ def test_a_table_is_watched_as_the_log_is(served: Project, monkeypatch: pytest.M
     strange["petal_width"] = strange["petal_width"].map("{} cm".format)
     strange.to_csv("today.csv", index=False)
     done = served.stage("watch")
-    assert "the column 'sepal_width' is gone" in done.out
+    assert "the column 'sepal_width' is missing" in done.out
     assert "'petal_width' had numbers or dates, and now has text" in done.out
     monkeypatch.setenv("MODELMAKE_IN", "nowhere.csv")
     assert "there is no such file" in error_line(served.stage("watch"), 2)

@@ -41,7 +41,7 @@ def requirements(text: str) -> list[Requirement]:
 
     """
     if not text.split():
-        raise UserError("PKG", "names no package", "make add PKG=lightgbm")
+        raise UserError("PKG", "is not given", "make add PKG=lightgbm")
     fix = "write names, such as PKG='lightgbm s3fs>=2026'"
     try:
         asked = [Requirement(word) for word in text.split()]

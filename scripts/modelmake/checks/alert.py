@@ -1,4 +1,4 @@
-"""Alert: keep one issue on GitHub about an alert of `make watch`, and start the pipeline if RETRAIN says so."""
+"""Alert: keep one issue on GitHub about an alert of `make watch`, and start the pipeline if RETRAIN=1."""
 
 import html
 from datetime import UTC, datetime, timedelta

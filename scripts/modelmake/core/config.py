@@ -55,11 +55,11 @@ class Model(Step):
 
 
 class Train(Section):
-    """`[train]`: cross-validation on the training rows, beside the fit on all of them."""
+    """`[train]`: cross-validation on the training rows, in addition to the fit on all of them."""
 
     folds: int | None = Field(default=None, ge=2, le=100)
     """Number of folds of a cross-validation on the training rows. Its mean and spread are logged, and a rule
-    `cv(accuracy) > 0.9` asks the mean."""
+    `cv(accuracy) > 0.9` checks the mean."""
 
 
 class Registry(Section):
@@ -70,7 +70,7 @@ class Registry(Section):
     alias: str = Field(default="staging", pattern=r"^[A-Za-z0-9_-]+$", max_length=250)
     """Alias that the new version gets. `champion` and `previous` belong to `make promote`."""
     stage: Literal["Staging", "Production", "Archived"] | None = None
-    """Stage for readers of MLflow's older stages."""
+    """Stage of the new version, for clients that use MLflow's older stages."""
 
     @field_validator("alias")
     @classmethod
@@ -107,17 +107,17 @@ class Config(Section):
     search: Search | None = None
     """What `make tune` tries. See [tune the parameters](../howto/tune.md)."""
     train: Train = Train()
-    """What `make train` measures beside the fit."""
+    """What `make train` measures in addition to the fit."""
     gate: Gate
-    """What a model has to show on the held-out rows before it is registered."""
+    """The rules that a model must meet on the held-out rows before it is registered."""
     registry: Registry
     """Where a model that passes is registered."""
     serve: Serve = Serve()
-    """What the scoring server of `make serve` keeps to itself, and the names that it answers to."""
+    """Private columns and host names of the scoring server of `make serve`."""
 
     @model_validator(mode="after")
     def has_folds(self) -> Self:
-        """Raise InvalidValue for a rule that asks the folds where there are none."""
+        """Raise InvalidValue for a rule with `cv` if `folds` is not set."""
         if self.train.folds is None and (asking := [rule for rule in self.gate.rules if rule.cv]):
             raise InvalidValue(f"gate.rules: {asking[0]}: there are no folds", "set folds = 5 under [train]")
         return self

@@ -41,7 +41,7 @@ class Data(Section):
     """`mlflow` keeps the table on the tracking server too, once for each content, so that `make reproduce` finds
     it. `file`: it stays where it is."""
     format: Literal["csv", "parquet", "xlsx", "jsonl", "feather"] | None = None
-    """Format of the file, if its name does not say it."""
+    """Format of the file, if its suffix does not name it."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     """Character between the fields of a text file. If it is not set, it is taken from the content."""
     decimal: Literal[".", ","] | None = None
@@ -61,21 +61,21 @@ class Data(Section):
     """The class that `f1`, `precision`, `recall` and similar metrics score. If it is not set, it is 1 of 0 and 1,
     or `true`."""
     drop: list[str] | None = None
-    """Columns that are no features. A rule with `by` may still name them."""
+    """Columns that are not features. A rule with `by` may still name them."""
     id: Text | None = None
-    """Column that names the row. It is no feature, and two rows that differ in it alone are duplicates."""
+    """Column that names the row. It is not a feature; two rows that differ only in this column are duplicates."""
     group: Text | None = None
-    """Column whose equal values belong together, such as a person. A group is held out as a whole, and so it is in
-    the folds. The column is no feature."""
+    """Column whose equal values belong together, such as a person. A group is held out as a whole, also in the
+    folds. The column is not a feature."""
     time: Text | None = None
     """Column that orders the rows. The latest rows are held out, and a fold is scored by a model of earlier rows.
-    The column stays a feature; `drop` it if it should not be."""
+    The column stays a feature; list it under `drop` if it should not be a feature."""
     test_size: float = Field(default=0.2, gt=0, lt=1)
     """Share of the rows that is held out for the evaluation."""
     stratify: bool = False
     """`true` keeps the shares of the classes equal in both parts."""
     columns: dict[str, Column] | None = Field(default=None, alias="schema")
-    """What columns have to contain: a table for each column. `make fetch` and `make train` name every violation at
+    """Constraints on the columns: a table for each column. `make fetch` and `make train` report all violations at
     once."""
 
     @property

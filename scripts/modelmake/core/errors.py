@@ -50,7 +50,7 @@ class TrackingError(PipelineError):
 
 
 class Moved(PipelineError):
-    """Two windows running raise an alert."""
+    """Two consecutive windows raise an alert."""
 
     exit_code = 3
     outcome = "alert: the data has drifted"
@@ -66,11 +66,11 @@ class ClusterError(PipelineError):
     """The cluster of `make tune` does not answer, or has no worker left."""
 
     exit_code = 4
-    outcome = "stopped: finished trials are kept, and make tune goes on with them"
+    outcome = "stopped: finished trials are kept; make tune continues the search"
 
 
 class NotReproduced(PipelineError):
-    """The repetition has other results."""
+    """The results of the repeated run differ."""
 
     outcome = "not reproduced"
 
@@ -82,7 +82,7 @@ class NotTheSame(PipelineError):
 
 
 class NotAsLogged(PipelineError):
-    """The server answers other than it has to."""
+    """The scoring server gave wrong answers."""
 
     outcome = "the server gave wrong answers"
 

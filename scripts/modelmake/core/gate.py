@@ -83,16 +83,16 @@ class Gate(Section):
 
     rules: Annotated[list[Rule], Field(min_length=1)]
     """Rules such as `accuracy > 0.9`. `lower(accuracy) > 0.85` uses the lower bound of the 95 % interval. `accuracy
-    >= 0.8 by sex` applies to every slice of a column. `cv(accuracy) > 0.9` asks the mean of the folds. The first
-    rule's metric is the one that is compared with the Dummy estimator and with the champion. In every metric,
-    higher is better."""
+    >= 0.8 by sex` applies to every slice of a column. `cv(accuracy) > 0.9` checks the mean of the folds. The
+    Dummy estimator and the champion are compared in the metric of the first rule. In every metric, higher is
+    better."""
     champion: Literal["not_worse", "better", "off"] = "not_worse"
     """`not_worse`: the champion stays if the model is significantly worse. `better`: the champion stays unless the
     model is significantly better. `off`: no comparison."""
     margin: float = Field(default=0.0, ge=0)
-    """Difference to the champion that does not count."""
+    """A difference to the champion up to this value does not count."""
     min_test_rows: int = Field(default=30, ge=1)
-    """With fewer held-out rows the verdict is `keep`: nothing is registered, and nothing fails."""
+    """With fewer held-out rows the verdict is `keep`: nothing is registered, and the run does not fail."""
     max_duplicates: float = Field(default=0.05, ge=0, le=1)
     """Largest share of held-out rows that are in the training rows too."""
     require_clean: bool = False
@@ -100,7 +100,7 @@ class Gate(Section):
     resamples: int = Field(default=2000, ge=100, le=100_000)
     """Number of bootstrap resamples of each interval."""
     on_refusal: Literal["fail", "skip"] = "fail"
-    """`skip` lets a refusal end with exit code 0. Nothing is registered."""
+    """`skip`: a refusal ends with exit code 0. Nothing is registered."""
 
     @property
     def metric(self) -> str:

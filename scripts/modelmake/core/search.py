@@ -26,7 +26,7 @@ class Budget(Section):
     high: int | float = Field(gt=0)
     """The budget of the last stage, and of the training."""
     factor: int = Field(default=3, ge=2)
-    """How many times as much the next stage gets; the last one up to 20 % more."""
+    """Factor between the budgets of two stages; the last stage gets up to 20 % more."""
 
     @model_validator(mode="after")
     def is_consistent(self) -> Self:
@@ -60,18 +60,18 @@ class Search(Section):
     """Number of trials; for `halving`, of its first stage. If it is not set, 64. A `grid` has as many as it has
     points."""
     batch: int = Field(default=8, ge=1, le=100_000)
-    """Trials of one batch do not know of each other's results, so so many can run at once. The result depends on
-    it, and not on the number of workers."""
+    """Number of trials in a batch, which can run at once: they are proposed without each other's results. The result
+    depends on this number, and not on the number of workers."""
     minutes: float | None = Field(default=None, gt=0)
-    """The search ends at the end of the batch in which this time is over. The result then depends on the speed of
+    """The search ends after the batch in which this time ends. The result then depends on the speed of
     the machine."""
     metric: str | None = None
-    """What the folds are scored with. If it is not set, the metric of the gate's first rule."""
+    """Metric of the folds. If it is not set, the metric of the gate's first rule."""
     folds: int | None = Field(default=None, ge=2, le=100)
     """Number of folds of the training rows. If it is not set, `train.folds`, or 5."""
     budget: Budget | None = None
-    """What a trial gets little of at first, and more while it is among the better ones. `halving` without it begins
-    with a ninth of the rows."""
+    """Budget of a trial: small at first, larger for the better trials. `halving` without a budget begins with a
+    ninth of the rows."""
     space: dict[str, Parameter]
     """The values of each parameter. See [the space](../howto/tune.md#the-space)."""
 

@@ -187,7 +187,7 @@ def _value(field: str, text: str, kind: object) -> object:
     where = f"{field.rstrip('_').upper()}={text:.40}"
     if kind is bool:
         if text.lower() not in YES + NO:
-            raise UserError(where, "neither a yes nor a no", "1, true or yes; 0, false, no or empty")
+            raise UserError(where, "not yes or no", "1, true or yes; 0, false, no or empty")
         return text.lower() in YES
     if kind == int | None:
         if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= MOST[field]:

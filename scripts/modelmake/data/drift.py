@@ -131,7 +131,7 @@ def compare(then: Profile, now: pd.DataFrame) -> list[Drift]:
 
 def _findings(then: Column, frame: pd.DataFrame) -> list[Finding]:
     if then.name not in frame.columns:
-        return [Finding(then.name, "lost", 1.0, 0.0, f"the column '{then.name}' is gone")]
+        return [Finding(then.name, "lost", 1.0, 0.0, f"the column '{then.name}' is missing")]
     now = frame[then.name].infer_objects()
     if now.notna().any() and (change := _change(then, now)):
         return [Finding(then.name, "type", 1.0, 0.0, f"'{then.name}' {change}")]

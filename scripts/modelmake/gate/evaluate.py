@@ -1,4 +1,4 @@
-"""Evaluate: load the model from MLflow, score it on the held-out rows, judge it by the gate, and write the report."""
+"""Evaluate: load the model from MLflow, score it on the held-out rows, apply the gate, and write the report."""
 
 import json
 import math

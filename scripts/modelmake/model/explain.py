@@ -1,4 +1,4 @@
-"""Explain: what becomes of each column of the table on its way to the estimator."""
+"""Explain: show how each column of the table is prepared for the estimator."""
 
 from collections.abc import Sequence
 

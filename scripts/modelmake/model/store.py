@@ -120,7 +120,7 @@ def download(model_id: str, trusted: Sequence[str], scratch: str) -> Checked:
         except (MlflowException, OSError) as error:
             if isinstance(error, MlflowException) and not missing(error):
                 raise
-            raise UserError(f"model {model_id}", "its files are gone", AGAIN) from None
+            raise UserError(f"model {model_id}", "its files no longer exist", AGAIN) from None
     return check(folder, model_id, trusted)
 
 

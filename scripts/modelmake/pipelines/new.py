@@ -32,7 +32,7 @@ def table(text: str) -> Path:
     """
     where, path = f"DATA={text}", Path(text)
     if not text:
-        raise UserError("DATA", "names no table", "make new DATA=data/table.csv TARGET=column")
+        raise UserError("DATA", "is not given", "make new DATA=data/table.csv TARGET=column")
     if "://" in text:
         raise UserError(where, "is an address", "save the table as a file in data/")
     if not path.is_absolute() and ".." in path.parts:
@@ -53,7 +53,7 @@ def target(path: Path, text: str) -> str:
 
     """
     if not text:
-        raise UserError("TARGET", "names no column", f"make new DATA={path} TARGET=column")
+        raise UserError("TARGET", "is not given", f"make new DATA={path} TARGET=column")
     columns = list(opened(Data(path=str(path), target=text)).frame().columns)
     if text not in columns:
         raise UserError(f"TARGET={text}", f"no such column in {path}", suggestion(text, columns))

@@ -1,4 +1,4 @@
-"""Register: judge the model by the gate again, check that it predicts, and give it a version and an alias."""
+"""Register: apply the gate again, check that the model predicts, and give it a version and an alias."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Tune: try parameters by `[search]`, and leave the best in build/tuned.toml. Started again, it goes on."""
+"""Tune: try parameters by `[search]`, and save the best in build/tuned.toml. A second start continues the search."""
 
 import json
 import time

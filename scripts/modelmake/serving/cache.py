@@ -38,7 +38,7 @@ class Cache:
         folder.mkdir(parents=True, exist_ok=True)
 
     def current(self) -> Named | None:
-        """Return the version that is served, None where none has been served yet, or its files are gone."""
+        """Return the version that is served, None where none has been served yet, or its files no longer exist."""
         try:
             named = Named(**json.loads((self.folder / CURRENT).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):

@@ -123,7 +123,7 @@ def written(scorer: "Scorer", data: Data, paths: tuple[Path, Path], version: str
 
 
 def main() -> None:
-    """Write OUT, and beside it the rows that cannot be predicted; raises UserError where that is every row."""
+    """Write OUT, and a file of the rows that cannot be predicted; raises UserError if no row can be predicted."""
     settings.export(dict.fromkeys(SINGLE, "1"))  # read by the libraries that the functions above import
     began, config = time.monotonic(), configuration.load()
     source, target, others = places()

@@ -1,4 +1,4 @@
-"""Smoke: ask the running server the golden rows of its model, and what it has to refuse, and compare each answer."""
+"""Smoke: send the golden rows and invalid requests to the running server, and check each answer."""
 
 import csv
 import http.client
@@ -34,7 +34,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Question:
-    """A request and the status that its answer has to have; `column` is the column that a refusal has to name."""
+    """A request and the status of a correct answer; `column` is the column that a refusal must name."""
 
     what: str
     body: bytes
@@ -107,7 +107,7 @@ def golden(contract: Contract) -> Iterator[Question]:
 
 
 def faulty(contract: Contract) -> Iterator[Question]:
-    """Yield requests that the server has to refuse."""
+    """Yield requests that the server must refuse."""
     names, row = contract.names, list(contract.rows[0])
 
     def split(columns: list[str], values: list[Any]) -> bytes:
@@ -149,7 +149,7 @@ def problem(question: Question, answer: Answer, contract: Contract) -> tuple[str
 
 
 def main() -> None:
-    """Print a line for each request; raises NotAsLogged if an answer is not what it has to be."""
+    """Print a line for each request; raises NotAsLogged if an answer is wrong."""
     client = Client()
     served = client.ask("GET", "/version")
     if served.status != 200:

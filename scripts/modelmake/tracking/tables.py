@@ -75,7 +75,8 @@ def take(tracking: Tracking, kept: Kept, target: Path) -> None:
         except (MlflowException, OSError) as error:
             if isinstance(error, MlflowException) and not missing(error):
                 raise
-            raise UserError(f"run {kept.run_id}", f"its artifact {kept.path} is gone", "put the data back") from None
+            what = f"its artifact {kept.path} no longer exists"
+            raise UserError(f"run {kept.run_id}", what, "restore the table") from None
         os.replace(copy, aside)
 
 

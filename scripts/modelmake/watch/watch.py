@@ -1,4 +1,4 @@
-"""Watch: compare what the champion was asked since the last time, or the table IN, with its training rows."""
+"""Watch: compare the requests to the champion since the last window, or the table IN, with the training rows."""
 
 import json
 import math
@@ -62,7 +62,7 @@ def for_metrics(server: Path, page: Report, *, alert: bool) -> None:
 
 
 def end(facts: past.Facts, started: float) -> None:
-    """Write build/watch.json, and raise Moved for an alert in two windows running."""
+    """Write build/watch.json, and raise Moved for an alert in two consecutive windows."""
     past.Watch(**receipt.common("watch", started), **facts.model_dump()).write()
     if facts.alert:
         first, *more = facts.findings

@@ -52,7 +52,7 @@ class Registry(ABC):
         elif location:
             self.download(model_id, location, folder)
         if not any(folder.rglob("*")):
-            raise UserError(f"model {model_id}", "its files are gone", "train it again: make train FORCE=1")
+            raise UserError(f"model {model_id}", "its files no longer exist", "train it again: make train FORCE=1")
 
     def download(self, model_id: str, location: str, folder: Path) -> None:  # noqa: ARG002  # for other registries
         """Copy files that are not on this machine; MLflow finds them, such as in an object store."""
