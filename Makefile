@@ -40,35 +40,33 @@ PYTHON ?= ## path: Python 3.11 to 3.13 that creates .venv (default: the newest o
 
 include docker/runner.mk
 include docker/stages.mk
+include docker/rules.mk
 
 ## Everything
 
-all: $(folder)/summary.txt ## run lint, test, train, evaluate and register, and print a summary
-	@$(call fresh,register)
-	@cat $<
+all: run-chain ## run lint, test, train, evaluate and register, and print a summary
+	@$(call fresh,$(STAGES))
+	@cat $(folder)/summary.txt
 
-$(folder)/summary.txt: build/lint.done build/test.done $(folder)/register.done | $(environment)
-	@$(RUN) python -m modelmake summary
+all-pipelines: $(if $(several),$(CHECKS:%=run-%),all) ## run lint and test once, then each pipeline
+	@$(if $(several),docker/host/pipelines.sh '$(CHAIN)' $(RUN))
 
-all-pipelines: $(if $(several),$(CHECKS:%=build/%.done),all) ## run lint and test once, then each pipeline
-	@$(if $(several),docker/host/pipelines.sh $(RUN))
-
-why: $(call of,$(STAGES) tune,inputs) ## show which stages would run, and which inputs changed
-	@$(RUN) python -m modelmake why
+why: judge-again ## show which stages would run, and what changed
+	@sed '1d; /^summary/d; /^tune *nothing/d' $(folder)/why
 
 help: ## show this page
 	@awk -f docker/host/help.awk Makefile
 
 ## Code
 
-lint: build/lint.done ## run every linter and the type checker, without network or changes to files
+lint: run-lint ## run every linter and the type checker, without network or changes to files
 	@$(fresh)
 
 format: $(environment) ## format the code and apply the fixes of the linters
 	@$(RUN) python -m modelmake format
 
-test: build/test.done build/owntest.done ## run the tests that need no engine; only yours if only your files changed
-	@$(fresh)
+test: run-test run-owntest ## run the tests that need no engine; only yours if only your files changed
+	@$(call fresh,test owntest)
 
 examples: $(environment) ## train, evaluate and register each pipeline in examples/, as every CI run does
 	@$(RUN) python -m modelmake examples
@@ -92,20 +90,20 @@ fetch: $(environment) ## take a snapshot of the table that data.source names
 explain: $(environment) ## show how each column of the table is prepared for the estimator
 	@$(RUN) python -m modelmake explain
 
-tune: $(folder)/tune.done ## try the parameters of [search], and save the best for `make train`
+tune: run-tune ## try the parameters of [search], and save the best for `make train`
 	@$(fresh)
 
 cluster: ## start a Dask cluster of WORKERS containers, for `make tune ENGINE=dask`
 	@$(with_engine) docker/cluster/cluster.sh up
 
-train: $(folder)/$(last).done ## fit the estimator and log the run to MLflow
-	@$(call fresh,$(last))
+train: run-chain ## fit the estimator and log the run to MLflow
+	@$(call fresh,$(CHAIN))
 
-evaluate: $(folder)/$(last).done ## score the model on held-out rows and apply the gate
-	@$(call fresh,$(last))
+evaluate: run-chain ## score the model on held-out rows and apply the gate
+	@$(call fresh,$(CHAIN))
 
-register: $(folder)/$(last).done ## register the model as a new version with an alias, if it passes the gate
-	@$(call fresh,$(last))
+register: run-chain ## register the model as a new version with an alias, if it passes the gate
+	@$(call fresh,$(CHAIN))
 
 reproduce: $(environment) ## train RUN_ID or VERSION again from its commit, and compare the results bit by bit
 	@docker/replay/reproduce.sh $(RUN)

@@ -69,9 +69,6 @@ taken() { # port, the command that chooses another one, and one that is free if 
 # The compose project of this checkout, or of its scratch server $1.
 project() { echo "modelmake-$(git hash-object --stdin <<<"$root" | cut -c1-8)${1:+-$1}"; }
 
-# The stages of a pipeline, in their order.
-chain() { sed -n 's/^CHAIN := //p' "$root/docker/stages.mk" | tr ' ' '\n'; }
-
 # Words for another make, which then gets none of the variables of this one but those that say where it runs.
 cleared() {
   local name

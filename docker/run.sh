@@ -157,10 +157,10 @@ if MODELMAKE_GIT_DIR=$(git -C "$root" rev-parse --path-format=absolute --git-dir
   export MODELMAKE_GIT_DIR
   [[ $history == "$root"/* ]] || options+=(-v "$history:$history:ro" -e MODELMAKE_GIT_DIR)
 fi
-# The table, a file or a folder, may lie outside of the checkout (modelmake.core.inputs writes what train reads).
+# The table, a file or a folder, may lie outside of the checkout (modelmake.core.why writes what the stages read).
 while IFS= read -r table; do
   [[ $table != /* ]] || [ ! -e "$table" ] || options+=(-v "$table:$table:ro")
-done < <(echo "${MODELMAKE_DATA:-}" && sed -n 's,^file ,,p' "$root/$receipts/train.reads" 2>/dev/null)
+done < <(echo "${MODELMAKE_DATA:-}" && cat "$root/$receipts/names" 2>/dev/null)
 
 [[ " ${networks[*]:-} " != *" host "* ]] || networks=(host) # it has a way to the others
 options+=(--network "${networks[0]:-none}" ${proxies[@]+"${proxies[@]}"})

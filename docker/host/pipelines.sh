@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Runs train, evaluate and register of each pipeline, goes on after one that fails, prints a line for each, and exits
-# with the worst exit code. Needs as arguments the prefix of a stage ($(RUN)).
+# with the worst exit code. Needs as arguments these stages in one word, and the prefix of a stage ($(RUN)).
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 cd "$root"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 rank() { case $1 in 0) echo 0 ;; 3) echo 1 ;; 2) echo 2 ;; 4) echo 3 ;; *) echo 4 ;; esac; } # a refusal is the mildest
-# shellcheck disable=SC2207  # words
-stages=(env -u MLFLOW_RUN_ID -u MODELMAKE_RUN_ID -u MODELMAKE_ARGS make $(chain))
+# shellcheck disable=SC2206  # words
+stages=(env -u MLFLOW_RUN_ID -u MODELMAKE_RUN_ID -u MODELMAKE_ARGS make $1)
+shift
 
 files=$("$@" python -m modelmake pipelines | sed 's/ .*//')
 results=() worst=0

@@ -15,7 +15,7 @@ socket=${engine#unix://}
 tested() { # the receipt of the tests and the type checker's cache, as GitHub's cache keeps them (actions/tested)
   local name
   mkdir -p "$replay/build"
-  on MODELMAKE_FORCE || for name in test.inputs test.json test.done .mypy; do
+  on MODELMAKE_FORCE || for name in test.json .mypy; do
     [ ! -e "$root/build/$name" ] || cp -Rp "$root/build/$name" "$replay/build/"
   done
 }

@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
-# Removes the receipts of train, evaluate and register whose run or version the tracking server no longer has, so that
-# make runs those stages again. If the server does not answer, the receipts stay, with a note. Needs what a stage needs.
+# Leaves in build/lost the stages among its arguments whose run or version the tracking server no longer has, so that
+# make runs them again. If the server does not answer, the receipts count, with a note. Needs what a stage needs.
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 cd "$root"
-present=()
-for stage in $(chain); do
+stages=("$@") present=()
+for stage in "$@"; do
   [ ! -f "$receipts/$stage.json" ] || present+=("$receipts/$stage.json")
 done
-[ ${#present[@]} != 0 ] || exit 0
+if [ ${#present[@]} = 0 ]; then
+  rm -f "$receipts/lost"
+  exit
+fi
 
 runner=${MODELMAKE_RUNNER:-docker} store=/mlflow/mlflow.db
 address=$(tracking_address)
@@ -25,7 +28,7 @@ missing() { # prints the stages whose run or version is gone
       elif docker volume inspect "${project}_mlflow" >/dev/null 2>&1; then
         docker run "${sealed[@]}" -v "${project}_mlflow:/mlflow" "$(docker/image/image.sh name)" "${inside[@]}"
       else
-        chain
+        printf '%s\n' "${stages[@]}"
       fi
       ;;
     docker/http | docker/https) docker/run.sh mlflow -- python -I scripts/modelmake/tracking/claims.py - ;;
@@ -36,8 +39,8 @@ missing() { # prints the stages whose run or version is gone
       ;;
   esac
 }
-for stage in $(cat "${present[@]}" | missing); do
-  [ -f "$receipts/$stage.json" ] || continue
-  echo "$stage: the tracking server no longer has what $receipts/$stage.json names; running $stage again"
-  rm -f "$receipts/$stage.json" "$receipts/$stage.inputs"
+lost=$(cat "${present[@]}" | missing)
+for stage in $lost; do
+  echo "$stage: the tracking server no longer has what $receipts/$stage.json names"
 done
+[ "$lost" = "$(cat "$receipts/lost" 2>/dev/null)" ] || echo "$lost" >"$receipts/lost"

@@ -13,30 +13,26 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import FrameType
 
-from modelmake.core import settings, stages
+from modelmake.core import files, inputs, settings, why
 from modelmake.core.errors import Interrupted, PipelineError
-from modelmake.core.inputs import CHAIN
+from modelmake.core.stages import CHAIN, LAST, STAGES
 from modelmake.gate import outside
 
 ROOMS = {
-    "core": ("inputs", "why"),
+    "core": ("why",),
     "data": ("path",),
     "source": ("fetch",),
     "pipelines": ("pipelines", "new"),
     "model": ("explain",),
-    "search": ("tune",),
     "registry": ("promote", "rollback", "history", "registry"),
     "repeat": ("origin", "table", "reproduce", "parity"),
     "serving": ("serve", "smoke", "predict"),
     "watch": ("watch",),
     "server": ("up", "login", "archive", "gc", "verify"),
-    "checks": (
-        *("lint", "format", "test", "owntest", "examples", "summary", "comment", "alert"),
-        *("workflow", "sbom", "audit", "add", "docs"),
-    ),
+    "checks": (*("format", "examples", "comment", "alert", "workflow", "sbom", "audit", "add", "docs"),),
 }
 MODULES = {verb: f"modelmake.{room}.{verb}" for room, verbs in ROOMS.items() for verb in verbs}
-MODULES |= {stage: file.removeprefix("scripts/").removesuffix(".py").replace("/", ".") for stage, file in CHAIN.items()}
+MODULES |= {name: stage.module for name, stage in STAGES.items()}
 MODULES |= {verb: f"tests.load.{verb}" for verb in ("bench", "chaos")}
 
 
@@ -60,12 +56,18 @@ def explain(stage: str, error: PipelineError) -> None:
 
 def run(verb: str, *words: str) -> int:
     """Import and run `verb`; a signal may arrive during the slow imports, so the handlers are set before."""
+    if verb in STAGES:
+        inputs.see(verb)
+        if settings.make().force:  # if it fails now, no receipt says that it is done
+            files.place(f"{verb}.json").unlink(missing_ok=True)
     try:
         gc.disable()  # saves a quarter of a second: imports create no garbage
         module = importlib.import_module(MODULES[verb])
         gc.freeze()
         gc.enable()
         module.main(*words)
+        if verb in STAGES:
+            why.refresh()
     except Interrupted as stopped:
         print(f"{verb}: stopped by {stopped.signal.name}", file=sys.stderr, flush=True)
         return 128 + stopped.signal
@@ -78,14 +80,15 @@ def run(verb: str, *words: str) -> int:
 
 def chain(named: list[str]) -> int:
     """Run the stale stages of train, evaluate and register in one process, until one fails."""
-    stale = stages.stale(named)
+    stale = why.stale(named)
     with outside.early() if "evaluate" in stale else nullcontext():
         for stage in stale:
-            print(f"▸ {stage}", flush=True)
+            if stage in CHAIN:
+                print(f"▸ {stage}", flush=True)
             if code := run(stage):
                 return code
     for stage in named:
-        if stage not in stale:
+        if stage in CHAIN and stage not in stale:
             print(f"{stage}: up to date (FORCE=1 runs it anyway)")
     return 0
 
@@ -94,7 +97,7 @@ def main(words: list[str]) -> int:
     """Run a verb with its words, or stages of the chain, and return the exit code."""
     for caught in (signal.SIGINT, signal.SIGTERM):
         signal.signal(caught, interrupt)
-    if words and set(words) <= set(CHAIN):
+    if words and set(words) <= {*CHAIN, LAST}:
         return chain(words)
     if not words or words[0] not in MODULES:
         print(f"error: python -m modelmake: name a verb (one of: {', '.join(MODULES)})", file=sys.stderr)

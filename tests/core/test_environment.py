@@ -213,7 +213,7 @@ def test_make_marks_nothing_as_done_that_has_not_run(tidy: Checkout, given: dict
     done = tidy.make("lint", "RUNNER=image", **given)
     assert (done.returncode, done.stdout) == (2, "")
     assert "make -t: a stage that has not run would count as done" in done.stderr
-    assert not (tidy.path / "build/lint.done").exists()
+    assert not (tidy.path / "build/lint.json").exists()
 
 
 @pytest.mark.parametrize(

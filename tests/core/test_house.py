@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from modelmake.__main__ import MODULES
-from modelmake.core import config
+from modelmake.core import config, stages
 from tests.conftest import ROOT
 from tests.support.checkout import Checkout
 
@@ -54,6 +54,11 @@ def test_every_file_has_a_room() -> None:
         for room in ROOMS
     }
     assert max(lines.values()) < 0.2 * sum(lines.values()), lines
+
+
+def test_make_knows_the_stages_of_the_table() -> None:
+    """`make docs` writes docker/stages.mk; it is committed, so that a fresh checkout needs no Python for it."""
+    assert (ROOT / "docker/stages.mk").read_text() == stages.include()
 
 
 def test_a_verb_is_a_file_with_a_main() -> None:

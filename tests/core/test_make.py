@@ -1,11 +1,14 @@
 """make: what runs again after which change. The stages run bare, as they do in the image."""
 
+import json
+import random
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from modelmake.core import settings
 from tests.conftest import Once
 from tests.support.checkout import Checkout
 
@@ -18,8 +21,102 @@ def started(done: subprocess.CompletedProcess[str]) -> list[str]:
 def echoing(folder: Path) -> tuple[str, ...]:
     """Return words for make, with which it prints the commands of stages and runs none."""
     (folder / "build").mkdir(exist_ok=True)
-    (folder / "build/echo.mk").write_text("override RUN := echo\n")
+    (folder / "build/echo.mk").write_text("override RUN = $(if $(filter judge%,$@),,echo)\n")
     return ("-f", "Makefile", "-f", "build/echo.mk")
+
+
+# Runs the real judge, and in place of each stage one that writes a receipt and nothing else.
+STUB = """\
+import importlib, sys, time, uuid
+from types import SimpleNamespace
+from modelmake import __main__ as entry
+from modelmake.core import files, inputs, receipt, settings
+
+def stub(stage):
+    def main():
+        common = receipt.common(stage, time.monotonic())
+        if stage in ("lint", "test", "owntest"):
+            {"lint": receipt.Lint, "test": receipt.Test, "owntest": receipt.OwnTest}[stage](**common).write()
+            return
+        run = settings.run_id() or uuid.uuid4().hex
+        if stage == "evaluate" and not settings.run_id():
+            run = receipt.Train.read().run_id
+        if stage == "register" and not settings.run_id():
+            run = receipt.Evaluate.read().run_id
+        made = {"train": receipt.Train, "evaluate": receipt.Evaluate, "register": receipt.Register}[stage]
+        fields = dict(
+            tracking_uri="", run_id=run, model_id="", url="", data_sha256="", params={}, metrics={}, provenance={},
+            metric="accuracy", value=1.0, lower=1.0, upper=1.0, predictions_sha256="", verdict="pass", reasons=[],
+            bounds={}, refused=False, name="iris", version="1", alias="staging",
+        )
+        made(**common, **{name: fields[name] for name in made.model_fields if name in fields}).write()
+    return SimpleNamespace(main=main)
+
+real = importlib.import_module
+stubs = {entry.MODULES[name]: stub(name) for name in ("lint", "test", "owntest", "train", "evaluate", "register")}
+importlib.import_module = lambda name, *rest: stubs.get(name) or real(name, *rest)
+sys.exit(entry.main(sys.argv[4:]))
+"""
+
+
+class Stubbed(Checkout):
+    """A checkout whose stages take no time; its first `make all` has run."""
+
+    def adapt(self) -> None:
+        """Put the stub under build/, which is no input, and let the server have every run."""
+        (self.path / "build").mkdir(exist_ok=True)
+        (self.path / "build/stub.py").write_text(STUB)
+        (self.path / "build/stub.mk").write_text("override RUN = python build/stub.py\n")
+        (self.path / "docker/server/claims.sh").write_text("#!/bin/sh\n")
+        (self.path / "mine.py").write_text("import other\n\ndef forest():\n    return other.made()\n")
+        (self.path / "other.py").write_text("def made():\n    return None\n")
+        (self.path / "tests").mkdir()
+        (self.path / "tests/test_mine.py").write_text("import mine\n")
+        (self.path / "examples").mkdir()
+        (self.path / "examples/pipeline.toml").write_text("seed = 1\n")
+        (self.path / "pipelines").mkdir()
+        (self.path / "pipelines/second.toml").write_text(SECOND)
+        (self.path / "models").mkdir()
+        (self.path / "models/second.py").write_text("def tree():\n    return None\n")
+        (self.path / "data/second.csv").write_text("a,b\n1,2\n")
+
+    def make(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run make, with the stub in place of each stage."""
+        return super().make("-f", "Makefile", "-f", "build/stub.mk", *words, **environment)
+
+    def ran(self, *words: str) -> list[str]:
+        """Run make, and return the stages that ran."""
+        done = self.make(*words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return started(done)
+
+    def would(self, *words: str) -> list[str]:
+        """Return the stages that would run, as `make why` says."""
+        done = self.make("why", *words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return [line.split()[0] for line in done.stdout.splitlines() if "would run: " in line]
+
+
+SECOND = """\
+experiment = "second"
+data = { path = "data/second.csv", target = "b" }
+model = { estimator = "models.second.tree" }
+gate = { rules = ["accuracy > 0.8"] }
+registry = { name = "second" }
+"""
+CHECKS = ["lint", "test", "owntest"]
+CHAIN = ["train", "evaluate", "register"]
+
+
+@pytest.fixture
+def stubbed(once: Once, empty_store: Path, tmp_path: Path) -> Stubbed:
+    """Return a copy of a checkout in which everything is up to date."""
+
+    def make(path: Path) -> None:
+        assert Stubbed(path).fill(empty_store).ran("all") == [*CHECKS, *CHAIN]
+
+    shutil.copytree(once("a stubbed check out", make), tmp_path / "a check out")
+    return Stubbed(tmp_path / "a check out")
 
 
 @pytest.fixture
@@ -68,8 +165,8 @@ def test_a_change_runs_what_is_downstream_of_it(
     assert {stage for stage in ("train", "evaluate", "register") if why[stage].startswith("would run")} == runs
     if runs:
         first = next(stage for stage in ("train", "evaluate", "register") if stage in runs)
-        assert file in why[first]
-        assert "changed" in why[first]
+        change = f"{file} changed" if file != "pipeline.toml" else " → "
+        assert change in why[first]
 
 
 INLINE = """\
@@ -79,6 +176,12 @@ model = { estimator = "mine.forest", params = { n_estimators = 5 } }
 gate = { rules = ["accuracy > 0.8"] }
 registry = { name = "churn_classifier" }
 """
+
+
+def inputs(checkout: Checkout) -> dict[str, dict[str, str]]:
+    """Return the inputs of each stage, as `make why` sees them."""
+    checkout.why()
+    return json.loads((checkout.path / "build/inputs.json").read_text())
 
 
 @pytest.mark.parametrize(
@@ -93,12 +196,12 @@ def test_data_and_estimator_are_inputs_however_toml_says_them(fresh: Checkout, d
     """Also in inline tables, as the README has them; a gate that is changed there trains nothing anew."""
     (fresh.path / "mine.py").touch()
     (fresh.path / "pipeline.toml").write_text(INLINE % data)
-    assert fresh.make("build/train.inputs").returncode == 0
-    before = (fresh.path / "build/train.inputs").read_text()
-    assert {"data/iris.csv", "mine.py"} <= {line.split(" ", 1)[1] for line in before.splitlines()}
+    before = inputs(fresh)
+    assert {"data/iris.csv", "mine.py"} <= set(before["train"])
     fresh.edit("pipeline.toml", "accuracy > 0.8", "accuracy > 0.9")
-    fresh.make("build/train.inputs")
-    assert (fresh.path / "build/train.inputs").read_text() == before
+    after = inputs(fresh)
+    assert after["train"] == before["train"]
+    assert after["evaluate"] != before["evaluate"]
 
 
 TOML = """\
@@ -224,47 +327,149 @@ def test_the_image_has_the_name_that_ci_gives_it(fresh: Checkout, origin: str, n
         assert done.stdout.strip().partition(":")[0] == expected
 
 
-def test_a_receipt_of_the_tests_holds_in_another_checkout_of_the_same_files(fresh: Checkout, tmp_path: Path) -> None:
+def test_a_receipt_of_the_tests_holds_in_another_checkout_of_the_same_files(stubbed: Stubbed, tmp_path: Path) -> None:
     """As GitHub's cache brings it: whatever the dates of the files, and only as long as they are the same."""
-    other = tmp_path / "another check out"
-    shutil.copytree(fresh.path, other, copy_function=shutil.copy)  # which keeps no dates
-    fresh.make("build/test.inputs", "build/owntest.inputs")
-    (other / "build").mkdir()
-    for name in ("test.inputs", "test.done", "owntest.inputs", "owntest.done"):
-        if name.endswith("done"):
-            (fresh.path / "build" / name).touch()
-        shutil.copy2(fresh.path / "build" / name, other / "build")
-    assert Checkout(other).make("test").stdout == fresh.make("test").stdout
-    assert "test: up to date" in fresh.make("test").stdout
-    with (other / "scripts/modelmake/model/train.py").open("a") as file:
+    other = Stubbed(tmp_path / "another check out")
+    shutil.copytree(stubbed.path, other.path, copy_function=shutil.copy)  # which keeps no dates
+    for path in (other.path / "build").iterdir():
+        if path.name not in ("stub.py", "stub.mk", "test.json"):
+            path.unlink()
+    assert other.ran("test") == ["owntest"]
+    with (other.path / "scripts/modelmake/model/train.py").open("a") as file:
         file.write("# changed")
-    assert started(Checkout(other).make(*echoing(other), "test")) == ["test", "owntest"]
+    assert other.ran("test") == ["test", "owntest"]
 
 
-def test_only_the_users_tests_run_again_after_an_edit_of_theirs(fresh: Checkout) -> None:
-    """A module of the user's or a test of theirs is no input of the product's tests; a file of ours is one of both."""
-    stages = ("test", "owntest")
-
-    def inputs() -> list[str]:
-        fresh.make(*(f"build/{stage}.inputs" for stage in stages))
-        return [(fresh.path / f"build/{stage}.inputs").read_text() for stage in stages]
-
-    (fresh.path / "tests").mkdir()
-    before = inputs()
-    for name, ours in (("mine.py", False), ("tests/test_mine.py", False), ("scripts/modelmake/core/settings.py", True)):
-        with (fresh.path / name).open("a") as file:
+def test_only_the_users_tests_run_again_after_an_edit_of_theirs(stubbed: Stubbed) -> None:
+    """Neither their modules nor their tests are inputs of the product's tests; a file of ours is one of both."""
+    for name, stages in (
+        ("other.py", ["owntest"]),
+        ("tests/test_mine.py", ["owntest"]),
+        ("models/second.py", []),
+        ("scripts/modelmake/core/settings.py", ["test", "owntest"]),
+    ):
+        with (stubbed.path / name).open("a") as file:
             file.write("# changed\n")
-        after = inputs()
-        assert [old != new for old, new in zip(before, after, strict=True)] == [ours, True]
-        before = after
+        assert stubbed.ran("test") == stages, name
 
 
-def test_force_runs_what_is_up_to_date(fresh: Checkout) -> None:
+def test_force_runs_what_is_up_to_date(stubbed: Stubbed) -> None:
     """FORCE=1 is for the targets that were named."""
-    fresh.make("build/lint.inputs")
-    (fresh.path / "build/lint.done").touch()
-    assert started(fresh.make("lint")) == []
-    assert started(fresh.make(*echoing(fresh.path), "lint", "FORCE=1")) == ["lint"]
+    assert stubbed.ran("lint", "train") == []
+    assert stubbed.ran("lint", "FORCE=1") == ["lint"]
+    assert stubbed.ran("evaluate", "FORCE=1") == ["evaluate"]
+
+
+def test_a_forced_train_runs_what_follows_it(stubbed: Stubbed) -> None:
+    """The receipts of evaluate and register name the run before, so they are stale; the same for -j."""
+    before = stubbed.receipt("train")["run_id"]
+    assert stubbed.ran("train", "FORCE=1") == ["train"]
+    now = stubbed.receipt("train")["run_id"]
+    assert now != before
+    assert f"names run {before}, train run {now}" in stubbed.why()["evaluate"]
+    assert stubbed.ran("-j4", "register") == ["evaluate", "register"]
+    assert stubbed.receipt("register")["run_id"] == now
+    assert stubbed.ran("-j4", "all") == []
+
+
+def test_a_receipt_edited_by_hand_is_stale(stubbed: Stubbed) -> None:
+    """It names another run than the receipt before it, or than RUN_ID."""
+    run = str(stubbed.receipt("train")["run_id"])
+    for stage, stages in (("register", ["register"]), ("evaluate", ["evaluate", "register"])):
+        stubbed.edit(f"build/{stage}.json", run, "0" * 32)
+        assert stubbed.would() == stages
+        assert stubbed.ran("register") == stages
+    assert stubbed.ran("evaluate", "register", f"RUN_ID={run}") == []
+    assert stubbed.ran("evaluate", "RUN_ID=another") == ["evaluate"]
+    assert stubbed.would() == ["evaluate", "register"]
+
+
+@pytest.mark.parametrize(
+    "stray", ["all.log", ".env", "notes.txt", "predictions.parquet", "pipeline.toml.bak", "data/other.csv"]
+)
+def test_a_stray_file_runs_nothing(stubbed: Stubbed, stray: str) -> None:
+    """Whether make sees it or not, and whether it is still there."""
+    (stubbed.path / stray).touch()
+    assert stubbed.would() == []
+    assert stubbed.ran("all") == []
+    (stubbed.path / stray).unlink()
+    assert stubbed.would() == []
+
+
+def test_two_pipelines_share_nothing_but_the_repository(stubbed: Stubbed) -> None:
+    """A change of the config, the table or the model of one runs no stage of the other, and no test."""
+    second = "PIPELINE=pipelines/second.toml"
+    assert stubbed.ran("all", second) == CHAIN
+    for file, text in (("pipelines/second.toml", "seed = 7\n"), ("data/second.csv", "3,4\n")):
+        path = stubbed.path / file
+        path.write_text(text + path.read_text() if file.endswith("toml") else path.read_text() + text)
+        assert stubbed.would() == []
+        assert stubbed.ran("all") == []
+        assert stubbed.would(second) == CHAIN
+        assert stubbed.ran("all", second) == CHAIN
+    with (stubbed.path / "models/second.py").open("a") as file:
+        file.write("x = 1\n")
+    assert stubbed.would() == ["lint"]  # the linters look at it
+    assert stubbed.would(second) == ["lint", *CHAIN]
+    stubbed.edit("pipeline.toml", "n_estimators = 100", "n_estimators = 101")
+    assert stubbed.would() == ["lint", *CHAIN]
+    assert stubbed.ran("all", second) == ["lint", *CHAIN]
+
+
+def test_why_says_what_changed(stubbed: Stubbed) -> None:
+    """The key with its values; a file that changed, is new or is gone."""
+    stubbed.edit("pipeline.toml", "n_estimators = 100", "n_estimators = 200")
+    assert stubbed.why()["train"] == "would run: model.params.n_estimators: 100 → 200"
+    stubbed.edit("pipeline.toml", "n_estimators = 200", "n_estimators = 100\nmax_depth = 3")
+    assert stubbed.why()["train"] == "would run: model.params.max_depth: not set → 3"
+    stubbed.edit("pipeline.toml", "max_depth = 3", "")
+    (stubbed.path / "tests/test_mine.py").rename(stubbed.path / "tests/test_yours.py")
+    why = stubbed.why()
+    assert why["owntest"] == "would run: tests/test_mine.py is gone; tests/test_yours.py is new"
+    assert why["train"] == "up to date"
+    stubbed.edit("pipeline.toml", "seed = ", "sed = ")
+    assert stubbed.why()["train"] == "would run: pipeline.toml is not valid"
+
+
+EDITED = (
+    *("pipeline.toml", "data/iris.csv", "docker/requirements.txt", "scripts/modelmake/gate/rules.py", "mine.py"),
+    *("scripts/modelmake/checks/lint.py", "tests/test_mine.py", "examples/pipeline.toml", "README.md", "notes.txt"),
+    *("build/train.json", "build/lint.json", "build/register.json", "build/summary.txt"),
+)
+LINES = {
+    "pipeline.toml": ("n_estimators = 100", "n_estimators = 101"),
+    "data/iris.csv": ("5.1,3.5", "5.2,3.5"),
+}
+
+
+def edited(path: Path, how: str) -> None:
+    """Touch, edit, or remove a file; one that does not exist is new."""
+    if not path.exists() or how == "touch":
+        path.touch()
+    elif how == "remove" and path.name not in ("pipeline.toml", "iris.csv", "requirements.txt", "rules.py", "lint.py"):
+        path.unlink()
+    elif how == "edit" and path.suffix != ".json":
+        text = path.read_text()
+        old, new = LINES.get(f"{path.parent.name}/{path.name}", LINES.get(path.name, ("", "# changed\n")))
+        path.write_text(text.replace(old, new, 1) if old in text else text.replace(new, old, 1))
+
+
+@pytest.mark.parametrize("seed", range(8 if settings.in_ci() else 2))
+def test_make_runs_what_make_why_says(stubbed: Stubbed, seed: int) -> None:
+    """After any edits, also ones that are taken back, and with receipts that are gone; then nothing is left to do."""
+    choice = random.Random(seed)
+    for _ in range(3):
+        kept = {name: path.read_bytes() for name in EDITED if (path := stubbed.path / name).exists()}
+        for _ in range(choice.randint(1, 3)):
+            edited(stubbed.path / choice.choice(EDITED), choice.choice(("touch", "edit", "remove")))
+        if choice.random() < 0.3:  # taken back, with other dates
+            for name in EDITED:
+                (stubbed.path / name).unlink(missing_ok=True)
+            for name, text in kept.items():
+                (stubbed.path / name).write_bytes(text)
+            assert stubbed.would() == []
+        assert stubbed.would() == stubbed.ran("all")
+        assert stubbed.would() == []
 
 
 def test_help_shows_every_target_and_variable(fresh: Checkout) -> None:

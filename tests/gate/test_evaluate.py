@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from modelmake.core import stages
+from modelmake.core import why
 from tests.conftest import Outcome, Project
 
 Check = Callable[[Outcome, int], str]
@@ -151,7 +151,7 @@ def test_a_refusal_is_red_and_stays_so(trained: Project, error_line: Check) -> N
     run = trained.client.get_run(found["run_id"])
     assert (run.info.status, run.data.tags["modelmake.verdict"]) == ("FINISHED", "refuse")
     assert "❌ refuse | accuracy > 1" in Path("build/report.md").read_text().replace("&gt;", ">")
-    assert stages.reason("evaluate") == "the gate refused"
+    assert why.reasons()["evaluate"] == "the gate refused"
 
 
 @pytest.mark.long

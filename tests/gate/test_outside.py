@@ -84,7 +84,7 @@ def test_the_process_starts_before_the_stages_and_ends_with_them(
 ) -> None:
     """Its imports take as long as those of the stages, whose failure leaves no process."""
     waiting = []
-    monkeypatch.setattr(command.stages, "stale", lambda named: named)
+    monkeypatch.setattr(command.why, "stale", lambda named: named)
     monkeypatch.setattr(command, "run", lambda _stage: waiting.extend(outside._early) or 2)
     assert command.chain(stages) == 2
     assert len(waiting) == stages.count("evaluate")

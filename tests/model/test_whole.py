@@ -14,6 +14,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from modelmake.core import modules
 from modelmake.core.errors import UserError
 from modelmake.model import own, probe, store
 from modelmake.model.requirements import distributions, requirements
@@ -231,7 +232,7 @@ def test_a_function_of_the_users_own_is_trusted(project: Project, tmp_path: Path
 
     probe.save(make_pipeline(FunctionTransformer(mine.same), GaussianNB()), tmp_path / "model.skops")
     assert "mine.same" in checked_types(tmp_path / "model.skops", ())
-    assert own.files(part.module for part in contents(tmp_path / "model.skops")) == {Path("mine.py")}
+    assert modules.files(part.module for part in contents(tmp_path / "model.skops")) == {Path("mine.py")}
 
 
 def test_imports_are_followed_through_the_users_modules(project: Project) -> None:
@@ -246,7 +247,7 @@ def test_imports_are_followed_through_the_users_modules(project: Project) -> Non
     }.items():
         (project.path / path).parent.mkdir(parents=True, exist_ok=True)
         (project.path / path).write_text(text)
-    files = own.files(["models.a", "sklearn.tree"])
+    files = modules.files(["models.a", "sklearn.tree"])
     assert {path.as_posix() for path in files} == {
         *("models/__init__.py", "models/a/__init__.py", "models/a/b.py", "models/c.py", "d.py")
     }

@@ -52,16 +52,18 @@ def test_a_wrong_name_is_one_line(fresh: Checkout, name: str, expected: str) -> 
 
 def test_a_pipeline_has_its_own_inputs(fresh: Checkout) -> None:
     """An edit of one makes the stages of that one stale; lint and the tests are the same for all."""
-    fresh.make("build/train.inputs", "build/lint.inputs")
-    fresh.make("build/pipelines/churn/train.inputs", "PIPELINE=pipelines/churn.toml")
-    before = {path: path.read_text() for path in (fresh.path / "build").rglob("train.inputs")}
-    assert len(before) == 2
+    files = [fresh.path / "build/inputs.json", fresh.path / "build/pipelines/churn/inputs.json"]
+
+    def inputs() -> list[dict[str, dict[str, str]]]:
+        assert fresh.make("why").returncode == 0
+        assert fresh.make("why", "PIPELINE=pipelines/churn.toml").returncode == 0
+        return [json.loads(path.read_text()) for path in files]
+
+    before = inputs()
     fresh.edit("pipelines/churn.toml", "seed = 42", "seed = 43")
-    for words in (["build/train.inputs"], ["build/pipelines/churn/train.inputs", "PIPELINE=pipelines/churn.toml"]):
-        assert fresh.make(*words).returncode == 0
-    changed = [str(path.relative_to(fresh.path)) for path, text in before.items() if path.read_text() != text]
-    assert changed == ["build/pipelines/churn/train.inputs"]
-    assert not (fresh.path / "build/pipelines/churn/lint.inputs").exists()
+    (ours, churns), (old, olds) = inputs(), before
+    assert ours == old
+    assert {stage for stage in churns if churns[stage] != olds[stage]} == {"tune", "train", "evaluate", "register"}
 
 
 def test_an_error_names_the_file_of_its_pipeline(
@@ -147,9 +149,10 @@ def test_all_pipelines_run_also_after_a_refusal(once: Once, empty_store: Path, t
         (path / "pipelines").mkdir()
         (path / "pipelines/churn.toml").write_text(CHURN.replace("> 0.8", "> 1.0"))
         (path / "pipelines/later.toml").write_text(CHURN.replace("churn", "later"))
+        checkout.why()
+        inputs = json.loads((path / "build/inputs.json").read_text())
         for stage in ("lint", "test", "owntest"):  # the tests of the tests would take minutes
-            checkout.make(f"build/{stage}.inputs")
-            (path / f"build/{stage}.done").touch()
+            (path / f"build/{stage}.json").write_text(json.dumps({"inputs": inputs[stage]}))
 
     path = tmp_path / "several"
     shutil.copytree(once("several", make), path)
@@ -179,7 +182,7 @@ def test_without_a_second_pipeline_all_pipelines_is_all(empty_store: Path, tmp_p
     checkout = Checkout(tmp_path / "a check out").fill(empty_store)
     plans = [checkout.make("--dry-run", target).stdout.splitlines() for target in ("all", "all-pipelines")]
     assert plans[0] == plans[1]
-    assert any("modelmake summary" in line for line in plans[0])
+    assert any("modelmake train evaluate register summary" in line for line in plans[0])
 
 
 def test_a_result_says_what_happened_to_each_exit_code(project: Project) -> None:

@@ -1,10 +1,13 @@
 """Summary: the results of `make all`, from the receipts."""
 
+import time
+
 from modelmake.core import files, receipt
 
 
 def main() -> None:
     """Write build/summary.txt."""
+    started = time.monotonic()
     lint, test = receipt.Lint.read(), receipt.Test.read()
     train, evaluate, register = receipt.Train.read(), receipt.Evaluate.read(), receipt.Register.read()
     stages = (lint, test, train, evaluate, register)
@@ -21,3 +24,4 @@ def main() -> None:
     }
     text = "".join(f"{name:<12}{value}\n" for name, value in rows.items())
     files.replace("summary.txt", text)
+    receipt.Summary(**receipt.common("summary", started)).write()

@@ -15,14 +15,7 @@ from modelmake.core.errors import InvalidValue, UserError, suggestion
 from modelmake.core.gate import Gate
 from modelmake.core.search import Search
 from modelmake.core.section import Section, Text
-
-SHAPING = ("seed", "data", "model", "search")  # the keys that the trained model depends on
-READ_BY = {
-    "tune": ("experiment", *SHAPING, "train", "gate"),
-    "train": ("experiment", *SHAPING, "train"),
-    "evaluate": ("experiment", *SHAPING, "train", "gate"),
-    "register": ("experiment", *SHAPING, "train", "gate", "registry"),
-}
+from modelmake.core.stages import SHAPING
 
 
 class Step(Section):

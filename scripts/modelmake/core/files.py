@@ -9,12 +9,12 @@ from pathlib import Path
 
 from modelmake.core import settings
 from modelmake.core.errors import UserError, first_line
+from modelmake.core.stages import SHARED, STAGES
 
 BUILD = Path("build")
-SHARED = ("lint", "test", "owntest")  # the stages whose receipts are the same for every pipeline
 MAIN = Path("pipeline.toml")
 PART = ".part-"  # how the folders begin in which files wait until they are whole
-TUNED = "tuned.toml"  # what `make tune` leaves for `make train`
+TUNED = STAGES["tune"].leaves  # what `make tune` leaves for `make train`
 
 
 def pipeline() -> Path:

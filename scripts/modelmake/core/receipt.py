@@ -7,10 +7,10 @@ from typing import ClassVar, Literal, Self, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from modelmake.core import provenance, settings
+from modelmake.core import inputs, provenance, settings
 from modelmake.core.errors import UserError
 from modelmake.core.files import place, replace
-from modelmake.core.stages import read as read_inputs
+from modelmake.core.stages import STAGES
 
 
 def hand_on(**outputs: str) -> None:
@@ -70,6 +70,7 @@ class Receipt(BaseModel):
     runner: str
     seconds: float
     inputs: dict[str, str] = Field(default_factory=dict)
+    outputs: dict[str, str] = Field(default_factory=dict)
 
     def write(self) -> None:
         """Write <stage>.md and <stage>.json."""
@@ -203,6 +204,16 @@ class Register(Receipt):
         return {"registered": version if self.version else "nothing", "run": self.run_id}
 
 
+class Summary(Receipt):
+    """The summary of `make all` is written."""
+
+    stage = "summary"
+
+    def write(self) -> None:
+        """Write summary.json alone."""
+        replace(f"{self.stage}.json", self.model_dump_json(indent=2) + "\n")
+
+
 class Common(TypedDict):
     """The values of a Receipt's own fields."""
 
@@ -210,13 +221,16 @@ class Common(TypedDict):
     runner: str
     seconds: float
     inputs: dict[str, str]
+    outputs: dict[str, str]
 
 
 def common(stage: str, started: float) -> Common:
     """Return the fields that all receipts share; `started` is the stage's `time.monotonic()` at its start."""
+    left = STAGES[stage].leaves if stage in STAGES else ""
     return {
         "command": f"make {stage}",
         "runner": provenance.image() or "host",
         "seconds": round(time.monotonic() - started, 2),
-        "inputs": read_inputs(stage),
+        "inputs": inputs.seen(stage),
+        "outputs": {left: inputs.blob(place(left))} if left and place(left).exists() else {},
     }

@@ -1,47 +1,96 @@
-"""Stages: which of train, evaluate and register must run, and why, for make and for `make why`."""
+"""Stages: the one table of what `make all` runs.
 
-import json
+The verbs, the inputs, `make why`, the receipts and docker/stages.mk, which Make includes, take it from here.
+"""
 
-from modelmake.core import settings
-from modelmake.core.files import place
-from modelmake.core.inputs import CHAIN
+from dataclasses import dataclass
 
-Inputs = dict[str, str]  # hash by name
-
-
-def read(stage: str) -> Inputs:
-    """Return the stage's current inputs, from its file <stage>.inputs."""
-    path = place(f"{stage}.inputs")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return {name: digest for digest, name in (line.split(" ", 1) for line in lines)}
-
-
-def reason(stage: str) -> str:
-    """Return why a stage must run, "" where its receipt is up to date."""
-    try:
-        receipt = json.loads(place(f"{stage}.json").read_text(encoding="utf-8"))
-        before: Inputs = receipt["inputs"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return "it has not run yet"
-    now = read(stage)
-    for name, digest in now.items():
-        if before.get(name) != digest:
-            return f"{name} changed" if name in before else f"{name} is new"
-    if set(before) - set(now):
-        return "an input no longer exists"
-    return "the gate refused" if receipt.get("refused") else ""
+TUNED = "tuned.toml"
+SHAPING = ("seed", "data", "model", "search")  # the keys that the trained model depends on
+LINTED = r"""
+    .*\.(py|pyi|ipynb) | (.*/)?(\.?ruff|pyproject)\.toml | (docker|scripts|docs|\.github|\.ci)/.* | [^/]*\.md |
+    Makefile | compose\.yaml | zensical\.toml | \.yamllint | \.gitignore | \.pre-commit-config\.yaml | \.?mypy\.ini |
+    setup\.cfg"""
+PRODUCT = r"""
+    (scripts|docker|\.github|\.ci)/.* | tests/[a-z]+/.* | tests/(__init__|conftest)\.py | Makefile | compose\.yaml |
+    pyproject\.toml"""
+TESTS = r"tests/[^/]*\.py | conftest\.py"
+TESTED = rf"""
+    {PRODUCT} | docs/.* | (README|CONTRIBUTING|CHANGELOG)\.md | zensical\.toml |
+    \.(gitignore|dockerignore|actrc|yamllint|pre-commit-config\.yaml)"""
 
 
-def stale(named: list[str]) -> list[str]:
-    """Return which stages must run so that the stages named on make's command line are up to date.
+@dataclass(frozen=True)
+class Stage:
+    """One stage.
 
-    RUN_ID replaces the stages before; FORCE applies to the named stages.
+    Parameters
+    ----------
+    module : str
+        Its module; the last part of it is the name of the stage.
+    shared : bool
+        Whether it is the same for every pipeline.
+    files : str
+        The files of the checkout that it reads, as a regular expression, in addition to those that follow from `keys`.
+    long : str
+        The files that it also reads in CI.
+    tests : str
+        The tests of the user that it runs, which import the user's modules.
+    keys : tuple of str
+        The keys of pipeline.toml that it reads. A stage with keys also reads the table, its own code and the user's.
+    takes : tuple of str
+        The files under build/ that it reads.
+    follows : str
+        The stage before it, which it goes on with.
+    leaves : str
+        The file under build/ that it writes beside its receipt.
+
     """
-    forced, alone = settings.make().force, bool(settings.run_id())
-    chain = list(CHAIN)
-    chain = [stage for stage in chain if stage in named] if alone else chain[: 1 + max(map(chain.index, named))]
-    stages: list[str] = []
-    for stage in chain:
-        if (forced and stage in named) or (stages and not alone) or reason(stage):
-            stages.append(stage)
-    return stages
+
+    module: str
+    shared: bool = False
+    files: str = ""
+    long: str = ""
+    tests: str = ""
+    keys: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+    follows: str = ""
+    leaves: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name, by which make knows it."""
+        return self.module.rpartition(".")[2]
+
+
+TRAINING = ("experiment", *SHAPING, "train")
+TABLE = (
+    Stage("modelmake.checks.lint", shared=True, files=LINTED),
+    Stage("modelmake.checks.test", shared=True, files=TESTED, long="examples/.*"),
+    Stage("modelmake.checks.owntest", shared=True, files=PRODUCT, tests=TESTS),
+    Stage("modelmake.search.tune", keys=(*TRAINING, "gate"), leaves=TUNED),
+    Stage("modelmake.model.train", keys=TRAINING, takes=(TUNED,)),
+    Stage("modelmake.gate.evaluate", keys=(*TRAINING, "gate"), follows="train"),
+    Stage("modelmake.registry.register", keys=(*TRAINING, "gate", "registry"), follows="evaluate"),
+    Stage(
+        "modelmake.checks.summary",
+        takes=tuple(f"{stage}.json" for stage in ("lint", "test", "train", "evaluate", "register")),
+        follows="register",
+        leaves="summary.txt",
+    ),
+)
+STAGES = {stage.name: stage for stage in TABLE}
+SHARED = tuple(name for name, stage in STAGES.items() if stage.shared)
+CHAIN = tuple(name for name, stage in STAGES.items() if stage.keys and name != "tune")
+LAST = "summary"  # of `make all`
+
+INCLUDE = """\
+# Written by `make docs` from scripts/modelmake/core/stages.py: the stages, in their order.
+CHECKS := {checks}
+CHAIN := {chain}
+"""
+
+
+def include() -> str:
+    """Return the text of docker/stages.mk."""
+    return INCLUDE.format(checks=" ".join(SHARED), chain=" ".join(CHAIN))

@@ -3,14 +3,14 @@
 import ast
 import shutil
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from modelmake.core.errors import UserError, first_line
+from modelmake.core.errors import UserError
+from modelmake.core.modules import PRODUCT, imports, parsed, source
 from modelmake.core.provenance import sha256
 
 CODE = "code"  # in the model's folder; MLflow puts it on the path before it loads the model
-PRODUCT = ("scripts", "tests", "docker", "build")  # folders whose modules are not the user's
 NO_CACHE = "__pycache__"  # an empty file of this name beside each module: Python can't keep compiled code there
 
 
@@ -18,45 +18,10 @@ class OtherCode(UserError):
     """The code of a model is not the code of this checkout."""
 
 
-def source(module: str) -> Path | None:
-    """Return the file of one of the user's modules, relative to the Makefile; None for every other module."""
-    *packages, name = module.split(".")
-    if [*packages, name][0] in PRODUCT or not all(part.isidentifier() for part in (*packages, name)):
-        return None
-    paths = Path(*packages, name, "__init__.py"), Path(*packages, f"{name}.py")
-    return next((path for path in paths if path.is_file()), None)
-
-
-def files(modules: Iterable[str]) -> set[Path]:
-    """Return the files of the user's modules among `modules`, of their packages, and of all that they import."""
-    paths: set[Path] = set()
-    queue = list(modules)
-    while queue:
-        parts = queue.pop().split(".")
-        for end in range(len(parts)):
-            path = source(".".join(parts[: end + 1]))
-            if path is not None and path not in paths:
-                paths.add(path)
-                queue += imports(path)
-    return paths
-
-
-def imports(path: Path) -> Iterator[str]:
-    """Yield the absolute names of the modules that a file imports, anywhere in it; an imported name may be a module."""
-    for node in ast.walk(_parsed(path)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            package = path.parent.parts[: len(path.parent.parts) - node.level + 1] if node.level else ()
-            name = ".".join([*package, *([node.module] if node.module else [])])
-            yield name
-            yield from (f"{name}.{alias.name}" for alias in node.names)
-
-
 def defined(path: Path) -> dict[str, type[ast.AST]]:
     """Return the classes and functions at the top level of a file, which are defined there and not imported."""
     kinds = (ast.ClassDef, ast.FunctionDef)
-    return {node.name: type(node) for node in _parsed(path).body if isinstance(node, kinds)}
+    return {node.name: type(node) for node in parsed(path).body if isinstance(node, kinds)}
 
 
 def installed(paths: Iterable[Path]) -> set[str]:
@@ -104,10 +69,3 @@ def _same(copy: Path, path: Path) -> bool:
         return copy.stat().st_size == 0
     module = ".".join(path.with_suffix("").parts).removesuffix(".__init__")
     return source(module) == path and sha256(copy) == sha256(path)
-
-
-def _parsed(path: Path) -> ast.Module:
-    try:
-        return ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError) as error:
-        raise UserError(str(path), f"is not valid Python: {first_line(error)}", "correct it") from None

@@ -18,6 +18,7 @@ from mlflow.types.schema import AnyType
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
+from modelmake.core import modules
 from modelmake.core.errors import UserError
 from modelmake.core.provenance import LOCK
 from modelmake.core.types import of
@@ -126,9 +127,9 @@ def download(model_id: str, trusted: Sequence[str], scratch: str) -> Checked:
 
 def _save(fitted: Fitted, folder: Path, model: Model, types: Sequence[str]) -> None:
     """Write MLflow's model format to `folder`; with given requirements MLflow starts no process to infer them."""
-    modules = {part.module for part in contents(folder.parent / SAVED)}
-    files = own.files(modules)
-    packages = {module.partition(".")[0] for module in modules if own.source(module) is None} | own.installed(files)
+    named = {part.module for part in contents(folder.parent / SAVED)}
+    files = modules.files(named)
+    packages = {name.partition(".")[0] for name in named if modules.source(name) is None} | own.installed(files)
     code = folder.parent / own.CODE
     own.copied(files, code)
     pipeline, X = fitted.pipeline, fitted.X

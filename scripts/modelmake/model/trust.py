@@ -12,7 +12,8 @@ import skops.io
 import yaml
 
 from modelmake.core.errors import UserError, few, first_line
-from modelmake.model.own import CODE, defined, source
+from modelmake.core.modules import source
+from modelmake.model.own import CODE, defined
 
 SAVED, EXAMPLE = "model.skops", "input_example.json"  # in the model's folder
 PYTHON = {"env", "predict_fn", "python_version"}  # further keys that its flavors may have

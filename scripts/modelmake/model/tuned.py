@@ -11,12 +11,12 @@ import tomli_w
 from pydantic import JsonValue
 
 import modelmake
-from modelmake.core import files
-from modelmake.core.config import SHAPING, Config, Model, Step
-from modelmake.core.inputs import imported
+from modelmake.core import files, modules
+from modelmake.core.config import Config, Model, Step
+from modelmake.core.inputs import estimators
 from modelmake.core.provenance import LOCK, sha256
 from modelmake.core.search import ROWS, Params
-from modelmake.model import own
+from modelmake.core.stages import SHAPING
 from modelmake.model.estimator import steps
 
 TITLE = "# Written by `make tune`: the parameters that `make train` uses while data, space and code are the same.\n"
@@ -100,30 +100,10 @@ def key(config: Config, data_sha256: str) -> str:
 def code(config: Config) -> Iterator[tuple[str, str]]:
     """Yield path and SHA-256 of each file of modelmake, and of the user's modules, on which trials depend."""
     root = Path(modelmake.__file__).parents[2]
-    for path in sorted(set().union(*(imported(Path(name), root) for name in DECIDING))):
+    for path in sorted(set().union(*(modules.imported(Path(name), root) for name in DECIDING))):
         yield path.as_posix(), sha256(root / path)
-    for path in sorted(own.files({name.rpartition(".")[0] for name in estimators(config)})):
+    for path in sorted(modules.files({name.rpartition(".")[0] for name in estimators(config)})):
         yield path.as_posix(), sha256(path)
-
-
-def estimators(config: Config) -> list[str]:
-    """Return the import path of each estimator and transformer that the config names, also in the space."""
-    found: dict[str, None] = {}
-
-    def look(value: object) -> None:
-        if isinstance(value, dict):
-            if isinstance(path := value.get("estimator"), str) and "." in path:
-                found[path] = None
-            value = list(value.values())
-        for inner in value if isinstance(value, list) else ():
-            look(inner)
-
-    look(config.model.model_dump(mode="json"))
-    space = config.search.space if config.search else {}
-    look([parameter.choices for parameter in space.values()])
-    if "estimator" in space:
-        found |= dict.fromkeys(one for one in space["estimator"].choices or [] if isinstance(one, str) and "." in one)
-    return list(found)
 
 
 def metric(config: Config) -> str:

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Leaves build/why, the answer of `make why`: for each stage whether it would run. It hashes what the stages read, and
+# asks Python, the one judge (scripts/modelmake/core/why.py), only if something is not as it was judged last.
+# Needs git, and as arguments the prefix of a stage ($(RUN)).
+set -euo pipefail
+. "$(dirname "$0")/../lib.sh"
+cd "$root"
+runner=${MODELMAKE_RUNNER:-docker} image=$runner
+case $runner in
+  docker) image=$(docker/image/image.sh name) ;;
+  image) image=$(head -1 /etc/modelmake 2>/dev/null || echo image) ;; # the same receipts as in a container of it
+esac
+tracking=$(tr -d '[:space:]' <<<"${MLFLOW_TRACKING_URI:-}") default="embedded .mlflow"
+[ "$runner" != docker ] || default="compose $(project "")"
+tracking=${tracking%/} tracking=${tracking:-$default}
+run=$(tr -d '[:space:]' <<<"${MODELMAKE_RUN_ID:-${MLFLOW_RUN_ID:-}}")
+
+whole() { # writes standard input to a file; several containers may do this at once
+  local new
+  new=$(mktemp "$1.XXXXXX")
+  cat >"$new"
+  if cmp -s "$new" "$1"; then rm "$new"; else chmod 644 "$new" && mv "$new" "$1"; fi
+}
+listed() { # names on standard input; of a folder, which a table may be, the names of its files
+  while IFS= read -r name; do
+    if [ -f "$name" ]; then printf '%s\n' "$name"; elif [ -d "$name" ]; then find -L "$name" -type f; fi
+  done
+}
+hashed() { # the facts, and the files whose names Python has written
+  local names
+  git hash-object --stdin <<<"$image" | sed 's/$/ (image)/'
+  # Without the password: a new one is not a new server.
+  git hash-object --stdin <<<"${tracking/*@/}" | sed 's/$/ (tracking server)/'
+  echo "${run:--} (RUN_ID)"
+  echo "${CI:-0}${ACT:-} (CI)"
+  git hash-object --no-filters build/files | sed 's/$/ (files)/'
+  [ ! -f "$receipts/names" ] || names=$(listed <"$receipts/names")
+  [ -z "${names:-}" ] || paste -d ' ' <(git hash-object --no-filters --stdin-paths <<<"$names") - <<<"$names"
+}
+judged() { [ "$(head -1 "$receipts/why" 2>/dev/null)" = "$(git hash-object --no-filters "$receipts/hashes")" ]; }
+
+{ mkdir -p "$receipts" && [ -w "$receipts" ]; } 2>/dev/null ||
+  die build/ "cannot be written" "check that it belongs to you and that its disk has space"
+(git -c core.quotepath=off ls-files --cached --others --exclude-standard 2>/dev/null ||
+  find . -type f -not -path './.*' -not -path './build/*' | sed 's,^\./,,') | LC_ALL=C sort | whole build/files
+for _ in 1 2 3; do # Python may name other files, which have to be hashed first
+  hashed | LC_ALL=C sort -k2 | whole "$receipts/hashes"
+  judged && exit
+  "$@" python -m modelmake why
+  judged && exit
+done
+die "$receipts" "the files change while make looks at them" "run make again"

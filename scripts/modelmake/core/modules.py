@@ -1,0 +1,76 @@
+"""Modules: the files of the user's modules and of modelmake, and what they import, read without running them."""
+
+import ast
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+from modelmake.core.errors import UserError, first_line
+
+PRODUCT = ("scripts", "tests", "docker", "build")  # folders whose modules are not the user's
+
+
+def source(module: str) -> Path | None:
+    """Return the file of one of the user's modules, relative to the Makefile; None for every other module."""
+    *packages, name = module.split(".")
+    if [*packages, name][0] in PRODUCT or not all(part.isidentifier() for part in (*packages, name)):
+        return None
+    paths = Path(*packages, name, "__init__.py"), Path(*packages, f"{name}.py")
+    return next((path for path in paths if path.is_file()), None)
+
+
+def files(modules: Iterable[str]) -> set[Path]:
+    """Return the files of the user's modules among `modules`, of their packages, and of all that they import."""
+    paths: set[Path] = set()
+    queue = list(modules)
+    while queue:
+        parts = queue.pop().split(".")
+        for end in range(len(parts)):
+            path = source(".".join(parts[: end + 1]))
+            if path is not None and path not in paths:
+                paths.add(path)
+                queue += imports(path)
+    return paths
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield the absolute names of the modules that a file imports, anywhere in it; an imported name may be a module."""
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            package = path.parent.parts[: len(path.parent.parts) - node.level + 1] if node.level else ()
+            name = ".".join([*package, *([node.module] if node.module else [])])
+            yield name
+            yield from (f"{name}.{alias.name}" for alias in node.names)
+
+
+def parsed(path: Path) -> ast.Module:
+    """Return the code of a file as a tree."""
+    try:
+        return ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError) as error:
+        raise UserError(str(path), f"is not valid Python: {first_line(error)}", "correct it") from None
+
+
+@cache
+def imported(path: Path, root: Path = Path()) -> frozenset[Path]:
+    """Return the file, its templates, and every file of modelmake that it imports, directly or through another file.
+
+    `path` and what is returned are relative to `root`, the folder that has scripts/.
+    """
+    file = root / path
+    paths = {path, *(one.relative_to(root) for one in file.parent.glob(f"{path.stem}.[hm]*"))}
+    for name in _of_modelmake(ast.parse(file.read_text(encoding="utf-8"))):
+        module = Path("scripts", *name.split(".")).with_suffix(".py")
+        if (root / module).exists() and module != path:
+            paths |= imported(module, root)
+    return frozenset(paths)
+
+
+def _of_modelmake(tree: ast.Module) -> Iterator[str]:
+    """Yield the modules of modelmake that a module's code imports; an imported name may be a module too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("modelmake"):
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
