@@ -180,11 +180,11 @@ COST = """
 import base64, sys, time
 from pathlib import Path
 from modelmake.serving.scorer import load
-from modelmake.serving.body import parsed
+from modelmake.serving.protocols import mlflow
 from modelmake.serving.rows import frame
 scorer = load(Path(sys.argv[1]), "bench", ())
 sent = base64.b64decode(sys.argv[2])
-X = frame(parsed(sent, "application/json", scorer.contract.names), scorer.contract)
+X = frame(mlflow.read(sent, "application/json", scorer.contract.names), scorer.contract)
 for _ in sys.stdin:
     began = time.process_time()
     for _ in range(100):

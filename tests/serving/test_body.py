@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from modelmake.serving.body import CSV, FORMS, JSON, LONG, Table, parsed
+from modelmake.serving.body import JSON, LONG, Table
+from modelmake.serving.protocols.mlflow import CSV, FORMS, read
 from modelmake.serving.refusal import Refusal
 
 NAMES = ["a", "b"]
@@ -31,14 +32,14 @@ def columns(table: Table) -> dict[str, list[object]]:
 )
 def test_every_form_has_the_same_rows(request_body: object) -> None:
     """Of MLflow's own client, and of TensorFlow's."""
-    table = parsed(json.dumps(request_body).encode(), JSON, NAMES)
+    table = read(json.dumps(request_body).encode(), JSON, NAMES)
     assert (columns(table), table.rows) == (ROWS, 2)
 
 
 @pytest.mark.parametrize("text", ["a,b\n1,x\n2,\n", "\ufeffa,b\r\n1,x\r\n2,\r\n", '"a","b"\n1,"x"\n2,""\n'])
 def test_a_csv_has_texts(text: str) -> None:
     """With a byte order mark, quotes, or another end of line."""
-    table = parsed(text.encode(), "text/csv; charset=utf-8", NAMES)
+    table = read(text.encode(), "text/csv; charset=utf-8", NAMES)
     assert columns(table) == {"a": ["1", "2"], "b": ["x", ""]}
     assert table.text
 
@@ -90,7 +91,7 @@ WRONG = [
 def test_what_is_no_request_is_refused(body: bytes, content_type: str, status: int) -> None:
     """With a status and a sentence, whatever the bytes are."""
     with pytest.raises(Refusal) as refused:
-        parsed(body, content_type, NAMES)
+        read(body, content_type, NAMES)
     assert refused.value.status == status
     assert len(refused.value.error) < 200
 
@@ -100,19 +101,19 @@ def test_what_is_no_request_is_refused(body: bytes, content_type: str, status: i
 )
 def test_other_parameters_of_the_content_type_have_no_effect(parameters: str) -> None:
     """Older clients of MLflow send them; a charset that is UTF-8 may be written in any way."""
-    assert parsed(b'{"instances": [[1, 2]]}', f"Application/JSON{parameters}", NAMES).rows == 1
+    assert read(b'{"instances": [[1, 2]]}', f"Application/JSON{parameters}", NAMES).rows == 1
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_no_rows_are_no_rows(form: str) -> None:
     """In each form; the rows are refused later, with 422."""
     empty: object = {"columns": NAMES, "data": []} if form == "dataframe_split" else []
-    assert parsed(json.dumps({form: empty}).encode(), JSON, NAMES).rows == 0
+    assert read(json.dumps({form: empty}).encode(), JSON, NAMES).rows == 0
 
 
 def test_of_a_key_that_is_there_twice_the_last_one_counts() -> None:
     """As MLflow's server reads it, and every reader of JSON in Python."""
-    table = parsed(b'{"instances": [[9, 9]], "instances": [{"a": 1, "a": 2, "b": 3}]}', JSON, NAMES)
+    table = read(b'{"instances": [[9, 9]], "instances": [{"a": 1, "a": 2, "b": 3}]}', JSON, NAMES)
     assert columns(table) == {"a": [2], "b": [3]}
 
 
@@ -120,8 +121,8 @@ def test_records_of_100000_different_columns_are_refused_with_the_first() -> Non
     """Its name is cut: a client may send one of megabytes."""
     body = json.dumps({"instances": [{"a": 1}, *({f"{number}-{'x' * 200}": 1} for number in range(100_000 // 8))]})
     with pytest.raises(Refusal) as refused:
-        parsed(body.encode(), JSON, NAMES)
+        read(body.encode(), JSON, NAMES)
     assert (refused.value.status, refused.value.column, refused.value.row) == (422, "a", 1)
     with pytest.raises(Refusal) as refused:
-        parsed(json.dumps({"instances": [{}, {"x" * 1_000_000: 1}]}).encode(), JSON, NAMES)
+        read(json.dumps({"instances": [{}, {"x" * 1_000_000: 1}]}).encode(), JSON, NAMES)
     assert refused.value.column == "x" * LONG

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from modelmake.core.column import Column
 from modelmake.model.contract import Contract, Feature, cells
 from modelmake.serving import wire
-from modelmake.serving.body import CSV, JSON, LONG, Table, parsed
+from modelmake.serving.body import JSON, LONG, Table
+from modelmake.serving.protocols.mlflow import CSV, read
 from modelmake.serving.refusal import Refusal
 from modelmake.serving.rows import frame
 from modelmake.serving.scorer import Scorer, rows, verified
@@ -37,7 +38,7 @@ def of(contract: Contract, **values: Any) -> pd.DataFrame:
 
 def test_the_frame_is_that_of_the_training(kinds: Kinds) -> None:
     """The same types, values and gaps, so the same predictions."""
-    sent = parsed(json.dumps({"instances": cells(kinds.X)}).encode(), JSON, kinds.contract.names)
+    sent = read(json.dumps({"instances": cells(kinds.X)}).encode(), JSON, kinds.contract.names)
     received = frame(sent, kinds.contract)
     pd.testing.assert_frame_equal(received, kinds.X)
     assert kinds.pipeline.predict(received).tolist() == kinds.pipeline.predict(kinds.X).tolist()
@@ -46,7 +47,7 @@ def test_the_frame_is_that_of_the_training(kinds: Kinds) -> None:
 def test_a_csv_is_the_same_frame(kinds: Kinds) -> None:
     """Whether truth values are written as pandas writes them, or as JSON does."""
     text = kinds.X.to_csv(index=False)
-    table = parsed(text.encode(), CSV, kinds.contract.names)
+    table = read(text.encode(), CSV, kinds.contract.names)
     pd.testing.assert_frame_equal(frame(table, kinds.contract), kinds.X)
 
 

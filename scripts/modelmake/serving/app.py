@@ -26,8 +26,8 @@ from modelmake.serving import counts, page
 from modelmake.serving.body import Table
 from modelmake.serving.follow import Follower, Model
 from modelmake.serving.log import Log, Record
+from modelmake.serving.protocols import PROTOCOLS, Protocol
 from modelmake.serving.refusal import Refusal
-from modelmake.serving.scorer import encoded
 from modelmake.serving.wire import SMALL, SMOKE, identity, other, read, refused
 
 WAITING = 64  # large requests at once
@@ -72,7 +72,7 @@ class Server:
         open_routes = {"/ping": self.ping, "/health": self.health}
         closed = {"/version": self.version, "/metrics": self.metrics, "/openapi.json": self.openapi, "/": self.page}
         return [
-            Route("/invocations", self.answered(self.invocations), methods=["POST"]),
+            *(Route(path, self.answered(self.scoring(p)), methods=["POST"]) for p in PROTOCOLS for path in p.PATHS),
             *(Route(path, self.answered(handler, token=False)) for path, handler in open_routes.items()),
             *(Route(path, self.answered(handler)) for path, handler in closed.items()),
         ]
@@ -116,7 +116,15 @@ class Server:
             raise Refusal(503, "no model is served yet: /health says why")
         return model
 
-    async def invocations(self, request: Request) -> Response:
+    def scoring(self, protocol: Protocol) -> Handler:
+        """Return the handler of a protocol."""
+
+        async def scoring(request: Request) -> Response:
+            return await self.predicted(request, protocol)
+
+        return scoring
+
+    async def predicted(self, request: Request, protocol: Protocol) -> Response:
         """Predict the rows of the body, and put them into the log."""
         started, status, held = time.monotonic(), 500, 0
 
@@ -130,8 +138,8 @@ class Server:
         counts.IN_PROGRESS.inc()
         try:
             body, model = await read(request, hold), self.model
-            table, predictions = await self.scored(model, body, request.headers.get("content-type", ""))
-            answer = encoded(predictions)
+            table, predictions = await self.scored(model, body, request.headers.get("content-type", ""), protocol)
+            answer = protocol.write(predictions)
             status = 200
             columns = {name: table.columns[name] for name in model.scorer.contract.names}
             origin = (request.state.id, model.named.version, model.named.model_id)
@@ -151,16 +159,16 @@ class Server:
             counts.REQUESTS.labels(str(status)).inc()
             counts.SECONDS.observe(time.monotonic() - started)
 
-    async def scored(self, model: Model, body: bytes, content_type: str) -> tuple[Table, list[Any]]:
+    async def scored(self, model: Model, body: bytes, content_type: str, protocol: Protocol) -> tuple[Table, list[Any]]:
         """Return the rows and the predictions of a body; a thread computes a large one, and the others wait."""
         if len(body) <= SMALL:
-            return model.scorer.answer(body, content_type)
+            return model.scorer.answer(body, content_type, protocol)
         if self.waiting >= WAITING:
             raise busy()
         self.waiting += 1
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self.pool, model.scorer.answer, body, content_type)
+            return await loop.run_in_executor(self.pool, model.scorer.answer, body, content_type, protocol)
         finally:
             self.waiting -= 1
 

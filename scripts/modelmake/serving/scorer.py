@@ -1,6 +1,5 @@
 """Scorer: a checked model that answers requests, as the server, `make smoke`, `make predict` and the gate use it."""
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,8 +16,9 @@ from modelmake.model.checked import check
 from modelmake.model.contract import Contract, cells
 from modelmake.model.trust import AGAIN
 from modelmake.scores.agreement import EQUAL, Agreement
-from modelmake.serving.body import Table, parsed
+from modelmake.serving.body import Table
 from modelmake.serving.fast import Predict, predictor
+from modelmake.serving.protocols import Protocol, mlflow
 from modelmake.serving.refusal import Refusal
 from modelmake.serving.rows import even, frame
 
@@ -44,7 +44,7 @@ class Scorer:
     predict: Predict
     golden: Agreement = EQUAL
 
-    def answer(self, body: bytes, content_type: str) -> tuple[Table, list[Any]]:
+    def answer(self, body: bytes, content_type: str, protocol: Protocol = mlflow) -> tuple[Table, list[Any]]:
         """Return the rows of a request, and its predictions as JSON has them.
 
         Raises
@@ -53,7 +53,7 @@ class Scorer:
             The request does not fit the model, or the model fails on it.
 
         """
-        table = parsed(body, content_type, self.contract.names)
+        table = protocol.read(body, content_type, self.contract.names)
         X = frame(even(table), self.contract)
         if table.text:  # the log of requests has what JSON would have
             columns = zip(*cells(X.head(table.rows)), strict=True)
@@ -127,8 +127,3 @@ def _are_finite(y_pred: NDArray[Any], values: list[Any]) -> bool:
     if y_pred.dtype.kind == "f":
         return bool(np.isfinite(y_pred).all())
     return all(math.isfinite(value) for value in values if type(value) is float)
-
-
-def encoded(predictions: Sequence[Any]) -> bytes:
-    """Return the answer's body."""
-    return b'{"predictions": %s}' % json.dumps(predictions, ensure_ascii=False, allow_nan=False).encode()

@@ -1,8 +1,6 @@
 """Smoke: send the golden rows and invalid requests to the running server, and check each answer."""
 
-import csv
 import http.client
-import io
 import json
 import ssl
 from collections.abc import Iterator
@@ -14,8 +12,9 @@ from modelmake.core import receipt, settings
 from modelmake.core.errors import NotAsLogged, UserError
 from modelmake.model.contract import Contract
 from modelmake.serving import serve
-from modelmake.serving.body import CSV, FORMS, JSON
+from modelmake.serving.body import JSON
 from modelmake.serving.cache import MODEL, Cache
+from modelmake.serving.protocols import PROTOCOLS, mlflow
 from modelmake.serving.wire import LIMIT, SMOKE
 
 START = "make serve"
@@ -41,6 +40,7 @@ class Question:
     content_type: str = JSON
     status: int = 200
     column: str | None = None
+    path: str = mlflow.PATHS[0]
 
 
 class Client:
@@ -94,16 +94,9 @@ class Client:
 
 def golden(contract: Contract) -> Iterator[Question]:
     """Yield the golden rows in each form that the server accepts."""
-    names, rows = contract.names, contract.rows
-    records = [dict(zip(names, row, strict=True)) for row in rows]
-    bodies: dict[str, object] = dict.fromkeys(FORMS, records) | {"dataframe_split": {"columns": names, "data": rows}}
-    bodies["inputs"] = {name: [record[name] for record in records] for name in names}
-    for form, body in bodies.items():
-        yield Question(f"golden rows as {form}", json.dumps({form: body}).encode())
-    if not any(value == "" for row in rows for value in row):  # in a CSV an empty field is a missing value
-        text = io.StringIO()
-        csv.writer(text).writerows([names, *(["" if value is None else value for value in row] for row in rows)])
-        yield Question("golden rows as CSV", text.getvalue().encode(), CSV)
+    for protocol in PROTOCOLS:
+        for one in protocol.examples(contract.names, contract.rows):
+            yield Question(f"golden rows as {one.form}", one.body, one.content_type, path=protocol.PATHS[0])
 
 
 def faulty(contract: Contract) -> Iterator[Question]:
@@ -160,7 +153,7 @@ def main() -> None:
     print(f"▸ smoke · version {version} of {served.body['name']} on {client.url}", flush=True)
     results = []
     for question in (*golden(contract), *faulty(contract)):
-        answer = client.ask("POST", "/invocations", question.body, question.content_type)
+        answer = client.ask("POST", question.path, question.body, question.content_type)
         wrong, note = problem(question, answer, contract)
         if not wrong and answer.version not in ("", version):
             wrong = f"answered by version {answer.version}: the alias moved during the test; run it again"

@@ -1,0 +1,204 @@
+"""MLflow's protocol: the forms that MLflow's own scoring server accepts, and its answer."""
+
+import codecs
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from pydantic_core import from_json
+
+from modelmake.model.contract import Contract
+from modelmake.serving.body import JSON, LONG, Columns, Table
+from modelmake.serving.protocols.protocol import Description, Example
+from modelmake.serving.refusal import Refusal
+from modelmake.serving.schemas import column
+
+PATHS: tuple[str, ...] = ("/invocations",)
+FORMS = ("dataframe_split", "dataframe_records", "inputs", "instances")
+FORM = f"send one of: {', '.join(FORMS)}"
+CSV = "text/csv"
+
+
+def read(body: bytes, content_type: str, names: Sequence[str]) -> Table:
+    """Return the rows of a request's body.
+
+    Parameters
+    ----------
+    body : bytes
+        The body.
+    content_type : str
+        Its Content-Type, with or without parameters.
+    names : sequence of str
+        The model's columns, for rows that come without names.
+
+    Raises
+    ------
+    Refusal
+        With 415 for another content type, with 400 for a body that is not of a known form.
+
+    """
+    kind, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    charset = next((text[len("charset=") :].strip('"') for text in parameters if text.startswith("charset=")), "")
+    if kind not in (JSON, CSV):
+        raise Refusal(415, f"the content type is neither {JSON} nor {CSV}: set the header Content-Type")
+    if charset not in ("", "utf-8", "utf8", "us-ascii"):
+        raise Refusal(415, "the body is not in UTF-8: send UTF-8")
+    return of_csv(body) if kind == CSV else of_json(body, names)
+
+
+def of_json(body: bytes, names: Sequence[str]) -> Table:
+    """Return the rows of a JSON body."""
+    try:
+        request = from_json(body.removeprefix(codecs.BOM_UTF8), allow_inf_nan=False, cache_strings="keys")
+    except ValueError:
+        raise Refusal(400, "the body is not JSON: NaN and Infinity are not JSON, and null is a missing value") from None
+    forms = [form for form in FORMS if isinstance(request, dict) and form in request]
+    if len(forms) != 1:
+        raise Refusal(400, f"the body is not an object with exactly one known key: {FORM}")
+    if unknown := request.keys() - {*forms, "params"}:
+        raise Refusal(400, f"the body has {len(unknown)} unknown key{'s' * (len(unknown) > 1)}: {FORM}")
+    if request.get("params"):
+        raise Refusal(400, "the model has no parameters: leave out params")
+    [form] = forms
+    return READERS[form](request[form], form, names)
+
+
+def of_csv(body: bytes) -> Table:
+    """Return the rows of a CSV with a header; a byte order mark does not count."""
+    try:
+        lines = csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
+        header, *data = [line for line in lines if line]
+    except UnicodeDecodeError:
+        raise Refusal(400, "the body is not in UTF-8: send UTF-8") from None
+    except (csv.Error, ValueError):
+        raise Refusal(400, "the body is not a CSV with a header: send a line with the names, then the rows") from None
+    return Table(*table(header, data, "the CSV"), text=True)
+
+
+def of_split(split: object, form: str, _names: Sequence[str]) -> Table:
+    """Return the rows of {"columns": […], "data": [[…], …]}; an index has no effect."""
+    if not isinstance(split, dict) or not split.keys() <= {"columns", "data", "index"}:
+        raise Refusal(400, f'{form} is not {{"columns": […], "data": [[…], …]}}')
+    return Table(*table(split.get("columns"), split.get("data"), form))
+
+
+def of_records(records: object, form: str, _names: Sequence[str]) -> Table:
+    """Return the rows of [{column: value}, …]; each record names the same columns."""
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        raise Refusal(400, f'{form} is not a list of records: send [{{"column": value, …}}, …]')
+    header = list(records[0]) if records else []
+    keys = records[0].keys() if records else set()
+    for row, record in enumerate(records):
+        if record.keys() != keys:
+            name = next(name for name in (*records[0], *record) if (name in record) != (name in keys))
+            what = "the records do not all have the same columns: null is a missing value"
+            raise Refusal(422, what, name[:LONG], row)
+    return Table({name: [record[name] for record in records] for name in header}, len(records))
+
+
+def of_inputs(inputs: object, form: str, names: Sequence[str]) -> Table:
+    """Return the rows of {column: [values]}, or of one of the forms of `instances`."""
+    if not isinstance(inputs, dict):
+        return of_instances(inputs, form, names)
+    lists = [values if isinstance(values, list) else [values] for values in inputs.values()]
+    if len({len(values) for values in lists}) > 1:
+        raise Refusal(400, f"{form} has columns of different lengths")
+    return Table(dict(zip(inputs, lists, strict=True)), len(lists[0]) if lists else 0)
+
+
+def of_instances(instances: object, form: str, names: Sequence[str]) -> Table:
+    """Return the rows of [{column: value}, …], or of [[value, …], …] in the order of the model's columns."""
+    if isinstance(instances, list) and instances and isinstance(instances[0], list):
+        return Table(*table(list(names), instances, form))
+    return of_records(instances, form, names)
+
+
+READERS: dict[str, Callable[[object, str, Sequence[str]], Table]] = {
+    "dataframe_split": of_split,
+    "dataframe_records": of_records,
+    "inputs": of_inputs,
+    "instances": of_instances,
+}
+
+
+def table(header: object, data: object, form: str) -> tuple[Columns, int]:
+    """Return rows of cells as columns, and their number."""
+    if not isinstance(header, list) or not all(isinstance(name, str) for name in header):
+        raise Refusal(400, f"{form} has no list of column names")
+    if len(set(header)) != len(header):
+        raise Refusal(400, f"{form} names a column twice")
+    if not isinstance(data, list) or not set(map(type, data)) <= {list}:
+        raise Refusal(400, f"{form} has no list of rows, each a list of values")
+    if not set(map(len, data)) <= {len(header)}:
+        row = next(row for row, values in enumerate(data) if len(values) != len(header))
+        raise Refusal(400, f"a row of {form} does not have {len(header)} values, one for each column", row=row)
+    values: Iterable[Sequence[Any]] = zip(*data, strict=True) if data else ((),) * len(header)
+    return dict(zip(header, values, strict=True)), len(data)
+
+
+def write(predictions: Sequence[Any]) -> bytes:
+    """Return the answer's body."""
+    return b'{"predictions": %s}' % json.dumps(predictions, ensure_ascii=False, allow_nan=False).encode()
+
+
+def examples(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[Example]:
+    """Yield rows in each form."""
+    records = [dict(zip(names, row, strict=True)) for row in rows]
+    bodies: dict[str, object] = dict.fromkeys(FORMS, records) | {"dataframe_split": {"columns": names, "data": rows}}
+    bodies["inputs"] = {name: [record[name] for record in records] for name in names}
+    for form, body in bodies.items():
+        yield Example(form, json.dumps({form: body}, ensure_ascii=False).encode(), JSON)
+    if not any(value == "" for row in rows for value in row):  # in a CSV an empty field is a missing value
+        text = io.StringIO()
+        csv.writer(text).writerows([names, *(["" if value is None else value for value in row] for row in rows)])
+        yield Example("CSV", text.getvalue().encode(), CSV)
+
+
+def describe(contract: Contract) -> Description:
+    """Return the schemas of a request and of its answer."""
+    record: dict[str, Any] = {
+        "type": "object",
+        "properties": {feature.name: column(feature) for feature in contract.features},
+        "required": contract.names,
+        "additionalProperties": False,
+    }
+    if contract.ignored:
+        record["properties"] |= {name: {"description": "ignored"} for name in contract.ignored}
+    records = {"type": "array", "items": {"$ref": "#/components/schemas/row"}, "minItems": 1}
+    split = {
+        "type": "object",
+        "properties": {
+            "columns": {"type": "array", "items": {"type": "string"}, "const": contract.names},
+            "data": {"type": "array", "minItems": 1, "items": cells(contract)},
+        },
+        "required": ["columns", "data"],
+        "additionalProperties": False,
+    }
+    forms = dict.fromkeys(FORMS, records) | {"dataframe_split": split}
+    body = {
+        "oneOf": [
+            {"type": "object", "properties": {form: schema}, "required": [form], "additionalProperties": False}
+            for form, schema in forms.items()
+        ]
+    }
+    example = json.loads(next(examples(contract.names, contract.rows[:1])).body)
+    return Description(
+        request={JSON: {"schema": body, "example": example}, CSV: {"schema": {"type": "string"}}},
+        answer={"$ref": "#/components/schemas/predictions"},
+        schemas={"row": record, "predictions": predictions(contract)},
+    )
+
+
+def cells(contract: Contract) -> dict[str, Any]:
+    """Return the schema of a row of `dataframe_split`."""
+    columns = [column(feature) for feature in contract.features]
+    return {"type": "array", "prefixItems": columns, "minItems": len(columns), "maxItems": len(columns)}
+
+
+def predictions(contract: Contract) -> dict[str, Any]:
+    """Return the schema of the answer."""
+    value = {"type": "number"} if contract.classes is None else {"enum": list(contract.classes)}
+    listed = {"type": "array", "items": value}
+    return {"type": "object", "properties": {"predictions": listed}, "required": ["predictions"]}
