@@ -215,7 +215,7 @@ def test_the_registry_is_read_as_mlflow_wrote_it(two: Project, tmp_path: Path) -
     assert {path.name for path in (tmp_path / "files").iterdir()} >= {"MLmodel", "model.skops", "extra_files"}
     assert registry.at(NAME, "no_such_alias") is None
     assert registry.at("no_such_model", "champion") is None
-    with pytest.raises(UserError, match="files are gone"):
+    with pytest.raises(UserError, match="files no longer exist"):
         registry.fetch("m-none", tmp_path / "none")
 
 

@@ -66,7 +66,7 @@ def retrain(session: requests.Session, watch: Watch) -> str:
     for last in runs.json()["workflow_runs"]:
         again = datetime.fromisoformat(last["created_at"]) + COOL_DOWN
         if last["status"] != "completed":
-            return "not retrained: waiting for the pipeline, which is in progress"
+            return "not retrained: waiting until the pipeline ends"
         if datetime.now(UTC) < again:
             return f"not retrained: waiting until {again:%Y-%m-%d}, {COOL_DOWN.days} days after the last start"
     branch = settings.github().ref.removeprefix("refs/heads/") or "main"
@@ -94,7 +94,7 @@ def main() -> None:
         print("no alert: nothing to report")
         return
     if session is None:
-        raise UserError("make alert", "no GITHUB_TOKEN, which a workflow on GitHub has", f"see {FILE}")
+        raise UserError("make alert", "no GITHUB_TOKEN: only a workflow on GitHub has one", f"see {FILE}")
     needs = "issues: write"
     try:
         print(report(session, watch))

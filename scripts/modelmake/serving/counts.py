@@ -12,13 +12,13 @@ from modelmake.core import settings
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 FACTS = {
-    "modelmake_model_loaded_timestamp_seconds": "When the served model was loaded",
+    "modelmake_model_loaded_timestamp_seconds": "Time when the served model was loaded",
     "modelmake_registry_up": "1 if the registry answers",
-    "modelmake_registry_checked_timestamp_seconds": "When the registry answered last",
+    "modelmake_registry_checked_timestamp_seconds": "Time of the last answer of the registry",
     "modelmake_promotion_refused": "1 if the version that the alias names is not served",
     "modelmake_watch_alert": "1 if `make watch` raised an alert",
     "modelmake_watch_rows": "Rows of the last window of `make watch`",
-    "modelmake_watch_timestamp_seconds": "When `make watch` ran last",
+    "modelmake_watch_timestamp_seconds": "Time of the last run of `make watch`",
 }
 NAMES = (
     *(
@@ -36,7 +36,7 @@ SECONDS = Histogram("modelmake_request_seconds", "Seconds from a whole request t
 ROWS = Counter("modelmake_rows", "Rows that got a prediction")
 IN_PROGRESS = Gauge("modelmake_requests_in_progress", "Requests in progress", multiprocess_mode="livesum")
 LOGGED = Counter("modelmake_log_records", "Records of the request log")
-DROPPED = Counter("modelmake_log_dropped", "Records that the request log had no room for")
+DROPPED = Counter("modelmake_log_dropped", "Dropped records of the request log")
 
 Info = dict[str, str]  # of the served version, by label
 

@@ -53,7 +53,7 @@ class State:
     """
 
     checked: float = 0.0
-    problem: str = "the registry has not been asked yet"
+    problem: str = "the server has not reached the registry yet"
     up: bool = False
     refused: str = ""
 
