@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def close() -> None:
-    """Take out of the site what would be loaded from elsewhere, and what is no part of it."""
+    """Take out of the site what would be loaded from elsewhere, and what is not part of it."""
     [worker] = (SCRIPTS / "workers").glob("search.*.js")
     (SCRIPTS / "worker.js").write_text(WORKER % json.dumps(worker.read_text(encoding="utf-8")), encoding="utf-8")
     for page in SITE.rglob("*.html"):

@@ -10,7 +10,7 @@ from modelmake.core import settings
 from modelmake.core.errors import UserError
 
 FOLDER = Path(".github/workflows")
-CALLED = "workflow_call"  # by another workflow, which is no event of its own
+CALLED = "workflow_call"  # by another workflow, which is not an event of its own
 
 
 def main() -> None:

@@ -149,7 +149,7 @@ def _listed(allowed: list[str | int | float | bool]) -> Test:
     def test(values: pd.Series) -> pd.Series:
         if kind(values) == "date":
             texts = [str(one) for one in allowed]
-            moments = pd.to_datetime(texts, format="ISO8601", utc=True, errors="coerce")  # a number is no date
+            moments = pd.to_datetime(texts, format="ISO8601", utc=True, errors="coerce")  # a number is not a date
             return _dates(values).isin(moments.dropna())
         boolean = kind(values) == "boolean"
         return values.isin([value for value in allowed if isinstance(value, bool) or not boolean])

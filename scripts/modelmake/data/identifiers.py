@@ -4,7 +4,7 @@ import re
 
 import pandas as pd
 
-LONG = 40  # characters of a text that is no id
+LONG = 40  # characters of a text that is not an id
 IDENTIFIER = re.compile(
     r"(?i)(.*[_ .-])?(id|ids|uuid|guid|key|nr|no|num|number|code|serial|rownames?|index|row|obs)|.*[a-z]I[Dd]|"
     r".*(nr|nummer|num[eé]ro|número)"
@@ -24,7 +24,7 @@ def counts_rows(column: pd.Series) -> bool:
 
 
 def identifies(column: pd.Series) -> bool:
-    """Return whether a column with different values is no measurement: by its name, dense numbers or short texts."""
+    """Return whether a column with different values is not a measurement: by its name, dense numbers or short texts."""
     name = str(column.name)
     if column.dtype.kind in "iu":
         dense = len(column) >= 30 and int(column.max()) - int(column.min()) < 2 * len(column)

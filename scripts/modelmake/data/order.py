@@ -69,7 +69,7 @@ def moments(frame: pd.DataFrame, config: Data) -> Integers:
     Raises
     ------
     UserError
-        A row has no value in the column, or its text is no date.
+        A row has no value in the column, or its text is not a date.
 
     Examples
     --------

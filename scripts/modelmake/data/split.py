@@ -92,7 +92,7 @@ def hold_out(frame: pd.DataFrame, config: Data, *, seed: int, classifier: bool) 
     frame : pandas.DataFrame of shape (n_rows, n_columns)
         As `read_table` returns it.
     config : Data
-        Names the target, the columns that are no features, the held-out share and how to choose it.
+        Names the target, the columns that are not features, the held-out share and how to choose it.
     seed : int
         The same rows and seed give the same split.
     classifier : bool

@@ -53,7 +53,7 @@ def answered(loaded: Any, rows: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN4
 
 
 def faulty(schema: Any, rows: dict[str, Any]) -> Iterator[tuple[list[str], list[list[Any]], str]]:  # noqa: ANN401
-    """Yield rows that a schema has to refuse; MLflow accepts any value as text, and as `any`."""
+    """Yield rows that a schema must refuse; MLflow accepts any value as text, and as `any`."""
     columns, data = rows["columns"], rows["data"][:3]
     typed = {spec.name: str(spec.type) for spec in schema.inputs}
     for name in [spec.name for spec in schema.inputs if spec.required and spec.name in columns][:1]:

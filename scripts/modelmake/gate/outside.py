@@ -82,7 +82,7 @@ class Outside:
         self._send("")
 
     def result(self) -> str:
-        """Wait for the answer and return what is wrong with it, or ""; a row with a fault has to be refused."""
+        """Wait for the answer and return what is wrong with it, or ""; a row with a fault must be refused."""
         try:
             self._process.wait(LIMIT)
             return self._judged(self._answer())

@@ -13,7 +13,7 @@ from modelmake.scores.ranking import Floats
 
 DOTS = 2_000  # more than this are a stain
 LISTED = 15  # classes of a matrix with numbers that can be read
-LARGEST = 1e150  # the square of a larger number is no number
+LARGEST = 1e150  # the square of a larger number is not a number
 
 
 def draw(p: Predictions, pipeline: BaseEstimator, X: pd.DataFrame, *, metric: str, seed: int) -> list[Plot]:

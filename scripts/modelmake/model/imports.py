@@ -94,7 +94,7 @@ def _is_made(value: object) -> bool:
 
 
 def _parameters(factory: Factory) -> dict[str, bool] | None:
-    """Return the names that a class or function accepts, False where it may accept more; None if nobody knows."""
+    """Return the names that a class or function accepts, False where it may accept more; None if that is not known."""
     try:
         signature = inspect.signature(factory).parameters.values()
     except (TypeError, ValueError):

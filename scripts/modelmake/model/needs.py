@@ -21,7 +21,7 @@ WRAPPERS = ("sklearn.model_selection", "sklearn.compose")  # they hand the value
 
 @dataclass(frozen=True)
 class Needs:
-    """What numbers have to be like: without gaps, on one scale; and whether all that reads them is trees."""
+    """What numbers must be like: without gaps, on one scale; and whether all that reads them is trees."""
 
     no_gaps: bool
     scale: bool

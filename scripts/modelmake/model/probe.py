@@ -29,7 +29,7 @@ FAMILIAR = ("builtins", "numpy", "scipy", "sklearn")  # packages whose fitted ty
 def probe(unfitted: Pipeline, X: pd.DataFrame, y: pd.Series, trusted: Sequence[str]) -> None:
     """Save the pipeline, and where it contains types that modelmake does not know, a copy fitted to a few rows.
 
-    A copy that can't be fitted to so few rows, or not within `LIMIT` seconds, is no error: `fit` reports those.
+    A copy that can't be fitted to so few rows, or not within `LIMIT` seconds, is not an error: `fit` reports those.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def probe(unfitted: Pipeline, X: pd.DataFrame, y: pd.Series, trusted: Sequence[s
         types = checked_types(path, trusted)
         try:
             skops.io.load(path, trusted=types)
-        except Exception as error:  # a class of anybody's may fail in any way
+        except Exception as error:  # any class may fail in any way
             what = f"cannot be loaded again from the file that it is saved to: {first_line(error)}"
             raise UserError("the model", what, "store plain values, arrays and estimators as attributes") from None
 

@@ -1,4 +1,4 @@
-"""Target: whether the estimator fits the column that it has to predict, before it is fitted."""
+"""Target: whether the estimator fits the column that it predicts, before it is fitted."""
 
 import pandas as pd
 from sklearn.base import BaseEstimator, is_classifier

@@ -10,7 +10,7 @@ from modelmake.scores.agreement import of_metrics
 
 
 def compared(build: Path) -> dict[str, str]:
-    """Return the facts that have to be the same, from the receipts in `build`; seconds are not among them.
+    """Return the facts that must be the same, from the receipts in `build`; seconds are not among them.
 
     Raises
     ------

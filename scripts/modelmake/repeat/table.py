@@ -24,7 +24,7 @@ def main(name: str, folder: str) -> None:
     """
     origin = Origin.model_validate_json(files.place("origin.json").read_bytes())
     place, target = tables.of_tags(origin.tags), Path(folder, name)
-    here = Data(path=name, target="any")  # nobody reads the columns
+    here = Data(path=name, target="any")  # the columns are not read
     if place is None or (Path(name).exists() and _same(here, place.sha256)):
         return
     data = kept.taken(Tracking(), place, here)

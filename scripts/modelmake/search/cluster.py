@@ -109,7 +109,7 @@ class Cluster:
         raise UserError(f"trial {trial.number} on {self._address}", first_line(problem), RESTART)
 
     def _alive(self, since: float) -> float:
-        """Return since when there is no worker; raise ClusterError if that is too long, or the scheduler is gone."""
+        """Return since when there is no worker; raise ClusterError if that is too long, or the scheduler has ended."""
         if self._client.status not in ("running", "newly-created"):
             raise self._gone("the scheduler no longer answers")
         try:

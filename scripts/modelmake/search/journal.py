@@ -98,7 +98,7 @@ def _aside(path: Path) -> Path:
 
 
 def read(lines: list[bytes], name: str) -> Iterator[Result]:
-    """Yield the results of a journal's lines; one that is no trial of this version raises UserError."""
+    """Yield the results of a journal's lines; one that is not a trial of this version raises UserError."""
     for number, text in enumerate(lines, start=1):
         try:
             yield LINE.validate_python(json.loads(text))

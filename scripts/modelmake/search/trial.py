@@ -155,10 +155,10 @@ def run(problem: Problem, trial: Trial) -> Result:
                 least = trial.least[place] if place < len(trial.least) else None
                 if least is not None and means.means[-1] < least:
                     return means
-    except (Exception, SystemExit) as error:  # of the estimator, which may be anybody's
+    except (Exception, SystemExit) as error:  # of the estimator, which may be a user's class
         reason = first_line(error) if str(error) else type(error).__name__
         if isinstance(error, UserError):
-            reason = f"{error.where}: {error.what}"  # without the way to mend it
+            reason = f"{error.where}: {error.what}"  # without the fix
         return Result.failed(trial, re.sub(r" at 0x[0-9a-f]+", "", reason))
     return replace(means, state="complete")
 

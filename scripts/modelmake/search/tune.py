@@ -87,7 +87,7 @@ def search(
 
 
 def each_once(run: Executor, trials: Sequence[Trial], known: Iterable[Result]) -> Iterator[Result]:
-    """Yield the result of each trial. One that repeats another one has the result of that: it would be the same."""
+    """Yield the result of each trial. A trial that repeats another one has its result."""
     same = defaultdict[str, list[Trial]](list)
     for trial in trials:
         same[_given(trial.params, trial.budgets, trial.least)].append(trial)

@@ -39,7 +39,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def busy() -> Refusal:
-    """Return the refusal of a request that there is no room for."""
+    """Return the refusal of a request if too many are in progress."""
     return Refusal(503, "too many requests at once: send it again in a second")
 
 
@@ -62,7 +62,7 @@ class Server:
     """
 
     def __init__(self, follower: Follower, log: Log, watched: Path, *, hosts: tuple[str, ...], token: str) -> None:
-        """Keep what the routes share; one thread computes large requests, so that the loop answers meanwhile."""
+        """Keep what the routes share; one thread computes large requests, so that the loop can answer others."""
         self.follower, self.log, self.watched, self.hosts, self.token = follower, log, watched, hosts, token
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="scorer")
         self.waiting = self.held = 0
@@ -150,7 +150,7 @@ class Server:
         except Refusal as refusal:
             status = refusal.status
             raise
-        except ClientDisconnect:  # no failure of the server
+        except ClientDisconnect:  # not a failure of the server
             status = 499
             raise
         finally:
@@ -251,7 +251,7 @@ def make() -> Starlette:
 
 
 async def end_with(parent: int | None) -> None:
-    """End this worker when the process that started it is gone, since nobody else would."""
+    """End this worker when the process that started it has ended."""
     while parent is None or os.getppid() == parent:
         await asyncio.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)

@@ -68,7 +68,7 @@ def scored(scorer: Scorer, table: Table) -> Iterator[Scored]:
         X, good, rejected = fitted(chunk, scorer.contract, forms)
         try:
             y_pred, refused = answered(scorer, X)
-        except Exception as error:  # a model of anybody's may fail in any way
+        except Exception as error:  # any model may fail in any way
             where = f"{chunk.path}: rows {chunk.first + 1} to {chunk.first + len(chunk.frame)}"
             raise UserError(where, f"the model fails on them ({type(error).__name__})", "make smoke") from error
         if refused:

@@ -127,7 +127,7 @@ class Follower:
             self._stopped.wait(EVERY)
 
     def _held(self) -> bool:
-        """Return whether this worker is the one that asks; the engine frees the lock of a worker that is gone."""
+        """Return whether this worker is the one that asks; the engine frees the lock of a worker that has ended."""
         if self._lock is None:
             lock = (self.folder / LOCK).open("w")
             try:

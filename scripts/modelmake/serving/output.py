@@ -20,7 +20,7 @@ LEVEL = 6  # of gzip; its default of 9 takes three times as long for 2 % less
 
 
 def suffix(path: Path) -> str:
-    """Return which of SUFFIXES a path has; raises UserError for another one."""
+    """Return which of SUFFIXES a path has; raises UserError for any other."""
     found = [ending for ending in SUFFIXES if path.name.endswith(ending)]
     if not found:
         raise UserError(f"OUT={path.name}", "has no known suffix", f"one of: {', '.join(SUFFIXES)}")

@@ -56,7 +56,7 @@ class Patient(HttpToolsProtocol):
             self.cycle.keep_alive = False  # uvicorn drops what came with it
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's own text
-        """Answer what is no request."""
+        """Answer data that is not a request."""
         self._refuse(NO_REQUEST)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -67,7 +67,7 @@ class Scorer:
         except ValueError as error:  # scikit-learn's for values that fit the types, as 1e300 where a tree has float32
             what = "the model does not accept a value of these rows, such as a very large number"
             raise Refusal(422, what) from error
-        except Exception as error:  # a model of anybody's may fail in any way; its message may quote a value
+        except Exception as error:  # any model may fail in any way; its message may quote a value
             raise Refusal(500, f"the model fails on these rows ({type(error).__name__})") from error
         values: list[Any] = y_pred.tolist()
         whole = y_pred.shape == (len(X),) and set(map(type, values)) <= SCALARS
@@ -89,7 +89,7 @@ def load(folder: Path, model_id: str, trusted: Sequence[str]) -> Scorer:
     contract = Contract.read(folder)
     try:
         pipeline = checked.pipeline()
-    except Exception as error:  # a class of anybody's may fail in any way
+    except Exception as error:  # any class may fail in any way
         raise UserError(f"model {model_id}", f"cannot be loaded: {first_line(error)}", AGAIN) from None
     return verified(pipeline, contract, model_id)
 

@@ -85,7 +85,7 @@ def _read_only(connection: "Connection") -> "Connection":
 
 
 def _names(result: "CursorResult[Any]") -> list[str]:
-    """Return the names of the columns, which have to differ."""
+    """Return the names of the columns, which must differ."""
     if not result.returns_rows:
         raise UserError(entry("data.query"), "returns no rows: it is not a SELECT", "select * from …")
     counts = Counter(result.keys())

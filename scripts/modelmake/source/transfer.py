@@ -19,7 +19,7 @@ class Remote:
 
 
 def write(blocks: Iterable[bytes], path: Path, size: int) -> None:
-    """Write blocks of bytes to a file, and show how many; `size` is 0 where nobody knows it."""
+    """Write blocks of bytes to a file, and show how many; `size` is 0 if it is not known."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with Progress("downloading", size or None, "bytes") as progress, path.open("wb", buffering=0) as file:
         for block in blocks:

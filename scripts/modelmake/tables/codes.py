@@ -1,4 +1,4 @@
-"""Codes: digits that are no number, such as a postcode, by the zeros that a number would lose."""
+"""Codes: digits that are not a number, such as a postcode, by the zeros that a number would lose."""
 
 import pandas as pd
 

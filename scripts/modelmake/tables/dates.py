@@ -28,7 +28,7 @@ def parse(texts: pd.Series, counts: pd.Series) -> tuple[pd.Series, bool]:
 
 
 def read(texts: pd.Series, form: str) -> pd.Series:
-    """Return the dates of a format, ISO 8601 for ""; NaT for a text that is none."""
+    """Return the dates of a format, ISO 8601 for ""; NaT for a text that is not a date."""
     if form:
         return pd.to_datetime(texts, format=form, errors="coerce").astype("datetime64[us]")
     iso = texts.str.fullmatch(ISO, na=False)

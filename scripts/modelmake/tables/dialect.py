@@ -94,7 +94,7 @@ def _stated(lines: list[str]) -> tuple[str | None, int]:
 
 
 def without_comments(lines: Iterable[str], comment: str | None, prefix: str) -> Iterator[str]:
-    """Yield the lines that are no comments; the first that starts with a `prefix` is the header, without it."""
+    """Yield the lines that are not comments; the first that starts with a `prefix` is the header, without it."""
     for line in lines:
         if prefix and line.startswith(prefix):
             yield line.removeprefix(prefix)

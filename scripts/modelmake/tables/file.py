@@ -16,7 +16,7 @@ HEAD = 1 << 18  # bytes that are looked at
 COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 ZIP = b"PK\x03\x04"
 PLAIN = Dialect()
-ROW_HASHES = "row"  # the name of the index that `data.read` adds, which is no column
+ROW_HASHES = "row"  # the name of the index that `data.read` adds, which is not a column
 CONVERT = "convert it to .csv, .parquet, .xlsx, .jsonl or .feather"
 
 

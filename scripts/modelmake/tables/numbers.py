@@ -21,7 +21,7 @@ def read(given: pd.Series, decimal: str, thousands: str, *, truth: bool) -> NDAr
     if (decimal, thousands, truth) == (".", "", False):
         try:
             return _array(pc.cast(texts, pa.float64()))
-        except pa.ArrowInvalid:  # one of them is no number
+        except pa.ArrowInvalid:  # one of them is not a number
             pass
     texts = pc.replace_substring(pc.utf8_trim_whitespace(texts), MINUS, "-")
     if thousands:

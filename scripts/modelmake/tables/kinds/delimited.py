@@ -33,7 +33,7 @@ def _stream(file: File, config: Data, rows: int) -> Iterator[pd.DataFrame]:
 
 
 def _options(dialect: Dialect, config: Data, *, raw: bool) -> dict[str, Any]:
-    """Return how pandas has to read a file; `raw` fields are not read as gaps."""
+    """Return how pandas reads a file; `raw` fields are not read as gaps."""
     options: dict[str, Any] = {"keep_default_na": False, "na_values": [] if raw else [*config.gaps]}
     options |= {"index_col": False} if dialect.trailing else {"index_col": 0} if dialect.row_names else {}
     return options | {

@@ -1,4 +1,4 @@
-"""Kind: what a format of tables has to say and to do."""
+"""Kind: what a format of tables provides."""
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
