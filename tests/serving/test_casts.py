@@ -21,28 +21,32 @@ from threadpoolctl import threadpool_limits
 
 from modelmake.core.data import Data
 from modelmake.core.errors import UserError
-from modelmake.data.read import read_table
+from modelmake.data.read import read
 from modelmake.model.contract import Contract, Feature, contract
 from modelmake.serving import batch, output
-from modelmake.serving.casts import Form, cast
+from modelmake.serving.casts import cast
 from modelmake.serving.refusal import Refusal
 from modelmake.serving.rows import values
 from modelmake.serving.scorer import Scorer, verified
+from modelmake.tables.reading import Form
 from modelmake.tables.table import opened
 
 
 def trained(path: Path, **keys: Any) -> tuple[Scorer, pd.DataFrame]:
     """Return a scorer with the contract of a training table, and the rows that it is trained on."""
     config = Data(path=str(path), target="y", **keys)
-    frame = read_table(config).reset_index(drop=True)
+    frame, reading = read(opened(config))
+    frame = frame.reset_index(drop=True)
     X = frame.drop(columns=["y", *([config.id] if config.id else [])])
     fitted = make_pipeline(DummyRegressor(strategy="constant", constant=0)).fit(X, frame["y"])
-    return Scorer(contract(fitted, X, frame, config), fitted.predict), X
+    return Scorer(contract(fitted, X, frame, config, reading), fitted.predict), X
 
 
 def rows(scorer: Scorer, path: Path, out: Path | None = None) -> tuple[pd.DataFrame, list[str]]:
     """Return the rows of a file that are predicted, as the model gets them, and the reasons of the others."""
-    parts = list(batch.scored(scorer, opened(Data(path=str(path), target="y"))))
+    promised = scorer.contract
+    table = opened(Data(path=str(path), target="y"), promised.reading, promised.names)
+    parts = list(batch.scored(scorer, table))
     if out is not None:
         writer = output.Writer(out, version="1")
         for part in parts:

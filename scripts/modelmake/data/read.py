@@ -9,8 +9,9 @@ from modelmake.core.data import Data
 from modelmake.core.errors import UserError, suggestion
 from modelmake.core.files import entry, pipeline
 from modelmake.data.hashes import row_hashes
-from modelmake.tables.columns import plain
+from modelmake.tables.columns import typed
 from modelmake.tables.file import ROW_HASHES
+from modelmake.tables.reading import Reading
 from modelmake.tables.table import Table, opened
 
 MOST = 3  # texts in an error message
@@ -33,15 +34,16 @@ def read_table(config: Data) -> pd.DataFrame:
         column can't be a feature.
 
     """
-    return checked(opened(config))
+    return read(opened(config))[0]
 
 
-def checked(table: Table) -> pd.DataFrame:
-    """Read an opened table as `read_table` does."""
-    frame, config = table.frame(), table.config
+def read(table: Table) -> tuple[pd.DataFrame, Reading]:
+    """Read an opened table as `read_table` does; return it, and what was decided about its texts."""
+    (frame, reading), config = table.read(), table.config
     _check(frame, table)
-    frame = plain(frame, config.model_copy(update={"decimal": table.decimal}))
-    return identified(frame, [*(config.drop or []), *([config.id] if config.id else [])])
+    frame, forms = typed(frame, config.model_copy(update={"decimal": reading.decimal}))
+    frame = identified(frame, [*(config.drop or []), *([config.id] if config.id else [])])
+    return frame, reading.model_copy(update={"forms": forms})
 
 
 def identified(frame: pd.DataFrame, without: Collection[str] = ()) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from modelmake.core.config import Config
 from modelmake.core.errors import UserError, few, first_line
 from modelmake.core.files import entry
 from modelmake.core.gate import OF_ALL_CLASSES, OF_PROBABILITIES
-from modelmake.data.read import read_table
+from modelmake.data.read import read
 from modelmake.data.slices import slices
 from modelmake.data.split import HASH, ROWS, TRAINED, Split, duplicates, hold_out
 from modelmake.gate import facts, outside
@@ -19,12 +19,14 @@ from modelmake.gate.outside import Outside
 from modelmake.gate.recorded import FILE, recorded
 from modelmake.gate.served import raw, served_otherwise
 from modelmake.model import store
+from modelmake.model.contract import Contract
 from modelmake.model.estimator import dummy
 from modelmake.model.own import CODE, OtherCode
 from modelmake.model.score import predict
 from modelmake.scores import intervals, metrics
 from modelmake.scores.agreement import Agreement, Expected, widest
 from modelmake.scores.enough import enough, only_class
+from modelmake.tables.table import opened
 from modelmake.tracking import versions
 from modelmake.tracking.runs import Run, Tracking
 
@@ -51,11 +53,11 @@ class Subject:
 
 def load(tracking: Tracking, run: Run, config: Config) -> Subject:
     """Load the run's model and predict the held-out rows with it."""
-    frame = read_table(config.data)
     model_id = store.find(tracking, run)
     served = outside.take()
     checked = store.download(model_id, config.model.trusted_types, str(served.scratch))
     served.load(checked.folder)
+    frame, _ = read(opened(config.data, Contract.read(checked.folder).reading))
     pipeline = checked.pipeline()
     classifier = is_classifier(pipeline)
     classes = pipeline.classes_.tolist() if classifier else None

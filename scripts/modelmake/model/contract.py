@@ -16,6 +16,7 @@ from modelmake.core.errors import UserError
 from modelmake.core.types import MISSING, Type, of
 from modelmake.model.even import predictions
 from modelmake.scores.agreement import Agreement, tolerance
+from modelmake.tables.reading import TYPED, Reading
 
 FILE = Path("extra_files", "contract.json")  # in the model's folder
 ROWS = 20  # at most, that a column with gaps or the table as a whole gives
@@ -73,6 +74,8 @@ class Contract(BaseModel):
         The model's predictions of these rows, as JSON has them.
     dtype : str
         NumPy's type of the predictions.
+    reading : Reading
+        What was decided about the texts of the training table, by which another table is read too.
 
     """
 
@@ -85,6 +88,7 @@ class Contract(BaseModel):
     rows: tuple[tuple[Any, ...], ...]
     predictions: tuple[str | int | float | bool, ...]
     dtype: str = "float64"
+    reading: Reading = TYPED
 
     @property
     def names(self) -> list[str]:
@@ -113,7 +117,9 @@ class Contract(BaseModel):
             raise UserError("the model", what, "train it again: make train FORCE=1, then promote it") from None
 
 
-def contract(fitted: Pipeline, X: pd.DataFrame, frame: pd.DataFrame, config: Data) -> Contract:
+def contract(
+    fitted: Pipeline, X: pd.DataFrame, frame: pd.DataFrame, config: Data, reading: Reading = TYPED
+) -> Contract:
     """Return the contract of a fitted pipeline.
 
     Parameters
@@ -126,6 +132,8 @@ def contract(fitted: Pipeline, X: pd.DataFrame, frame: pd.DataFrame, config: Dat
         The whole table: a column with a gap in any row of it is optional, and its other columns are ignored.
     config : Data
         Its schema states which values a column may have.
+    reading : Reading
+        How the table was read.
 
     """
     golden = X.iloc[_examples(X)]
@@ -140,6 +148,7 @@ def contract(fitted: Pipeline, X: pd.DataFrame, frame: pd.DataFrame, config: Dat
         rows=tuple(tuple(row) for row in cells(golden)),
         predictions=tuple(y_pred.tolist()),
         dtype=str(y_pred.dtype),
+        reading=reading,
     )
 
 

@@ -17,7 +17,7 @@ from modelmake.core.files import TUNED, place
 from modelmake.data import profile, schema
 from modelmake.data.findings import findings
 from modelmake.data.folds import Fold, folds
-from modelmake.data.read import checked
+from modelmake.data.read import read
 from modelmake.data.split import FINDINGS, HASH, PROFILE, ROWS, TRAINED, Split, hold_out
 from modelmake.model import store, tuned
 from modelmake.model.contract import contract
@@ -27,6 +27,7 @@ from modelmake.model.preprocess import pipeline
 from modelmake.model.probe import probe
 from modelmake.model.score import on_training_rows, sample
 from modelmake.source import kept
+from modelmake.tables.reading import Reading
 from modelmake.tables.table import opened
 from modelmake.tracking.address import uri
 from modelmake.tracking.runs import Run, Tracking
@@ -63,6 +64,7 @@ class Task:
     data: Data
     data_sha256: str
     frame: pd.DataFrame
+    reading: Reading
     split: Split
     parts: list[Fold]
     findings: list[str]
@@ -74,7 +76,7 @@ def prepare(config: configuration.Config) -> Task:
     """Read the table, hold rows out and build the pipeline; every mistake in table and config is named here."""
     data = kept.newest(config)
     table = opened(data)
-    data_sha256, frame = table.sha256, checked(table)
+    data_sha256, (frame, reading) = table.sha256, read(table)
     schema.check(frame, config.data)
     config = tuned.chosen(config, data_sha256)
     if how := str(table):
@@ -93,7 +95,7 @@ def prepare(config: configuration.Config) -> Task:
     n_folds = config.train.folds
     parts = folds(split, config.data, n_folds, seed=config.seed, classifier=classifier) if n_folds else []
     unfitted = pipeline(config, estimator, split.X_train, split.y_train)
-    return Task(config, data, data_sha256, frame, split, parts, warnings, estimator, unfitted)
+    return Task(config, data, data_sha256, frame, reading, split, parts, warnings, estimator, unfitted)
 
 
 def begin(tracking: Tracking, config: configuration.Config, tags: dict[str, str]) -> Run:
@@ -135,7 +137,7 @@ def main() -> None:
         tracking.log_files(run, TRAINED, files)
         kept.keep(tracking, run, task.data, task.data_sha256)
         tracking.log_data(run, task.frame, path=config.data.path, target=config.data.target, sha256=task.data_sha256)
-        promised = contract(fitted, split.X_train, task.frame, config.data)
+        promised = contract(fitted, split.X_train, task.frame, config.data, task.reading)
         model = store.Fitted(fitted, split.X_train, promised)
         model_id = store.log(tracking, run, model, params=params, trusted=config.model.trusted_types)
     print(f"model   {model_id}, fitted in {seconds:.2f} s")

@@ -89,7 +89,8 @@ def draft(path: str, target: str) -> Draft:
 def _settle(made: Draft) -> Iterator[bool]:
     """Set the keys without which a column can't be read; yield whether another look at the table is needed."""
     table = opened(made.data)
-    config, frame = made.data.model_copy(update={"decimal": table.decimal}), table.frame()
+    frame, reading = table.read()
+    config = made.data.model_copy(update={"decimal": reading.decimal})
     for name in (name for name in frame.columns if name not in (made.data.drop or [])):
         column = frame[name]
         suspect = read_texts(column, config)[1] if column.dtype == "str" else None

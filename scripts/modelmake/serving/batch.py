@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from modelmake.core.errors import UserError, suggestion
 from modelmake.model import even
 from modelmake.model.contract import Contract, Feature
-from modelmake.serving.casts import Cast, Form, Mask, cast, form
+from modelmake.serving.casts import Cast, Mask, cast, form
 from modelmake.serving.scorer import Scorer
 from modelmake.tables.chunk import Chunk
+from modelmake.tables.reading import Form, Reading
 from modelmake.tables.table import Table
 
 ROWS = 10_000  # at once; more rows are slower, since they leave the processor's cache
@@ -126,7 +127,7 @@ def predictions(scorer: Scorer, X: pd.DataFrame) -> NDArray[Any]:
 
 def fitted(chunk: Chunk, contract: Contract, forms: Forms) -> tuple[pd.DataFrame, Mask, pd.DataFrame]:
     """Return the rows that fit the contract with the types of the training, which rows they are, and the others."""
-    columns = {feature.name: _column(chunk, feature, forms) for feature in contract.features}
+    columns = {feature.name: _column(chunk, feature, forms, contract.reading) for feature in contract.features}
     reasons = pd.Series("", index=chunk.frame.index, dtype=object)
     for name, column in columns.items():
         for reason, mask in column.wrong:
@@ -153,9 +154,9 @@ def _check_names(chunk: Chunk, contract: Contract) -> None:
         raise UserError(str(chunk.path), f"has a column '{PREDICTION}' already", "rename it")
 
 
-def _column(chunk: Chunk, feature: Feature, forms: Forms) -> Cast:
-    """Return one column in its type; its first texts say how the file writes it."""
+def _column(chunk: Chunk, feature: Feature, forms: Forms, reading: Reading) -> Cast:
+    """Return one column in its type; its first texts say how the file writes it, where the contract does not."""
     given, place = chunk.frame[feature.name], (chunk.path, feature.name)
     if given.dtype == "str" and feature.type.name != "text" and place not in forms and given.notna().any():
-        forms[place] = form(given, feature, chunk.decimal, str(chunk.path))
+        forms[place] = form(given, feature, reading, chunk.decimal, str(chunk.path))
     return cast(given, feature, forms.get(place, Form()))

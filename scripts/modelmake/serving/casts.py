@@ -14,7 +14,8 @@ from modelmake.core.types import EXACT
 from modelmake.data.constraints import constraints
 from modelmake.model.contract import Feature
 from modelmake.tables import dates, numbers
-from modelmake.tables.texts import marks
+from modelmake.tables.reading import Form, Reading
+from modelmake.tables.texts import has_form, written_as
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -25,15 +26,6 @@ TEXT = pd.StringDtype(na_value=np.nan)  # "str", which is looked up by its name 
 OF_A_TABLE = ("unique", "missing")  # keys about a whole column, of which some rows say nothing
 GAP = "missing"  # what a value is that is not there
 NUMBERS, TRUTH = {int, float, type(None)}, {int, float, bool, type(None)}
-
-
-@dataclass(frozen=True)
-class Form:
-    """How a column of text is written: the marks of its numbers, and the format of its dates, "" for ISO 8601."""
-
-    decimal: str = "."
-    thousands: str = ""
-    date: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,8 +54,8 @@ class Cast:
         return self.values
 
 
-def form(texts: pd.Series, feature: Feature, decimal: str, where: str) -> Form:
-    """Return how a file writes a column, by its first rows, as the training table is read.
+def form(texts: pd.Series, feature: Feature, reading: Reading, decimal: str, where: str) -> Form:
+    """Return how a file writes a column: as the training table where that fits, else by the first rows of the file.
 
     Parameters
     ----------
@@ -71,6 +63,8 @@ def form(texts: pd.Series, feature: Feature, decimal: str, where: str) -> Form:
         The first rows of the file.
     feature : Feature
         What the model needs.
+    reading : Reading
+        How the training table was read.
     decimal : str
         The decimal mark of the file.
     where : str
@@ -82,17 +76,15 @@ def form(texts: pd.Series, feature: Feature, decimal: str, where: str) -> Form:
         The column has dates whose day and month could be exchanged.
 
     """
-    counts = texts.dropna().str.strip().value_counts()
-    unique = pd.Series(counts.index, index=counts.index, dtype="str")
-    if unique.empty:
-        return Form(decimal)
-    if feature.type.name == "date":
-        written, exchanged = dates.form_of(unique, counts)
-        if exchanged:
-            what = f"column '{feature.name}' has dates whose day and month could be exchanged"
-            raise UserError(where, what, "write them as YYYY-MM-DD")
-        return Form(date=written)
-    return Form(*(marks(unique) or (decimal, "")))
+    decided = reading.forms.get(feature.name)
+    moments = feature.type.name == "date"
+    if decided is not None and has_form(texts, decided, dates=moments):
+        return decided
+    written, exchanged = written_as(texts, decimal, dates=moments)
+    if exchanged:
+        what = f"column '{feature.name}' has dates whose day and month could be exchanged"
+        raise UserError(where, what, "write them as YYYY-MM-DD")
+    return written
 
 
 def cast(given: Given, feature: Feature, written: Form) -> Cast:

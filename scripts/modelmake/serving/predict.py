@@ -97,7 +97,7 @@ def written(scorer: "Scorer", data: Data, paths: tuple[Path, Path], version: str
     from modelmake.serving import batch, output  # noqa: PLC0415  # see main
     from modelmake.tables.table import opened  # noqa: PLC0415
 
-    table, rejected, first = opened(data), 0, ""
+    table, rejected, first = opened(data, scorer.contract.reading, scorer.contract.names), 0, ""
     with (
         files.writing(f"OUT={paths[0].name}", "free some space, or name a folder that you can write"),
         files.whole(paths[0]) as aside,

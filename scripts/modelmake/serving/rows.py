@@ -10,8 +10,9 @@ from modelmake.core.errors import UserError, suggestion
 from modelmake.model.contract import Contract, Feature
 from modelmake.model.even import EVEN, filled
 from modelmake.serving.body import LONG, Columns, Table
-from modelmake.serving.casts import GAP, TEXT, Form, Given, cast, form
+from modelmake.serving.casts import GAP, TEXT, Given, cast, form
 from modelmake.serving.refusal import Refusal
+from modelmake.tables.reading import Form
 
 PLAIN = Form()
 
@@ -91,7 +92,7 @@ def _of_csv(feature: Feature, given: Sequence[str], contract: Contract) -> Any: 
     if feature.type.name == "text":
         return values(feature, texts)
     try:
-        return values(feature, texts, form(texts, feature, ".", feature.name))
+        return values(feature, texts, form(texts, feature, contract.reading, contract.reading.decimal, feature.name))
     except UserError:
         what = "the day and the month of its dates could be exchanged: write them as YYYY-MM-DD"
         raise Refusal(422, what, feature.name) from None

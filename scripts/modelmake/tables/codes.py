@@ -4,7 +4,7 @@ import pandas as pd
 
 from modelmake.core.types import MISSING
 
-ROWS = 1_000  # first rows that tell codes from numbers
+ROWS = 1_000  # first rows by which the codes are guessed, before all of them are looked at
 CODE = r"\d{3,}"  # shorter ones are months, hours or days
 
 
@@ -25,6 +25,12 @@ def are_codes(texts: pd.Index) -> bool:
     """Return whether all texts of a column are digits of one length, and one begins with a zero."""
     digits = texts.str.fullmatch(CODE).all() and texts.str.len().nunique() == 1
     return bool(digits and texts.str.startswith("0").any())
+
+
+def may_be(frame: pd.DataFrame, target: str) -> list[str]:
+    """Return the features whose numbers may have been codes: most of them are whole, and not negative."""
+    numbers = [name for name in frame.columns if name != target and frame[name].dtype.kind in "iuf"]
+    return [name for name in numbers if ((frame[name] >= 0) & (frame[name] % 1 == 0)).sum() > frame[name].count() / 2]
 
 
 def _are_codes(column: pd.Series) -> bool:

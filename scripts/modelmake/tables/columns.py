@@ -8,7 +8,8 @@ import pandas as pd
 from modelmake.core.data import Data
 from modelmake.core.errors import UserError
 from modelmake.core.types import LARGEST
-from modelmake.tables.texts import Suspect, explain, read_texts
+from modelmake.tables.reading import Form
+from modelmake.tables.texts import Suspect, explain, read_texts, written_as
 
 SECONDS = "turn them into seconds"
 REFUSED = {  # by what pandas infers: what the column contains, and the cast
@@ -25,7 +26,14 @@ REFUSED = {  # by what pandas infers: what the column contains, and the cast
 
 
 def plain(frame: pd.DataFrame, config: Data) -> pd.DataFrame:
-    """Return the frame with plain columns; the columns of `drop` and `id` stay as they are, unless they are `time` too.
+    """Return the frame as `typed` does."""
+    return typed(frame, config)[0]
+
+
+def typed(frame: pd.DataFrame, config: Data) -> tuple[pd.DataFrame, dict[str, Form]]:
+    """Return the frame with plain columns, and how those of text that are numbers or dates are written.
+
+    The columns of `drop` and `id` stay as they are, unless they are `time` too.
 
     Parameters
     ----------
@@ -36,9 +44,11 @@ def plain(frame: pd.DataFrame, config: Data) -> pd.DataFrame:
 
     Returns
     -------
-    pandas.DataFrame of shape (n_rows, n_columns)
+    frame : pandas.DataFrame of shape (n_rows, n_columns)
         Columns of bool, int, float, str and datetime64[us]. Booleans with gaps are 0, 1 and NaN, since JSON can say
         these; times with a zone are in UTC.
+    forms : dict of str to Form
+        By the name of the column.
 
     Raises
     ------
@@ -47,6 +57,7 @@ def plain(frame: pd.DataFrame, config: Data) -> pd.DataFrame:
 
     """
     suspects: list[Suspect] = []
+    forms: dict[str, Form] = {}
     untouched = {*(config.drop or []), config.id} - {config.time}
     for place, name in enumerate(frame.columns):
         if name in untouched:
@@ -54,14 +65,17 @@ def plain(frame: pd.DataFrame, config: Data) -> pd.DataFrame:
         column = frame.iloc[:, place]
         values = _plain(column, config)
         if values.dtype == "str" and name != config.group:
-            values, suspect = read_texts(values, config)
+            texts = values
+            values, suspect = read_texts(texts, config)
             suspects += [suspect] if suspect else []
+            if values is not texts:
+                forms[str(name)] = written_as(texts, config.decimal or ".", dates=values.dtype.kind == "M")[0]
         _check(values, config)
         if values is not column:
             frame.isetitem(place, values)
     if suspects:
         raise explain(suspects, config)
-    return frame
+    return frame, forms
 
 
 def _plain(column: pd.Series, config: Data) -> pd.Series:

@@ -56,14 +56,22 @@ def _rarely_written(text: str) -> datetime.datetime | None:
         return None
 
 
+def sample(texts: pd.Series, most: int) -> pd.Series:
+    """Return some of a series that has texts as its index; which ones does not depend on their order."""
+    if len(texts) <= most:
+        return texts
+    hashes = pd.util.hash_array(texts.index.to_numpy(dtype=object), categorize=False)
+    return texts.iloc[np.argpartition(hashes, most)[:most]]
+
+
 def form_of(texts: pd.Series, counts: pd.Series) -> tuple[str, bool]:
     """Return the format that most texts have, "" for ISO 8601, and whether day and month are in an unclear order."""
     iso = texts.map(lambda text: bool(ISO.fullmatch(text)))
     if counts[iso.to_numpy()].sum() > counts.sum() / 2:
         return "", False
-    sample = texts.iloc[:FIRST]
+    some = sample(texts, FIRST)
     formats = [date + clock for date in DATES for clock in CLOCK]
-    best = max(formats, key=lambda form: int(pd.to_datetime(sample, format=form, errors="coerce").notna().sum()))
+    best = max(formats, key=lambda form: int(pd.to_datetime(some, format=form, errors="coerce").notna().sum()))
     if not best.startswith(EXCHANGED):
         return best, False
     swapped = best.replace("%d", "%_").replace("%m", "%d").replace("%_", "%m")

@@ -1,8 +1,12 @@
-"""Encoding: of the text files of a table, by all of their bytes, which are read once."""
+"""Encoding: of a text file by all of its bytes, which are looked at once, and what else they say about its fields."""
 
 import codecs
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from modelmake.tables.file import File
 
@@ -13,43 +17,87 @@ MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 BLOCK = 1 << 20
+OVERLAP = 64  # bytes of the block before, for a field that two blocks share
 CONTROLS = frozenset(range(0x80, 0xA0))  # of Latin-1, where Windows has characters
 UNDEFINED = frozenset((0x81, 0x8D, 0x8F, 0x90, 0x9D))  # in the encoding of Windows
+UNMARKED = ("cp1252", "latin-1")
+QUOTED = re.compile(rb'"\s*[-+]?[\d.]*,\d+\s*"')
+SEPARATORS = frozenset(b'\r\n" ')  # and the delimiter
 
 
 @dataclass(frozen=True)
 class Bytes:
-    """What a file is made of: its encoding, "" for one that is not Unicode, and its bytes that tell two such apart."""
+    """What the bytes of a text file say.
+
+    Parameters
+    ----------
+    encoding : str
+        "" where the file is not Unicode.
+    controls : frozenset of int
+        The bytes that tell Windows from Latin-1.
+    before_zeros : frozenset of int
+        What stands before digits that begin with a zero.
+    commas, quoted : bool
+        Whether a digit follows a comma, and whether a quoted number has a comma.
+
+    """
 
     encoding: str
     controls: frozenset[int] = frozenset()
+    before_zeros: frozenset[int] = SEPARATORS
+    commas: bool = True
+    quoted: bool = True
+
+    def has_zeros(self, delimiter: str) -> bool:
+        """Return whether a field may be a code that begins with a zero."""
+        return bool(self.before_zeros & {*SEPARATORS, *delimiter.encode()})
+
+    def has_commas(self, delimiter: str) -> bool:
+        """Return whether a field may be a number with a comma."""
+        return self.quoted if delimiter == "," else self.commas
 
 
-def encodings(files: Sequence[File]) -> list[str]:
-    """Return the encoding of each file; those that are not Unicode have one encoding in common.
-
-    That is the one of Windows if they have the characters that Latin-1 does not have.
-    """
-    looked = [_looked(file) for file in files]
-    controls = frozenset[int]().union(*(found.controls for found in looked))
-    other = "cp1252" if controls and not controls & UNDEFINED else "latin-1"
-    return [found.encoding or other for found in looked]
-
-
-def _looked(file: File) -> Bytes:
+def looked(file: File) -> Bytes:
+    """Look at all bytes of a text file."""
     head = file.head()
-    if mark := next((name for mark, name in MARKS if head.startswith(mark)), None):
+    if mark := next((name for mark, name in MARKS if head.startswith(mark) and name != "utf-8"), None):
         return Bytes(mark)
     if head.count(b"\0") > len(head) / 4:
         return Bytes("utf-16-le" if head[1:2] == b"\0" else "utf-16-be")
-    decoder = codecs.getincrementaldecoder("utf-8")()
+    decoder, before, last = codecs.getincrementaldecoder("utf-8")(), set[int](), b"\n"
+    encoding, commas, quoted, controls = "utf-8", False, False, set[int]()
+    for block in _blocks(file):
+        if not block.isascii() or decoder.getstate()[0]:
+            controls |= CONTROLS.intersection(block)
+            encoding = encoding and _decoded(decoder, block)
+        text = np.frombuffer(last + block, np.uint8)
+        digits = (text - np.uint8(ord("0"))) < 10
+        before |= set(_before_zeros(text, digits))
+        commas = commas or bool((digits[1:] & (text[:-1] == ord(","))).any())
+        quoted = quoted or (b'"' in block and QUOTED.search(last + block) is not None)
+        last = block[-OVERLAP:]
+    return Bytes(encoding, frozenset(controls), frozenset(before), commas, quoted)
+
+
+def encoding_of(files: Sequence[Bytes]) -> str:
+    """Return the encoding of the files that are not Unicode: of Windows, if they have characters of it."""
+    controls = frozenset[int]().union(*(one.controls for one in files if not one.encoding))
+    return UNMARKED[0] if controls and not controls & UNDEFINED else UNMARKED[1]
+
+
+def _decoded(decoder: codecs.IncrementalDecoder, block: bytes) -> str:
     try:
-        for block in _blocks(file):
-            if not block.isascii() or decoder.getstate()[0]:
-                decoder.decode(block)
+        decoder.decode(block)
     except UnicodeDecodeError:
-        return Bytes("", frozenset[int]().union(*(CONTROLS.intersection(block) for block in _blocks(file))))
-    return Bytes("utf-8")
+        return ""
+    return "utf-8"
+
+
+def _before_zeros(text: NDArray[np.uint8], digits: NDArray[np.bool_]) -> list[int]:
+    """Return the bytes before a zero that two digits follow: a shorter code is not one."""
+    zeros = (text[1:-2] == ord("0")) & digits[2:-1] & digits[3:] & ~digits[:-3]
+    found: list[int] = np.unique(text[:-3][zeros]).tolist()
+    return found
 
 
 def _blocks(file: File) -> Iterator[bytes]:

@@ -19,13 +19,14 @@ from modelmake.core.errors import UserError, few, first_line
 from modelmake.core.files import entry
 from modelmake.tables import location
 from modelmake.tables.chunk import Chunk, of_texts, of_types
-from modelmake.tables.codes import ROWS, with_zeros
+from modelmake.tables.codes import ROWS, may_be, with_zeros
 from modelmake.tables.content import recognized
 from modelmake.tables.dialect import sniff
-from modelmake.tables.encoding import encodings
+from modelmake.tables.encoding import UNMARKED, encoding_of, looked
 from modelmake.tables.file import HEAD, File
 from modelmake.tables.kinds.delimited import parsed
 from modelmake.tables.kinds.kind import Kind
+from modelmake.tables.reading import TYPED, Reading, decimal_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,12 +49,18 @@ class Table:
         In the order of their names.
     kind : Kind
         Their format.
+    guess : Reading
+        How its texts are read, as far as the first rows say it; `read` decides over all of them.
+    doubts : frozenset of str
+        What of it all rows decide: "decimal", "codes".
 
     """
 
     config: Data
     files: tuple[File, ...]
     kind: Kind
+    guess: Reading = TYPED
+    doubts: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         """Return how the table is written, as one line, "" for a plain CSV or Parquet file."""
@@ -66,11 +73,6 @@ class Table:
         """The SHA-256 of the data file, or of the names and contents of the files in a folder."""
         return location.fingerprint(self.config)
 
-    @property
-    def decimal(self) -> str:
-        """The decimal mark of numbers that are text."""
-        return self.config.decimal or self.files[0].dialect.decimal
-
     def count(self) -> int | None:
         """Return the number of rows where the files say it, None where they do not."""
         with readable(self.config):
@@ -79,19 +81,26 @@ class Table:
 
     def frame(self) -> pd.DataFrame:
         """Return all rows with the types of the files; raises UserError for files that are not valid, or differ."""
+        return self.read()[0]
+
+    def read(self) -> tuple[pd.DataFrame, Reading]:
+        """Return all rows, and how their texts are read, which does not depend on their order; raises as `frame`."""
         with readable(self.config):
-            codes = self._codes() if self.kind.text else []
-            frame = self._joined(codes)
-            if self.kind.text and (mixed := _mixed(frame)):  # a text in one part of a file, or in one of the files
-                frame = self._joined([*codes, *mixed])
-            return _named(frame)
+            frame = self._typed(self.guess.codes)
+            if "decimal" in self.doubts:
+                floats = (self.fields(name) for name in frame.columns if frame[name].dtype.kind == "f")
+                decimal = decimal_of(frame, self.guess.decimal, (fields for fields in floats if fields is not None))
+                if decimal != self.guess.decimal:
+                    return self._with(self.guess.model_copy(update={"decimal": decimal}), "decimal").read()
+            if "codes" in self.doubts:
+                codes = self._codes([*self.guess.codes, *may_be(frame, self.config.target)])
+                if set(codes) != set(self.guess.codes):
+                    return self._with(self.guess.model_copy(update={"codes": codes}), "codes").read()
+            return _named(frame), self.guess
 
     def fields(self, column: str) -> pd.Series | None:
         """Return the fields of a column as the files have them, None where they are not text."""
-        if not self.kind.text:
-            return None
-        frames = [parsed(file, self.config, dtype=str, usecols=[column], raw=True) for file in self.files]
-        return pd.concat(frames, ignore_index=True)[column].fillna("")
+        return self._fields([column])[column] if self.kind.text else None
 
     def chunks(self, rows: int) -> Iterator[Chunk]:
         """Yield the rows, some at a time in bounded memory, with the columns of the first chunk; raises as `frame`."""
@@ -101,11 +110,26 @@ class Table:
                 first = first or replace(chunk, frame=_named(chunk.frame))
                 yield _like(chunk, first)
 
-    def _codes(self) -> list[str]:
-        head = parsed(self.files[0], self.config, dtype=str, nrows=ROWS, raw=True)
-        return with_zeros(head, self.config.target)
+    def _with(self, guess: Reading, decided: str = "") -> "Table":
+        """Return the table by another guess, of which `decided` is in doubt no more."""
+        files = (replace(file, dialect=replace(file.dialect, decimal=guess.decimal)) for file in self.files)
+        return replace(self, files=tuple(files), guess=guess, doubts=self.doubts - {decided})
 
-    def _joined(self, texts: list[str]) -> pd.DataFrame:
+    def _fields(self, columns: list[str]) -> pd.DataFrame:
+        frames = [parsed(file, self.config, dtype=str, usecols=columns, raw=True) for file in self.files]
+        return pd.concat(frames, ignore_index=True).fillna("")
+
+    def _codes(self, columns: list[str]) -> tuple[str, ...]:
+        inside = [name for name in columns if not any(name in self._partitions(file) for file in self.files)]
+        return tuple(sorted(with_zeros(self._fields(inside), self.config.target))) if inside else ()
+
+    def _typed(self, texts: Sequence[str]) -> pd.DataFrame:
+        """Return all rows; what is text in a part of a file, or in one of the files, is text in all of them."""
+        frame = self._joined(texts)
+        mixed = _mixed(frame) if self.kind.text else []
+        return self._joined([*texts, *mixed]) if mixed else frame
+
+    def _joined(self, texts: Sequence[str]) -> pd.DataFrame:
         """Return the rows of all files, whose columns have the same names in whatever order."""
         frames = []
         for file in self.files:
@@ -128,7 +152,7 @@ class Table:
             more, first = self._partitions(file), 0
             for part in self.kind.stream(file, self.config, rows):
                 if isinstance(part, pd.DataFrame):
-                    chunk = of_texts(file.path, first, part, more, self.decimal)
+                    chunk = of_texts(file.path, first, part, more, self.guess.decimal)
                 else:
                     chunk = of_types(file.path, first, with_types(part, schema), more, self.config)
                 yield chunk
@@ -151,8 +175,17 @@ class Table:
         return {unquote(name): None if (text := unquote(value)) == NO_VALUE else text for name, value in pairs}
 
 
-def opened(config: Data) -> Table:
+def opened(config: Data, reading: Reading | None = None, columns: Sequence[str] = ()) -> Table:
     """Open the table at config.path.
+
+    Parameters
+    ----------
+    config : Data
+        The keys of [data].
+    reading : Reading or None
+        What was decided when a model was trained; it counts where the table has the `columns` by it.
+    columns : sequence of str
+        The columns of that model.
 
     Raises
     ------
@@ -167,7 +200,43 @@ def opened(config: Data) -> Table:
             counts = " and ".join(f"{names.count(name)} {name}" for name in sorted(set(names)))
             what = f"the folder '{config.path}' has files of several formats ({counts})"
             raise UserError(entry("data.path"), what, "name one file, or keep files of one format in the folder")
-        return Table(config, _written(files, config) if kinds[0].text else files, kinds[0])
+        config = config.model_copy(update={"target": columns[0]}) if columns else config
+        table = Table(config, files, kinds[0], Reading(decimal=config.decimal or "."))
+        return _written(table, reading or TYPED, columns) if table.kind.text else table
+
+
+def _written(table: Table, reading: Reading, columns: Sequence[str]) -> Table:
+    """Return a table of text files with how each is written, by what was decided before where that fits."""
+    config, contents = table.config, [looked(file) for file in table.files]
+    other = reading.encoding if reading.encoding in UNMARKED else encoding_of(contents)
+    encodings = [config.encoding or content.encoding or other for content in contents]
+    if reading.delimiter:
+        keys = {key: getattr(config, key) or getattr(reading, key) for key in ("delimiter", "decimal")}
+        files = _sniffed(table.files, config.model_copy(update=keys), encodings)
+        if all(set(columns) <= set(parsed(file, config, nrows=0).columns) for file in files):
+            return replace(table, files=files, guess=reading.model_copy(update=keys))
+    files = _sniffed(table.files, config, encodings)
+    first, signs = files[0].dialect, [file.dialect.delimiter for file in files]
+    commas = any(content.has_commas(sign) for content, sign in zip(contents, signs, strict=True))
+    zeros = any(content.has_zeros(sign) for content, sign in zip(contents, signs, strict=True))
+    head = parsed(files[0], config, dtype=str, nrows=ROWS, raw=True) if zeros else pd.DataFrame()
+    guess = Reading(
+        delimiter=first.delimiter,
+        encoding=next((name for name in encodings if name != "utf-8"), "utf-8"),
+        decimal=config.decimal or (first.decimal if commas else "."),
+        codes=tuple(with_zeros(head, config.target)),
+    )
+    doubts = {"decimal": commas and not config.decimal, "codes": zeros}
+    return replace(table, files=files, doubts=frozenset(key for key in doubts if doubts[key]))._with(guess)
+
+
+def _sniffed(files: Sequence[File], config: Data, encodings: Sequence[str]) -> tuple[File, ...]:
+    made = []
+    for file, encoding in zip(files, encodings, strict=True):
+        head = file.head()
+        dialect = sniff(head.decode(encoding, errors="replace"), encoding, config, whole=len(head) < HEAD)
+        made.append(replace(file, dialect=dialect))
+    return tuple(made)
 
 
 @contextmanager
@@ -195,17 +264,6 @@ def _remedy(error: Exception, config: Data) -> str:
     keys = [key for key in ("delimiter", "encoding", "comment", "format") if getattr(config, key)]
     stated = f", or correct {' and '.join(f'data.{key}' for key in keys)}" if keys else ""
     return f"use a valid {Path(config.path).suffix or 'CSV'} file{stated}"
-
-
-def _written(files: Sequence[File], config: Data) -> tuple[File, ...]:
-    """Return text files, each with how it is written."""
-    found = [config.encoding] * len(files) if config.encoding else encodings(files)
-    made = []
-    for file, encoding in zip(files, found, strict=True):
-        head = file.head()
-        dialect = sniff(head.decode(encoding, errors="replace"), encoding, config, whole=len(head) < HEAD)
-        made.append(replace(file, dialect=dialect))
-    return tuple(made)
 
 
 def _mixed(frame: pd.DataFrame) -> list[str]:

@@ -12,11 +12,12 @@ from modelmake.core.errors import UserError
 from modelmake.core.types import LARGEST
 from modelmake.tables.codes import are_codes
 from modelmake.tables.content import named
-from modelmake.tables.dates import DATE, parse
+from modelmake.tables.dates import DATE, form_of, parse, read, sample
 from modelmake.tables.dialect import COMMA, GROUPS
 from modelmake.tables.numbers import MINUS, booleans
+from modelmake.tables.reading import Form
 
-SAMPLE = 500  # values by which a column is taken for dates or numbers
+SAMPLE = 500  # texts by which a column is taken for dates or numbers
 MOST = 0.9
 FEW_CODES = 20  # different numbers that may be categories beside texts
 MANY = 5  # texts that may all mean a missing value
@@ -57,13 +58,14 @@ def read_texts(column: pd.Series, config: Data) -> tuple[pd.Series, Suspect | No
         return column, None
     if kind in ("boolean", "number", "integer"):
         return (booleans(column), None) if kind == "boolean" else _declared(column, config)
-    sample = _sample(column)
+    counts = sample(column.value_counts(), SAMPLE)
     feature = column.name != config.target
-    if feature and (kind == "date" or _share(sample, DATE) > 0.5):
+    if feature and (kind == "date" or _share(counts, DATE) > 0.5):
         return _dates(column, certain=kind == "date")
-    if _numbers(sample, config).notna().mean() > 0.4:
+    numbers = _numbers(pd.Series(counts.index, dtype="str"), config).notna().to_numpy()
+    if counts[numbers].sum() > 0.4 * counts.sum():
         return _numbers_in_part(column, config)
-    if feature and max(_share(sample, DECORATED), _share(sample, UNIT)) > 0.5:
+    if feature and max(_share(counts, DECORATED), _share(counts, UNIT)) > 0.5:
         return _decorated(column)
     return column, None
 
@@ -93,8 +95,44 @@ def _is_binary(config: Data) -> bool:
 
 def decorated(column: pd.Series) -> bool:
     """Return whether most values of a column of text are numbers with signs or units."""
-    sample = _sample(column)
-    return max(_share(sample, DECORATED), _share(sample, UNIT)) > 1 / 2
+    counts = sample(column.value_counts(), SAMPLE)
+    return max(_share(counts, DECORATED), _share(counts, UNIT)) > 1 / 2
+
+
+def written_as(texts: pd.Series, decimal: str, *, dates: bool) -> tuple[Form, bool]:
+    """Return how texts write numbers or dates, and whether day and month could be exchanged.
+
+    Parameters
+    ----------
+    texts : pandas.Series of shape (n_rows,)
+        A column.
+    decimal : str
+        The decimal mark of its table.
+    dates : bool
+        Whether the texts are dates.
+
+    """
+    counts = texts.dropna().str.strip().value_counts()
+    unique = pd.Series(counts.index, index=counts.index, dtype="str")
+    if unique.empty:
+        return Form(decimal=decimal), False
+    if dates:
+        date, exchanged = form_of(unique, counts)
+        return Form(date=date), exchanged
+    mark, thousands = marks(unique) or (decimal, "")
+    return Form(decimal=mark, thousands=thousands), False
+
+
+def has_form(texts: pd.Series, written: Form, *, dates: bool) -> bool:
+    """Return whether most texts are dates of a form, or all are numbers of it."""
+    unique = pd.Series(texts.dropna().str.strip().unique(), dtype="str")
+    if dates:
+        return bool(read(unique, written.date).notna().mean() > 1 / 2)
+    return all(
+        unique.str.fullmatch(number).all()
+        for mark, thousands, number, _ in GROUPED
+        if (mark, thousands) == (written.decimal, written.thousands)
+    )
 
 
 def _declare(name: str, kind: str) -> str:
@@ -102,17 +140,10 @@ def _declare(name: str, kind: str) -> str:
     return f'set type = "{kind}" under [data.schema.{key}]'
 
 
-def _sample(column: pd.Series) -> pd.Series:
-    """Return some values, evenly spread over the rows; over those with a value where most have none."""
-    sample = column.iloc[:: max(1, len(column) // SAMPLE)].dropna()
-    if len(sample) < SAMPLE / 10:
-        present = column.dropna()
-        sample = present.iloc[:: max(1, len(present) // SAMPLE)]
-    return sample.astype(object)
-
-
-def _share(sample: pd.Series, pattern: re.Pattern[str]) -> float:
-    return sum(bool(pattern.fullmatch(text.strip())) for text in sample) / max(1, len(sample))
+def _share(counts: pd.Series, pattern: re.Pattern[str]) -> float:
+    """Return the share of the texts that a pattern matches; `counts` has them as its index."""
+    fitting = sum(int(count) for text, count in counts.items() if pattern.fullmatch(text.strip()))
+    return fitting / max(1, int(counts.sum()))
 
 
 def _numbers(texts: pd.Series, config: Data) -> pd.Series:
@@ -212,12 +243,13 @@ def _decorated(column: pd.Series) -> tuple[pd.Series, Suspect | None]:
     texts = pd.Series(counts.index, index=counts.index)
     if (grouped := _grouped(texts)) is not None:
         return _mapped(column, grouped), None
-    measures = len(counts) > FEW_CODES and _share(texts, UNIT) >= MOST  # a few are sizes or models
-    if _share(texts, DECORATED) < MOST and not measures:
+    ones = counts.clip(upper=1)  # each text once
+    measures = len(counts) > FEW_CODES and _share(ones, UNIT) >= MOST  # a few are sizes or models
+    if _share(ones, DECORATED) < MOST and not measures:
         return column, None
     what = f"column '{name}' has numbers that are read as text, such as '{counts.index[0]}'"
     text = f"if it is text, {_declare(name, 'category')}"
-    if _share(texts, COMMA) >= MOST > _share(texts, GROUPS[","]):
+    if _share(ones, COMMA) >= MOST > _share(ones, GROUPS[","]):
         return column, Suspect(name, what, f'set data.decimal = ","; {text}')
     return column, Suspect(name, what, f"{WRITE}; {text}")
 
