@@ -106,12 +106,14 @@ def test_files_with_other_columns_are_one_line(tmp_path: Path) -> None:
 
 
 def test_dates_of_an_unclear_order_are_one_line(tmp_path: Path) -> None:
-    """No day is taken for a month."""
-    (tmp_path / "train.csv").write_text(TABLES["american.csv"])
-    scorer, _ = trained(tmp_path / "train.csv")
+    """No day is taken for a month, unless the training table writes its dates so, and leaves no doubt."""
     (tmp_path / "in.csv").write_text("day\n03/04/2026\n")
+    (tmp_path / "iso.csv").write_text("day,y\n" + "".join(f"2026-01-{n},{n}\n" for n in range(13, 30)))
     with pytest.raises(UserError, match="day and month could be exchanged"):
-        rows(scorer, tmp_path / "in.csv")
+        rows(trained(tmp_path / "iso.csv")[0], tmp_path / "in.csv")
+    (tmp_path / "american.csv").write_text(TABLES["american.csv"])
+    X, _ = rows(trained(tmp_path / "american.csv")[0], tmp_path / "in.csv")
+    assert X["day"].tolist() == [pd.Timestamp("2026-03-04")]
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])

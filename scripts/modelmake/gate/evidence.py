@@ -57,7 +57,8 @@ def load(tracking: Tracking, run: Run, config: Config) -> Subject:
     served = outside.take()
     checked = store.download(model_id, config.model.trusted_types, str(served.scratch))
     served.load(checked.folder)
-    frame, _ = read(opened(config.data, Contract.read(checked.folder).reading))
+    contract = Contract.read(checked.folder)
+    frame, _ = read(opened(config.data, contract.reading, [config.data.target, *contract.names]))
     pipeline = checked.pipeline()
     classifier = is_classifier(pipeline)
     classes = pipeline.classes_.tolist() if classifier else None

@@ -1,11 +1,7 @@
 """Table: the user's file or folder, opened once; all that reads it asks here."""
 
-import lzma
 import re
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,13 +10,14 @@ from urllib.parse import unquote
 
 import pandas as pd
 
-from modelmake.core.data import Data
-from modelmake.core.errors import UserError, few, first_line
+from modelmake.core.config import Data
+from modelmake.core.errors import UserError, few
 from modelmake.core.files import entry
 from modelmake.tables import location
 from modelmake.tables.chunk import Chunk, of_texts, of_types
 from modelmake.tables.codes import ROWS, may_be, with_zeros
 from modelmake.tables.content import recognized
+from modelmake.tables.damage import readable
 from modelmake.tables.dialect import sniff
 from modelmake.tables.encoding import UNMARKED, encoding_of, looked
 from modelmake.tables.file import HEAD, File
@@ -34,7 +31,6 @@ if TYPE_CHECKING:
 UNNAMED = re.compile(r"Unnamed: \d+")
 HIVE = re.compile(r"([^=/]+)=([^=/]*)")
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
-DAMAGED = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
@@ -50,9 +46,9 @@ class Table:
     kind : Kind
         Their format.
     guess : Reading
-        How its texts are read, as far as the first rows say it; `read` decides over all of them.
+        How its texts are read: as was decided before, or as the first rows say, until `read` decides over all of them.
     doubts : frozenset of str
-        What of it all rows decide: "decimal", "codes".
+        What of it `read` has to decide: "decimal", "codes".
 
     """
 
@@ -103,7 +99,7 @@ class Table:
         return self._fields([column])[column] if self.kind.text else None
 
     def chunks(self, rows: int) -> Iterator[Chunk]:
-        """Yield the rows, some at a time in bounded memory, with the columns of the first chunk; raises as `frame`."""
+        """Yield the rows by `guess`, some at a time, with the columns of the first chunk; raises as `frame`."""
         first: Chunk | None = None
         with readable(self.config):
             for chunk in self._chunks(rows):
@@ -120,7 +116,7 @@ class Table:
         return pd.concat(frames, ignore_index=True).fillna("")
 
     def _codes(self, columns: list[str]) -> tuple[str, ...]:
-        inside = [name for name in columns if not any(name in self._partitions(file) for file in self.files)]
+        inside = [name for name in columns if not any(name in self.partitions(file) for file in self.files)]
         return tuple(sorted(with_zeros(self._fields(inside), self.config.target))) if inside else ()
 
     def _typed(self, texts: Sequence[str]) -> pd.DataFrame:
@@ -134,7 +130,7 @@ class Table:
         frames = []
         for file in self.files:
             frame = self.kind.read(file, self.config, texts)
-            for name, text in self._partitions(file).items():
+            for name, text in self.partitions(file).items():
                 frame[name] = _number(text)
             frames.append(frame)
         if len(frames) == 1:
@@ -144,12 +140,12 @@ class Table:
             _check_columns(file.path, list(frame.columns), self.files[0].path, names)
         return pd.concat([frame[names] for frame in frames], ignore_index=True)
 
-    def _chunks(self, rows: int) -> "Iterator[Chunk]":
+    def _chunks(self, rows: int) -> Iterator[Chunk]:
         from modelmake.tables.arrow import with_types  # noqa: PLC0415  # a CSV does not need it
 
         schema = self._schema()
         for file in self.files:
-            more, first = self._partitions(file), 0
+            more, first = self.partitions(file), 0
             for part in self.kind.stream(file, self.config, rows):
                 if isinstance(part, pd.DataFrame):
                     chunk = of_texts(file.path, first, part, more, self.guess.decimal)
@@ -163,11 +159,10 @@ class Table:
         from modelmake.tables.arrow import common  # noqa: PLC0415
 
         stated = [self.kind.metadata(file) for file in self.files] if len(self.files) > 1 else []
-        return (
-            common([one.schema.to_arrow_schema() for one in stated if one]) if stated and None not in stated else None
-        )
+        schemas = [one.schema.to_arrow_schema() for one in stated if one]
+        return common(schemas) if schemas and len(schemas) == len(stated) else None
 
-    def _partitions(self, file: File) -> dict[str, str | None]:
+    def partitions(self, file: File) -> dict[str, str | None]:
         """Return the columns that the folders of a file name, such as year=2026, with their value."""
         folder = Path(self.config.path)
         parts = file.path.relative_to(folder).parts[:-1] if folder.is_dir() else ()
@@ -213,7 +208,7 @@ def _written(table: Table, reading: Reading, columns: Sequence[str]) -> Table:
     if reading.delimiter:
         keys = {key: getattr(config, key) or getattr(reading, key) for key in ("delimiter", "decimal")}
         files = _sniffed(table.files, config.model_copy(update=keys), encodings)
-        if all(set(columns) <= set(parsed(file, config, nrows=0).columns) for file in files):
+        if all(set(columns) <= {*parsed(file, config, nrows=0).columns, *table.partitions(file)} for file in files):
             return replace(table, files=files, guess=reading.model_copy(update=keys))
     files = _sniffed(table.files, config, encodings)
     first, signs = files[0].dialect, [file.dialect.delimiter for file in files]
@@ -237,33 +232,6 @@ def _sniffed(files: Sequence[File], config: Data, encodings: Sequence[str]) -> t
         dialect = sniff(head.decode(encoding, errors="replace"), encoding, config, whole=len(head) < HEAD)
         made.append(replace(file, dialect=dialect))
     return tuple(made)
-
-
-@contextmanager
-def readable(config: Data) -> Iterator[None]:
-    """Turn what a parser raises for a file that is not valid into UserError."""
-    try:
-        yield
-    except UserError:
-        raise
-    except pd.errors.EmptyDataError:
-        raise UserError(config.path, "the file is empty", "add a header line and rows") from None
-    except DAMAGED as error:
-        what = f"the file is damaged, or its end is missing: {first_line(error)}"
-        raise UserError(config.path, what, "download or copy it again") from None
-    except Exception as error:  # parsers raise many types, all for a file that is not valid
-        if "Truncated" in str(error):  # by pyarrow
-            raise UserError(config.path, "the file is damaged, or its end is missing", "copy it again") from None
-        raise UserError(config.path, f"cannot be parsed: {first_line(error)}", _remedy(error, config)) from None
-
-
-def _remedy(error: Exception, config: Data) -> str:
-    """Return what to do about a file that cannot be parsed."""
-    if isinstance(error, (UnicodeError, LookupError)) and config.encoding:
-        return "correct data.encoding"
-    keys = [key for key in ("delimiter", "encoding", "comment", "format") if getattr(config, key)]
-    stated = f", or correct {' and '.join(f'data.{key}' for key in keys)}" if keys else ""
-    return f"use a valid {Path(config.path).suffix or 'CSV'} file{stated}"
 
 
 def _mixed(frame: pd.DataFrame) -> list[str]:
