@@ -28,7 +28,7 @@ from modelmake.serving.casts import cast
 from modelmake.serving.refusal import Refusal
 from modelmake.serving.rows import values
 from modelmake.serving.scorer import Scorer, verified
-from modelmake.tables.reading import Form
+from modelmake.tables.forms import Form
 from modelmake.tables.table import opened
 
 

@@ -13,7 +13,8 @@ from modelmake.data.read import read
 from modelmake.model.contract import Contract, contract
 from modelmake.serving import batch
 from modelmake.serving.scorer import Scorer
-from modelmake.tables.reading import Form, Reading
+from modelmake.tables.forms import Form
+from modelmake.tables.reading import Reading
 from modelmake.tables.table import opened
 
 HEADER = "zip;price;day;name;y"

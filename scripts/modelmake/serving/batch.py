@@ -16,7 +16,8 @@ from modelmake.model.contract import Contract, Feature
 from modelmake.serving.casts import Cast, Mask, cast, form
 from modelmake.serving.scorer import Scorer
 from modelmake.tables.chunk import Chunk
-from modelmake.tables.reading import Form, Reading
+from modelmake.tables.forms import Form
+from modelmake.tables.reading import Reading
 from modelmake.tables.table import Table
 
 ROWS = 10_000  # at once; more rows are slower, since they leave the processor's cache

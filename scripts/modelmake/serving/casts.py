@@ -14,8 +14,8 @@ from modelmake.core.types import EXACT
 from modelmake.data.constraints import constraints
 from modelmake.model.contract import Feature
 from modelmake.tables import dates, numbers
-from modelmake.tables.reading import Form, Reading
-from modelmake.tables.texts import has_form, written_as
+from modelmake.tables.forms import Form, has_form, written_as
+from modelmake.tables.reading import Reading
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]

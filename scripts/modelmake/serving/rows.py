@@ -12,7 +12,7 @@ from modelmake.model.even import EVEN, filled
 from modelmake.serving.body import LONG, Columns, Table
 from modelmake.serving.casts import GAP, TEXT, Given, cast, form
 from modelmake.serving.refusal import Refusal
-from modelmake.tables.reading import Form
+from modelmake.tables.forms import Form
 
 PLAIN = Form()
 

@@ -8,8 +8,8 @@ import pandas as pd
 from modelmake.core.data import Data
 from modelmake.core.errors import UserError
 from modelmake.core.types import LARGEST
-from modelmake.tables.reading import Form
-from modelmake.tables.texts import Suspect, explain, read_texts, written_as
+from modelmake.tables.forms import Form, written_as
+from modelmake.tables.texts import Suspect, explain, read_texts
 
 SECONDS = "turn them into seconds"
 REFUSED = {  # by what pandas infers: what the column contains, and the cast

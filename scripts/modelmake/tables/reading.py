@@ -7,16 +7,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from modelmake.tables.dialect import COMMA, DOT, GROUPS
-
-
-class Form(BaseModel):
-    """How a column of text is written: the marks of its numbers, and the format of its dates, "" for ISO 8601."""
-
-    model_config = ConfigDict(frozen=True)
-
-    decimal: str = "."
-    thousands: str = ""
-    date: str = ""
+from modelmake.tables.forms import Form
 
 
 class Reading(BaseModel):

@@ -12,10 +12,10 @@ from modelmake.core.errors import UserError
 from modelmake.core.types import LARGEST
 from modelmake.tables.codes import are_codes
 from modelmake.tables.content import named
-from modelmake.tables.dates import DATE, form_of, parse, read, sample
+from modelmake.tables.dates import DATE, parse, sample
 from modelmake.tables.dialect import COMMA, GROUPS
+from modelmake.tables.forms import marks
 from modelmake.tables.numbers import MINUS, booleans
-from modelmake.tables.reading import Form
 
 SAMPLE = 500  # texts by which a column is taken for dates or numbers
 MOST = 0.9
@@ -32,10 +32,6 @@ DECORATED = re.compile(
 UNIT = re.compile(
     r"[-+]?\d+([.,]\d+)? ?(mg|g|kg|t|lbs?|oz|mm|cm|m|km|mi|ft|in|ml|l|ms|s|sec|min|h|hrs?|W|kW|kWh|V|A|Hz|GHz|"
     r"kB|KB|MB|GB|TB|px|°C|°F|°|C|F|K|bpm|mph|kmh|km/h|m/s|m²|m2|sqm|sqft)"
-)
-GROUPED = (  # the decimal mark, the mark of thousands, numbers with them, and a number that cannot be read otherwise
-    (",", ".", r"[-+]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?", r"[-+]?\d{1,3}(\.\d{3})+(,\d+|\.\d{3})"),
-    (".", ",", r"[-+]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?", r"[-+]?\d{1,3}(,\d{3})+(\.\d+|,\d{3})"),
 )
 
 
@@ -99,42 +95,6 @@ def decorated(column: pd.Series) -> bool:
     return max(_share(counts, DECORATED), _share(counts, UNIT)) > 1 / 2
 
 
-def written_as(texts: pd.Series, decimal: str, *, dates: bool) -> tuple[Form, bool]:
-    """Return how texts write numbers or dates, and whether day and month could be exchanged.
-
-    Parameters
-    ----------
-    texts : pandas.Series of shape (n_rows,)
-        A column.
-    decimal : str
-        The decimal mark of its table.
-    dates : bool
-        Whether the texts are dates.
-
-    """
-    counts = texts.dropna().str.strip().value_counts()
-    unique = pd.Series(counts.index, index=counts.index, dtype="str")
-    if unique.empty:
-        return Form(decimal=decimal), False
-    if dates:
-        date, exchanged = form_of(unique, counts)
-        return Form(date=date), exchanged
-    mark, thousands = marks(unique) or (decimal, "")
-    return Form(decimal=mark, thousands=thousands), False
-
-
-def has_form(texts: pd.Series, written: Form, *, dates: bool) -> bool:
-    """Return whether most texts are dates of a form, or all are numbers of it."""
-    unique = pd.Series(texts.dropna().str.strip().unique(), dtype="str")
-    if dates:
-        return bool(read(unique, written.date).notna().mean() > 1 / 2)
-    return all(
-        unique.str.fullmatch(number).all()
-        for mark, thousands, number, _ in GROUPED
-        if (mark, thousands) == (written.decimal, written.thousands)
-    )
-
-
 def _declare(name: str, kind: str) -> str:
     key = name if re.fullmatch(r"[\w-]+", name, re.ASCII) else json.dumps(name, ensure_ascii=False)
     return f'set type = "{kind}" under [data.schema.{key}]'
@@ -152,14 +112,6 @@ def _numbers(texts: pd.Series, config: Data) -> pd.Series:
         texts = texts.str.replace(",", ".", regex=False)
     texts = texts.str.replace(MINUS, "-", regex=False)
     return pd.to_numeric(texts.astype(object), errors="coerce")
-
-
-def marks(texts: pd.Series) -> tuple[str, str] | None:
-    """Return the decimal mark and the mark of thousands if all texts are numbers, and one is such as 1.234,50."""
-    for mark, thousands, number, certain in GROUPED:
-        if texts.str.fullmatch(number).all() and texts.str.fullmatch(certain).any():
-            return mark, thousands
-    return None
 
 
 def _grouped(texts: pd.Series) -> pd.Series | None:
