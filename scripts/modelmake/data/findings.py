@@ -18,7 +18,7 @@ from modelmake.core.data import Data
 from modelmake.data.hashes import exceeds_float
 from modelmake.data.identifiers import CALENDAR, counts_rows, identifies
 from modelmake.data.leaks import leaks
-from modelmake.tables.table import UNNAMED
+from modelmake.tables.names import UNNAMED
 
 ROWS = 20_000  # rows that are looked at, evenly spread over the table
 SHOWN = 3  # columns in a sentence

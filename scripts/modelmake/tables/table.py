@@ -1,19 +1,17 @@
 """Table: the user's file or folder, opened once; all that reads it asks here."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 import pandas as pd
 
-from modelmake.core.config import Data
-from modelmake.core.errors import UserError, few
+from modelmake.core.data import Data
+from modelmake.core.errors import UserError
 from modelmake.core.files import entry
-from modelmake.tables import location
+from modelmake.tables import location, names
 from modelmake.tables.chunk import Chunk, of_texts, of_types
 from modelmake.tables.codes import ROWS, may_be, with_zeros
 from modelmake.tables.content import recognized
@@ -27,10 +25,6 @@ from modelmake.tables.reading import TYPED, Reading, decimal_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-UNNAMED = re.compile(r"Unnamed: \d+")
-HIVE = re.compile(r"([^=/]+)=([^=/]*)")
-NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
 @dataclass(frozen=True)
@@ -92,7 +86,7 @@ class Table:
                 codes = self._codes([*self.guess.codes, *may_be(frame, self.config.target)])
                 if set(codes) != set(self.guess.codes):
                     return self._with(self.guess.model_copy(update={"codes": codes}), "codes").read()
-            return _named(frame), self.guess
+            return names.named(frame), self.guess
 
     def fields(self, column: str) -> pd.Series | None:
         """Return the fields of a column as the files have them, None where they are not text."""
@@ -103,8 +97,8 @@ class Table:
         first: Chunk | None = None
         with readable(self.config):
             for chunk in self._chunks(rows):
-                first = first or replace(chunk, frame=_named(chunk.frame))
-                yield _like(chunk, first)
+                first = first or replace(chunk, frame=names.named(chunk.frame))
+                yield names.like(chunk, first)
 
     def _with(self, guess: Reading, decided: str = "") -> "Table":
         """Return the table by another guess, of which `decided` is in doubt no more."""
@@ -116,7 +110,9 @@ class Table:
         return pd.concat(frames, ignore_index=True).fillna("")
 
     def _codes(self, columns: list[str]) -> tuple[str, ...]:
-        inside = [name for name in columns if not any(name in self.partitions(file) for file in self.files)]
+        inside = [
+            name for name in columns if not any(name in names.of_folders(file.path, self.config) for file in self.files)
+        ]
         return tuple(sorted(with_zeros(self._fields(inside), self.config.target))) if inside else ()
 
     def _typed(self, texts: Sequence[str]) -> pd.DataFrame:
@@ -130,22 +126,22 @@ class Table:
         frames = []
         for file in self.files:
             frame = self.kind.read(file, self.config, texts)
-            for name, text in self.partitions(file).items():
-                frame[name] = _number(text)
+            for name, text in names.of_folders(file.path, self.config).items():
+                frame[name] = names.number(text)
             frames.append(frame)
         if len(frames) == 1:
             return frames[0]
-        names = list(frames[0].columns)
+        columns = list(frames[0].columns)
         for frame, file in zip(frames, self.files, strict=True):
-            _check_columns(file.path, list(frame.columns), self.files[0].path, names)
-        return pd.concat([frame[names] for frame in frames], ignore_index=True)
+            names.check(file.path, list(frame.columns), self.files[0].path, columns)
+        return pd.concat([frame[columns] for frame in frames], ignore_index=True)
 
     def _chunks(self, rows: int) -> Iterator[Chunk]:
         from modelmake.tables.arrow import with_types  # noqa: PLC0415  # a CSV does not need it
 
         schema = self._schema()
         for file in self.files:
-            more, first = self.partitions(file), 0
+            more, first = names.of_folders(file.path, self.config), 0
             for part in self.kind.stream(file, self.config, rows):
                 if isinstance(part, pd.DataFrame):
                     chunk = of_texts(file.path, first, part, more, self.guess.decimal)
@@ -161,13 +157,6 @@ class Table:
         stated = [self.kind.metadata(file) for file in self.files] if len(self.files) > 1 else []
         schemas = [one.schema.to_arrow_schema() for one in stated if one]
         return common(schemas) if schemas and len(schemas) == len(stated) else None
-
-    def partitions(self, file: File) -> dict[str, str | None]:
-        """Return the columns that the folders of a file name, such as year=2026, with their value."""
-        folder = Path(self.config.path)
-        parts = file.path.relative_to(folder).parts[:-1] if folder.is_dir() else ()
-        pairs = [pair.groups() for part in parts if (pair := HIVE.fullmatch(part))]
-        return {unquote(name): None if (text := unquote(value)) == NO_VALUE else text for name, value in pairs}
 
 
 def opened(config: Data, reading: Reading | None = None, columns: Sequence[str] = ()) -> Table:
@@ -190,9 +179,9 @@ def opened(config: Data, reading: Reading | None = None, columns: Sequence[str] 
     """
     with readable(config):
         files, kinds = zip(*(recognized(path, config) for path in location.files(config)), strict=True)
-        names = [kind.name for kind in kinds]
-        if len(set(names)) > 1:
-            counts = " and ".join(f"{names.count(name)} {name}" for name in sorted(set(names)))
+        formats = [kind.name for kind in kinds]
+        if len(set(formats)) > 1:
+            counts = " and ".join(f"{formats.count(name)} {name}" for name in sorted(set(formats)))
             what = f"the folder '{config.path}' has files of several formats ({counts})"
             raise UserError(entry("data.path"), what, "name one file, or keep files of one format in the folder")
         config = config.model_copy(update={"target": columns[0]}) if columns else config
@@ -208,7 +197,10 @@ def _written(table: Table, reading: Reading, columns: Sequence[str]) -> Table:
     if reading.delimiter:
         keys = {key: getattr(config, key) or getattr(reading, key) for key in ("delimiter", "decimal")}
         files = _sniffed(table.files, config.model_copy(update=keys), encodings)
-        if all(set(columns) <= {*parsed(file, config, nrows=0).columns, *table.partitions(file)} for file in files):
+        if all(
+            set(columns) <= {*parsed(file, config, nrows=0).columns, *names.of_folders(file.path, config)}
+            for file in files
+        ):
             return replace(table, files=files, guess=reading.model_copy(update=keys))
     files = _sniffed(table.files, config, encodings)
     first, signs = files[0].dialect, [file.dialect.delimiter for file in files]
@@ -238,33 +230,3 @@ def _mixed(frame: pd.DataFrame) -> list[str]:
     """Return the columns with texts beside values of other types."""
     objects = [name for name, dtype in frame.dtypes.items() if dtype.kind == "O" and dtype != "str"]
     return [name for name in objects if pd.api.types.infer_dtype(frame[name], skipna=True).startswith("mixed")]
-
-
-def _number(text: str | None) -> int | str | None:
-    """Return what the name of a folder has as a value: a whole number, or the text."""
-    return int(text) if text is not None and re.fullmatch(r"-?(0|[1-9]\d{0,17})", text) else text
-
-
-def _named(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame with texts as names, and without what has neither a name nor a value: a trailing delimiter."""
-    frame.columns = [str(name) for name in frame.columns]
-    empty = [name for name in frame.columns if UNNAMED.fullmatch(name) and frame[name].isna().to_numpy().all()]
-    return frame.drop(columns=empty) if empty else frame
-
-
-def _like(chunk: Chunk, first: Chunk) -> Chunk:
-    """Return a chunk with the columns of the first one, in their order."""
-    names, given = list(first.frame.columns), list(chunk.frame.columns)
-    if names == given:
-        return chunk
-    _check_columns(chunk.path, [n for n in given if n in names or not UNNAMED.fullmatch(n)], first.path, names)
-    return replace(chunk, frame=chunk.frame[names], table=None if chunk.table is None else chunk.table.select(names))
-
-
-def _check_columns(path: Path, columns: list[str], first_path: Path, first: list[str]) -> None:
-    """Raise UserError for a file whose columns do not have the names of the first file's, in whatever order."""
-    more, fewer = [sorted(set(a) - set(b), key=str) for a, b in ((columns, first), (first, columns))]
-    if more or fewer:
-        what = "; ".join(f"{word} {few(names)}" for word, names in (("adds", more), ("lacks", fewer)) if names)
-        fix = "give all files of the folder the same columns"
-        raise UserError(str(path), f"its columns are not those of '{first_path.name}': {what}", fix)
