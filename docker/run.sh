@@ -157,7 +157,7 @@ if MODELMAKE_GIT_DIR=$(git -C "$root" rev-parse --path-format=absolute --git-dir
   export MODELMAKE_GIT_DIR
   [[ $history == "$root"/* ]] || options+=(-v "$history:$history:ro" -e MODELMAKE_GIT_DIR)
 fi
-# The table, a file or a folder, may lie outside of the checkout (modelmake.core.why writes what the stages read).
+# The table, a file or a folder, may lie outside of the checkout (modelmake.config.why writes what the stages read).
 while IFS= read -r table; do
   [[ $table != /* ]] || [ ! -e "$table" ] || options+=(-v "$table:$table:ro")
 done < <(echo "${MODELMAKE_DATA:-}" && cat "$root/$receipts/names" 2>/dev/null)

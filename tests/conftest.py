@@ -21,7 +21,7 @@ from xdist.scheduler import LoadScopeScheduling, Scheduling
 from modelmake.__main__ import run
 from modelmake.core import settings as chosen
 from modelmake.core.provenance import IMAGE
-from modelmake.gate import outside
+from modelmake.gate import isolation
 
 if TYPE_CHECKING:
     import mlflow  # a second of imports that only the workers should spend
@@ -202,7 +202,7 @@ def project(
     if not request.node.get_closest_marker("outside"):
         from tests.support.inside import Inside
 
-        monkeypatch.setattr(outside, "take", Inside)
+        monkeypatch.setattr(isolation, "take", Inside)
     path = tmp_path / "project"
     scratch(path, empty_store)
     enter(path, monkeypatch)

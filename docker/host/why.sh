@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Leaves build/why, the answer of `make why`: for each stage whether it would run. It hashes what the stages read, and
-# asks Python, the one judge (scripts/modelmake/core/why.py), only if something is not as it was judged last.
+# asks Python, the one judge (scripts/modelmake/config/why.py), only if something is not as it was judged last.
 # Needs git, and as arguments the prefix of a stage ($(RUN)).
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"

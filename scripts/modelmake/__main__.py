@@ -13,23 +13,26 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import FrameType
 
-from modelmake.core import files, inputs, settings, why
+from modelmake.config import inputs, why
+from modelmake.core import files, settings
 from modelmake.core.errors import Interrupted, PipelineError
 from modelmake.core.stages import CHAIN, LAST, STAGES
-from modelmake.gate import outside
+from modelmake.gate import isolation
 
 ROOMS = {
-    "core": ("why",),
+    "config": ("why",),
     "data": ("path",),
     "source": ("fetch",),
-    "pipelines": ("pipelines", "new"),
+    "projects": ("pipelines", "new"),
     "model": ("explain",),
     "registry": ("promote", "rollback", "history", "registry"),
     "repeat": ("origin", "table", "reproduce", "parity"),
-    "serving": ("serve", "smoke", "predict"),
+    "serving": ("serve", "smoke"),
+    "batch": ("predict",),
     "watch": ("watch",),
     "server": ("up", "login", "archive", "gc", "verify"),
-    "checks": (*("format", "examples", "comment", "alert", "workflow", "sbom", "audit", "add", "docs"),),
+    "github": ("comment", "alert"),
+    "checks": ("format", "examples", "workflow", "sbom", "audit", "add", "docs"),
 }
 MODULES = {verb: f"modelmake.{room}.{verb}" for room, verbs in ROOMS.items() for verb in verbs}
 MODULES |= {name: stage.module for name, stage in STAGES.items()}
@@ -46,7 +49,7 @@ def interrupt(number: int, _frame: FrameType | None) -> None:
 def explain(stage: str, error: PipelineError) -> None:
     """Add the error to the job's summary, in a workflow step."""
     if settings.github().step_summary:
-        from modelmake.core import receipt  # noqa: PLC0415  # slow to import, and rarely needed
+        from modelmake.config import receipt  # noqa: PLC0415  # slow to import, and rarely needed
 
         with suppress(PipelineError, OSError):
             receipt.summarize(
@@ -81,7 +84,7 @@ def run(verb: str, *words: str) -> int:
 def chain(named: list[str]) -> int:
     """Run the stale stages of train, evaluate and register in one process, until one fails."""
     stale = why.stale(named)
-    with outside.early() if "evaluate" in stale else nullcontext():
+    with isolation.early() if "evaluate" in stale else nullcontext():
         for stage in stale:
             if stage in CHAIN:
                 print(f"▸ {stage}", flush=True)

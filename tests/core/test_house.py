@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 
 from modelmake.__main__ import MODULES
-from modelmake.core import config, stages
+from modelmake.config import config
+from modelmake.core import stages
 from tests.conftest import ROOT
 from tests.support.checkout import Checkout
 
 # The way data flows.
 ROOMS = (
-    *("core", "tracking", "tables", "data", "source", "pipelines"),
-    *("scores", "model", "serving", "gate", "search", "registry", "repeat", "watch", "server", "checks"),
+    *("core", "config", "tracking", "tables", "data", "source", "projects", "scores", "model", "serving", "batch"),
+    *("report", "gate", "search", "registry", "repeat", "watch", "github", "server", "checks"),
 )
 CODE = ROOT / "scripts/modelmake"
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -46,14 +47,14 @@ def test_a_room_imports_downwards_only(room: str) -> None:
 
 
 def test_every_file_has_a_room() -> None:
-    """No corridor: what is not in a room is the entry; and no room holds more than a fifth of the lines."""
+    """No corridor: what is not in a room is the entry; and no room holds more than a sixth of the lines."""
     assert {path.name for path in CODE.glob("*.py")} == {"__main__.py", "__init__.py"}
     assert {path.name for path in CODE.iterdir() if path.is_dir()} - {"__pycache__"} == set(ROOMS)
     lines = {
         room: sum(len(p.read_text().splitlines()) for p in (CODE / room).rglob("*.*") if p.suffix != ".pyc")
         for room in ROOMS
     }
-    assert max(lines.values()) < 0.2 * sum(lines.values()), lines
+    assert max(lines.values()) <= sum(lines.values()) / 6, lines
 
 
 def test_make_knows_the_stages_of_the_table() -> None:

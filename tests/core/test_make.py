@@ -30,7 +30,8 @@ STUB = """\
 import importlib, sys, time, uuid
 from types import SimpleNamespace
 from modelmake import __main__ as entry
-from modelmake.core import files, inputs, receipt, settings
+from modelmake.core import files, settings
+from modelmake.config import inputs, receipt
 
 def stub(stage):
     def main():

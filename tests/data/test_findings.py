@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import datasets
 
-from modelmake.core.data import Data
+from modelmake.config.data import Data
 from modelmake.data.findings import Finding, findings
 from modelmake.data.read import identified, read_table
 from tests.conftest import EXAMPLE

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from modelmake.core import config
-from modelmake.core.data import Data
+from modelmake.config import config
+from modelmake.config.data import Data
 from modelmake.core.errors import UserError
 from modelmake.data.schema import Description, check, describe, violations
 from tests.conftest import EXAMPLE, Outcome, Project

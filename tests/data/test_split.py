@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelmake.core.data import Data
+from modelmake.config.data import Data
 from modelmake.core.errors import UserError
 from modelmake.data.folds import folds
 from modelmake.data.order import moments

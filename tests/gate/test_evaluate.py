@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from modelmake.core import why
+from modelmake.config import why
 from tests.conftest import Outcome, Project
 
 Check = Callable[[Outcome, int], str]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelmake.core.gate import Gate
+from modelmake.config.gate import Gate
 from modelmake.gate import rules
 from modelmake.gate.facts import Champion, Evidence, Folds, Measured, Scarce
 from modelmake.scores.intervals import Difference, Estimate

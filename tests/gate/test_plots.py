@@ -20,8 +20,8 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from sklearn.svm import LinearSVC
 
 from modelmake.gate import plots
-from modelmake.gate.drawing import Plot, distinct
 from modelmake.gate.importance import Importance
+from modelmake.report.drawing import Plot, distinct
 from modelmake.scores.metrics import Predictions
 
 CURVES = ["confusion", "roc", "precision-recall", "calibration", "importance"]

@@ -12,9 +12,9 @@ import pytest
 from modelmake.data import profile
 from modelmake.data.drift import Drift, Finding
 from modelmake.gate import rules
-from modelmake.gate.drawing import Plot
 from modelmake.gate.facts import Evidence, Measured
 from modelmake.gate.report import Report
+from modelmake.report.drawing import Plot
 from modelmake.scores.intervals import Difference, Estimate
 from tests.conftest import Outcome, Project
 from tests.gate.test_evaluate import artifact

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from modelmake.core.config import Config
-from modelmake.core.search import Search
+from modelmake.config.config import Config
+from modelmake.config.search import Search
 from modelmake.model.train import prepare
 from modelmake.search.cluster import connected
 from modelmake.search.journal import Journal, opened

@@ -21,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from modelmake.core.config import Config
+from modelmake.config.config import Config
 from modelmake.model.preprocess import pipeline
 from tests.load.figure import Figure
 
@@ -31,7 +31,7 @@ ROUNDS = 7
 PEAK = "import resource; print(time.monotonic() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
 # What a stage does with a table beside the fit and the prediction.
 OURS = """
-from modelmake.core.data import Data
+from modelmake.config.data import Data
 from modelmake.data.read import read_table
 from modelmake.tables.location import fingerprint
 from modelmake.data.split import hold_out

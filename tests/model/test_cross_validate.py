@@ -14,7 +14,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from sklearn.model_selection import PredefinedSplit, cross_validate
 from sklearn.pipeline import Pipeline
 
-from modelmake.core import config
+from modelmake.config import config
 from modelmake.core.errors import UserError
 from modelmake.data.folds import folds
 from modelmake.data.read import identified, read_table

@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
-from modelmake.core.config import Config, Model, Step
+from modelmake.config.config import Config, Model, Step
 from modelmake.core.errors import UserError
 from modelmake.model.estimator import build, fit, parameters
 from modelmake.model.preprocess import pipeline

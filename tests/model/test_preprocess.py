@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from modelmake.core.config import Config
+from modelmake.config.config import Config
 from modelmake.core.errors import UserError
 from modelmake.model.estimator import build, fit
 from modelmake.model.kinds import kinds

@@ -14,9 +14,9 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from modelmake.core import modules
+from modelmake.config import modules
 from modelmake.core.errors import UserError
-from modelmake.model import own, probe, store
+from modelmake.model import probe, store, user_code
 from modelmake.model.requirements import distributions, requirements
 from modelmake.model.trust import checked_types, contents, own_types
 from modelmake.tracking.runs import Tracking
@@ -251,7 +251,7 @@ def test_imports_are_followed_through_the_users_modules(project: Project) -> Non
     assert {path.as_posix() for path in files} == {
         *("models/__init__.py", "models/a/__init__.py", "models/a/b.py", "models/c.py", "d.py")
     }
-    assert own.installed(files) == {"lightgbm", "numpy"}
+    assert user_code.installed(files) == {"lightgbm", "numpy"}
 
 
 def test_a_package_may_have_another_name_than_its_module() -> None:

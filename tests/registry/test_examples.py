@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics
 
-from modelmake.core import config as configuration
+from modelmake.config import config as configuration
 from modelmake.data.read import read_table
 from modelmake.data.split import Split, hold_out
 from tests.conftest import ROOT, Project

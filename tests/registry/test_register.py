@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
 
-from modelmake.core import config
+from modelmake.config import config
 from modelmake.tracking import versions
 from modelmake.tracking.runs import Run, Tracking
 from tests.conftest import Outcome, Project

@@ -17,8 +17,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
-from modelmake.core.data import Data
-from modelmake.gate.served import served_otherwise
+from modelmake.config.data import Data
+from modelmake.gate.scorer import served_otherwise
 from modelmake.model.contract import FILE, contract, dumps
 from modelmake.model.even import predictions
 from modelmake.model.probe import save

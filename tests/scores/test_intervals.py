@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from modelmake.core.gate import CLASSIFICATION_METRICS, METRICS, OF_CLASS_1
+from modelmake.config.gate import CLASSIFICATION_METRICS, METRICS, OF_CLASS_1
 from modelmake.scores import intervals, metrics
 from modelmake.scores.metrics import Predictions
 from tests.scores.test_metrics import classified, regressed

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from modelmake.core.gate import CLASSIFICATION_METRICS, METRICS, OF_CLASS_1, REGRESSION_METRICS, REPORTED
+from modelmake.config.gate import CLASSIFICATION_METRICS, METRICS, OF_CLASS_1, REGRESSION_METRICS, REPORTED
 from modelmake.scores import metrics
 from modelmake.scores.metrics import Predictions
 

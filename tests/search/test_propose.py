@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelmake.core.search import Budget, Search
-from modelmake.core.space import Parameter
+from modelmake.config.search import Budget, Search
+from modelmake.config.space import Parameter
 from modelmake.search.propose import batches, best, propose, total
 from modelmake.search.trial import Result, Trial
 

@@ -21,8 +21,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from modelmake.__main__ import run
-from modelmake.core.data import Data
-from modelmake.gate import outside
+from modelmake.config.data import Data
+from modelmake.gate import isolation
 from modelmake.model.contract import Contract, contract
 from tests.conftest import ROOT, Once, copy, enter, scratch
 from tests.support.checkout import free_port
@@ -114,7 +114,7 @@ def promoted(once: Once, store: Path, versions: int) -> Path:
         scratch(path, store)
         text = (path / "pipeline.toml").read_text().replace("[gate]", '[gate]\nchampion = "off"')
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(outside, "take", Inside)
+            patch.setattr(isolation, "take", Inside)
             enter(path, patch)
             for number in range(versions):
                 (path / "pipeline.toml").write_text(text.replace("seed = 42", f"seed = {42 + number}"))

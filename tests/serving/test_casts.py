@@ -19,11 +19,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from modelmake.core.data import Data
+from modelmake.batch import batch, output
+from modelmake.config.data import Data
 from modelmake.core.errors import UserError
 from modelmake.data.read import read
 from modelmake.model.contract import Contract, Feature, contract
-from modelmake.serving import batch, output
 from modelmake.serving.casts import cast
 from modelmake.serving.refusal import Refusal
 from modelmake.serving.rows import values

@@ -19,9 +19,9 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 
-from modelmake.core.data import Data
+from modelmake.batch import batch
+from modelmake.config.data import Data
 from modelmake.model.contract import cells, contract
-from modelmake.serving import batch
 from modelmake.serving.scorer import Scorer
 from modelmake.tables.table import opened
 from tests.conftest import ROOT, Once, Outcome, Project, copy, forget

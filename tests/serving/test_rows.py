@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from modelmake.core.column import Column
+from modelmake.config.column import Column
 from modelmake.model.contract import Contract, Feature, cells
 from modelmake.serving import wire
 from modelmake.serving.body import JSON, LONG, Table

@@ -17,10 +17,10 @@ from sklearn.ensemble import (
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from modelmake.core.data import Data
+from modelmake.config.data import Data
 from modelmake.core.errors import UserError
 from modelmake.model.contract import Contract, contract
-from modelmake.serving.fast import predictor
+from modelmake.serving.forest import predictor
 from modelmake.serving.refusal import Refusal
 from modelmake.serving.scorer import Scorer, load, verified
 from tests.conftest import Project

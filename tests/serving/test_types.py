@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.dummy import DummyRegressor
 
-from modelmake.core.config import Data
+from modelmake.batch import batch
+from modelmake.config.config import Data
 from modelmake.core.types import BOOLEANS, MISSING
 from modelmake.data.read import read_table
 from modelmake.model.contract import Contract, contract
 from modelmake.model.trust import TRUSTED_TYPES
-from modelmake.serving import batch
 from modelmake.serving.body import CSV, JSON, parsed
 from modelmake.serving.rows import frame
 from modelmake.serving.scorer import Scorer, load

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from modelmake.gate import answers
-from modelmake.gate.outside import Outside
+from modelmake.gate.isolation import Outside
 from modelmake.scores.agreement import Expected
 
 

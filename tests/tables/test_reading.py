@@ -7,11 +7,11 @@ import pytest
 from sklearn.dummy import DummyRegressor
 from sklearn.pipeline import make_pipeline
 
-from modelmake.core.data import Data
+from modelmake.batch import batch
+from modelmake.config.data import Data
 from modelmake.core.errors import UserError
 from modelmake.data.read import read
 from modelmake.model.contract import Contract, contract
-from modelmake.serving import batch
 from modelmake.serving.scorer import Scorer
 from modelmake.tables.forms import Form
 from modelmake.tables.reading import Reading

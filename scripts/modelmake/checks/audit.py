@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from modelmake.core import provenance, receipt, settings
+from modelmake.config import receipt
+from modelmake.core import provenance, settings
 from modelmake.core.errors import Unreachable, Vulnerable
 
 

@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from modelmake.checks import docs, reference
-from modelmake.core import receipt
+from modelmake.config import receipt
 from modelmake.core.errors import UserError
 from modelmake.core.provenance import LOCK
 

@@ -4,7 +4,8 @@ import time
 from pathlib import Path
 
 from modelmake.checks.test import run
-from modelmake.core import receipt, settings
+from modelmake.config import receipt
+from modelmake.core import settings
 
 
 def main() -> None:

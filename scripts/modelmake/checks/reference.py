@@ -13,10 +13,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from modelmake.core import config, stages
+from modelmake.config import config
+from modelmake.config.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS
+from modelmake.config.section import Section
+from modelmake.core import stages
 from modelmake.core.errors import PipelineError
-from modelmake.core.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS
-from modelmake.core.section import Section
 
 FOLDER = Path("docs/reference")
 MAKEFILE = Path("Makefile")

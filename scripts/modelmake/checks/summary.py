@@ -2,7 +2,8 @@
 
 import time
 
-from modelmake.core import files, receipt
+from modelmake.config import receipt
+from modelmake.core import files
 
 
 def main() -> None:

@@ -5,7 +5,8 @@ import subprocess
 import sys
 import time
 
-from modelmake.core import receipt, settings
+from modelmake.config import receipt
+from modelmake.core import settings
 from modelmake.core.errors import UserError
 
 OWN = "tests/test_*.py"  # the user's; the product's are in folders below tests/

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from modelmake.core.column import Column
+from modelmake.config.column import Column
 from modelmake.core.types import Kind, of
 
 Test = Callable[[pd.Series], pd.Series]

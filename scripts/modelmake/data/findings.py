@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from modelmake.core.data import Data
+from modelmake.config.data import Data
 from modelmake.data.hashes import exceeds_float
 from modelmake.data.identifiers import CALENDAR, counts_rows, identifies
 from modelmake.data.leaks import leaks

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from modelmake.core.data import Data
+from modelmake.config.data import Data
 from modelmake.core.errors import UserError
 from modelmake.core.files import entry
+from modelmake.data.grouping import dealt
 from modelmake.data.order import Integers, groups, moments, shuffled
 from modelmake.data.split import Split
-from modelmake.data.whole import dealt
 
 
 @dataclass(frozen=True)

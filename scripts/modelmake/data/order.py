@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from modelmake.core.data import Data
+from modelmake.config.data import Data
 from modelmake.core.errors import UserError, few
 
 Integers = NDArray[np.intp]

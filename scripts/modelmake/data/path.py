@@ -3,7 +3,7 @@
 import tomllib
 from pathlib import Path
 
-from modelmake.core.data import snapshot
+from modelmake.config.data import snapshot
 from modelmake.core.errors import UserError
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from modelmake.core.data import Data
+from modelmake.config.data import Data
 from modelmake.core.errors import UserError, suggestion
 from modelmake.core.files import entry, pipeline
 from modelmake.data.hashes import row_hashes

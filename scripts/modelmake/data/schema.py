@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from modelmake.core.column import Column
-from modelmake.core.data import Data
+from modelmake.config.column import Column
+from modelmake.config.data import Data
+from modelmake.config.receipt import aligned
 from modelmake.core.errors import UserError, suggestion
 from modelmake.core.files import entry
-from modelmake.core.receipt import aligned
 from modelmake.core.types import Kind
 from modelmake.data.constraints import Test, constraints, kind
 

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from modelmake.core.data import Data
+from modelmake.config.data import Data
 from modelmake.core.errors import UserError
+from modelmake.data.grouping import nearest
 from modelmake.data.order import Integers, groups, moments, shuffled
-from modelmake.data.whole import nearest
 
 TRAINED, ROWS, HASH = "train", "rows", "<u8"  # the run's artifact with the hashes of its training rows
 MANY = 100_000  # rows

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import auc, average_precision_score, precision_recall_curve, roc_curve
 
-from modelmake.gate.drawing import INK, Plot, axes, distinct
+from modelmake.report.drawing import INK, Plot, axes, distinct
 from modelmake.scores.metrics import Predictions, against_rest
 from modelmake.scores.ranking import Bools, Floats
 

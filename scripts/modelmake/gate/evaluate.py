@@ -6,21 +6,22 @@ import time
 
 import pandas as pd
 
-from modelmake.core import config as configuration
-from modelmake.core import files, receipt, settings
-from modelmake.core.data import Data
+from modelmake.config import config as configuration
+from modelmake.config import receipt
+from modelmake.config.data import Data
+from modelmake.config.gate import METRICS
+from modelmake.core import files, settings
 from modelmake.core.errors import GateRefused
-from modelmake.core.gate import METRICS
 from modelmake.core.progress import Progress
 from modelmake.core.provenance import Provenance
 from modelmake.data import drift, profile
 from modelmake.data.split import FINDINGS, TRAINED
 from modelmake.gate import plots, report, rules
 from modelmake.gate.evidence import FOLDER, challenge, gather, load
-from modelmake.gate.recorded import FILE, record
+from modelmake.gate.records import FILE, record
 from modelmake.model import store
 from modelmake.scores import intervals, metrics
-from modelmake.source import kept
+from modelmake.source import copies
 from modelmake.tables.location import fingerprint
 from modelmake.tracking.address import uri
 from modelmake.tracking.runs import Run, Tracking
@@ -127,7 +128,7 @@ def main() -> None:
     tracking = Tracking()
     run = tracking.run(run_id)
     store.find(tracking, run)
-    data = kept.of_run(tracking, run, config.data)
+    data = copies.of_run(tracking, run, config.data)
     if reason := mismatch(run, config, data):
         page, sha256 = report.refused(config.registry.name, run.run_id, run.url, reason, origin(run)), ""
     else:

@@ -7,25 +7,25 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 
-from modelmake.core.config import Config
+from modelmake.config.config import Config
+from modelmake.config.gate import OF_ALL_CLASSES, OF_PROBABILITIES
 from modelmake.core.errors import UserError, few, first_line
 from modelmake.core.files import entry
-from modelmake.core.gate import OF_ALL_CLASSES, OF_PROBABILITIES
 from modelmake.data.read import read
 from modelmake.data.slices import slices
 from modelmake.data.split import HASH, ROWS, TRAINED, Split, duplicates, hold_out
-from modelmake.gate import facts, outside
-from modelmake.gate.outside import Outside
-from modelmake.gate.recorded import FILE, recorded
-from modelmake.gate.served import raw, served_otherwise
+from modelmake.gate import facts, isolation
+from modelmake.gate.isolation import Outside
+from modelmake.gate.records import FILE, recorded
+from modelmake.gate.scorer import raw, served_otherwise
 from modelmake.model import store
 from modelmake.model.contract import Contract
 from modelmake.model.estimator import dummy
-from modelmake.model.own import CODE, OtherCode
 from modelmake.model.score import predict
+from modelmake.model.user_code import CODE, OtherCode
 from modelmake.scores import intervals, metrics
 from modelmake.scores.agreement import Agreement, Expected, widest
-from modelmake.scores.enough import enough, only_class
+from modelmake.scores.sample_size import enough, only_class
 from modelmake.tables.table import opened
 from modelmake.tracking import versions
 from modelmake.tracking.runs import Run, Tracking
@@ -54,7 +54,7 @@ class Subject:
 def load(tracking: Tracking, run: Run, config: Config) -> Subject:
     """Load the run's model and predict the held-out rows with it."""
     model_id = store.find(tracking, run)
-    served = outside.take()
+    served = isolation.take()
     checked = store.download(model_id, config.model.trusted_types, str(served.scratch))
     served.load(checked.folder)
     contract = Contract.read(checked.folder)

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 
 from modelmake.core.errors import first_line
 from modelmake.core.progress import Progress
-from modelmake.gate.drawing import INK, Plot, axes, distinct
+from modelmake.report.drawing import INK, Plot, axes, distinct
 from modelmake.scores.metrics import FROM_CONFUSION, Predictions, score
 from modelmake.scores.ranking import Floats, Integers
 

@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 from sklearn.base import BaseEstimator
 
 from modelmake.gate.curves import curves
-from modelmake.gate.drawing import COLOURS, INK, SHADES, Plot, axes, distinct, style
 from modelmake.gate.importance import Importance
+from modelmake.report.drawing import COLOURS, INK, SHADES, Plot, axes, distinct, style
 from modelmake.scores.metrics import Predictions, confusion
 from modelmake.scores.ranking import Floats
 

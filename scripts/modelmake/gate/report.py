@@ -4,13 +4,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 from modelmake.data.drift import Drift
 from modelmake.data.profile import Column, Profile
-from modelmake.gate import page
-from modelmake.gate.drawing import Plot
 from modelmake.gate.facts import Evidence
 from modelmake.gate.rules import Verdict, refusal
+from modelmake.report import page
+from modelmake.report.drawing import Plot
 
 HEADLINES = {
     "pass": "Good enough to register",
@@ -148,12 +149,12 @@ class Report:
     @cached_property
     def html(self) -> str:
         """One self-contained page."""
-        return page.render("report.html", self._facts, autoescape=True)
+        return page.render("report.html", self._facts, autoescape=True, folder=Path(__file__).parent)
 
     @cached_property
     def markdown(self) -> str:
         """The same for a job's summary and a pull request's comment."""
-        return page.render("report.md", self._facts, autoescape=False)
+        return page.render("report.md", self._facts, autoescape=False, folder=Path(__file__).parent)
 
 
 def refused(title: str, run: str, url: str, reason: str, provenance: Mapping[str, str]) -> Report:

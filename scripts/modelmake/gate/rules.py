@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from modelmake.core.gate import OF_CLASS_1, Gate, Rule
+from modelmake.config.gate import OF_CLASS_1, Gate, Rule
 from modelmake.gate.facts import Champion, Evidence, Measured
 
 Outcome = Literal["pass", "keep", "refuse"]

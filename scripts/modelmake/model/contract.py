@@ -10,8 +10,8 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 from sklearn.pipeline import Pipeline
 
-from modelmake.core.column import Column
-from modelmake.core.data import Data
+from modelmake.config.column import Column
+from modelmake.config.data import Data
 from modelmake.core.errors import UserError
 from modelmake.core.types import MISSING, Type, of
 from modelmake.model.even import predictions

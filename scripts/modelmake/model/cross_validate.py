@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from modelmake.core.config import Config
+from modelmake.config.config import Config
 from modelmake.data.folds import Fold
 from modelmake.data.split import Split
 from modelmake.model.estimator import fit

@@ -8,7 +8,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
-from modelmake.core.config import Model
+from modelmake.config.config import Model
 from modelmake.core.errors import UserError, first_line
 from modelmake.core.files import entry
 from modelmake.model.imports import make

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import pandas as pd
 from sklearn.base import BaseEstimator, clone, is_classifier
 
-from modelmake.core import config as configuration
-from modelmake.core.config import Config
-from modelmake.core.data import Data
+from modelmake.config import config as configuration
+from modelmake.config.config import Config
+from modelmake.config.data import Data
+from modelmake.config.receipt import aligned
 from modelmake.core.progress import Progress
-from modelmake.core.receipt import aligned
 from modelmake.data import schema
 from modelmake.data.read import read_table
 from modelmake.data.split import hold_out

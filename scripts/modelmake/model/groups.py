@@ -12,7 +12,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from modelmake.core.config import Config
+from modelmake.config.config import Config
 from modelmake.core.types import Kind
 from modelmake.model.kinds import MANY, kinds, values
 from modelmake.model.needs import Needs, needs

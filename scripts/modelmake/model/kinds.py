@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from modelmake.core.data import Data
+from modelmake.config.data import Data
 from modelmake.core.types import Kind
 
 MANY = 40  # more different values are too many for a feature each

@@ -7,7 +7,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline
 
-from modelmake.core.config import Config
+from modelmake.config.config import Config
 from modelmake.model.estimator import LABELLED, steps
 from modelmake.model.groups import plan
 from modelmake.model.needs import leaves

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, is_classifier
 
-from modelmake.core.gate import OF_PROBABILITIES, positive_class
+from modelmake.config.gate import OF_PROBABILITIES, positive_class
 from modelmake.data.split import Split
 from modelmake.model.even import predictions
 from modelmake.scores import metrics

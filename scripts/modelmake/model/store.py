@@ -18,13 +18,13 @@ from mlflow.types.schema import AnyType
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from modelmake.core import modules
+from modelmake.config import modules
 from modelmake.core.errors import UserError
 from modelmake.core.provenance import LOCK
 from modelmake.core.types import of
-from modelmake.model import own
-from modelmake.model.checked import Checked, check
+from modelmake.model import user_code
 from modelmake.model.contract import DATE, FILE, Contract, dumps
+from modelmake.model.inspection import Checked, check
 from modelmake.model.probe import save
 from modelmake.model.requirements import requirements
 from modelmake.model.trust import AGAIN, SAVED, checked_types, contents
@@ -129,9 +129,9 @@ def _save(fitted: Fitted, folder: Path, model: Model, types: Sequence[str]) -> N
     """Write MLflow's model format to `folder`; with given requirements MLflow starts no process to infer them."""
     named = {part.module for part in contents(folder.parent / SAVED)}
     files = modules.files(named)
-    packages = {name.partition(".")[0] for name in named if modules.source(name) is None} | own.installed(files)
-    code = folder.parent / own.CODE
-    own.copied(files, code)
+    packages = {name.partition(".")[0] for name in named if modules.source(name) is None} | user_code.installed(files)
+    code = folder.parent / user_code.CODE
+    user_code.copied(files, code)
     pipeline, X = fitted.pipeline, fitted.X
     example = X.head().reset_index(drop=True)
     with warnings.catch_warnings():
@@ -147,7 +147,7 @@ def _save(fitted: Fitted, folder: Path, model: Model, types: Sequence[str]) -> N
             skops_trusted_types=list(types),
             extra_files=[str(LOCK), str(folder.parent / FILE.name)],
         )
-    own.copied(files, folder / own.CODE)  # again, since MLflow copies no file by the name of Python's cache
+    user_code.copied(files, folder / user_code.CODE)  # again, since MLflow copies no file by the name of Python's cache
 
 
 def dated(X: pd.DataFrame) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import pandas as pd
 from sklearn.base import BaseEstimator, is_classifier
 
-from modelmake.core.config import Config
+from modelmake.config.config import Config
 from modelmake.core.errors import UserError, few
 from modelmake.core.files import entry
 

@@ -10,23 +10,24 @@ import pandas as pd
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.pipeline import Pipeline
 
-from modelmake.core import config as configuration
-from modelmake.core import provenance, receipt
-from modelmake.core.data import Data
+from modelmake.config import config as configuration
+from modelmake.config import receipt
+from modelmake.config.data import Data
+from modelmake.core import provenance
 from modelmake.core.files import TUNED, place
 from modelmake.data import profile, schema
 from modelmake.data.findings import findings
 from modelmake.data.folds import Fold, folds
 from modelmake.data.read import read
 from modelmake.data.split import FINDINGS, HASH, PROFILE, ROWS, TRAINED, Split, hold_out
-from modelmake.model import store, tuned
+from modelmake.model import store, tuning
 from modelmake.model.contract import contract
 from modelmake.model.cross_validate import cross_validated
 from modelmake.model.estimator import build, fit, parameters
 from modelmake.model.preprocess import pipeline
 from modelmake.model.probe import probe
 from modelmake.model.score import on_training_rows, sample
-from modelmake.source import kept
+from modelmake.source import copies
 from modelmake.tables.reading import Reading
 from modelmake.tables.table import opened
 from modelmake.tracking.address import uri
@@ -74,11 +75,11 @@ class Task:
 
 def prepare(config: configuration.Config) -> Task:
     """Read the table, hold rows out and build the pipeline; every mistake in table and config is named here."""
-    data = kept.newest(config)
+    data = copies.newest(config)
     table = opened(data)
     data_sha256, (frame, reading) = table.sha256, read(table)
     schema.check(frame, config.data)
-    config = tuned.chosen(config, data_sha256)
+    config = tuning.chosen(config, data_sha256)
     if how := str(table):
         print(f"data    {config.data.path}: {how}")
     random.seed(config.seed)
@@ -135,7 +136,7 @@ def main() -> None:
         if config != asked:
             files[TUNED] = place(TUNED).read_bytes()
         tracking.log_files(run, TRAINED, files)
-        kept.keep(tracking, run, task.data, task.data_sha256)
+        copies.keep(tracking, run, task.data, task.data_sha256)
         tracking.log_data(run, task.frame, path=config.data.path, target=config.data.target, sha256=task.data_sha256)
         promised = contract(fitted, split.X_train, task.frame, config.data, task.reading)
         model = store.Fitted(fitted, split.X_train, promised)

@@ -11,9 +11,9 @@ from pathlib import Path
 import skops.io
 import yaml
 
+from modelmake.config.modules import source
 from modelmake.core.errors import UserError, few, first_line
-from modelmake.core.modules import source
-from modelmake.model.own import CODE, defined
+from modelmake.model.user_code import CODE, defined
 
 SAVED, EXAMPLE = "model.skops", "input_example.json"  # in the model's folder
 PYTHON = {"env", "predict_fn", "python_version"}  # further keys that its flavors may have

@@ -1,6 +1,6 @@
 """Promote: move @champion to the version at registry.alias, or to VERSION, if its verdict is pass."""
 
-from modelmake.core import config as configuration
+from modelmake.config import config as configuration
 from modelmake.core import settings
 from modelmake.core.errors import GateRefused
 from modelmake.registry import moves

@@ -4,8 +4,9 @@ import time
 
 from pydantic import ValidationError
 
-from modelmake.core import config as configuration
-from modelmake.core import files, receipt, settings
+from modelmake.config import config as configuration
+from modelmake.config import receipt
+from modelmake.core import files, settings
 from modelmake.core.errors import GateRefused, UserError
 from modelmake.core.provenance import Provenance
 from modelmake.gate import rules

@@ -2,8 +2,8 @@
 
 import time
 
-from modelmake.core import config as configuration
-from modelmake.core.receipt import aligned
+from modelmake.config import config as configuration
+from modelmake.config.receipt import aligned
 from modelmake.tracking import versions
 from modelmake.tracking.address import uri
 from modelmake.tracking.runs import Tracking

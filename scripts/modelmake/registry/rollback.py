@@ -1,6 +1,6 @@
 """Rollback: give @champion back to the version that had it before the last promotion."""
 
-from modelmake.core import config as configuration
+from modelmake.config import config as configuration
 from modelmake.core import settings
 from modelmake.registry import moves
 from modelmake.tracking import versions

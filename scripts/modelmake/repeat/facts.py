@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from modelmake.core import receipt
+from modelmake.config import receipt
 from modelmake.core.provenance import Provenance, Use
 
 

@@ -2,8 +2,9 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from modelmake.core import config as configuration
-from modelmake.core import files, receipt, settings
+from modelmake.config import config as configuration
+from modelmake.config import receipt
+from modelmake.core import files, settings
 from modelmake.core.errors import UserError
 from modelmake.data.split import TRAINED
 from modelmake.registry.moves import required

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from modelmake.core import receipt
+from modelmake.config import receipt
 from modelmake.core.errors import NotTheSame
 from modelmake.core.files import BUILD, build
 from modelmake.repeat.facts import of_receipts

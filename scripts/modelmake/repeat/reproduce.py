@@ -1,6 +1,7 @@
 """Reproduce: compare a run with a repetition from its commit, image and data, bit for bit."""
 
-from modelmake.core import files, provenance, receipt
+from modelmake.config import receipt
+from modelmake.core import files, provenance
 from modelmake.core.errors import NotReproduced
 from modelmake.repeat.facts import facts, of_receipts
 from modelmake.repeat.origin import Origin

@@ -3,11 +3,11 @@
 import shutil
 from pathlib import Path
 
+from modelmake.config.data import Data
 from modelmake.core import files
-from modelmake.core.data import Data
 from modelmake.core.errors import UserError
 from modelmake.repeat.origin import Origin
-from modelmake.source import kept
+from modelmake.source import copies
 from modelmake.tables.location import fingerprint
 from modelmake.tracking import tables
 from modelmake.tracking.runs import Tracking
@@ -27,7 +27,7 @@ def main(name: str, folder: str) -> None:
     here = Data(path=name, target="any")  # the columns are not read
     if place is None or (Path(name).exists() and _same(here, place.sha256)):
         return
-    data = kept.taken(Tracking(), place, here)
+    data = copies.taken(Tracking(), place, here)
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(data.path, target)
 

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 from sklearn.base import BaseEstimator, is_classifier
 
-from modelmake.core.config import Config
+from modelmake.config.config import Config
+from modelmake.config.gate import OF_PROBABILITIES, Rule
+from modelmake.config.search import ROWS, Params, Search
 from modelmake.core.errors import UserError, first_line, suggestion
 from modelmake.core.files import entry
-from modelmake.core.gate import OF_PROBABILITIES, Rule
-from modelmake.core.search import ROWS, Params, Search
-from modelmake.model import tuned
+from modelmake.model import tuning
 from modelmake.model.estimator import build
 from modelmake.model.imports import UnknownParameter
 from modelmake.model.preprocess import pipeline
@@ -32,7 +32,7 @@ def check(config: Config, search: Search, task: Task, problem: Problem) -> None:
         estimator could not be saved, a grid has too many points, or the smallest share of the rows lacks a class.
 
     """
-    metric, X, y = tuned.metric(config), task.split.X_train, task.split.y_train
+    metric, X, y = tuning.metric(config), task.split.X_train, task.split.y_train
     classes = sorted(y.unique().tolist(), key=str) if is_classifier(task.estimator) else None
     _check_metric(config, search, list(task.frame.columns), classes)
     if search.method == "grid" and (count := sum(1 for _ in itertools.islice(grid(search), MOST + 1))) > MOST:
@@ -42,7 +42,7 @@ def check(config: Config, search: Search, task: Task, problem: Problem) -> None:
     seen: set[str] = set()
     for where, params in points(search):
         try:
-            made = tuned.applied(task.config, params)
+            made = tuning.applied(task.config, params)
             estimator = build(made.model, seed=config.seed)
             unfitted = pipeline(made, estimator, X, y)
             _check_values(unfitted)
@@ -69,7 +69,7 @@ def check(config: Config, search: Search, task: Task, problem: Problem) -> None:
 
 def _check_metric(config: Config, search: Search, columns: list[str], classes: list[object] | None) -> None:
     """Raise UserError if the metric does not score what is searched among."""
-    metric = tuned.metric(config)
+    metric = tuning.metric(config)
     rule = Rule.model_validate(f"{metric} > 0")
     try:
         config.gate.model_copy(update={"rules": [rule]}).check(columns, classes, config.data.positive)

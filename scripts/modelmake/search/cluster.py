@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 
 from modelmake.core.errors import ClusterError, UserError, first_line
 from modelmake.core.provenance import LOCK
-from modelmake.model import tuned
+from modelmake.model import tuning
 from modelmake.search import remote
 from modelmake.search.connection import CONNECT, address, client, security
 from modelmake.search.local import KILLED
@@ -40,7 +40,7 @@ class Cluster:
     def __init__(self, client: Client, problem: Problem, address: str) -> None:
         """Compare the workers with this process, and bring the rows to them."""
         self._client, self._address = client, address
-        wanted = remote.expected(dict(tuned.code(problem.searched)))
+        wanted = remote.expected(dict(tuning.code(problem.searched)))
         self.size = self._compared(wanted)
         self._problem = self._sent(problem)
         given = by_value(remote.difference), wanted, locked(), uuid.uuid4().hex

@@ -8,11 +8,11 @@ import optuna
 from optuna.importance import PedAnovaImportanceEvaluator
 from pydantic import JsonValue
 
+from modelmake.config.search import Search
+from modelmake.config.space import Parameter
 from modelmake.core.errors import first_line
-from modelmake.core.search import Search
-from modelmake.core.space import Parameter
-from modelmake.gate.drawing import COLOURS, INK, SHADES, Plot, axes, distinct, short, style
-from modelmake.model.tuned import shown
+from modelmake.model.tuning import shown
+from modelmake.report.drawing import COLOURS, INK, SHADES, Plot, axes, distinct, short, style
 from modelmake.scores.ranking import Floats
 from modelmake.search.propose import ranked, study
 from modelmake.search.trial import Result

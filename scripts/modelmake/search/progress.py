@@ -6,9 +6,9 @@ from typing import Self
 
 from pydantic import JsonValue
 
+from modelmake.config.config import Config
 from modelmake.core import progress
-from modelmake.core.config import Config
-from modelmake.model import tuned
+from modelmake.model import tuning
 from modelmake.search.trial import Result, Trial
 
 
@@ -22,7 +22,7 @@ class Progress:
 
     def __init__(self, config: Config, total: int, before: Iterable[Result]) -> None:
         """Count what was done before."""
-        self._metric, self._total = tuned.metric(config), total
+        self._metric, self._total = tuning.metric(config), total
         self._done = self._failed = self._running = self._workers = 0
         self._best: Result | None = None
         self._whole = config.search.stages[-1:] if config.search else []

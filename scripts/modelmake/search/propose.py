@@ -14,8 +14,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from pydantic import JsonValue
 
-from modelmake.core.search import Params, Search
-from modelmake.core.space import Parameter
+from modelmake.config.search import Params, Search
+from modelmake.config.space import Parameter
 from modelmake.search.trial import Result, Trial
 
 TRIALS = 64  # where `trials` is not set

@@ -68,7 +68,7 @@ def difference(wanted: Expected, pinned: list[str]) -> str:  # noqa: C901, PLR09
 
 def fingerprint(facts: Mapping[str, Any]) -> str:
     """Return the SHA-256 of the table that these keys of [data] name in this process, "" where it is not there."""
-    from modelmake.core.data import Data  # noqa: PLC0415
+    from modelmake.config.data import Data  # noqa: PLC0415
     from modelmake.tables.location import fingerprint as of_table  # noqa: PLC0415
 
     try:

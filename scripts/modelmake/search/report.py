@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from modelmake.core.config import Config
-from modelmake.core.search import Search
-from modelmake.gate import page as pages
-from modelmake.model.tuned import Tuned, shown
+from modelmake.config.config import Config
+from modelmake.config.search import Search
+from modelmake.model.tuning import Tuned, shown
+from modelmake.report import page as pages
 from modelmake.search.plots import draw
 from modelmake.search.propose import ranked
 from modelmake.search.trial import Result

@@ -13,13 +13,13 @@ import pandas as pd
 from pydantic import ConfigDict, Field, FiniteFloat
 from sklearn.base import is_classifier
 
-from modelmake.core.config import Config
+from modelmake.config.config import Config
+from modelmake.config.gate import OF_PROBABILITIES
+from modelmake.config.search import ROWS, Params
 from modelmake.core.errors import UserError, first_line
-from modelmake.core.gate import OF_PROBABILITIES
-from modelmake.core.search import ROWS, Params
 from modelmake.data.folds import Fold
 from modelmake.data.order import Integers, shuffled
-from modelmake.model import tuned
+from modelmake.model import tuning
 from modelmake.model.cross_validate import predicted
 from modelmake.model.estimator import build
 from modelmake.model.preprocess import pipeline
@@ -134,7 +134,7 @@ class Problem:
         order = np.argsort(np.lexsort((rank, place)))
         growing = searched.search.growing if searched.search else ROWS
         rows_of = (split.X_train, split.y_train, task.parts, order)
-        return cls(task.config, tuned.metric(searched), growing, *rows_of, task.data_sha256, searched)
+        return cls(task.config, tuning.metric(searched), growing, *rows_of, task.data_sha256, searched)
 
     def fold(self, fold: Fold, share: float) -> Fold:
         """Return the fold with a share of the rows that it is fitted on, at least two of them."""
@@ -175,7 +175,7 @@ def _scored(problem: Problem, params: Params, budget: float | None) -> list[floa
     of_rows = problem.growing == ROWS
     share = float(budget) if budget is not None and of_rows else 1.0
     given = params if budget is None or of_rows else {**params, problem.growing: budget}
-    config = tuned.applied(problem.config, given)
+    config = tuning.applied(problem.config, given)
     random.seed(config.seed)
     np.random.seed(config.seed)
     estimator = build(config.model, seed=config.seed)

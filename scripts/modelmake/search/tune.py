@@ -8,12 +8,13 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from typing import Protocol
 
-from modelmake.core import config as configuration
-from modelmake.core import files, provenance, receipt, settings
-from modelmake.core.config import Config
+from modelmake.config import config as configuration
+from modelmake.config import receipt
+from modelmake.config.config import Config
+from modelmake.config.search import Search
+from modelmake.core import files, provenance, settings
 from modelmake.core.errors import NothingFound, UserError
-from modelmake.core.search import Search
-from modelmake.model import tuned
+from modelmake.model import tuning
 from modelmake.model.train import begin, prepare
 from modelmake.search import cluster, report
 from modelmake.search.check import check
@@ -21,7 +22,7 @@ from modelmake.search.journal import Journal, opened
 from modelmake.search.local import cores, local
 from modelmake.search.progress import Progress
 from modelmake.search.propose import batches, best, independent, planned, propose, ranked
-from modelmake.search.tracked import KEY, SEARCHED, Tracked, ended, recall
+from modelmake.search.tracking import KEY, SEARCHED, Tracked, ended, recall
 from modelmake.search.trial import Problem, Result, Trial
 from modelmake.tracking.address import uri
 from modelmake.tracking.runs import Run, Tracking
@@ -143,11 +144,11 @@ def main() -> None:
         print(f"note: {files.pipeline()} has no [search], so there is nothing to tune (docs/howto/tune.md)")
         receipt.Tune(**receipt.common("tune", started)).write()
         return
-    train = config.train.model_copy(update={"folds": tuned.folds(config)})
+    train = config.train.model_copy(update={"folds": tuning.folds(config)})
     task = prepare(config.model_copy(update={"search": None, "train": train}))
     problem = Problem.of(task, config)
     check(config, of, task, problem)
-    ready, key, short = executor(problem), tuned.key(config, task.data_sha256), False
+    ready, key, short = executor(problem), tuning.key(config, task.data_sha256), False
     with opened(key, anew=settings.make().force) as journal:
         tracking = Tracking()
         if run := finished(tracking, config, of, journal, key):
@@ -184,7 +185,7 @@ def finished(tracking: Tracking, config: Config, of: Search, journal: Journal, k
     return run if run and next(unfinished(of, config.seed, journal), None) is None else None
 
 
-def outcome(config: Config, of: Search, key: str, run: Run, journal: Journal) -> tuple[tuned.Tuned, str]:
+def outcome(config: Config, of: Search, key: str, run: Run, journal: Journal) -> tuple[tuning.Tuned, str]:
     """Return the best trial, and the page of the search.
 
     Raises
@@ -200,9 +201,9 @@ def outcome(config: Config, of: Search, key: str, run: Run, journal: Journal) ->
         why = f"trial {failed[0].number}: {failed[0].reason}" if failed else "none was finished"
         raise NothingFound("make tune", f"none of the {len(results)} trials has a score ({why})", "see search.space")
     params = {name: top.params[name] for name in of.space if name in top.params}
-    found = tuned.Tuned(key, top.number, len(results), tuned.metric(config), top.score, run.run_id, params)
+    found = tuning.Tuned(key, top.number, len(results), tuning.metric(config), top.score, run.run_id, params)
     return found, report.page(config, of, found, results)
 
 
-def _facts(found: tuned.Tuned) -> dict[str, str]:
+def _facts(found: tuning.Tuned) -> dict[str, str]:
     return {"trial": str(found.trial), "score": repr(found.score), "params": json.dumps(found.params)}

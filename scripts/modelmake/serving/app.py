@@ -24,7 +24,7 @@ from starlette.routing import Route
 from modelmake.core import settings
 from modelmake.serving import counts, page
 from modelmake.serving.body import Table
-from modelmake.serving.follow import Follower, Model
+from modelmake.serving.champion import Follower, Model
 from modelmake.serving.log import Log, Record
 from modelmake.serving.protocols import PROTOCOLS, Protocol
 from modelmake.serving.refusal import Refusal

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from modelmake.core.errors import UserError, first_line
-from modelmake.model.checked import check
 from modelmake.model.contract import Contract, cells
+from modelmake.model.inspection import check
 from modelmake.model.trust import AGAIN
 from modelmake.scores.agreement import EQUAL, Agreement
 from modelmake.serving.body import Table
-from modelmake.serving.fast import Predict, predictor
+from modelmake.serving.forest import Predict, predictor
 from modelmake.serving.protocols import Protocol, mlflow
 from modelmake.serving.refusal import Refusal
 from modelmake.serving.rows import even, frame

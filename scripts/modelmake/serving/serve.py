@@ -8,7 +8,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from modelmake.core import config as configuration
+from modelmake.config import config as configuration
 from modelmake.core import files, settings
 from modelmake.core.errors import UserError
 from modelmake.core.provenance import IMAGE

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from modelmake.core import receipt, settings
+from modelmake.config import receipt
+from modelmake.core import settings
 from modelmake.core.errors import NotAsLogged, UserError
 from modelmake.model.contract import Contract
 from modelmake.serving import serve

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from urllib.parse import quote, unquote, urlsplit
 
+from modelmake.config.data import Data
 from modelmake.core import settings
-from modelmake.core.data import Data
 from modelmake.core.errors import UserError, first_line, suggestion
 from modelmake.core.files import entry
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from modelmake.core import config as configuration
+from modelmake.config import config as configuration
+from modelmake.config.data import Data
 from modelmake.core import files
-from modelmake.core.data import Data
 from modelmake.core.errors import UserError, first_line, suggestion
 from modelmake.core.files import PART, entry, writing
 from modelmake.core.provenance import sha256

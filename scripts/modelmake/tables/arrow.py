@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from modelmake.core.data import Data
+from modelmake.config.data import Data
 from modelmake.core.types import LARGEST
 from modelmake.tables.file import ROW_HASHES
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from modelmake.core.data import Data
+from modelmake.config.data import Data
 from modelmake.core.errors import UserError
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 
-from modelmake.core.data import Data
+from modelmake.config.data import Data
 from modelmake.core.errors import UserError
 from modelmake.core.types import LARGEST
 from modelmake.tables.forms import Form, written_as

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from modelmake.core.data import Data
+from modelmake.config.data import Data
 from modelmake.core.errors import UserError
 from modelmake.tables.file import CONVERT, ZIP, File, compression_of
 from modelmake.tables.kinds import KINDS, xlsx

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from modelmake.core.data import Data
+from modelmake.config.data import Data
 from modelmake.core.errors import UserError, first_line
 
 DAMAGED = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)

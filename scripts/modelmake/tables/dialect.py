@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from modelmake.core.data import Data
+from modelmake.config.data import Data
 
 DELIMITERS = {",": "", ";": "semicolon-separated", "\t": "tab-separated", "|": "separated by |", " ": "space-separated"}
 PREAMBLE = 50  # lines among which the header is looked for

@@ -4,7 +4,7 @@ import difflib
 import hashlib
 from pathlib import Path
 
-from modelmake.core.data import Data
+from modelmake.config.data import Data
 from modelmake.core.errors import UserError
 from modelmake.core.files import entry
 from modelmake.core.provenance import sha256

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import pandas as pd
 
-from modelmake.core.data import Data
+from modelmake.config.data import Data
 from modelmake.core.errors import UserError, few
 from modelmake.tables.chunk import Chunk
 

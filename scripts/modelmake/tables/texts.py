@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from modelmake.core.data import Data
+from modelmake.config.data import Data
 from modelmake.core.errors import UserError
 from modelmake.core.types import LARGEST
 from modelmake.tables.codes import are_codes

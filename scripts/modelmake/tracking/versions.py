@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from modelmake.core import config
+from modelmake.config import config
 from modelmake.tracking import lease
 from modelmake.tracking.runs import Run, Tracking, missing, translated
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelmake.core import receipt
+from modelmake.config import receipt
 from modelmake.data.drift import Drift
 from modelmake.data.profile import Column, Profile
-from modelmake.gate import page
-from modelmake.watch.live import Live
+from modelmake.report import page
+from modelmake.watch.ground_truth import Live
 
 HEADLINES = {"alert": "The data has drifted", "quiet": "No drift", "none": "Too few rows for a verdict"}
 

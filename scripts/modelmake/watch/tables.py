@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from modelmake.core.config import Config
+from modelmake.config.config import Config
 from modelmake.core.errors import UserError
 from modelmake.tables.columns import plain
 from modelmake.tables.table import opened

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from modelmake.core import config as configuration
-from modelmake.core import files, provenance, receipt, settings
+from modelmake.config import config as configuration
+from modelmake.config import receipt
+from modelmake.core import files, provenance, settings
 from modelmake.core.errors import Moved, UserError
 from modelmake.data import drift
 from modelmake.model import store
@@ -20,8 +21,8 @@ from modelmake.serving import serve
 from modelmake.tracking import versions
 from modelmake.tracking.runs import Run, Tracking
 from modelmake.tracking.versions import CHAMPION, Version
-from modelmake.watch import past, tables, windows
-from modelmake.watch.look import Subject, looked
+from modelmake.watch import history, tables, windows
+from modelmake.watch.comparison import Subject, looked
 from modelmake.watch.report import Report
 
 NOTHING = "watch: nothing to watch: no champion has served a request"
@@ -30,20 +31,20 @@ NOTHING = "watch: nothing to watch: no champion has served a request"
 def log(tracking: Tracking, subject: Subject, page: Report, source: str) -> tuple[Run, bool]:
     """Log the window to MLflow; return its run, and whether the window before it raised an alert too."""
     experiment = f"{subject.config.experiment}.watch"
-    before = past.last(tracking, experiment, page.name, source)
-    running = page.alert and bool(before) and before[0].tags.get(past.ALERT) == "true"
-    tags = past.tags(page, source) | {"mlflow.user": provenance.user()}
+    before = history.last(tracking, experiment, page.name, source)
+    running = page.alert and bool(before) and before[0].tags.get(history.ALERT) == "true"
+    tags = history.tags(page, source) | {"mlflow.user": provenance.user()}
     run = tracking.create_run(experiment, tags)
     values = {"rows": float(page.rows), **{f"effect {clean(one.name)}": one.effect for one in page.drifts}}
     values |= {f"live {name}": value for name, value in (page.live.values if page.live else {}).items()}
     values |= {} if page.expected is None else {"expected accuracy": page.expected}
-    facts = past.facts(page, run, alert=running)
+    facts = history.facts(page, run, alert=running)
     with tempfile.TemporaryDirectory() as scratch, tracking.open(run):
         subject.window.to_parquet(table := Path(scratch, "window.parquet"), index=False)
         tracking.log(run, metrics={name: value for name, value in values.items() if math.isfinite(value)})
-        kept = {"report.html": page.html.encode(), past.FILE: facts.model_dump_json(indent=2).encode()}
+        kept = {"report.html": page.html.encode(), history.FILE: facts.model_dump_json(indent=2).encode()}
         kept |= {"profile.json": page.profile.model_dump_json(indent=2).encode(), table.name: table.read_bytes()}
-        tracking.log_files(run, past.FOLDER, kept)
+        tracking.log_files(run, history.FOLDER, kept)
     return run, running
 
 
@@ -61,9 +62,9 @@ def for_metrics(server: Path, page: Report, *, alert: bool) -> None:
         files.write(server / "watch.json", json.dumps({"values": named, "effects": effects}))
 
 
-def end(facts: past.Facts, started: float) -> None:
+def end(facts: history.Facts, started: float) -> None:
     """Write build/watch.json, and raise Moved for an alert in two consecutive windows."""
-    past.Watch(**receipt.common("watch", started), **facts.model_dump()).write()
+    history.Watch(**receipt.common("watch", started), **facts.model_dump()).write()
     if facts.alert:
         first, *more = facts.findings
         where = f"version {facts.version} of {facts.name}"
@@ -72,7 +73,7 @@ def end(facts: past.Facts, started: float) -> None:
 
 def elsewhere(tracking: Tracking, config: configuration.Config, started: float) -> None:
     """Show the last window that the serving host logged, since this machine has no request log."""
-    facts = past.newest(tracking, f"{config.experiment}.watch", config.registry.name)
+    facts = history.newest(tracking, f"{config.experiment}.watch", config.registry.name)
     if facts is None and settings.in_act():
         print(NOTHING)
         return
@@ -133,7 +134,7 @@ def main() -> None:
     print(page.table)
     show(page, running=running)
     print(f"report  {files.place('watch.html')}\nrun     {run.url}")
-    end(past.facts(page, run, alert=running), started)
+    end(history.facts(page, run, alert=running), started)
 
 
 def show(page: Report, *, running: bool) -> None:

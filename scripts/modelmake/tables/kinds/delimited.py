@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, TextIO
 
 import pandas as pd
 
-from modelmake.core.data import Data
+from modelmake.config.data import Data
 from modelmake.tables.dialect import Dialect, without_comments
 from modelmake.tables.file import File
 from modelmake.tables.kinds.kind import Kind

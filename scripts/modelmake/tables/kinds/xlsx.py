@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from modelmake.core.data import Data
+from modelmake.config.data import Data
 from modelmake.core.errors import UserError, suggestion
 from modelmake.core.files import entry
 from modelmake.tables.codes import are_codes

@@ -1,0 +1,106 @@
+"""`[data]` of pipeline.toml: the table, the column to predict, and which rows are held out."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from modelmake.config.column import Column
+from modelmake.config.section import Section, Text
+from modelmake.core.errors import InvalidValue
+from modelmake.core.types import MISSING
+
+SNAPSHOTS = "data/snapshots"
+READING = ("format", "delimiter", "decimal", "encoding", "comment", "sheet", "missing")  # keys of [data]
+
+
+def snapshot(data: Mapping[str, object]) -> str:
+    """Return the path of the snapshot that `make fetch` takes of a source: another one if it is read in another way."""
+    read_by = {key: data[key] for key in READING if key in data}
+    address = json.dumps([data["source"], data.get("query"), *([read_by] if read_by else [])], default=str)
+    return f"{SNAPSHOTS}/{hashlib.sha256(address.encode()).hexdigest()[:12]}.parquet"
+
+
+class Data(Section):
+    """`[data]`: the table, the column to predict, and which rows are held out.
+
+    `source` stands in the place of `path`, which then is that of the snapshot.
+    """
+
+    path: Text
+    """The table: a file or a folder, relative to the Makefile or absolute. See [the
+    formats](../howto/data-and-estimator.md)."""
+    source: Text | None = None
+    """In place of `path`: an address from which `make fetch` takes a snapshot. `https://…`, `s3://…` and other
+    object stores, or `env:DATABASE_URL` for a database. See [fetch a table](../howto/fetch.md)."""
+    query: Text | None = None
+    """The SQL query of a database `source`."""
+    snapshot: Literal["file", "mlflow"] | None = None
+    """`mlflow` keeps the table on the tracking server too, once for each content, so that `make reproduce` finds
+    it. `file`: it stays where it is."""
+    format: Literal["csv", "parquet", "xlsx", "jsonl", "feather"] | None = None
+    """Format of the file, if its suffix does not name it."""
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    """Character between the fields of a text file. If it is not set, it is taken from the content."""
+    decimal: Literal[".", ","] | None = None
+    """Decimal character of the numbers in a text file. If it is not set, it is taken from the content."""
+    encoding: Text | None = None
+    """Encoding of a text file. If it is not set, it is taken from the content."""
+    comment: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    """Character that begins a comment line in a text file. If it is not set, `#` at the top of the file counts."""
+    sheet: Text | None = None
+    """Sheet of a workbook."""
+    missing: list[str] | None = None
+    """Texts that stand for a missing value in a text file, in addition to an empty field. If it is not set, pandas'
+    own list applies (NA, None, null and more). No effect on Parquet, Feather and JSON lines."""
+    target: Text
+    """The column to predict."""
+    positive: str | int | float | bool | None = None
+    """The class that `f1`, `precision`, `recall` and similar metrics score. If it is not set, it is 1 of 0 and 1,
+    or `true`."""
+    drop: list[str] | None = None
+    """Columns that are not features. A rule with `by` may still name them."""
+    id: Text | None = None
+    """Column that names the row. It is not a feature; two rows that differ only in this column are duplicates."""
+    group: Text | None = None
+    """Column whose equal values belong together, such as a person. A group is held out as a whole, also in the
+    folds. The column is not a feature."""
+    time: Text | None = None
+    """Column that orders the rows. The latest rows are held out, and a fold is scored by a model of earlier rows.
+    The column stays a feature; list it under `drop` if it should not be a feature."""
+    test_size: float = Field(default=0.2, gt=0, lt=1)
+    """Share of the rows that is held out for the evaluation."""
+    stratify: bool = False
+    """`true` keeps the shares of the classes equal in both parts."""
+    columns: dict[str, Column] | None = Field(default=None, alias="schema")
+    """Constraints on the columns: a table for each column. `make fetch` and `make train` report all violations at
+    once."""
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """The texts that stand for a missing value where every value is a text, and in a workbook."""
+        return MISSING if self.missing is None else ("", *self.missing)
+
+    @property
+    def not_features(self) -> list[str]:
+        """The columns that are read but that no model is trained on, beside the target."""
+        return [*(self.drop or []), *(name for name in (self.id, self.group) if name)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def locate(cls, table: object) -> object:
+        """Name the snapshot of `source` as the path."""
+        if not isinstance(table, dict) or "source" not in table:
+            return table
+        if "path" in table:
+            raise InvalidValue("both 'path' and 'source'", "keep 'path' for a local table, 'source' for one to fetch")
+        return table | {"path": snapshot(table)}
+
+    @model_validator(mode="after")
+    def is_consistent(self) -> Self:
+        """Raise InvalidValue for keys that exclude each other."""
+        if self.stratify and self.time is not None:
+            raise InvalidValue("'stratify' and 'time': the latest rows are held out, whatever their class", "keep one")
+        return self

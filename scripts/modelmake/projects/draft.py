@@ -1,0 +1,210 @@
+"""Draft: what a table suggests for the keys of a pipeline, each with the reason for it."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from modelmake.config.data import Data
+from modelmake.core.errors import UserError
+from modelmake.data.findings import findings
+from modelmake.data.read import read_table
+from modelmake.tables.columns import plain
+from modelmake.tables.table import Table, opened
+from modelmake.tables.texts import WRITE, decorated, read_texts
+
+FEW_NUMBERS = 10  # different whole numbers that are classes rather than a quantity
+MANY_CLASSES = 100
+SMALL, WIDE = 500, 500  # rows below and columns above which a linear model is the better start
+LARGE = 10_000  # rows from which boosting is faster than other trees
+IMBALANCED = 0.2  # share of the rarest class
+TEST_ROWS = 30  # the gate's default of held-out rows
+ROUNDS = 5  # texts that mean a gap, found one after the other
+YES = re.compile(
+    r"(?i)1|y|yes|ja|j|oui|s[ií]|sim|tak|да|true|t|wahr|pos(itive)?|churn(ed)?|default(ed)?|fraud|spam|survived|bad|ill|sick|malignant|won?"
+)
+LINEAR = {
+    True: ("sklearn.linear_model.LogisticRegression", {"max_iter": 1000}),
+    False: ("sklearn.linear_model.Ridge", {}),
+}
+TREES = {True: "sklearn.ensemble.ExtraTreesClassifier", False: "sklearn.ensemble.ExtraTreesRegressor"}
+BOOSTED = {
+    True: "sklearn.ensemble.HistGradientBoostingClassifier",
+    False: "sklearn.ensemble.HistGradientBoostingRegressor",
+}
+
+Value = str | int | float | bool | list[str]
+
+
+@dataclass
+class Draft:
+    """The keys of [data] that a table suggests, with the reasons, and what else is worth a comment."""
+
+    data: Data
+    frame: pd.DataFrame
+    classifier: bool
+    why: dict[str, str] = field(default_factory=dict)  # by key
+    types: dict[str, str] = field(default_factory=dict)  # reasons for [data.schema.<column>]
+    warnings: list[str] = field(default_factory=list)
+    identified: bool = False  # a column of ids says that no two rows are the same case
+
+    @property
+    def target(self) -> pd.Series:
+        """The column to predict."""
+        return self.frame[self.data.target]
+
+    def set(self, key: str, value: Value, why: str) -> None:
+        """Set a key of [data], or add to its list."""
+        if isinstance(value, list):
+            before = getattr(self.data, key) or []
+            value = [*before, *(part for part in value if part not in before)]
+            why = "; ".join(filter(None, (self.why.get(key, ""), why)))
+        self.data = self.data.model_copy(update={key: value})
+        self.why[key] = why
+
+
+def draft(path: str, target: str) -> Draft:
+    """Return the draft for the table at `path`.
+
+    Raises
+    ------
+    UserError
+        The table cannot be read, or the target is nothing that a model can predict.
+
+    """
+    settled = Draft(Data(path=path, target=target), pd.DataFrame(), classifier=True)
+    for _ in range(ROUNDS):
+        if not any(list(_settle(settled))):
+            break
+    settled.frame = read_table(settled.data)
+    settled.classifier = is_classes(settled.target, path)
+    _answer(settled)
+    _sizes(settled)
+    settled.warnings += map(str, findings(settled.frame, settled.data, classifier=settled.classifier))
+    return settled
+
+
+def _settle(made: Draft) -> Iterator[bool]:
+    """Set the keys without which a column can't be read; yield whether another look at the table is needed."""
+    table = opened(made.data)
+    frame, reading = table.read()
+    config = made.data.model_copy(update={"decimal": reading.decimal})
+    for name in (name for name in frame.columns if name not in (made.data.drop or [])):
+        column = frame[name]
+        suspect = read_texts(column, config)[1] if column.dtype == "str" else None
+        if suspect and suspect.gaps:
+            made.set("missing", list(suspect.gaps), suspect.what)
+            yield True
+        elif suspect and not suspect.type:
+            made.set("drop", [name], f"{suspect.what}; {suspect.fix}")
+        elif suspect:
+            columns = (made.data.columns or {}) | {name: {"type": suspect.type}}
+            made.data = Data.model_validate(_keys(made.data) | {"schema": columns})
+            made.types[name] = f"{suspect.what}; {suspect.fix}"
+        elif column.dtype.kind == "f" and np.isinf(column).any() and (infinite := _infinite(name, table)):
+            made.set("missing", infinite, f"column '{name}' has infinite values")
+            yield True
+        elif name != made.data.target and (problem := _problem(frame[[name]].copy(), config)):
+            made.set("drop", [name], problem)
+
+
+def _infinite(name: str, table: Table) -> list[str]:
+    """Return the texts that are infinite numbers in a text file."""
+    fields = table.fields(name)
+    return [] if fields is None else [text for text in fields.unique() if "inf" in text.lower()]
+
+
+def _keys(data: Data) -> dict[str, object]:
+    return data.model_dump(exclude_none=True, by_alias=True)
+
+
+def _problem(frame: pd.DataFrame, config: Data) -> str:
+    """Return why a column can't be a feature, "" if it can."""
+    try:
+        plain(frame, config)
+    except UserError as error:
+        return error.what
+    return ""
+
+
+def is_classes(target: pd.Series, path: str) -> bool:
+    """Return whether a target has classes, and not a quantity.
+
+    Raises
+    ------
+    UserError
+        It has one value, or texts of which nearly each is another one.
+
+    """
+    different = target.nunique()
+    where = f"TARGET={target.name}"
+    if different < 2:
+        raise UserError(where, f"has the same value in every row of {path}", "name another column")
+    if target.dtype.kind in "iuf":
+        whole = target.dtype.kind != "f" or bool((target % 1 == 0).all())
+        return different == 2 or (whole and different <= FEW_NUMBERS and different <= len(target) / 10)
+    if different > MANY_CLASSES or different > len(target) / 2:
+        if decorated(target):
+            what = f"has numbers that are read as text, such as '{target.iloc[0]}'"
+            raise UserError(where, what, WRITE)
+        what = f"has {different} different texts in {len(target)} rows, so they are neither classes nor a quantity"
+        raise UserError(where, what, "name another column")
+    return True
+
+
+def _answer(made: Draft) -> None:
+    """Set what the findings say for certain: times last, since ids and groups may be in order too."""
+    for keys in (("drop", "group"), ("time",)):
+        for finding in findings(made.frame, made.data, classifier=made.classifier):
+            if finding.certain and finding.key in keys and not (finding.key == "time" and made.data.group):
+                made.set(finding.key, finding.value, finding.text)
+                made.identified |= finding.identifies
+
+
+def _sizes(made: Draft) -> None:
+    """Set the positive class, and how many rows are held out."""
+    counts = made.target.value_counts()
+    if made.classifier and len(counts) == 2 and set(counts.index) != {0, 1}:
+        named = [value for value in counts.index if YES.fullmatch(str(value))]
+        positive = named[0] if len(named) == 1 else counts.index[-1]
+        positive = positive.item() if isinstance(positive, np.generic) else positive
+        made.set("positive", positive, "the class that f1 scores")
+    if made.classifier and not made.data.time and not made.data.group and counts.min() >= 10:
+        made.set("stratify", True, "the shares of the classes are equal in both parts")
+    if len(made.frame) * 0.2 < TEST_ROWS <= len(made.frame) * 0.4:
+        share = -(-100 * TEST_ROWS // len(made.frame)) / 100
+        made.set("test_size", share, f"{TEST_ROWS} of {len(made.frame)} rows: the gate requires this many")
+    elif len(made.frame) * 0.4 < TEST_ROWS:
+        what = f"the table has {len(made.frame)} rows, and the gate requires {TEST_ROWS} held-out rows"
+        made.warnings.append(f"{what}; add rows, or set gate.min_test_rows")
+
+
+def copies(made: Draft) -> float:
+    """Return the share of the rows that equal another row in all that is read of them."""
+    dropped = made.data.drop or []
+    return float(made.frame[[name for name in made.frame.columns if name not in dropped]].duplicated(keep=False).mean())
+
+
+def estimator(made: Draft) -> tuple[str, dict[str, int], str]:
+    """Return the estimator to start with, its parameters and the reason."""
+    rows, columns = made.frame.shape
+    if made.data.time and not made.classifier:
+        return *LINEAR[False], "a linear model follows a trend beyond the training rows; trees do not"
+    if rows < SMALL or columns > WIDE:
+        return *LINEAR[made.classifier], f"a simple start for {rows} rows and {columns} columns"
+    trees = TREES if rows < LARGE else BOOSTED
+    return trees[made.classifier], {}, f"a strong start for {rows} rows of numbers and categories"
+
+
+def rule(made: Draft) -> tuple[str, str]:
+    """Return the first rule, whose threshold the Dummy estimator does not reach, and what that reaches."""
+    if not made.classifier:
+        return "r2 > 0.1", "always predicting the mean gives 0"
+    shares = made.target.value_counts(normalize=True)
+    if shares.min() < IMBALANCED / len(shares) * 2:
+        floor, metric = 1 / len(shares), "balanced_accuracy"
+    else:
+        floor, metric = shares.max(), "accuracy"
+    return f"{metric} > {floor + (1 - floor) / 10:.2f}", f"always predicting the most frequent class gives {floor:.2f}"
