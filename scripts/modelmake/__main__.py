@@ -59,11 +59,11 @@ def explain(stage: str, error: PipelineError) -> None:
 
 def run(verb: str, *words: str) -> int:
     """Import and run `verb`; a signal may arrive during the slow imports, so the handlers are set before."""
-    if verb in STAGES:
-        inputs.see(verb)
-        if settings.make().force:  # if it fails now, no receipt says that it is done
-            files.place(f"{verb}.json").unlink(missing_ok=True)
     try:
+        if verb in STAGES:
+            inputs.see(verb)
+            if settings.make().force:  # if it fails now, no receipt says that it is done
+                files.place(f"{verb}.json").unlink(missing_ok=True)
         gc.disable()  # saves a quarter of a second: imports create no garbage
         module = importlib.import_module(MODULES[verb])
         gc.freeze()
@@ -100,6 +100,11 @@ def main(words: list[str]) -> int:
     """Run a verb with its words, or stages of the chain, and return the exit code."""
     for caught in (signal.SIGINT, signal.SIGTERM):
         signal.signal(caught, interrupt)
+    try:
+        settings.make()
+    except PipelineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
     if words and set(words) <= {*CHAIN, LAST}:
         return chain(words)
     if not words or words[0] not in MODULES:

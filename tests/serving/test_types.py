@@ -20,7 +20,8 @@ from modelmake.core.types import BOOLEANS, MISSING
 from modelmake.data.read import read_table
 from modelmake.model.contract import Contract, contract
 from modelmake.model.trust import TRUSTED_TYPES
-from modelmake.serving.body import CSV, JSON, parsed
+from modelmake.serving.body import JSON
+from modelmake.serving.protocols.mlflow import CSV, read
 from modelmake.serving.rows import frame
 from modelmake.serving.scorer import Scorer, load
 from modelmake.tables.table import opened
@@ -135,7 +136,7 @@ def test_a_value_is_read_alike_by_every_door(columns: Columns, gap: str) -> None
             (json.dumps({"dataframe_records": records(columns)}).encode(), JSON),
             (paths[0].read_bytes(), CSV),
         ):
-            received = frame(parsed(body, form, model.names), model)
+            received = frame(read(body, form, model.names), model)
             pd.testing.assert_frame_equal(received, X, check_exact=True)
 
 
