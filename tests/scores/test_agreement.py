@@ -20,7 +20,7 @@ from sklearn.svm import SVR
 from modelmake.config.data import Data
 from modelmake.gate.scorer import served_otherwise
 from modelmake.model.contract import FILE, contract, dumps
-from modelmake.model.even import predictions
+from modelmake.model.padding import predictions
 from modelmake.model.probe import save
 from modelmake.scores.agreement import DOUBLE, SINGLE, Agreement, Expected, tolerance
 from modelmake.serving.scorer import verified

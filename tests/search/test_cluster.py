@@ -205,7 +205,7 @@ def test_other_code_on_a_worker(own: Callable[[str], Searching], dask: Dask, tmp
     fake = tmp_path / "fake/scikit_learn-1.0.dist-info"
     fake.mkdir(parents=True)
     (fake / "METADATA").write_text("Metadata-Version: 2.1\nName: scikit-learn\nVersion: 1.0\n")
-    assert "scikit-learn is 1.0 there, and " in refused(PYTHONPATH=f"{fake.parent}:{whole}")
+    assert "scikit-learn 1.0 on the worker, " in refused(PYTHONPATH=f"{fake.parent}:{whole}")
     assert "start it with --nthreads 1" in refused("--nthreads=2", PYTHONPATH=whole)
     assert "OMP_NUM_THREADS is not 1" in refused(OMP_NUM_THREADS="2", PYTHONPATH=whole)
     assert "PYTHONHASHSEED is not 6640" in refused(PYTHONHASHSEED="0", PYTHONPATH=whole)

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from modelmake.core.errors import UserError, suggestion
-from modelmake.model import even
+from modelmake.model import padding
 from modelmake.model.contract import Contract, Feature
 from modelmake.serving.casts import Cast, Mask, cast, form
 from modelmake.serving.scorer import Scorer
@@ -120,7 +120,7 @@ def predictions(scorer: Scorer, X: pd.DataFrame) -> NDArray[Any]:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scikit-learn's may quote a value of a row
-        y_pred = np.asarray(even.predictions(scorer.predict, X))
+        y_pred = np.asarray(padding.predictions(scorer.predict, X))
     if y_pred.dtype.kind == "f" and not np.isfinite(y_pred).all():
         raise ValueError
     return y_pred

@@ -228,7 +228,9 @@ def _type(field: Schema) -> str:
         return " or ".join(_type(one) for one in field["anyOf"] if one.get("type") != "null")
     if field.get("type") == "array":
         of = field.get("items", {})
-        return f"list of {of['$ref'].rpartition('/')[2].removeprefix('Json').lower() if '$ref' in of else _type(of)}s"
+        if "$ref" in of:
+            return f"list of {of['$ref'].rpartition('/')[2].removeprefix('Json').lower()}s"
+        return f"list, each {_type(of)}" if "anyOf" in of else f"list of {_type(of)}s"
     words = {"string": "text", "integer": "whole number", "boolean": "true or false", "object": "table"}
     return words.get(name := str(field.get("type", "table")), name)
 

@@ -9,7 +9,7 @@ from sklearn.pipeline import Pipeline
 
 from modelmake.core.errors import UserError
 from modelmake.model.contract import Contract, cells
-from modelmake.model.even import filled
+from modelmake.model.padding import filled
 from modelmake.scores.agreement import EQUAL, Agreement, Expected, widest
 from modelmake.serving import scorer
 from modelmake.serving.body import JSON
@@ -37,7 +37,7 @@ def served_otherwise(
 def raw(X: pd.DataFrame) -> dict[str, Any]:
     """Return raw rows as `Outside.ask` takes them: in their cells a gap is null, and a date is its text.
 
-    They are filled up as wherever rows are predicted (modelmake.model.even); `rows` counts those that were given.
+    They are filled up as wherever rows are predicted (modelmake.model.padding); `rows` counts those that were given.
     """
     numbers = [str(name) for name, dtype in X.dtypes.items() if dtype.kind in "iuf"]
     return {"columns": list(X.columns), "data": list(filled(cells(X))), "rows": len(X), "numbers": numbers}

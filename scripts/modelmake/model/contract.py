@@ -14,7 +14,7 @@ from modelmake.config.column import Column
 from modelmake.config.data import Data
 from modelmake.core.errors import UserError
 from modelmake.core.types import MISSING, Type, of
-from modelmake.model.even import predictions
+from modelmake.model.padding import predictions
 from modelmake.scores.agreement import Agreement, tolerance
 from modelmake.tables.reading import TYPED, Reading
 

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, is_classifier
 
 from modelmake.config.gate import OF_PROBABILITIES, positive_class
 from modelmake.data.split import Split
-from modelmake.model.even import predictions
+from modelmake.model.padding import predictions
 from modelmake.scores import metrics
 
 MOST = 100_000  # training rows that are predicted, evenly spread over all of them

@@ -8,7 +8,7 @@ import pandas as pd
 
 from modelmake.core.errors import UserError, suggestion
 from modelmake.model.contract import Contract, Feature
-from modelmake.model.even import EVEN, filled
+from modelmake.model.padding import EVEN, filled
 from modelmake.serving.body import LONG, Columns, Table
 from modelmake.serving.casts import GAP, TEXT, Given, cast, form
 from modelmake.serving.refusal import Refusal
@@ -50,8 +50,8 @@ def frame(table: Table, contract: Contract) -> pd.DataFrame:
     )
 
 
-def even(table: Table) -> Table:
-    """Return the rows, filled up with copies of the last one (scripts/modelmake/model/even.py)."""
+def padded(table: Table) -> Table:
+    """Return the rows, filled up with copies of the last one (scripts/modelmake/model/padding.py)."""
     if not table.rows:
         return table
     columns: Columns = {name: filled(given) for name, given in table.columns.items()}

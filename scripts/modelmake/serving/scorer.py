@@ -20,7 +20,7 @@ from modelmake.serving.body import Table
 from modelmake.serving.forest import Predict, predictor
 from modelmake.serving.protocols import Protocol, mlflow
 from modelmake.serving.refusal import Refusal
-from modelmake.serving.rows import even, frame
+from modelmake.serving.rows import frame, padded
 
 SCALARS = {bool, int, float, str}  # what a prediction may be
 
@@ -54,7 +54,7 @@ class Scorer:
 
         """
         table = protocol.read(body, content_type, self.contract.names)
-        X = frame(even(table), self.contract)
+        X = frame(padded(table), self.contract)
         if table.text:  # the log of requests has what JSON would have
             columns = zip(*cells(X.head(table.rows)), strict=True)
             table = Table(table.columns | dict(zip(self.contract.names, columns, strict=True)), table.rows)
@@ -98,7 +98,7 @@ def verified(pipeline: Pipeline, contract: Contract, model_id: str) -> Scorer:
     """Return the scorer of a loaded model; raises UserError for a golden row that is not predicted as logged."""
     where = f"model {model_id}"
     try:
-        golden = frame(even(rows(contract)), contract)
+        golden = frame(padded(rows(contract)), contract)
         expected = np.asarray(pipeline.predict(golden))
     except Refusal as refusal:
         raise UserError(where, f"refuses a golden row: {refusal.error} (column {refusal.column})", AGAIN) from None

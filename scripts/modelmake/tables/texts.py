@@ -172,7 +172,7 @@ def _beside(name: str, number: int, others: pd.Series) -> Suspect:
         return Suspect(name, what, f'set data.decimal = ","; if it is text, {text}')
     if len(others) <= MANY:
         return Suspect(name, what, gaps=tuple(others.index))
-    fix = f'if it has ids, leave it out: data.drop = ["{name}"]; if it has codes, {text}'
+    fix = f"if it has ids, leave it out: data.drop = {json.dumps([name], ensure_ascii=False)}; if it has codes, {text}"
     fix += "; if the texts mean a missing value, list them in data.missing"
     return Suspect(name, what, fix, type="category")
 
@@ -183,7 +183,11 @@ def _all_numbers(name: str, counts: pd.Series, numbers: pd.Series) -> Suspect | 
         return None
     if numbers.abs().max() >= LARGEST + 1:
         what = f"column '{name}' has whole numbers of 2^63 and more, such as {numbers.abs().idxmax()}"
-        return Suspect(name, what, f'if they are ids, leave them out: data.drop = ["{name}"]; {choose}')
+        return Suspect(
+            name,
+            what,
+            f"if they are ids, leave them out: data.drop = {json.dumps([name], ensure_ascii=False)}; {choose}",
+        )
     what = f"column '{name}' has {counts.sum()} numbers as text, such as '{counts.index[0]}'"
     codes = len(counts) <= FEW_CODES
     return Suspect(name, what, choose, type="category" if codes else "number")

@@ -1,4 +1,4 @@
-"""Even: predictions of a row whose last bits do not depend on the rows beside it, where the model is linear.
+"""Padding: predictions of a row whose last bits do not depend on the rows beside it, where the model is linear.
 
 BLAS computes the last rows of a matrix in another way than those before, if their number is not a multiple of EVEN. So
 rows are filled up with copies of the last one wherever a prediction is logged, scored, served or written.
