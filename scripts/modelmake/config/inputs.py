@@ -13,7 +13,7 @@ from pathlib import Path
 
 from modelmake.config import config as configuration
 from modelmake.config import modules
-from modelmake.core import files, settings
+from modelmake.core import files
 from modelmake.core.errors import UserError
 from modelmake.core.provenance import LOCK
 from modelmake.core.stages import Stage
@@ -76,8 +76,7 @@ def hashes() -> Inputs:
 def names(stage: Stage, given: configuration.Config | None) -> set[str]:
     """Return the files that a stage reads, whether they exist or not; the table may be a folder."""
     found = taken(stage, given)
-    patterns = [stage.files, stage.tests, *([stage.long] if settings.in_ci() else [])]
-    if pattern := "|".join(filter(None, patterns)):
+    if pattern := "|".join(filter(None, (stage.files, stage.tests))):
         found |= {name for name in lines(LISTED) if re.fullmatch(pattern, name, re.VERBOSE)}
     if stage.tests:
         tests = [Path(name) for name in found if re.fullmatch(stage.tests, name, re.VERBOSE)]

@@ -32,8 +32,6 @@ class Stage:
         Whether it is the same for every pipeline.
     files : str
         The files of the checkout that it reads, as a regular expression, in addition to those that follow from `keys`.
-    long : str
-        The files that it also reads in CI.
     tests : str
         The tests of the user that it runs, which import the user's modules.
     keys : tuple of str
@@ -50,7 +48,6 @@ class Stage:
     module: str
     shared: bool = False
     files: str = ""
-    long: str = ""
     tests: str = ""
     keys: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
@@ -66,7 +63,7 @@ class Stage:
 TRAINING = ("experiment", *SHAPING, "train")
 TABLE = (
     Stage("modelmake.checks.lint", shared=True, files=LINTED),
-    Stage("modelmake.checks.test", shared=True, files=TESTED, long="examples/.*"),
+    Stage("modelmake.checks.test", shared=True, files=TESTED),
     Stage("modelmake.checks.owntest", shared=True, files=PRODUCT, tests=TESTS),
     Stage("modelmake.search.tune", keys=(*TRAINING, "gate"), leaves=TUNED),
     Stage("modelmake.model.train", keys=TRAINING, takes=(TUNED,)),
