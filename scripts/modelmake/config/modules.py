@@ -62,9 +62,10 @@ def imported(path: Path, root: Path = Path()) -> frozenset[Path]:
     file = root / path
     paths = {path, *(one.relative_to(root) for one in file.parent.glob(f"{path.stem}.[hm]*"))}
     for name in _of_modelmake(ast.parse(file.read_text(encoding="utf-8"))):
-        module = Path("scripts", *name.split(".")).with_suffix(".py")
-        if (root / module).exists() and module != path:
-            paths |= imported(module, root)
+        module = Path("scripts", *name.split("."))
+        for code in (module.with_suffix(".py"), module / "__init__.py"):
+            if (root / code).exists() and code != path:
+                paths |= imported(code, root)
     return frozenset(paths)
 
 

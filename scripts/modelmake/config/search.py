@@ -85,7 +85,7 @@ class Search(Section):
 
     @model_validator(mode="after")
     def is_consistent(self) -> Self:
-        """Raise InvalidValue for a space that the method can't search, and for conditions that never hold."""
+        """Raise InvalidValue for an empty space, conditions that never hold, and a budget that the space has too."""
         if not self.space:
             raise InvalidValue(
                 "space is empty", "name the parameters that are tried: max_depth = { low = 1, high = 12 }"
@@ -94,12 +94,6 @@ class Search(Section):
             check_condition(name, parameter, self.space)
             if name == "estimator":
                 check_estimators(parameter)
-            if self.method == "grid" and parameter.count is None:
-                raise InvalidValue(f"space.{name}: a grid needs single values", "add step, or write choices")
-        if self.method == "grid" and self.trials is not None:
-            raise InvalidValue("a grid has as many trials as it has points", "leave trials out, or use random")
-        if self.method == "grid" and self.budget is not None:
-            raise InvalidValue("a grid tries each point in full", "leave budget out, or use halving")
         if self.budget is not None and self.budget.parameter in self.space:
             raise InvalidValue(f"{self.budget.parameter} is the budget and in the space", "keep one of them")
         return self

@@ -1,6 +1,5 @@
 """Check: every mistake in `[search]` that can be seen before the first fit."""
 
-import itertools
 from collections.abc import Iterator
 
 from sklearn.base import BaseEstimator, is_classifier
@@ -16,10 +15,8 @@ from modelmake.model.imports import UnknownParameter
 from modelmake.model.preprocess import pipeline
 from modelmake.model.probe import probe
 from modelmake.model.train import Task
-from modelmake.search.propose import grid
+from modelmake.search.methods import METHODS
 from modelmake.search.trial import Problem
-
-MOST = 100_000  # points of a grid
 
 
 def check(config: Config, search: Search, task: Task, problem: Problem) -> None:
@@ -28,17 +25,15 @@ def check(config: Config, search: Search, task: Task, problem: Problem) -> None:
     Raises
     ------
     UserError
-        The metric does not score such an estimator, a parameter or a value is refused, the best model of such an
-        estimator could not be saved, a grid has too many points, or the smallest share of the rows lacks a class.
+        The method cannot search the space, the metric does not score such an estimator, a parameter or a value is
+        refused, the best model of such an estimator could not be saved, or the smallest share of the rows lacks a
+        class.
 
     """
+    METHODS[search.method].check(search)
     metric, X, y = tuning.metric(config), task.split.X_train, task.split.y_train
     classes = sorted(y.unique().tolist(), key=str) if is_classifier(task.estimator) else None
     _check_metric(config, search, list(task.frame.columns), classes)
-    if search.method == "grid" and (count := sum(1 for _ in itertools.islice(grid(search), MOST + 1))) > MOST:
-        raise UserError(
-            entry("search.space"), f"a grid of more than {count - 1:,} points", "use larger steps, or random"
-        )
     seen: set[str] = set()
     for where, params in points(search):
         try:
