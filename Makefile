@@ -66,7 +66,7 @@ format: $(environment) ## format the code and apply the fixes of the linters
 	@$(RUN) python -m modelmake format
 
 test: run-test run-owntest ## run the tests that need no engine; only yours if only your files changed
-	@$(call fresh,test owntest)
+	@$(fresh)
 
 examples: $(environment) ## train, evaluate and register each pipeline in examples/, as every CI run does
 	@$(RUN) python -m modelmake examples

@@ -3,7 +3,11 @@
 from collections.abc import Callable
 
 import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.tree import DecisionTreeClassifier
+from skrub._to_str import ToStr
 
+from modelmake.search.check import _check_values
 from tests.conftest import Outcome
 from tests.search.conftest import SEARCH, Searching
 
@@ -81,6 +85,13 @@ def test_so_are_those_of_the_search(searching: Searching, error_line: Check, lin
         searching.edit("folds = 3\n", "")
     searching.edit("[search]\n", f"[search]\n{lines}\n")
     assert says in error_line(searching.stage("tune"), 2)
+
+
+def test_steps_without_constraints_are_not_checked() -> None:
+    """As those that prepare a column of text; a wrong value of another step is still named."""
+    _check_values(make_pipeline(ToStr(), DecisionTreeClassifier()))
+    with pytest.raises(ValueError, match="max_depth"):
+        _check_values(make_pipeline(ToStr(), DecisionTreeClassifier(max_depth=-1)))
 
 
 def test_a_grid_without_end(searching: Searching, error_line: Check) -> None:
