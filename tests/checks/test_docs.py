@@ -177,7 +177,7 @@ def test_make_docs_builds_a_site_that_opens_anywhere(tmp_path: Path, monkeypatch
     """The generator of the lock builds every page, with the search's worker beside it, and nothing from the network."""
     pytest.importorskip("zensical")
     for name in ("docs", "scripts", "tests/load"):
-        shutil.copytree(ROOT / name, tmp_path / name)
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     pages_of_the_root = [path.name for path in ROOT.glob("*.md")]
     for name in ("docker/environment.sh", "docker/host/help.awk", "Makefile", "zensical.toml", *pages_of_the_root):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

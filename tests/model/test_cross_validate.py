@@ -163,7 +163,7 @@ def test_a_wrong_positive_class_is_named(
 
 
 def test_few_rows_of_a_class_keep_and_say_how_many_would_do(project: Project) -> None:
-    """An f1 of 1 on 2 positives proves nothing, and is no failure."""
+    """An f1 of 1 on 2 positives proves nothing, and is not an error."""
     frame = tumours(positives=10).assign(sure=lambda frame: (frame["y"] == "yes") * 9.0)
     lay_out(project, frame, "f1 > 0.9", data='positive = "yes"\nstratify = true', model="[model.params]\nC = 1e6")
     assert project.stage("train").code == 0

@@ -30,7 +30,10 @@ class Checkout:
         shutil.copytree(EXAMPLE, path)
         for name in self.tree:
             source = ROOT / name
-            (shutil.copytree if source.is_dir() else shutil.copy)(source, path / name)
+            if source.is_dir():  # other workers write bytecode at this moment
+                shutil.copytree(source, path / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, path / name)
         (path / ".gitignore").write_text("/build/\n/.mlflow/\n/.serve/\n/.dashboard/\n/backups/\n*.key\n__pycache__/\n")
         (path / ".mlflow").mkdir()
         shutil.copy(store, path / ".mlflow/mlflow.db")

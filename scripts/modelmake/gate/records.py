@@ -40,7 +40,7 @@ def recorded(file: bytes | None, split: Split, positive: object) -> tuple[Predic
     Raises
     ------
     UserError
-        There is no file, it is not one of these, or it has none of the rows.
+        The file is missing, is not a record of predictions, or has none of the rows.
 
     """
     try:
