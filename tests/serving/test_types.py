@@ -1,4 +1,4 @@
-"""Types: a value of each type is the same value by every door of train, predict and serve."""
+"""Types: a value of each type is the same value by every door of train, predict, serve and watch."""
 
 import datetime as dt
 import json
@@ -25,6 +25,7 @@ from modelmake.serving.protocols.mlflow import CSV, read
 from modelmake.serving.rows import frame
 from modelmake.serving.scorer import Scorer, load
 from modelmake.tables.table import opened
+from modelmake.watch import tables as watched
 from tests.conftest import Project
 
 ROWS = 8
@@ -132,6 +133,8 @@ def test_a_value_is_read_alike_by_every_door(columns: Columns, gap: str) -> None
             pd.testing.assert_frame_equal(of_door, X, check_exact=True)
             assert own.features == model.features
             pd.testing.assert_frame_equal(predicted(model, path), X, check_exact=True)
+            asked = watched.requests(str(path), Data(path="table.csv", target="y"), model)
+            pd.testing.assert_frame_equal(asked[model.names], X, check_exact=True)
         for body, form in (
             (json.dumps({"dataframe_records": records(columns)}).encode(), JSON),
             (paths[0].read_bytes(), CSV),

@@ -128,7 +128,7 @@ def predictions(scorer: Scorer, X: pd.DataFrame) -> NDArray[Any]:
 
 def fitted(chunk: Chunk, contract: Contract, forms: Forms) -> tuple[pd.DataFrame, Mask, pd.DataFrame]:
     """Return the rows that fit the contract with the types of the training, which rows they are, and the others."""
-    columns = {feature.name: _column(chunk, feature, forms, contract.reading) for feature in contract.features}
+    columns = {feature.name: values(chunk, feature, forms, contract.reading) for feature in contract.features}
     reasons = pd.Series("", index=chunk.frame.index, dtype=object)
     for name, column in columns.items():
         for reason, mask in column.wrong:
@@ -155,7 +155,7 @@ def _check_names(chunk: Chunk, contract: Contract) -> None:
         raise UserError(str(chunk.path), f"has a column '{PREDICTION}' already", "rename it")
 
 
-def _column(chunk: Chunk, feature: Feature, forms: Forms, reading: Reading) -> Cast:
+def values(chunk: Chunk, feature: Feature, forms: Forms, reading: Reading) -> Cast:
     """Return one column in its type; its first texts say how the file writes it, where the contract does not."""
     given, place = chunk.frame[feature.name], (chunk.path, feature.name)
     if given.dtype == "str" and feature.type.name != "text" and place not in forms and given.notna().any():

@@ -67,7 +67,7 @@ def truths(subject: Subject, rows: pd.DataFrame) -> ground_truth.Live | None:
     config, target = subject.config, subject.config.data.target
     names = subject.contract.names
     if truth := settings.make().truth:
-        found = ground_truth.joined(rows, tables.read(str(truth), config, "TRUTH"), target, f"TRUTH={truth}")
+        found = ground_truth.joined(rows, tables.read(str(truth), config.data, "TRUTH"), target, f"TRUTH={truth}")
     elif target in rows.columns and windows.PREDICTION in rows.columns and rows[target].notna().all():
         found = rows
     else:

@@ -88,7 +88,7 @@ def elsewhere(tracking: Tracking, config: configuration.Config, started: float) 
 def rows_of(config: configuration.Config, server: Path, version: Version, contract: Contract) -> pd.DataFrame:
     """Return the rows of the table IN, or those of the log."""
     if source := settings.make().in_:
-        return tables.read(str(source), config, "IN")
+        return tables.requests(str(source), config.data, contract)
     return windows.pending(server, version.model_id, contract)
 
 
