@@ -11,7 +11,7 @@ import pytest
 from modelmake.config import config
 from modelmake.config.data import Data
 from modelmake.core.errors import UserError
-from modelmake.data.schema import Description, check, describe, violations
+from modelmake.data.schema import check, violations
 from tests.conftest import EXAMPLE, Outcome, Project
 
 Check = Callable[[Outcome, int], str]
@@ -163,18 +163,6 @@ def test_dates_of_toml_are_dates(tmp_path: Path) -> None:
     path.write_text(f"{text}\n[data.schema.a]\nmin = 2026-01-01\n[data.schema.b]\nmin = '2026-01-01'\n")
     columns = config.load(path).data.columns
     assert columns["a"] == columns["b"]
-
-
-def test_a_description_is_what_is_stated_and_else_what_is_seen() -> None:
-    """The type, and whether a value may be missing."""
-    frame = pd.DataFrame({"a": [1, 2], "b": [1.5, None], "c": ["x", "y"], "d": pd.to_datetime(["2026-01-01"] * 2)})
-    described = describe(frame, stated(a={"type": "category", "missing": 0.1}, b={"missing": 0}))
-    assert described == (
-        Description("a", "category", optional=True),
-        Description("b", "number", optional=False),
-        Description("c", "text", optional=False),
-        Description("d", "date", optional=False),
-    )
 
 
 def test_train_logs_nothing_about_a_table_that_violates_its_schema(project: Project, error_line: Check) -> None:

@@ -1,19 +1,14 @@
 """Order: rows and groups by a hash of their content, and rows by their time."""
 
-import re
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from modelmake.config.data import Data
 from modelmake.core.errors import UserError, few
+from modelmake.tables.dates import parse
 
 Integers = NDArray[np.intp]
-DAYS = ("%Y/%m/%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y")
-MONTHS = ("%Y/%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%Y", "%Y-%b")
-WORDS = ("%d %b %Y", "%d-%b-%Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y")
-FORMATS = (*(f"{day}{time}" for day in DAYS for time in ("", " %H:%M", " %H:%M:%S")), *MONTHS, *WORDS)
 MOST = 5  # rows in an error message
 
 
@@ -82,7 +77,7 @@ def moments(frame: pd.DataFrame, config: Data) -> Integers:
     codes, values = pd.factorize(column, sort=column.dtype.kind in "biufmM")
     if column.dtype.kind in "biufmM":
         return np.asarray(codes)
-    texts = pd.Index([str(value).strip() for value in values])
+    texts = pd.Series([str(value).strip() for value in values], dtype="str")
     ranks, _ = pd.factorize(_dates(texts, codes, config), sort=True)
     return np.asarray(ranks[codes])
 
@@ -110,26 +105,20 @@ def _name(value: object) -> str:
     return str(value)
 
 
-def _dates(texts: pd.Index, codes: Integers, config: Data) -> pd.Index:
+def _dates(texts: pd.Series, codes: Integers, config: Data) -> pd.Series:
     """Return the different texts of the time column as numbers or dates."""
     numbers = pd.to_numeric(texts, errors="coerce")
-    if not np.isnan(numbers).any():
-        return pd.Index(numbers)
-    if all(parts := [re.fullmatch(r"(\d{4})[- ]?([QW])(\d{1,2})", text, re.IGNORECASE) for text in texts]):
-        return pd.Index([int(part[1]) * 100 + int(part[3]) for part in parts if part])
-    ends = pd.Index([texts.min(), texts.max()])  # whatever the order of the rows
-    forms = [form for form in ("ISO8601", *FORMATS) if not _parsed(ends, form).hasnans]
-    dates = [parsed for form in forms if not (parsed := _parsed(texts, form)).hasnans]
-    if not dates:
-        best = min((_parsed(texts, form) for form in ("ISO8601", *FORMATS)), key=lambda parsed: parsed.isna().sum())
-        wrong = np.asarray(best.isna())
-        what = f"column '{config.time}' has no date or number in {_rows(wrong[codes])}: {few(list(texts[wrong]))}"
+    if numbers.notna().all():
+        return numbers
+    quarters = texts.str.extract(r"(?i)^(\d{4})[- ]?[QW](\d{1,2})$").astype(float)
+    if quarters.notna().all(axis=None):
+        return quarters[0] * 100 + quarters[1]
+    dates, exchanged = parse(texts, pd.Series(np.bincount(codes)))
+    wrong = dates.isna() & numbers.isna() if numbers.notna().any() else dates.isna()
+    if dates.isna().any():
+        what = f"column '{config.time}' has no date or number in {_rows(wrong.to_numpy()[codes])}: {few(texts[wrong])}"
         raise UserError(config.path, what, "write dates as 2026-01-31: data.time needs one in each row")
-    if any((parsed != dates[0]).any() for parsed in dates[1:]):
-        what = f"column '{config.time}' has dates such as {few(list(texts), 1)} with the day or the month first"
+    if exchanged:
+        what = f"column '{config.time}' has dates such as {few(texts, 1)} with the day or the month first"
         raise UserError(config.path, what, "write dates as 2026-01-31")
-    return dates[0]
-
-
-def _parsed(texts: pd.Index, form: str) -> pd.DatetimeIndex:
-    return pd.to_datetime(texts, format=form, errors="coerce", utc=True)
+    return dates

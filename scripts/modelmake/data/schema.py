@@ -1,39 +1,17 @@
-"""Schema: what the columns of a table contain, as [data.schema] states it and as the values show it."""
+"""Schema: which rows of a table violate what [data.schema] states about its columns."""
 
 from dataclasses import dataclass
 
 import pandas as pd
 
-from modelmake.config.column import Column
 from modelmake.config.data import Data
 from modelmake.config.receipt import aligned
 from modelmake.core.errors import UserError, suggestion
 from modelmake.core.files import entry
-from modelmake.core.types import Kind
-from modelmake.data.constraints import Test, constraints, kind
+from modelmake.data.constraints import Test, constraints
 
 EXAMPLES = 3  # in a line of the table of violations
 SHORT = 40  # characters of an example
-
-
-@dataclass(frozen=True)
-class Description:
-    """What one column of a table contains.
-
-    Parameters
-    ----------
-    name : str
-        The column.
-    type : Kind
-        As [data.schema] states it, else as the values show it.
-    optional : bool
-        Whether a value may be missing: as [data.schema] states it, else whether one is missing.
-
-    """
-
-    name: str
-    type: Kind
-    optional: bool
 
 
 @dataclass(frozen=True)
@@ -44,22 +22,6 @@ class Violation:
     constraint: str
     rows: int
     examples: str
-
-
-def describe(frame: pd.DataFrame, config: Data) -> tuple[Description, ...]:
-    """Return what each column of a frame contains.
-
-    Examples
-    --------
-    >>> frame = pd.DataFrame({"width": [1.5, None], "kind": ["a", "b"]})
-    >>> for description in describe(frame, Data(path="data.csv", target="kind")):
-    ...     print(description)
-    Description(name='width', type='number', optional=True)
-    Description(name='kind', type='text', optional=False)
-
-    """
-    stated = config.columns or {}
-    return tuple(_describe(frame[name], stated.get(str(name), Column())) for name in frame.columns)
 
 
 def check(frame: pd.DataFrame, config: Data) -> None:
@@ -132,8 +94,3 @@ def _shown(value: object) -> str:
         return "empty"
     text = repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= SHORT else f"{text[: SHORT - 1]}…"
-
-
-def _describe(values: pd.Series, stated: Column) -> Description:
-    optional = bool(values.isna().any()) if stated.missing is None else stated.missing > 0
-    return Description(str(values.name), stated.type or kind(values), optional)

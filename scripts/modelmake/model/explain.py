@@ -1,6 +1,6 @@
 """Explain: show how each column of the table is prepared for the estimator."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 from sklearn.base import BaseEstimator, clone, is_classifier
@@ -47,15 +47,16 @@ def rows(config: Config, names: Sequence[str], members: Sequence[BaseEstimator],
         The training rows.
 
     """
+    kind_of = kinds(X, config.data)
     if config.model.raw:
-        features = {name: (str(kind), "as it is, in a data frame", "1") for name, kind in kinds(X, config.data).items()}
+        prepared = dict.fromkeys(kind_of, ("as it is, in a data frame", "1"))
     else:
-        features = {name: cells for group in plan(config, members, X) for name, cells in _features(group, X)}
+        prepared = {name: cells for group in plan(config, members, X) for name, cells in _prepared(group, X)}
     times = {config.data.time: ", orders the rows"}
     listed = []
     for name in names:
-        kind, treatment, count = features.get(name) or ("", _role(name, config.data), "")
-        listed.append((name, kind, treatment + times.get(name, ""), count))
+        treatment, count = prepared.get(name) or (_role(name, config.data), "")
+        listed.append((name, kind_of.get(name, ""), treatment + times.get(name, ""), count))
     return listed
 
 
@@ -75,18 +76,15 @@ def _explanation(config: Config) -> str:
     return f"{aligned([HEADER, *listed])}\n\n{total} features → {after}, on {len(X)} training rows{sample}"
 
 
-def _features(group: Group, X: pd.DataFrame) -> list[tuple[str, tuple[str, str, str]]]:
-    """Return the cells of each column of a group; its transformer is fitted on each one, to count the features."""
+def _prepared(group: Group, X: pd.DataFrame) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield each column of a group, and its cells; the transformer is fitted on each one, to count the features."""
     single = isinstance(group.columns, str)
-    cells: list[tuple[str, tuple[str, str, str]]] = []
     for name in [group.columns] if isinstance(group.columns, str) else group.columns:
         count = 1
         if group.transformer != "passthrough":
             column = X[name] if single else X[[name]]
             count = clone(group.transformer).fit_transform(column.head(ROWS)).shape[1]
-        kind = "boolean" if X[name].dtype.kind == "b" and group.kind == "number" else group.kind
-        cells.append((name, (kind, group.treatment, str(count))))
-    return cells
+        yield name, (group.treatment, str(count))
 
 
 def _role(name: str, data: Data) -> str:

@@ -11,7 +11,8 @@ CLOCK = ("", " %H:%M", " %H:%M:%S")
 EXCHANGED = ("%d/%m/%Y", "%d-%m-%Y", "%d/%m/%y", "%m/%d/%Y", "%m-%d-%Y", "%m/%d/%y")  # day and month look alike
 DATES = (
     *("%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d.%m.%y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y"),
-    *("%B %d, %Y", "%b %d %Y", "%b %Y", "%b-%Y", "%B %Y", "%Y %b", "%Y %B", "%Y/%m", "%a, %d %b %Y", *EXCHANGED),
+    *("%B %d, %Y", "%b %d %Y", "%b %Y", "%b-%Y", "%B %Y", "%Y %b", "%Y-%b", "%Y %B", "%Y/%m", "%m/%Y"),
+    *("%a, %d %b %Y", *EXCHANGED),
 )
 END = np.datetime64("10000-01-01")  # the first year that ISO 8601 writes otherwise
 ISO = re.compile(r"\d{4}-\d\d(-\d\d([T ]\d\d(:?\d\d(:?\d\d([.,]\d+)?)?)? ?(Z|UTC|[-+]\d\d(:?\d\d)?)?)?)?")
