@@ -140,7 +140,7 @@ certificate() {
 on_volume() {
   local copy code=0 options
   mkdir -p "$root/build" && copy=$(mktemp -d "$root/build/.scripts.XXXXXX")
-  # The volume's owner runs the copy, whatever the caller's umask.
+  # The volume's owner, another user, reads the copy.
   cp -R "$root/scripts" "$copy" && chmod -R a+rX "$copy"
   options=(-e PYTHONPATH=/src/scripts -e BACKUP_KEY -e MODELMAKE_FORCE
     -v "$1_mlflow:/mlflow" -v "$copy/scripts:/src/scripts:ro")

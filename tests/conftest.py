@@ -139,7 +139,7 @@ class Project:
         return Outcome(code, *self.capture.readouterr())
 
     def edit(self, old: str, new: str, file: str = "pipeline.toml") -> None:
-        """Replace text in one of the project's files; it has to be there."""
+        """Replace text in one of the project's files; it must be there."""
         path = self.path / file
         text = path.read_text()
         assert old in text
@@ -210,7 +210,7 @@ def project(
 
 
 def copy(template: Path, path: Path) -> None:
-    """Copy a project, with all that knows where it lies."""
+    """Copy a project, and correct the paths that name its folder."""
     shutil.copytree(template, path, dirs_exist_ok=True)
     for receipt in (path / "build").glob("*.json"):
         receipt.write_text(receipt.read_text().replace(str(template), str(path)))

@@ -39,7 +39,7 @@ job() { # Prometheus' job for the scoring server of pipeline $1, whose token and
   printf '    static_configs:\n      - targets: ["%s:%s"]\n' "$host" "$(cat "$from/port")"
   printf '        labels: {pipeline: "%s"}\n' "$1"
 }
-configure() { # the containers have users of their own: nobody else comes past .dashboard/, and they read all of it
+configure() { # the containers have their own users: only the caller enters .dashboard/, they read all of it
   local name
   names=$(serving)
   host=127.0.0.1

@@ -43,7 +43,7 @@ judged() { [ "$(head -1 "$receipts/why" 2>/dev/null)" = "$(git hash-object --no-
   die build/ "cannot be written" "check that it belongs to you and that its disk has space"
 (git -c core.quotepath=off ls-files --cached --others --exclude-standard 2>/dev/null ||
   find . -type f -not -path './.*' -not -path './build/*' | sed 's,^\./,,') | LC_ALL=C sort | whole build/files
-for _ in 1 2 3; do # Python may name other files, which have to be hashed first
+for _ in 1 2 3; do # Python may name other files, which must be hashed first
   hashed | LC_ALL=C sort -k2 | whole "$receipts/hashes"
   judged && exit
   "$@" python -m modelmake why

@@ -15,7 +15,7 @@ from types import FrameType
 
 from modelmake.config import inputs, why
 from modelmake.core import files, settings
-from modelmake.core.errors import Interrupted, PipelineError
+from modelmake.core.errors import Interruption, PipelineError
 from modelmake.core.stages import CHAIN, LAST, STAGES
 from modelmake.gate import isolation
 
@@ -43,7 +43,7 @@ def interrupt(number: int, _frame: FrameType | None) -> None:
     """Turn the first signal into an exception, so that stages can clean up; ignore the next signals."""
     for caught in (signal.SIGINT, signal.SIGTERM):
         signal.signal(caught, signal.SIG_IGN)
-    raise Interrupted(signal.Signals(number))
+    raise Interruption(signal.Signals(number))
 
 
 def explain(stage: str, error: PipelineError) -> None:
@@ -71,7 +71,7 @@ def run(verb: str, *words: str) -> int:
         module.main(*words)
         if verb in STAGES:
             why.refresh()
-    except Interrupted as stopped:
+    except Interruption as stopped:
         print(f"{verb}: stopped by {stopped.signal.name}", file=sys.stderr, flush=True)
         return 128 + stopped.signal
     except PipelineError as error:
@@ -114,7 +114,7 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    for name in [name for name in os.environ if name.startswith("GIT_")]:  # a hook's repository, which is not ours
+    for name in [name for name in os.environ if name.startswith("GIT_")]:  # of the repository whose hook this is
         del os.environ[name]
     sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115  # the caller has closed it
     sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115

@@ -121,7 +121,7 @@ def test_a_package_is_added_and_locked(added: Added) -> None:
     ],
 )
 def test_what_cannot_be_added_is_one_line_and_changes_nothing(added: Added, packages: str, expected: str) -> None:
-    """A misspelt name, a conflict, a package that is there with other versions, and what is no package at all."""
+    """A misspelt name, a conflict, a package with other versions, and a text that does not name a package."""
     before = added.project.read_text(), added.lock.read_text()
     done = added.make("add", f"PKG={packages}")
     assert done.returncode == 2
@@ -141,7 +141,7 @@ def test_the_newest_version_is_named_where_another_is_locked(added: Added) -> No
 
 
 def test_several_packages_keep_their_extras_and_versions() -> None:
-    """Only a package without versions gets a bound; names count however they are written."""
+    """Only a package without versions gets a bound; names are compared without case, - and _."""
     assert add.bounded(Requirement("dask[distributed]"), "2026.8.0") == "dask[distributed]>=2026.8.0"
     assert add.bounded(Requirement("s3fs>=2026"), "2026.9.0") == "s3fs>=2026"
     assert add.bounded(Requirement("torch"), "2.9.1+cpu") == "torch>=2.9.1"

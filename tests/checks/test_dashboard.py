@@ -184,7 +184,7 @@ def asked(prometheus: str, path: str, **parameters: str) -> Any:
 
 
 def test_prometheus_gets_every_metric_and_each_panel_shows_something(prometheus: str) -> None:
-    """Both servers are up, whatever their doors; each metric arrives of both, and no panel stays empty."""
+    """Both servers are up, with any doors; the metrics of both arrive, and no panel stays empty."""
     missing = panels = expressions()[: -len(MODEL["annotations"]["list"])]  # a promotion is marked after a minute
     for _ in range(60):
         missing = [text for text in panels if not (asked(prometheus, "query", query=text) or {}).get("result")]

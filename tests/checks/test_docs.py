@@ -62,7 +62,7 @@ KINDS = re.findall(
 
 
 def test_every_file_that_raises_an_error_has_a_heading() -> None:
-    """The kinds of error are the files that raise them: a new one has to be explained, one that is gone leaves."""
+    """The kinds of error are the files that raise them: each has a heading, and no heading is without one."""
     folders = (ROOT / "scripts/modelmake", ROOT / "tests/load", ROOT / "docker")
     sources = [path for folder in folders for path in folder.rglob("*.*") if path.suffix in RAISES]
     raising = {named(path) for path in sources if RAISES[path.suffix].search(path.read_text())}

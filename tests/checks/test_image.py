@@ -79,7 +79,7 @@ def test_what_imports_on_the_host_imports_in_the_image(engine: "docker.DockerCli
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Return a way to start a real registry on loopback, which lets nobody in but `ci`."""
+    """Return a way to start a real registry on loopback, which accepts only the user `ci`."""
     if not shutil.which("docker-registry"):
         pytest.skip("no docker-registry here (on Debian and Ubuntu: apt-get install docker-registry)")
     started = []

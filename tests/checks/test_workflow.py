@@ -65,7 +65,7 @@ def test_a_called_workflow_gets_what_it_declares() -> None:
 
 
 def test_a_step_is_one_make_target() -> None:
-    """No logic in YAML: whatever runs here can be typed on a laptop."""
+    """No logic in YAML: each step can be typed on a laptop."""
     for text in (TEXT, ONE, PROMOTE, WATCH, *ACTIONS.values()):
         for line in re.findall(r"^ *(?:- )?run: (.*)$", text, re.M):
             assert re.fullmatch(r"make [a-z]+( (TO|FROM)=\S+)?", line), line

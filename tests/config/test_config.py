@@ -141,7 +141,7 @@ def test_gate_and_registry_do_not_shape_the_model(tmp_path: Path) -> None:
 
 
 def test_a_key_that_is_not_set_changes_no_hash(tmp_path: Path) -> None:
-    """Runs of before `data.missing` are of the same config as today's; one that sets it is another."""
+    """Without `data.missing` the hash stays what it was before that key; with it the hash differs."""
     set_to = {
         value: load(tmp_path, PIPELINE.replace("[model]", f"missing = {value}\n[model]", 1)).training_sha256
         for value in ("[]", '["NA"]')
@@ -161,7 +161,7 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
 
 @given(st.text(ANY) | st.binary().map(lambda raw: raw.decode("latin-1")))
 def test_any_text_is_a_config_or_one_line(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
-    """No text whatever makes anything but a Config or a UserError."""
+    """Any text gives a Config or a UserError."""
     path = tmp_path_factory.getbasetemp() / "any.toml"
     path.write_text(text, encoding="utf-8", errors="surrogatepass")
     with pytest.raises(UserError):

@@ -1,4 +1,4 @@
-"""The caller's shell: whatever stands in it, make does the same and touches nothing of theirs."""
+"""The caller's shell: with any variables in it, make does the same and changes nothing of the caller's."""
 
 import json
 import os
@@ -68,7 +68,7 @@ def staged(path: Path) -> None:
 
 
 def results(checkout: Checkout) -> dict[str, object]:
-    """Return what the receipts say that has to be the same in any shell."""
+    """Return what the receipts must say in any shell."""
     train, evaluate, register = (checkout.receipt(stage) for stage in ("train", "evaluate", "register"))
     provenance = {name: value for name, value in train["provenance"].items() if name != "modelmake.git.dirty"}
     return {
@@ -84,7 +84,7 @@ def results(checkout: Checkout) -> dict[str, object]:
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
 def test_every_script_begins_with_a_clean_environment(script: Path) -> None:
-    """Called by hand or by a hook too: before its first command it drops what nobody documents."""
+    """Called by hand or by a hook too: it drops undocumented variables before its first command."""
     code = [line for line in script.read_text().splitlines() if line and not line.startswith("#")]
     first = next(line for line in code if not re.match(r"set -|target=|ref=|shift|lock=|die\(\)", line))
     assert "lib.sh" in first
@@ -121,7 +121,7 @@ def test_a_switch_is_a_yes_or_a_no(
 
 @pytest.fixture(scope="module")
 def tidy(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A checkout that nobody changes, whose makefile can be asked for what it has read."""
+    """A checkout that no test changes, whose makefile can be asked for what it has read."""
     checkout = Checkout(tmp_path_factory.mktemp("tidy") / "a check out").fill(empty_store)
     (checkout.path / "asked.mk").write_text("$(info forced=[$(forced)] follow=[$(MODELMAKE_FOLLOW)] ci=[$(CI)])\n")
     return checkout
@@ -201,7 +201,7 @@ def test_only_a_yes_switches_on(tidy: Checkout, word: str) -> None:
 
 
 def test_a_variable_of_makes_own_is_refused(tidy: Checkout) -> None:
-    """Make lets the environment say which goals it was given: nobody could tell what was typed."""
+    """Make lets the environment say which goals it was given, so it is not known what was typed."""
     done = tidy.make("train", MAKECMDGOALS="distclean")
     assert (done.returncode, done.stdout) == (2, "")
     assert "MAKECMDGOALS: is make's own variable (unset it)" in done.stderr
@@ -272,7 +272,7 @@ def test_a_short_name_in_the_environment_is_not_read(tidy: Checkout) -> None:
 
 @pytest.mark.long
 def test_no_value_of_the_environment_is_run(empty_store: Path, tmp_path: Path) -> None:
-    """A workflow's input is anybody's text: make hands it on as it stands."""
+    """Anybody may write a workflow's input: make passes it on unchanged."""
     checkout = Checkout(tmp_path / "a check out").fill(empty_store)
     text = f"$(shell touch '{tmp_path}/a') $$(touch {tmp_path}/b) `touch {tmp_path}/c`; touch {tmp_path}/d; '\"#"
     done = checkout.make("train", MODELMAKE_REASON=text, MODELMAKE_VERSION=text, MODELMAKE_ARGS=text)
@@ -329,7 +329,7 @@ def test_a_run_is_reproduced_in_a_poisoned_shell(registered: Checkout, tmp_path:
 
 @pytest.mark.long
 def test_an_embedded_server_comes_up_in_a_poisoned_shell(empty_store: Path, tmp_path: Path) -> None:
-    """On the port that it is told, which later commands keep; no proxy stands between it and its own clients."""
+    """On the port that it is told, which later commands keep; its own clients use no proxy."""
     checkout, port = Host(tmp_path / "a check out").fill(empty_store), free_port()
     junk = poison.environment(tmp_path / "junk", checkout.path)
     url = f"http://localhost:{port}\n"
@@ -380,7 +380,7 @@ def commit_and_push(path: Path) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("linked", [False, True], ids=["clone", "worktree"])
 def test_a_hook_of_git_may_run_make(linked: bool, empty_store: Path, tmp_path: Path) -> None:
-    """Git tells hooks of its repository and of a locked index: none of that reaches ours, whose runs go on as ever."""
+    """Git tells hooks of its repository and of a locked index: none of that reaches our commands, which succeed."""
     checkout = Checkout(tmp_path / "a check out").fill(empty_store)
     subprocess.run(["git", "init", "-q", "--bare", str(tmp_path / "remote")], check=True)
     subprocess.run(["git", "remote", "add", "origin", str(tmp_path / "remote")], cwd=checkout.path, check=True)
@@ -473,7 +473,7 @@ def test_a_replay_leaves_the_repository_of_a_poisoned_shell_alone(stack: Reposit
 @pytest.mark.long
 @pytest.mark.parametrize("linked", [False, True], ids=["clone", "worktree"])
 def test_a_hook_of_git_may_run_make_on_an_engine(stack: Repository, tmp_path: Path, linked: bool) -> None:
-    """From a linked worktree too, whose history lies elsewhere and has its commit in the container all the same."""
+    """From a linked worktree too, whose history is in another folder; the container sees its commit."""
     stack.commit("All")
     subprocess.run(["git", "init", "-q", "--bare", str(tmp_path / "remote")], check=True)
     subprocess.run(["git", "remote", "add", "origin", str(tmp_path / "remote")], cwd=stack.path, check=True)

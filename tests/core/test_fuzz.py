@@ -1,4 +1,4 @@
-"""Fuzz: whatever stands in pipeline.toml or in the data file, a stage is done or says one line, and never hangs."""
+"""Fuzz: with any pipeline.toml and any data file, a stage ends well or with one line, and never hangs."""
 
 import signal
 import warnings

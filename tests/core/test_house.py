@@ -27,7 +27,7 @@ SHELL = [*(ROOT / "docker").rglob("*.sh"), ROOT / "docker/shell", ROOT / ".ci/ru
 
 @cache
 def imported(path: Path) -> set[str]:
-    """Return every module that a file imports, at whatever depth."""
+    """Return every module that a file imports, also inside functions."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -39,7 +39,7 @@ def imported(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_room_imports_downwards_only(room: str) -> None:
-    """A module imports from its own room and from those before it; from the entry nobody does."""
+    """A module imports from its own room and from those before it, and none from the entry."""
     below = (*ROOMS[: ROOMS.index(room)], room)
     for path in (CODE / room).rglob("*.py"):
         for name in (name.split(".") for name in imported(path) if name.startswith("modelmake.")):
@@ -81,7 +81,7 @@ def test_only_the_doors_import_mlflow() -> None:
 
 
 def test_nothing_about_the_example_stands_in_the_code() -> None:
-    """The data and the estimator are the user's; the code knows neither flowers nor forests."""
+    """The data and the estimator are the user's; our code names neither."""
     for path in [*CODE.rglob("*.*"), *(ROOT / "docker").rglob("*.sh"), ROOT / "Makefile"]:
         if path.suffix != ".pyc":
             assert not re.search(r"iris|species|RandomForest", path.read_text(), re.I), path
@@ -135,14 +135,14 @@ def test_the_readme_names_only_targets_that_exist() -> None:
 
 
 def test_the_readmes_five_lines_are_a_pipeline(tmp_path: Path) -> None:
-    """What the README tells people to put into pipeline.toml is taken as it stands."""
+    """What the README puts into pipeline.toml is accepted unchanged."""
     [snippet] = re.findall(r"^```toml\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
     (tmp_path / "pipeline.toml").write_text(snippet)
     assert config.load(tmp_path / "pipeline.toml").data.target
 
 
 def test_nothing_that_a_run_leaves_is_committed() -> None:
-    """MLflow makes a database wherever nobody tells it of a server; it has no place in the history."""
+    """MLflow creates a database where it knows no server; it does not belong into the history."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
     assert [name for name in listed if name.endswith((".db", ".skops", ".pkl")) or "mlruns" in name] == []
 

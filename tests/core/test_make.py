@@ -64,7 +64,7 @@ class Stubbed(Checkout):
     """A checkout whose stages take no time; its first `make all` has run."""
 
     def adapt(self) -> None:
-        """Put the stub under build/, which is no input, and let the server have every run."""
+        """Put the stub under build/, which is not an input, and let the server have every run."""
         (self.path / "build").mkdir(exist_ok=True)
         (self.path / "build/stub.py").write_text(STUB)
         (self.path / "build/stub.mk").write_text("override RUN = python build/stub.py\n")
@@ -194,7 +194,7 @@ def inputs(checkout: Checkout) -> dict[str, dict[str, str]]:
     ],
 )
 def test_data_and_estimator_are_inputs_however_toml_says_them(fresh: Checkout, data: str) -> None:
-    """Also in inline tables, as the README has them; a gate that is changed there trains nothing anew."""
+    """Also in inline tables, as the README has them; a gate that is changed there does not train again."""
     (fresh.path / "mine.py").touch()
     (fresh.path / "pipeline.toml").write_text(INLINE % data)
     before = inputs(fresh)
@@ -253,7 +253,7 @@ def test_pipeline_toml_is_read_as_toml(
 
 @pytest.mark.long
 def test_another_server_makes_the_receipts_stale(checkout: Checkout) -> None:
-    """Half of a stage's result lives in MLflow; a new password is no new server."""
+    """Half of a stage's result lives in MLflow; a new password is not a new server."""
     why = checkout.why(MLFLOW_TRACKING_URI="http://elsewhere:5000")
     assert why["train"] == "would run: tracking server changed"
     assert why["register"].startswith("would run")
@@ -270,7 +270,7 @@ def test_another_server_makes_the_receipts_stale(checkout: Checkout) -> None:
 )
 @pytest.mark.long
 def test_what_the_server_has_lost_is_made_again(checkout: Checkout, lost: str, runs: list[str]) -> None:
-    """Somebody has deleted it in MLflow's pages: the receipt that names it counts for nothing, and is made anew."""
+    """Somebody has deleted it in MLflow's pages: the receipt that names it is ignored, and the stage runs again."""
     call = lost.replace("RUN", str(checkout.receipt("train")["run_id"]))
     store = f"sqlite:///{checkout.path}/.mlflow/mlflow.db"
     asked = ["python", "-c", f"import mlflow; mlflow.MlflowClient('{store}', '{store}').{call}"]
@@ -293,7 +293,7 @@ def test_a_run_id_stands_in_for_build(checkout: Checkout) -> None:
 
 @pytest.mark.long
 def test_a_failing_stage_fails_make_and_is_not_skipped_next_time(checkout: Checkout) -> None:
-    """Make runs what `make why` announced: nothing is trained anew. What failed has no receipt, so it runs again."""
+    """Make runs what `make why` announced: nothing is trained again. What failed has no receipt, so it runs again."""
     before = checkout.receipt("train")["run_id"]
     checkout.edit("pipeline.toml", "accuracy > 0.9", "accuracy > 1.0")
     done = checkout.make("-j2", "train", "evaluate", "register")
@@ -329,7 +329,7 @@ def test_the_image_has_the_name_that_ci_gives_it(fresh: Checkout, origin: str, n
 
 
 def test_a_receipt_of_the_tests_holds_in_another_checkout_of_the_same_files(stubbed: Stubbed, tmp_path: Path) -> None:
-    """As GitHub's cache brings it: whatever the dates of the files, and only as long as they are the same."""
+    """As GitHub's cache brings it: with any dates of the files, and only if their contents are the same."""
     other = Stubbed(tmp_path / "another check out")
     shutil.copytree(stubbed.path, other.path, copy_function=shutil.copy)  # which keeps no dates
     for path in (other.path / "build").iterdir():
@@ -342,7 +342,7 @@ def test_a_receipt_of_the_tests_holds_in_another_checkout_of_the_same_files(stub
 
 
 def test_only_the_users_tests_run_again_after_an_edit_of_theirs(stubbed: Stubbed) -> None:
-    """Neither their modules nor their tests are inputs of the product's tests; a file of ours is one of both."""
+    """Neither their modules nor their tests are inputs of the product's tests; our files are inputs of both."""
     for name, stages in (
         ("other.py", ["owntest"]),
         ("tests/test_mine.py", ["owntest"]),

@@ -15,7 +15,7 @@ from modelmake.core.progress import Progress
 
 @contextmanager
 def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.TextIOWrapper]:
-    """Give what is written to standard error, which is no terminal; reading a line waits for it."""
+    """Give what is written to standard error, which is not a terminal; reading a line waits for it."""
     reading, writing = os.pipe()
     with os.fdopen(reading) as lines, os.fdopen(writing, "w") as stderr, monkeypatch.context() as patch:
         patch.setattr(sys, "stderr", stderr)
@@ -31,7 +31,7 @@ def test_short_work_is_silent(capsys: pytest.CaptureFixture[str], monkeypatch: p
 
 
 def test_long_work_says_what_it_does_and_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line after the first seconds, and another one now and then."""
+    """A line after the first seconds, and then one now and then."""
     monkeypatch.setattr(progress, "PATIENCE", 0)
     monkeypatch.setattr(progress, "EVERY", -1)
     with log(monkeypatch) as lines, Progress("reading", 2000, "rows") as work:

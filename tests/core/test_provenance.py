@@ -78,7 +78,7 @@ def test_a_container_is_gone_once_the_engine_does_not_list_it(monkeypatch: pytes
     monkeypatch.setenv("MODELMAKE_CONTAINER", "first")
     first = provenance.process()
     monkeypatch.setenv("MODELMAKE_CONTAINER", "second")
-    assert not provenance.gone(first)  # nobody asked the engine
+    assert not provenance.gone(first)  # the engine was not asked
     monkeypatch.setenv("MODELMAKE_CONTAINERS", "2100-01-01T00:00:00.123456789Z first other ")
     assert not provenance.gone(first)
     monkeypatch.setenv("MODELMAKE_CONTAINERS", "2100-01-01T00:00:00.123456789Z other ")

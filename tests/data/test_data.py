@@ -61,7 +61,7 @@ def test_csv_and_parquet_read_alike(tmp_path: Path) -> None:
     ],
 )
 def test_bad_data_is_named(tmp_path: Path, text: str, name: str, expected: str) -> None:
-    """What is wrong with a file is said in one line."""
+    """A mistake in a file is one line."""
     with pytest.raises(UserError, match=expected):
         read_table(config(written(tmp_path, text, name)))
 
@@ -168,7 +168,7 @@ def test_dates_are_features_but_no_target(tmp_path: Path) -> None:
 def test_classes_that_cannot_be_split_are_named(
     labels: list[object], changes: dict[str, object], expected: str
 ) -> None:
-    """A target that no classifier can learn from is said so before training."""
+    """A target that no classifier can learn from is refused before training."""
     frame = pd.DataFrame({"a": range(len(labels)), "label": labels})
     with pytest.raises(UserError, match=expected):
         split(frame, config("data.csv", **changes), seed=1)
@@ -193,7 +193,7 @@ def held_out(frame: pd.DataFrame, **changes: object) -> set[int]:
 
 @pytest.mark.parametrize("stratify", [False, True])
 def test_what_was_held_out_stays_so_as_the_data_grows(stratify: bool) -> None:
-    """Wherever the new rows stand; the few that move do so since a fifth of more rows has another bound."""
+    """At any place of the new rows; a few rows move, because a fifth of more rows ends elsewhere."""
     frame = pd.DataFrame({"a": range(1100), "b": "text", "label": ["x", "y", "x"] * 366 + ["x", "y"]})
     before = held_out(frame[:1000], stratify=stratify)
     grown = held_out(frame.sample(frac=1, random_state=1).reset_index(drop=True), stratify=stratify)
@@ -201,7 +201,7 @@ def test_what_was_held_out_stays_so_as_the_data_grows(stratify: bool) -> None:
 
 
 def test_neither_order_nor_a_gap_elsewhere_chooses_other_rows() -> None:
-    """Rows and columns may stand anywhere, and a gap makes floating-point numbers of all whole ones."""
+    """Rows and columns may have any order, and a gap turns whole numbers into floating-point numbers."""
     frame = pd.DataFrame({"a": range(200), "b": [0, 1] * 100, "c": [True, False] * 100, "label": ["x", "y"] * 100})
     expected = held_out(frame)
     shuffled = frame.sample(frac=1, random_state=3).reset_index(drop=True)[["label", "c", "b", "a"]]
@@ -249,7 +249,7 @@ def test_slices_are_values_quarters_and_gaps() -> None:
 
 
 def test_duplicates_are_rows_with_their_target() -> None:
-    """The same features with another label are no copy; a column may be called like anything."""
+    """The same features with another label are not a copy; a column may have any name."""
     frame = pd.DataFrame({"a": range(40), "target": 0, "label": ["x", "y"] * 20})
     frame.loc[20:29] = frame.loc[0:9].to_numpy()
     parts = split(frame, config("none"), seed=1)

@@ -69,7 +69,7 @@ CHANGES = [(shifted, 300), (wider, 1000), (with_outliers, 1000)]
 
 @pytest.mark.parametrize("n", [30, 100, 1000])
 def test_nothing_has_changed_and_no_alarm_is_raised(n: int) -> None:
-    """In at most one window in twenty, whatever its rows."""
+    """In at most one window in twenty, for any rows."""
     assert alarms(n, 500, windows=40) <= 0.05
 
 
@@ -104,7 +104,7 @@ def kinds(column: drift.Drift) -> set[str]:
 
 
 def test_too_few_rows_have_no_drift() -> None:
-    """Below MIN_ROWS there is no verdict."""
+    """With fewer than MIN_ROWS rows there is no verdict."""
     then = pd.DataFrame({"a": np.arange(100.0)})
     assert not compared(then, then.head(drift.MIN_ROWS - 1) + 1000)["a"].findings
     assert compared(then, then.head(drift.MIN_ROWS) + 1000)["a"].moved

@@ -124,7 +124,7 @@ SUGGESTED: dict[str, tuple[dict[str, object], str, dict[str, object]]] = {
 
 @pytest.mark.parametrize("kind", SUGGESTED)
 def test_a_finding_is_a_sentence_that_a_key_answers(kind: str) -> None:
-    """It names the column and the key; with the key in pipeline.toml it is not said again."""
+    """It names the column and the key; with the key in pipeline.toml it is not repeated."""
     columns, sentence, answer = SUGGESTED[kind]
     assert look(columns) == [sentence]
     assert look(columns, **answer) == []
@@ -203,7 +203,7 @@ def test_no_advice_that_would_not_work() -> None:
 
 @pytest.mark.parametrize("name", ["load_wine", "load_breast_cancer", "load_diabetes"])
 def test_honest_tables_are_quiet(name: str) -> None:
-    """Measurements that tell classes apart well are no leaks."""
+    """Measurements that separate the classes well are not leaks."""
     frame = getattr(datasets, name)(as_frame=True).frame
     keys = Data(path="t.csv", target="target")
     assert sentences(identified(frame), keys, classifier=name != "load_diabetes") == []
@@ -227,7 +227,7 @@ def test_the_example_is_quiet() -> None:
     ],
 )
 def test_measurements_texts_and_dates_are_no_ids(values: Callable[[np.random.Generator], object]) -> None:
-    """Amounts that all differ, free text, and dates in no order stay features without a word."""
+    """Amounts that all differ, free text, and dates in no order stay features, without a message."""
     assert look({"feature": values(np.random.default_rng(5))}) == []
 
 

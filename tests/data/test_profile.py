@@ -55,6 +55,6 @@ def test_of_many_values_the_most_common_are_listed() -> None:
 
 
 def test_a_value_that_is_several_quantiles_has_its_own_bin() -> None:
-    """Many zeros are told from the numbers above them, and from none."""
+    """Many zeros are told apart from the numbers above them, and from a column without zeros."""
     [column] = profile.describe(pd.DataFrame({"a": [0.0] * 380 + list(range(1, 21))})).columns
     assert list(column.counts.values()) == [0, 380, 20]

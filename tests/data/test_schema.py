@@ -49,7 +49,7 @@ def broken(column: object, /, **keys: object) -> list[tuple[str, int, str]]:
     ],
 )
 def test_a_type_accepts_what_it_means(kind: str, fitting: object, other: object) -> None:
-    """A whole number may have a gap, a date may be a text; a number as text is a text, and 1 is no category of 0.5."""
+    """Gaps in whole numbers and dates as text are accepted; a number as text is a text; 0.5 is not the category 1."""
     assert broken(fitting, type=kind) == []
     assert [name for name, _, _ in broken(other, type=kind)] == [f"type {kind}"]
 

@@ -44,7 +44,7 @@ def parts(split: Split, column: str) -> tuple[pd.Series, pd.Series]:
 
 @given(st.integers(8, 60), st.integers(0, 1000), st.floats(0.1, 0.5), st.booleans())
 def test_no_row_of_a_group_trains_and_is_held_out(n: int, seed: int, test_size: float, stratify: bool) -> None:
-    """Every row is in one part, the share is near, and a group is on one side; the group is no feature."""
+    """Every row is in one part, the share is near, and a group is on one side; the group is not a feature."""
     frame = panel(n, seed)
     done = split(frame, seed, group="person", test_size=test_size, stratify=stratify)
     train, test = parts(done, "person")
@@ -236,7 +236,7 @@ def test_large_whole_numbers_are_told_apart() -> None:
 
 
 def test_a_dropped_column_hides_no_duplicate() -> None:
-    """Rows that differ in their number alone are copies, and the number is no feature."""
+    """Rows that differ in their number alone are copies, and the number is not a feature."""
     frame = pd.DataFrame({"no": range(40), "x": [1, 2] * 20, "y": ["a", "b"] * 20})
     assert len(duplicates(split(frame))) == 0
     for key in ({"drop": ["no"]}, {"id": "no"}):

@@ -36,7 +36,7 @@ def test_a_run_that_is_gone_is_named_with_the_way_out(evaluated: Project, error_
 
 
 def test_the_model_comes_from_mlflow(trained: Project, error_line: Check) -> None:
-    """Without its files on the server there is nothing to evaluate, whatever was in memory."""
+    """Without its files on the server there is nothing to evaluate, also if memory has it."""
     for path in (trained.path / ".mlflow/artifacts").rglob("model.skops"):
         path.unlink()
     line = error_line(trained.stage("evaluate"), 2)
@@ -114,7 +114,7 @@ def test_a_metric_that_needs_probabilities_is_named(project: Project, error_line
 
 
 def test_a_tampered_model_is_refused_before_it_is_loaded(trained: Project, error_line: Check) -> None:
-    """The trust list that counts is ours: what the artifact says of itself opens nothing."""
+    """The trust list that counts is ours: the list in the artifact has no effect."""
     [path] = (trained.path / ".mlflow/artifacts").rglob("model.skops")
     path.write_bytes(b"not an archive")
     assert "model.skops: cannot be read" in error_line(trained.stage("evaluate"), 2)
@@ -203,7 +203,7 @@ def test_rows_of_the_training_set_are_counted_and_named(project: Project, error_
 
 @pytest.mark.long
 def test_uncommitted_changes_can_be_refused(trained: Project, error_line: Check) -> None:
-    """The scratch project is no commit at all."""
+    """The scratch project has no commit."""
     trained.edit("[registry]", "require_clean = true\n[registry]")
     assert "has uncommitted changes, or no commit" in error_line(trained.stage("evaluate"), 3)
 
@@ -349,7 +349,7 @@ def test_a_target_of_zeros_and_ones_is_judged_by_metrics_of_class_1(project: Pro
 
 @pytest.mark.long
 def test_a_champion_of_other_classes_refuses(evaluated: Project, error_line: Check) -> None:
-    """All labels are new: it would be wrong everywhere, and anything better. One new class is no obstacle."""
+    """With only new labels the champion would always be wrong; with one new class the two are compared."""
     promoted(evaluated)
     frame = pd.read_csv("data/iris.csv")
     half = frame.index % 2 == 1
@@ -396,7 +396,7 @@ def test_a_model_that_is_served_otherwise_is_refused(
 
 @pytest.mark.long
 def test_text_columns_and_gaps_are_served_too(project: Project) -> None:
-    """Rows as they stand in the file: text, missing numbers, truth values."""
+    """Rows as the file has them: text, missing numbers, booleans."""
     frame = pd.read_csv("data/iris.csv")
     frame.insert(0, "town", ["Kiel", "Ulm", None] * 50)
     frame.insert(1, "old", [True, False] * 75)

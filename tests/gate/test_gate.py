@@ -62,7 +62,7 @@ def test_tightening_never_turns_a_refusal_into_a_pass(
 
 @given(finite, st.floats(0, 5), st.floats(0, 5))
 def test_a_tighter_threshold_on_a_refusal_stays_a_refusal(value: float, first: float, more: float) -> None:
-    """Not only is it no pass, it is no keep either."""
+    """It is neither a pass nor a keep."""
     evidence = evidenced(measured(value))
     if rules.judge(gated(f"accuracy > {first!r}"), evidence).verdict == "refuse":
         assert rules.judge(gated(f"accuracy > {first + more!r}"), evidence).verdict == "refuse"
@@ -100,7 +100,7 @@ def test_folds_that_are_missing_or_not_defined_refuse(rows: int) -> None:
 
 
 def test_few_rows_of_a_class_keep() -> None:
-    """They prove neither that the model is better than Dummy nor, of a metric of that class, that it is worse."""
+    """They prove neither that the model is better than Dummy, nor that it is worse in a metric of that class."""
     few = Scarce(name="class 1", rows=2, enough=4, positive=True)
     dummy = Difference(1.0, 0.0, 1.0, 0.2, 0.5)
     verdict = rules.judge(gated("f1 > 0.8"), evidenced(measured(1.0, metric="f1"), dummy=dummy, scarce=few))
@@ -165,7 +165,7 @@ def test_a_broken_guard_refuses(other: dict[str, object], settings: dict[str, ob
 
 
 def test_a_guard_that_holds_passes() -> None:
-    """Five duplicates in a hundred, and uncommitted changes where nobody minds."""
+    """Five duplicates in a hundred, and uncommitted changes where they are allowed."""
     evidence = evidenced(measured(0.99), duplicates=5, dirty=True)
     assert rules.judge(gated("accuracy > 0.5"), evidence).passed
 
@@ -217,7 +217,7 @@ def test_a_broken_rule_outweighs_a_champion_that_stays() -> None:
 
 
 def test_without_a_champion_the_rules_decide_and_it_says_so() -> None:
-    """Nothing to compare with is no obstacle."""
+    """A missing champion does not close the gate."""
     verdict = rules.judge(gated("accuracy > 0.5"), evidenced(measured(0.9)))
     assert verdict.passed
     assert verdict.reasons == (

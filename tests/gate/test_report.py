@@ -1,4 +1,4 @@
-"""The report of an evaluation: one page for people, the same in the run, whatever stands in the data."""
+"""The report of an evaluation: one page, the same as in the run, for any data."""
 
 import json
 import math

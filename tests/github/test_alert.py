@@ -90,7 +90,7 @@ def watched(alert: bool, finding: str = "'age' has moved") -> None:
 
 
 def test_an_alert_is_one_issue_that_is_kept_up_to_date(project: Project, github: type[GitHub]) -> None:
-    """The second alert updates the issue of the first one, and nobody else's."""
+    """The second alert updates the issue of the first one, and no other issue."""
     watched(alert=True)
     assert project.stage("alert").out == "opened http://new\n"
     watched(alert=True, finding="'income' has moved too")
@@ -181,7 +181,7 @@ def test_what_a_client_sends_is_text_in_the_issue(project: Project, github: type
 def test_outside_of_a_workflow_nothing_is_reported(
     project: Project, github: type[GitHub], monkeypatch: pytest.MonkeyPatch, error_line: Check
 ) -> None:
-    """Whether there is no window, no token or no workflow, it is one line."""
+    """Without a window, a token or a workflow, it is one line."""
     assert "watch.json" in error_line(project.stage("alert"), 2)
     watched(alert=True)
     with monkeypatch.context() as without:

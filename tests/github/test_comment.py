@@ -1,4 +1,4 @@
-"""comment: one comment on the pull request, whatever GitHub answers."""
+"""comment: one comment on the pull request, for any answer of GitHub."""
 
 import json
 import threading

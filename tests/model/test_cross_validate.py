@@ -176,7 +176,7 @@ def test_few_rows_of_a_class_keep_and_say_how_many_would_do(project: Project) ->
 
 @pytest.mark.long
 def test_persons_are_held_out_whole(project: Project) -> None:
-    """A tree that knows each person's height is right about every year of theirs, and about nobody else."""
+    """A tree that knows each person's height is right about every year of that person, and wrong about others."""
     frame = panel()
     accuracy = {}
     for key in ("", 'group = "person"\ndrop = ["year"]'):

@@ -204,7 +204,7 @@ def test_an_unseen_text_value_is_no_error() -> None:
 
 
 def test_parameters_are_the_same_text_in_each_process() -> None:
-    """A function stands without its address, which parity and reproduce would take for a difference."""
+    """A function is shown without its address, which would be a difference for parity and reproduce."""
     chain = make_pipeline(SelectKBest(f_classif), RandomForestClassifier(3))
     shown = parameters(chain, seed=7, long="x" * 9000)
     assert shown["selectkbest__score_func"] == "<function f_classif>"

@@ -99,7 +99,7 @@ def test_every_kind_of_column_is_prepared_for_every_estimator(chosen: dict[str, 
 @pytest.mark.parametrize("chosen", [MODELS[0], MODELS[1], MODELS[4]], ids=lambda chosen: chosen["estimator"])
 @pytest.mark.parametrize("gap", [None, np.nan])
 def test_a_later_row_may_have_gaps_that_no_training_row_has(chosen: dict[str, object], gap: float | None) -> None:
-    """In each column by itself, and in all at once, whatever the type of the column of gaps is."""
+    """In each column by itself, and in all at once, for each type of the column of gaps."""
     whole = X.dropna()
     found = fitted(config(chosen), whole, y[whole.index])
     row = whole.head(1)
@@ -222,7 +222,7 @@ LABELS = [
 
 @pytest.mark.parametrize("labels", LABELS, ids=lambda labels: f"{labels.dtype}-{labels[0]}")
 def test_labels_come_back_as_they_were(labels: pd.Series) -> None:
-    """XGBoost knows 0 and 1 alone, and nobody who asks the model needs to know that."""
+    """XGBoost takes only 0 and 1; clients of the model see the classes of the table."""
     pytest.importorskip("xgboost")
     target = labels.iloc[(y == "yes").to_numpy().astype(int)].reset_index(drop=True)
     numbers = X[["age", "income"]]

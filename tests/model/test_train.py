@@ -268,7 +268,7 @@ def test_a_run_whose_process_was_killed_is_failed_by_the_next(
 
 
 def test_a_run_that_is_worked_on_names_its_process(evaluated: Project) -> None:
-    """Who reopens it says so before it is RUNNING again, so that nobody takes it for its trainer's orphan."""
+    """Its tags name the new process before it is RUNNING again, so that no process ends it as abandoned."""
     run = Tracking().run(evaluated.receipt("train")["run_id"])
     tracking = Tracking()
     tracking.client.set_tag(run.run_id, "modelmake.pid", "0")

@@ -96,7 +96,7 @@ def predicted(project: Project) -> list[object]:
 
 
 def plain(project: Project) -> None:
-    """Use a transformer of a module beside the Makefile, which imports another one."""
+    """Use a transformer of a module beside the Makefile, which imports a second module."""
     (project.path / "mine.py").write_text(RATIO.format(imports="import words", function="words.share"))
     (project.path / "words.py").write_text(SHARE)
     estimator(project, "sklearn.naive_bayes.GaussianNB", 'raw = true\nsteps = [{ estimator = "mine.Ratio" }]\n')
@@ -112,7 +112,7 @@ def package(project: Project) -> None:
 
 
 def nested(project: Project) -> None:
-    """Use an estimator of the user's inside one of scikit-learn's, from a folder that is no package."""
+    """Use an estimator of the user's inside one of scikit-learn's, from a folder that is not a package."""
     (project.path / "models").mkdir()
     text = "import lightgbm\n\nclass Mine(lightgbm.LGBMClassifier):\n    pass\n"
     (project.path / "models/mine.py").write_text(text)
@@ -160,7 +160,7 @@ def test_a_logged_model_predicts_the_same_in_another_folder(
 
 @pytest.mark.long
 def test_a_model_that_does_not_load_outside_is_refused(project: Project, error_line: Check) -> None:
-    """Its module reads a file that lies in this repository alone; the gate says so in one line."""
+    """Its module reads a file that only this repository has; the gate says so in one line."""
     (project.path / "words.txt").write_text("a b")
     (project.path / "mine.py").write_text(
         "from pathlib import Path\nfrom sklearn.naive_bayes import GaussianNB\n\n"

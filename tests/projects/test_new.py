@@ -143,7 +143,7 @@ def test_texts_for_gaps_are_listed(new: New) -> None:
 
 @pytest.mark.parametrize("write", ["$ {:.2f}", "{:.1f}%", "{:.1f} kg"])
 def test_numbers_with_signs_are_left_out_until_somebody_cleans_them(new: New, write: str) -> None:
-    """The other columns can be read, and the comment says what is better; the column is no hundred categories."""
+    """The other columns can be read, and the comment says what is better; the column has no hundred categories."""
     price = [write.format(1 + number) for number in np.abs(numbers(100))]
     config, text = loaded(new, pd.DataFrame({"price": price, "x": numbers(100, 2), "y": numbers(100, 1)}))
     assert config.data.drop == ["price"]
@@ -167,7 +167,7 @@ def test_a_file_that_is_not_valid_is_named(new: New, error_line: Callable[[Outco
 
 
 def test_a_column_that_is_named_like_a_finding_is_a_column(new: New) -> None:
-    """A constant is left out and a leak is not, whatever their names say."""
+    """A constant is left out and a leak is not, with any names."""
     leak, constant = "serif italic; leave it out if it is one", 'as an id has; data.group = "x|y" ('
     labels = np.where(numbers(100) > 0, "b", "a")
     table = pd.DataFrame({leak: np.where(labels == "a", 3, 7), constant: 5, "x": numbers(100, 1), "label": labels})
@@ -195,7 +195,7 @@ def test_the_share_of_copies_leaves_room_for_any_seed(new: New) -> None:
 
 
 def test_few_rows_are_named(new: New) -> None:
-    """The gate would keep whatever is trained on them."""
+    """The gate would keep every model that is trained on them."""
     _, text = loaded(new, pd.DataFrame({"x": numbers(30), "y": numbers(30, 1)}))
     assert "the table has 30 rows, and the gate requires 30 held-out rows" in text
 
@@ -258,7 +258,7 @@ def test_the_positive_class_is_the_one_with_its_name_or_the_rarer_one(new: New) 
         ({"DATA": "data/iris.csv"}, "TARGET: is not given"),
         ({"DATA": "data/iriss.csv", "TARGET": "species"}, "no such file or folder (did you mean 'data/iris.csv'?)"),
         ({"DATA": "data/iris.csv", "TARGET": "specie"}, "no such column in data/iris.csv (did you mean 'species'?)"),
-        ({"DATA": "../iris.csv", "TARGET": "species"}, "lies outside of the checkout"),
+        ({"DATA": "../iris.csv", "TARGET": "species"}, "is outside of the checkout"),
         ({"DATA": "https://example.com/iris.csv", "TARGET": "species"}, "is an address"),
         ({"DATA": "data/iris.csv", "TARGET": "species", "NAME": "a/b"}, "NAME=a/b: is not a valid name for a pipeline"),
         ({"DATA": "data/iris.csv", "TARGET": "species", "NAME": "pipeline"}, "is not a valid name for a pipeline"),

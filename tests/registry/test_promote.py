@@ -11,7 +11,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from modelmake.core import provenance
-from modelmake.core.errors import Busy, Interrupted
+from modelmake.core.errors import Interruption, LockError
 from modelmake.registry import moves
 from modelmake.tracking import lease, versions
 from modelmake.tracking.runs import Tracking
@@ -73,7 +73,7 @@ def test_promoting_again_changes_nothing(promoted: Project) -> None:
 
 
 def test_a_rollback_swaps_back_once(promoted: Project) -> None:
-    """Typed twice it is no swap forth; promoting goes forward again."""
+    """Typed twice it does not swap back; promoting goes forward again."""
     promoted.stage("promote")
     assert promoted.stage("rollback").out == f"{BACK}version 1 of {NAME} is the champion, version 2 was\n"
     assert aliases(promoted) == {"staging": "2", "champion": "1", "previous": "2"}
@@ -151,7 +151,7 @@ def test_of_many_at_once_each_moves_whole_or_says_why_not(promoted: Project) -> 
         try:
             with moves.alone(tracking, NAME, force=False):
                 results.append(moves.move(tracking, NAME, "promote", target, ""))
-        except Busy as error:
+        except LockError as error:
             results.append(str(error))
 
     threads = [threading.Thread(target=promote, args=(str(1 + i % 2),)) for i in range(8)]
@@ -201,7 +201,7 @@ def test_a_lock_that_was_taken_over_is_not_given_back(promoted: Project) -> None
 
 @pytest.mark.long
 def test_the_lock_of_a_process_that_is_surely_gone_holds_nobody(promoted: Project) -> None:
-    """It was killed on this machine: the next one takes over, and need not be told to."""
+    """It was killed on this machine: the next one takes over without FORCE."""
     with subprocess.Popen(["true"]) as ended:
         ended.wait()
     dead = provenance.process() | {"modelmake.pid": str(ended.pid)}
@@ -225,12 +225,12 @@ def test_what_was_interrupted_is_completed_by_the_same_command(
 
     def alias(self: object, name: str, which: str, version: str) -> None:
         if which == step:
-            raise Interrupted(signal.SIGINT)
+            raise Interruption(signal.SIGINT)
         real_alias(self, name, which, version)
 
     def end(self: object, *words: object, **named: object) -> None:
         if step == "entry":
-            raise Interrupted(signal.SIGINT)
+            raise Interruption(signal.SIGINT)
         real_end(self, *words, **named)
 
     monkeypatch.setattr(client, "set_registered_model_alias", alias)

@@ -111,7 +111,7 @@ def test_a_run_that_was_compared_with_another_champion_is_evaluated_again(
 
 
 def test_the_champions_own_run_can_be_registered_again(evaluated: Project) -> None:
-    """It has its version, whatever became of it since."""
+    """It has its version, also if that version was changed since."""
     assert [evaluated.stage(stage).code for stage in ("register", "promote", "register")] == [0, 0, 0]
     assert evaluated.receipt("register")["version"] == "1"
 

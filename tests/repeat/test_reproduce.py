@@ -1,4 +1,4 @@
-"""reproduce: a run is compared with what its commit gives anew, and the likely cause of a difference is named."""
+"""reproduce: a run is compared with what its commit gives again, and the likely cause of a difference is named."""
 
 import json
 import re
@@ -177,7 +177,7 @@ def test_uncommitted_changes_are_found_out(checkout: Checkout) -> None:
 
 
 def test_data_outside_of_git_is_named_when_it_changed_or_went(checkout: Checkout) -> None:
-    """It is taken from where it lies; what it is now is compared with what it was."""
+    """It is read from its place; its content now is compared with that of the run."""
     with (checkout.path / ".gitignore").open("a") as file:
         file.write("/data/\n")
     subprocess.run(["git", "rm", "-q", "--cached", "data/iris.csv"], cwd=checkout.path, check=True)

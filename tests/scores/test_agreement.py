@@ -179,7 +179,7 @@ def test_a_model_is_the_same_on_another_processor(trained_here: Path, core: str)
 
 
 def test_a_model_with_a_golden_row_off_by_a_millionth_is_not_served() -> None:
-    """The line counts the rows, says by how much they differ, and what is allowed; a last bit is served and told."""
+    """The line counts the rows, and says how much they differ and how much may; a last bit is served, with a line."""
     pipeline, X = fitted(Ridge())
     written = contract(pipeline, X, X, Data(path="x", target="y"))
     other = written.model_copy(update={"predictions": tuple(value * (1 + 1e-6) for value in written.predictions)})

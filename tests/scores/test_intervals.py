@@ -32,7 +32,7 @@ def two_models(metric: str, n: int) -> tuple[Predictions, Predictions]:
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_an_interval_holds_its_value_and_repeats(metric: str) -> None:
-    """The bounds lie around the value, and the same seed gives the same bounds."""
+    """The value is between the bounds, and the same seed gives the same bounds."""
     p = rows_of(metric, 150, 2)
     first, second = intervals.bootstrap(p, metric, seed=5), intervals.bootstrap(p, metric, seed=5)
     assert first == second

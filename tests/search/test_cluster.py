@@ -1,4 +1,4 @@
-"""`make tune ENGINE=dask`, with schedulers and workers of Dask as processes: the same trials, whatever dies."""
+"""`make tune ENGINE=dask`, with schedulers and workers of Dask as processes: the same trials, also if processes die."""
 
 import os
 import shutil
@@ -213,7 +213,7 @@ def test_other_code_on_a_worker(own: Callable[[str], Searching], dask: Dask, tmp
 
 @pytest.mark.long
 def test_a_worker_without_modelmake(searching: Searching, dask: Dask, tmp_path: Path) -> None:
-    """It says so, where joblib's client would wait for ever."""
+    """It says so; joblib's client would wait without end."""
     (tmp_path / "empty").mkdir()
     dask.up(0)
     dask.folder = tmp_path / "empty"

@@ -41,7 +41,7 @@ def test_processes_and_kills_change_nothing(searching: Searching) -> None:
 
 @pytest.mark.long
 def test_ctrl_c_keeps_what_has_finished(own: Callable[[str], Searching]) -> None:
-    """It ends at once, with the exit code of a signal, and leaves a journal to go on with."""
+    """It ends at once, with the exit code of a signal, and leaves a journal from which the search continues."""
     searching = own(WIDE)
     searching.allow(2)
     process = searching.start(MODELMAKE_WORKERS="2")
@@ -256,7 +256,7 @@ def test_minutes_end_at_a_batch(own: Callable[[str], Searching]) -> None:
 
 
 def test_without_a_search_there_is_nothing_to_do(project: Project) -> None:
-    """Which is no error: the workflow on GitHub asks each pipeline."""
+    """It is not an error: the workflow on GitHub calls it for each pipeline."""
     outcome = project.stage("tune")
     assert outcome.code == 0
     assert "has no [search], so there is nothing to tune" in outcome.out
@@ -296,7 +296,7 @@ def test_make_tune_goes_on_with_a_forced_search(own: Callable[[str], Searching])
 
 @pytest.mark.long
 def test_force_searches_again_in_a_run_of_its_own(own: Callable[[str], Searching]) -> None:
-    """Also if the result is another one; every journal that was put aside is kept, and no run is changed."""
+    """Also if the result differs; every journal that was put aside is kept, and no run is changed."""
     searching = own('what = { choices = ["luck", "fit"] }\nmax_depth = { low = 1, high = 8 }')
     path = searching.path / "models/own.py"
     path.write_text(

@@ -83,7 +83,7 @@ def restore(server: Server, archive: bytes) -> None:
 
 
 def repacked(archive: bytes, change: Callable[[tarfile.TarInfo, bytes], tuple[tarfile.TarInfo, bytes] | None]) -> bytes:
-    """Pack the archive anew, each member changed or left out."""
+    """Pack the archive again, each member changed or left out."""
     out = io.BytesIO()
     with tarfile.open(fileobj=io.BytesIO(archive)) as old, tarfile.open(fileobj=out, mode="w:gz") as new:
         for member in old:
@@ -261,7 +261,7 @@ def test_an_interrupted_restore_is_undone_by_the_next_start(
 
 
 def test_an_encrypted_backup_opens_with_its_key_alone(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without it, with another one, or changed by a byte, it is refused with the reason."""
+    """Without the key, with a wrong key, or changed by a byte, it is refused with the reason."""
     kept = server.run()
     key, other = (str(pyrage.x25519.Identity.generate()) for _ in range(2))
     monkeypatch.setenv("BACKUP_KEY", f"# made today\n{key}\n")
@@ -366,7 +366,7 @@ def test_a_failed_upgrade_leaves_the_database_as_it_was(server: Server) -> None:
 def test_gc_removes_what_is_deleted_and_nothing_that_a_version_needs(
     server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Dry by default. A run whose model has a version stays, deleted or not, as does that model and its experiment."""
+    """Dry by default. A run whose model has a version stays, deleted or not, with its model and its experiment."""
     monkeypatch.delenv("MODELMAKE_FORCE", raising=False)
     mlflow.set_tracking_uri(f"sqlite:///{server.folder}/mlflow.db")  # where the registry looks for a model
     store, registry = server.store, Registry(f"sqlite:///{server.folder}/mlflow.db")

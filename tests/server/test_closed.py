@@ -1,4 +1,4 @@
-"""The server with a login and TLS: nobody comes in without them, and what opens it is in no output."""
+"""The server with a login and TLS: they are required, and no output shows a password."""
 
 import re
 import stat
@@ -221,7 +221,7 @@ def test_no_artifact_is_outside_of_the_artifacts(closed: Closed, path: str) -> N
 
     before = outside()
     for method in ("GET", "PUT", "GET", "DELETE"):
-        with requests.Session() as session:  # which sends the path as it stands
+        with requests.Session() as session:  # which sends the path unchanged
             request = requests.Request(method, closed.url, auth=login, data=b"x").prepare()
             request.url = f"{closed.url}/api/2.0/mlflow-artifacts/artifacts/{path}"
             answer = session.send(request, verify=str(closed.path / ".mlflow/tls.crt"), timeout=30)

@@ -139,7 +139,7 @@ def test_host_and_image_agree_to_the_last_bit(registered: Stack) -> None:
 
 
 def test_state_survives_down(registered: Stack) -> None:
-    """A stopped server forgets nothing, and comes back on the port that it is told."""
+    """A stopped server keeps its state, and starts on the port that it is told."""
     run_id = registered.receipt("register")["run_id"]
     assert registered.make("down").returncode == 0
     with pytest.raises(requests.ConnectionError):
@@ -197,7 +197,7 @@ def test_lint_and_test_have_no_network(stack: Stack, engine: docker.DockerClient
 
 
 def test_a_taken_port_is_one_line_and_harms_no_other_clone(stack: Stack, tmp_path: Path, empty_store: Path) -> None:
-    """A second clone on the same port is told so; the first one's server stays up."""
+    """A second clone gets an error for the same port; the server of the first one stays up."""
     second = Stack(tmp_path / "another clone", stack.port).fill(empty_store)
     assert second.project != stack.project
     done = second.make("up")
@@ -295,7 +295,7 @@ def test_what_a_killed_container_left_running_is_failed_by_the_next(slow: Stack,
 
 
 def test_the_image_holds_no_secret_and_no_root(stack: Stack, engine: docker.DockerClient) -> None:
-    """Its user is not root, its size is under 1 GB, and neither history nor environment tells of CA or proxy."""
+    """Its user is not root, its size is under 1.1 GB, and neither history nor environment contains CA or proxy."""
     image = engine.images.get(engine.containers.get(f"{stack.project}-mlflow-1").attrs["Config"]["Image"])
     assert image.attrs["Config"]["User"] == "10001:10001"
     assert image.attrs["Size"] < 1.1e9
@@ -304,7 +304,7 @@ def test_the_image_holds_no_secret_and_no_root(stack: Stack, engine: docker.Dock
 
 
 def test_a_linked_worktree_has_its_commit(stack: Stack, tmp_path: Path) -> None:
-    """Its history lies elsewhere, and is seen in the container all the same."""
+    """Its history is in another folder; the container sees it."""
     worktree = tmp_path / "work tree"
     subprocess.run(["git", "worktree", "add", "-q", "--detach", str(worktree)], cwd=stack.path, check=True)
     head = ["git", "rev-parse", "HEAD"]

@@ -35,7 +35,7 @@ def serve(port: int, status: int, after: float = 0) -> None:
 
 @pytest.fixture
 def port(project: Project, monkeypatch: pytest.MonkeyPatch) -> int:
-    """A port that nobody listens on yet, in the project's MLFLOW_TRACKING_URI, with a password."""
+    """A port without a listener yet, in the project's MLFLOW_TRACKING_URI, with a password."""
     found = free_port()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:s3cret@127.0.0.1:{found}/")
     return found
@@ -51,7 +51,7 @@ def test_it_waits_until_somebody_answers(project: Project, port: int, status: in
 
 
 def test_a_server_that_turns_clients_away_is_not_waited_for(project: Project, port: int, error_line: object) -> None:
-    """MLflow's Host check answers 403 for ever: one line, exit code 4."""
+    """MLflow's Host check always answers 403: one line, exit code 4."""
     serve(port, 403)
     assert "refuses clients: HTTP 403" in error_line(project.stage("up"), 4)
 

@@ -92,7 +92,7 @@ class Process:
             connection.close()
 
     def post(self, body: Any, content_type: str = JSON, **headers: str) -> Answer:
-        """Ask for predictions; a body that is no bytes is sent as JSON."""
+        """Ask for predictions; a body that is not bytes is sent as JSON."""
         whole = body if isinstance(body, bytes) else json.dumps(body).encode()
         return self.ask("POST", "/invocations", whole, Content_Type=content_type, **headers)
 

@@ -116,7 +116,7 @@ def test_another_path_or_method_has_the_same_form(server: Process, method: str, 
 
 
 def test_a_page_in_a_browser_cannot_name_the_server_otherwise(server: Process) -> None:
-    """A host that is not on the list is refused, whatever the port."""
+    """A host that is not on the list is refused, with any port."""
     assert "hosts" in refused(server.ask("GET", "/version", Host="evil.example"), 400)["error"]
     assert server.ask("GET", "/version", Host="LOCALHOST:1").status == 200
 
@@ -266,7 +266,7 @@ def test_an_upgrade_without_a_body_is_ignored(server: Process) -> None:
 
 
 def test_requests_in_a_row_are_answered_in_their_order(server: Process) -> None:
-    """Though they are sent before the first answer; what is no request after them does not take their answers."""
+    """Also if they are sent before the first answer; bytes after them that are not a request change no answer."""
     requests = [HEAD + LENGTH + b"x-request-id: r%d\r\n\r\n" % number + GOOD for number in range(3)]
     answers = whole(server, b"".join(requests) + END)
     assert [headers["x-request-id"] for _, headers, _ in answers[:3]] == ["r0", "r1", "r2"]
@@ -276,7 +276,7 @@ def test_requests_in_a_row_are_answered_in_their_order(server: Process) -> None:
 
 
 def test_a_length_that_is_too_small_ends_the_body(server: Process) -> None:
-    """The body is what the length says, and the rest of it is no request."""
+    """The body is what the length says, and the rest of it is not a request."""
     [(status, _, answer)] = whole(server, HEAD + b"Content-Length: 10\r\n\r\n" + GOOD)
     assert (status, set(answer)) == (400, FORM)
 
@@ -297,7 +297,7 @@ def test_an_id_that_is_none_is_not_repeated(server: Process, given: str) -> None
 
 
 def test_one_host_is_named(server: Process) -> None:
-    """None, or a second one that is not on the list, is refused as another one is."""
+    """None, or a second one that is not on the list, is refused."""
     for head in (b"GET /version HTTP/1.0\r\n", b"GET /version HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n"):
         [(status, _, answer)] = whole(server, head + b"Connection: close\r\n\r\n")
         assert status == 400
@@ -305,7 +305,7 @@ def test_one_host_is_named(server: Process) -> None:
 
 
 def test_headers_have_a_limit(server: Process) -> None:
-    """A client that never ends them fills no memory and holds up nobody."""
+    """A client that never ends them fills no memory and delays no other client."""
     [(status, headers, answer)] = whole(server, (HEAD + b"X: ").ljust(protocol.LIMIT + 1, b"a"))
     assert (status, headers["connection"], set(answer)) == (431, "close", FORM)
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
@@ -329,7 +329,7 @@ def requests(server: Process) -> dict[str, float]:
 
 
 def test_a_client_that_goes_is_no_failure_of_the_server(server: Process) -> None:
-    """It is counted by itself, since an alert may be set on 5xx."""
+    """It has its own counter, since an alert may be set on 5xx."""
     before = requests(server)
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
         connection.sendall(HEAD + LENGTH + b"\r\n" + GOOD[:10])

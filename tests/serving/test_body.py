@@ -89,7 +89,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("body", "content_type", "status"), WRONG)
 def test_what_is_no_request_is_refused(body: bytes, content_type: str, status: int) -> None:
-    """With a status and a sentence, whatever the bytes are."""
+    """With a status and a sentence, for any bytes."""
     with pytest.raises(Refusal) as refused:
         read(body, content_type, NAMES)
     assert refused.value.status == status

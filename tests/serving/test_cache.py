@@ -23,7 +23,7 @@ def named(number: int) -> Named:
 
 
 def test_a_model_is_there_once_it_is_verified(tmp_path: Path) -> None:
-    """While it is verified it lies aside."""
+    """While it is verified it is in another folder."""
     cache = Cache(tmp_path / "cache")
 
     def verify(folder: Path) -> str:
@@ -68,7 +68,7 @@ def test_an_interrupted_download_is_swept_away(tmp_path: Path) -> None:
 
 
 def test_the_oldest_models_go(tmp_path: Path) -> None:
-    """The served one stays, however old it is."""
+    """The served one stays, at any age."""
     import os
 
     cache = Cache(tmp_path)
@@ -141,7 +141,7 @@ def test_a_model_that_somebody_removed_can_be_added_again(tmp_path: Path) -> Non
 
 
 def test_a_killed_download_is_no_model_and_is_swept_away(tmp_path: Path) -> None:
-    """A process that is killed while it fetches leaves a part that nobody takes for a model, nor for a pointer."""
+    """A process that is killed while it fetches leaves a part that is taken neither for a model nor for a pointer."""
     code = """
 import os, pathlib, signal, sys
 from modelmake.serving.cache import Cache

@@ -279,7 +279,7 @@ def test_a_volume_that_cannot_be_written_keeps_the_old_version(two: Project, fol
     """And the state says so; when there is room, the new version is served."""
     follower = followers()
     until(lambda: version(follower) == "1")
-    while not follower.cache.folder.is_file():  # the follower makes it anew
+    while not follower.cache.folder.is_file():  # the follower creates it again
         shutil.rmtree(follower.cache.folder, ignore_errors=True)
         with suppress(OSError):
             follower.cache.folder.write_text("no folder")
@@ -292,7 +292,7 @@ def test_a_volume_that_cannot_be_written_keeps_the_old_version(two: Project, fol
 
 
 def test_a_source_that_is_a_path_is_refused(two: Project, followers: Callable[[], Follower]) -> None:
-    """The registry's word is no path on this machine: nothing beside the cache is touched."""
+    """A name from the registry is not used as a path: nothing outside of the cache is changed."""
     follower = followers()
     until(lambda: version(follower) == "1")
     victim = follower.folder / "victim"

@@ -1,4 +1,4 @@
-"""The request log: nobody waits for it, and it keeps private columns to itself."""
+"""The request log: no answer waits for it, and it leaves private columns out."""
 
 import json
 import os
@@ -159,7 +159,7 @@ def test_a_record_that_is_no_json_does_not_end_the_writer(tmp_path: Path) -> Non
 
 
 def test_large_requests_do_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While the disk is slow the records of a few of them wait, whatever the number of records is; then more fit."""
+    """While the disk is slow the records of a few of them wait, for any number of records; then more fit."""
     real = Log._run
     monkeypatch.setattr(Log, "_run", lambda _: None)
     writer, before = Log(tmp_path, []), dropped()

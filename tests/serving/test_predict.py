@@ -65,7 +65,7 @@ def test_a_table_gets_its_predictions(predict: Callable[..., Outcome], target: s
 
 
 def test_the_file_names_the_version(predict: Callable[..., Outcome]) -> None:
-    """In the metadata of Parquet; VERSION names another one than the champion."""
+    """In the metadata of Parquet; VERSION names a version other than the champion."""
     assert predict(VERSION="1").code == 0
     assert pq.read_schema("out.parquet").metadata[b"modelmake.version"] == b"1"
 
@@ -136,7 +136,7 @@ def test_a_table_that_does_not_fit_is_one_line(
         ({"target": "out.xlsx"}, "has no known suffix"),
         ({"target": "nowhere/out.csv"}, "its folder does not exist"),
         ({"target": "data/iris.csv", "source": "pipeline.toml"}, "iris.csv exists"),
-        ({"source": "data", "target": "data/out.csv"}, "lies in the folder IN"),
+        ({"source": "data", "target": "data/out.csv"}, "is in the folder IN"),
         ({"source": "new.rejected.csv", "target": "new.csv", "FORCE": "1"}, "which is the table IN"),
         ({"target": "data/iris.csv", "FORCE": "1"}, "is the table IN itself"),
         ({"VERSION": "9"}, "has no version 9"),
@@ -242,7 +242,7 @@ def whole(scorer: Scorer, frame: pd.DataFrame, path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_the_bits_are_the_servers(kinds: Kinds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
-    """For columns of every kind, from text and from Parquet, whatever the number of rows at once."""
+    """For columns of every kind, from text and from Parquet, for any number of rows at once."""
     scorer = Scorer(kinds.contract, kinds.pipeline.predict_proba)
     expected = kinds.pipeline.predict_proba(kinds.X).tolist()
     for rows in (7, 60):

@@ -269,7 +269,7 @@ def test_any_value_in_any_place_is_predicted_or_refused(
 
 
 def test_no_refusal_quotes_a_row() -> None:
-    """Where each value of the request is a secret, of each type, in each column, and whatever is wrong."""
+    """Where each value of the request is a secret, of each type, in each column, and for each mistake."""
     kinds_of_secrets: dict[str, list[Any]] = {
         "float64": [MARKED, [MARKED], {"a": MARKED}, None, 7391e300 * 1e9],
         "int8": [MARKED, 7391, 73.91, None],

@@ -132,7 +132,7 @@ def test_a_value_that_only_the_model_refuses_is_the_clients() -> None:
 
 
 def test_a_type_that_is_not_trusted_is_not_loaded(trained: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By our list, whatever the model's own list says."""
+    """By our list, not by the model's own list."""
     monkeypatch.setattr("modelmake.model.trust.TRUSTED_TYPES", ())
     [about] = (trained.path / ".mlflow/artifacts").rglob("MLmodel")
     with pytest.raises(UserError, match="not on the trusted list"):

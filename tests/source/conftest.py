@@ -17,7 +17,7 @@ IRIS = (EXAMPLE / "data/iris.csv").read_bytes()
 
 @dataclass
 class Answer:
-    """What the server answers: a status, a body, and headers, of which Content-Length may be a lie."""
+    """What the server answers: a status, a body, and headers, of which Content-Length may be wrong."""
 
     body: bytes = b""
     status: int = 200
@@ -86,7 +86,7 @@ def web() -> Iterator[Web]:
 
 @pytest.fixture
 def secure(certificate: tuple[Path, Path]) -> Iterator[Web]:
-    """A web server with TLS and a certificate that nobody else trusts."""
+    """A web server with TLS and a certificate that no other program trusts."""
     server = Web()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
@@ -117,7 +117,7 @@ def fetching(project: Project, monkeypatch: pytest.MonkeyPatch) -> Fetching:
 
 
 def snapshots(project: Project) -> list[Path]:
-    """Return the tables among the snapshots; nothing but their facts lies beside them."""
+    """Return the tables among the snapshots; only their facts lie beside them."""
     folder = project.path / "data/snapshots"
     tables = sorted(folder.glob("*.parquet"))
     assert {path.name for path in folder.iterdir()} == {

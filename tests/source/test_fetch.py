@@ -98,7 +98,7 @@ def test_train_without_a_snapshot_asks_for_fetch(fetching: Fetching, web: Web, e
 
 
 def test_a_path_needs_no_fetch(project: Project) -> None:
-    """A workflow may fetch whatever the pipeline names."""
+    """A workflow may fetch every table that a pipeline names."""
     done = project.stage("fetch")
     assert (done.code, done.out) == (
         0,
@@ -115,8 +115,8 @@ def test_the_dialect_is_that_of_the_file(fetching: Fetching, web: Web) -> None:
     pd.testing.assert_frame_equal(pd.read_parquet(snapshots(project)[0]), frame)
 
 
-def test_parquet_is_written_anew(fetching: Fetching, web: Web, tmp_path: Path) -> None:
-    """The same rows are the same bytes, however the file groups and compresses them, and whoever wrote it."""
+def test_parquet_is_written_again(fetching: Fetching, web: Web, tmp_path: Path) -> None:
+    """The same rows are the same bytes, for any row groups, compression and writer of the file."""
     frame = pd.read_csv(EXAMPLE / "data/iris.csv")
     frame.to_parquet(tmp_path / "a.parquet", row_group_size=7, compression="gzip")
     frame.astype({"species": "category"}).to_parquet(tmp_path / "b.parquet", engine="pyarrow")
@@ -167,7 +167,7 @@ def test_what_is_no_table_is_named_and_the_older_snapshot_stays(
 
 
 def test_a_server_that_is_not_there_is_named(fetching: Fetching, error_line: Check) -> None:
-    """Refused, or a name that nobody has, which a resolver without a network may take 40 s to say."""
+    """Refused, or a name that does not exist, which a resolver without a network may take 40 s to say."""
     project = fetching(f"http://127.0.0.1:{free_port()}/iris.csv")
     assert "no answer: connection refused (try again later" in error_line(project.stage("fetch"), 2)
     project = fetching("http://nobody.invalid/iris.csv")
@@ -211,7 +211,7 @@ def test_a_certificate_is_checked(
 
 
 def test_a_proxy_is_used(fetching: Fetching, web: Web, error_line: Check, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And named where it is in the way, without its password."""
+    """And named if it causes the failure, without its password."""
     monkeypatch.setenv("http_proxy", f"http://mallory:s3cret@127.0.0.1:{web.server_port}")
     web.serve("http://example.invalid/iris.csv", IRIS)
     project = fetching("http://example.invalid/iris.csv")

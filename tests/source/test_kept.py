@@ -16,7 +16,7 @@ KEEP = 'snapshot = "mlflow"'
 
 
 def stored(project: Project) -> list[Path]:
-    """Return the tables that lie on the server."""
+    """Return the tables on the server."""
     return sorted((project.path / ".mlflow").glob("artifacts/*/artifacts/table/*"))
 
 

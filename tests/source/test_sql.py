@@ -139,7 +139,7 @@ def test_a_query_that_gives_no_table_is_named(
 def test_a_percent_sign_and_a_colon_are_what_they_are(
     fetching: Fetching, sqlite: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They are no parameters."""
+    """They are not parameters."""
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{sqlite}")
     query = "query = \"select *, '5 % :x' as note from iris where species like '%set%'\""
     assert "50 rows, 7 columns" in fetching(SERVER, query).stage("fetch").out

@@ -69,7 +69,7 @@ class Checkout:
         return dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
 
     def edit(self, file: str, old: str, new: str) -> None:
-        """Replace text in a file; it has to be there."""
+        """Replace text in a file; it must be there."""
         path = self.path / file
         assert old in path.read_text()
         path.write_text(path.read_text().replace(old, new, 1))
@@ -80,7 +80,7 @@ class Checkout:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return a port without a listener."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -170,7 +170,7 @@ class Repository(Stack):
         return self
 
     def commit(self, message: str) -> str:
-        """Commit the tree as it lies, and return the commit."""
+        """Commit all files of the tree, and return the commit."""
         identity = ("-c", "user.name=Test", "-c", "user.email=test@localhost")
         for words in (["add", "-A"], [*identity, "commit", "-qm", message, "--allow-empty"]):
             subprocess.run(["git", *words], cwd=self.path, check=True)

@@ -1,4 +1,4 @@
-"""A stand-in for the process outside of the repository, for tests of something else."""
+"""A substitute for the process outside of the repository, for tests of other things."""
 
 import json
 import weakref

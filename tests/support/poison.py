@@ -1,4 +1,4 @@
-"""A caller's shell at its worst: every variable that has bitten somebody, with a hostile value."""
+"""The worst shell of a caller: every variable that has caused a bug, with a hostile value."""
 
 from pathlib import Path
 
@@ -6,11 +6,11 @@ from modelmake.core.provenance import IMAGE
 
 # What docker/run.sh says to a container about the machine outside.
 TOLD = tuple(f"MODELMAKE_{name}" for name in ("IMAGE_ID", "UI", "HOST", "CONTAINER", "CONTAINERS", "GIT_DIR"))
-PROXY = "http://mallory:s3cret@127.0.0.1:9"  # nobody listens there
+PROXY = "http://mallory:s3cret@127.0.0.1:9"  # a port without a listener
 
 
 def environment(folder: Path, victim: Path) -> dict[str, str]:
-    """Return the variables; those of git name the repository `victim`, files that a shell reads lie in `folder`."""
+    """Return the variables; those of git name the repository `victim`, files that a shell reads are in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "noise.sh").write_text("echo loading modules; cd /; set -f\n")
     (folder / "evil.py").write_text("raise SystemExit('imported by mistake')\n")

@@ -132,7 +132,7 @@ def test_row_names_of_r_are_no_feature(tmp_path: Path) -> None:
 
 
 def test_keys_win_over_sniffing(tmp_path: Path) -> None:
-    """A column of texts with commas in a file with another delimiter is told by the keys."""
+    """A column of texts with commas in a file with another delimiter needs the keys."""
     path = written(tmp_path, "t.parquet", "a:label\n%\n1,5:x\n2,5:y\n")
     frame = read_table(config(path, format="csv", delimiter=":", decimal=",", comment="%", encoding="ascii"))
     assert frame["a"].tolist() == [1.5, 2.5]

@@ -134,7 +134,7 @@ def test_one_column_has_the_decimal_mark_of_the_model(tmp_path: Path) -> None:
 
 
 def test_a_table_that_does_not_fit_is_named(tmp_path: Path) -> None:
-    """By the column that it lacks, in whatever dialect it is."""
+    """By the column that it lacks, in any dialect."""
     model = scorer(write(tmp_path / "t.csv", shuffled()))
     (tmp_path / "in.csv").write_text("zip,price,date,name\n80331,2.5,31/01/2026,x\n")
     with pytest.raises(UserError, match=r"in\.csv: has no column 'day', which the model needs"):

@@ -167,7 +167,7 @@ def printed(environment: dict[str, str], text: str) -> str:
 
 @given(PASSWORDS, st.sampled_from(PLACES))
 def test_no_password_is_printed(password: str, place: str) -> None:
-    """Whatever it is made of, and whoever quotes the address that it is in."""
+    """Of any characters, and in any message that quotes the address."""
     given = place.format(password)
     encoded = requests.utils.requote_uri(given)
     text = f"API request to {given}/api failed with exception {given!r} {encoded} {password}"

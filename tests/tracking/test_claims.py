@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 SCRIPT = ROOT / "scripts/modelmake/tracking/claims.py"
 NAME = "flower_classifier"
-PASSWORD = "s3cret: p@ss/w%rd"  # noqa: S105  # in an address it has to be quoted
+PASSWORD = "s3cret: p@ss/w%rd"  # noqa: S105  # in an address it must be quoted
 EVALUATED = b'{"command": "make evaluate", "run_id": "r1"}'
 ALL = "train\nevaluate\nregister\n"
 STALE = {  # by what somebody may delete
@@ -127,7 +127,7 @@ def test_a_run_that_is_restored_is_there(done: Project, database: Path) -> None:
 
 
 def test_a_database_that_is_gone_takes_all_claims_along(done: Project, database: Path) -> None:
-    """`make distclean` elsewhere, or a lost volume: everything has to be done again."""
+    """`make distclean` elsewhere, or a lost volume: every stage must run again."""
     assert ask(database.with_name("other.db"), receipts(done)) == Outcome(0, ALL, "")
 
 
@@ -152,7 +152,7 @@ def test_a_refused_registration_claims_nothing(tmp_path: Path) -> None:
     ids=lambda garbage: repr(garbage)[:40],
 )
 def test_garbage_claims_nothing(tmp_path: Path, garbage: bytes) -> None:
-    """What is no receipt of these stages is passed over, without a word."""
+    """A file that is not a receipt of these stages is ignored silently."""
     assert ask(tmp_path / "none.db", garbage) == Outcome(0, "", "")
 
 
@@ -302,7 +302,7 @@ def test_no_server_is_a_note_and_not_a_wait() -> None:
     "address", ["http://me:s3cret@127.0.0.1:s3cret", "http://me:s3/cret@host", "https://me:s3cret@[x"]
 )
 def test_an_address_that_is_none_is_a_note(address: str) -> None:
-    """The message shows no password, whatever is wrong with the address."""
+    """The message shows no password, for any mistake in the address."""
     outcome = ask(address, EVALUATED, HTTP_PROXY="", http_proxy="")
     assert note(outcome)
     assert "me:" not in outcome.err
@@ -320,7 +320,7 @@ def test_a_server_that_never_answers_costs_three_seconds(done: Project) -> None:
 
 
 def test_a_redirect_to_another_host_carries_no_password(answering: Callable[..., str]) -> None:
-    """Whoever is sent on shows the login to nobody but the server that it is for."""
+    """After a redirect only the server that the login is for gets it."""
     seen: list[dict[str, str]] = []
     first = answering(302, Location=answering(401, seen=seen).replace("127.0.0.1", "localhost"))
     assert note(ask(first.replace("//", "//me:s3cret@"), EVALUATED)) == "HTTP 401"

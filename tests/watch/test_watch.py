@@ -63,7 +63,7 @@ def test_rows_as_before_are_quiet(served: Project) -> None:
 
 
 def test_two_windows_running_are_an_alert(served: Project, error_line: Check) -> None:
-    """One is a note; the second one ends with exit code 3; a quiet one begins anew."""
+    """One is a note; the second one ends with exit code 3; after a quiet one the count begins again."""
     for name, shift, code in (("a", 2.0, 0), ("b", 2.0, 3), ("c", 0.0, 0), ("d", 2.0, 0)):
         ask(served, rows(100, shift=shift), name)
         done = served.stage("watch")
@@ -85,7 +85,7 @@ def test_too_few_rows_wait(served: Project) -> None:
 
 
 def test_no_request_is_not_green(served: Project, error_line: Check) -> None:
-    """Neither without a log, nor when nobody has asked since the last window."""
+    """Neither without a log, nor without a request since the last window."""
     assert "no requests are logged" in error_line(served.stage("watch"), 2)
     ask(served, rows(50))
     assert served.stage("watch").code == 0

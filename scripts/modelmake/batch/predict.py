@@ -59,7 +59,7 @@ def places() -> tuple[Path, Path, Path]:
     Raises
     ------
     UserError
-        One is not given, IN does not exist, OUT has no known suffix, is IN or lies in it, or exists without FORCE.
+        One is not given, IN does not exist, OUT has no known suffix, is IN or in it, or exists without FORCE.
 
     """
     from modelmake.batch.output import suffix  # noqa: PLC0415  # see main
@@ -74,7 +74,7 @@ def places() -> tuple[Path, Path, Path]:
     if not target.parent.is_dir():
         raise UserError(f"OUT={target!s:.200}", "its folder does not exist", "create it")
     if any(folder.samefile(source) for folder in target.absolute().parents):
-        raise UserError(f"OUT={target.name}", "lies in the folder IN, and would be read with it", "name another folder")
+        raise UserError(f"OUT={target.name}", "is in the folder IN, and would be read with it", "name another folder")
     for path in (target, others):
         if path.exists() and path.samefile(source):
             what = "is the table IN itself" if path == target else f"would write {path.name}, which is the table IN"

@@ -82,7 +82,7 @@ def inserted(project: str, lines: list[str]) -> str:
     Raises
     ------
     UserError
-        The dependencies do not stand one a line.
+        A line has several dependencies.
 
     Examples
     --------
@@ -183,4 +183,4 @@ def main() -> None:
     for name in names:
         if versions[name] != newest[name]:
             print(f"note: {name} {versions[name]} is locked, not {newest[name]}: another package needs the older one")
-    print("next     make train (the environment is made anew once)")
+    print("next     make train (the environment is created again, once)")

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from modelmake.config import receipt
 from modelmake.core import provenance, settings
-from modelmake.core.errors import Unreachable, Vulnerable
+from modelmake.core.errors import DatabaseError, VulnerabilityError
 
 
 class Vulnerability(BaseModel):
@@ -39,7 +39,7 @@ def report() -> list[Package]:
 
     Raises
     ------
-    Unreachable
+    DatabaseError
         pip-audit has no answer from the database.
 
     """
@@ -57,7 +57,7 @@ def report() -> list[Package]:
     reasons = [line for line in done.stderr.splitlines() if "rror" in line][-1:] or ["no reason given"]
     what = f"the database of vulnerabilities can't be reached: {reasons[0]:.160}"
     fix = "behind a proxy set HTTPS_PROXY and SSL_CERT_FILE; ARGS='-s osv' uses another database"
-    raise Unreachable("audit", what, fix)
+    raise DatabaseError("audit", what, fix)
 
 
 def main() -> None:
@@ -65,7 +65,7 @@ def main() -> None:
 
     Raises
     ------
-    Vulnerable
+    VulnerabilityError
         There is one.
 
     """
@@ -78,5 +78,5 @@ def main() -> None:
     ]
     if rows:
         print(receipt.aligned(rows))
-        raise Vulnerable(str(provenance.LOCK), f"{len(rows)} known vulnerabilities", "make lock UPGRADE=1")
+        raise VulnerabilityError(str(provenance.LOCK), f"{len(rows)} known vulnerabilities", "make lock UPGRADE=1")
     print(f"audit: no known vulnerability in the {len(packages)} packages of the lock")

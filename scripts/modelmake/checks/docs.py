@@ -47,7 +47,7 @@ def broken() -> list[str]:
 
 
 def main() -> None:
-    """Write the reference pages anew, and leave the site in build/site.
+    """Write the reference pages again, and leave the site in build/site.
 
     Raises
     ------

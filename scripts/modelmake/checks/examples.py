@@ -1,6 +1,6 @@
-"""Examples: train, judge and register each pipeline in examples/, whatever has passed before.
+"""Examples: train, judge and register each pipeline in examples/, also if it has passed before.
 
-There is no receipt, since the last bits of a model depend on the processor, and each CI run may have another one.
+There is no receipt, since the last bits of a model depend on the processor, and two CI runs may have two processors.
 """
 
 from modelmake.checks.test import EXAMPLES, run

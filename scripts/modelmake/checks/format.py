@@ -6,6 +6,6 @@ from modelmake.checks import lint
 
 
 def main() -> None:
-    """Apply the fixes everywhere, and the format to modelmake's own code; the style of the user's code is theirs."""
+    """Apply the fixes everywhere, and the format only to the code of modelmake itself."""
     subprocess.run(["ruff", "check", "--fix", "--exit-zero", "--quiet", "--no-cache", "."], check=True)
     subprocess.run(["ruff", "format", "--no-cache", *lint.own()], check=True)

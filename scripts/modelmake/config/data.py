@@ -17,7 +17,7 @@ READING = ("format", "delimiter", "decimal", "encoding", "comment", "sheet", "mi
 
 
 def snapshot(data: Mapping[str, object]) -> str:
-    """Return the path of the snapshot that `make fetch` takes of a source: another one if it is read in another way."""
+    """Return the path of the snapshot that `make fetch` takes of a source: keys that change the reading change it."""
     read_by = {key: data[key] for key in READING if key in data}
     address = json.dumps([data["source"], data.get("query"), *([read_by] if read_by else [])], default=str)
     return f"{SNAPSHOTS}/{hashlib.sha256(address.encode()).hexdigest()[:12]}.parquet"
@@ -26,7 +26,7 @@ def snapshot(data: Mapping[str, object]) -> str:
 class Data(Section):
     """`[data]`: the table, the column to predict, and which rows are held out.
 
-    `source` stands in the place of `path`, which then is that of the snapshot.
+    With `source`, `path` is that of the snapshot.
     """
 
     path: Text

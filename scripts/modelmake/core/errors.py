@@ -35,7 +35,7 @@ class UserError(PipelineError):
     outcome = "stopped: fix the input named above and run again"
 
 
-class GateRefused(PipelineError):
+class GateRefusal(PipelineError):
     """The gate refused the model."""
 
     exit_code = 3
@@ -49,14 +49,14 @@ class TrackingError(PipelineError):
     outcome = "stopped: problem with the tracking server"
 
 
-class Moved(PipelineError):
+class DriftAlert(PipelineError):
     """Two consecutive windows raise an alert."""
 
     exit_code = 3
     outcome = "alert: the data has drifted"
 
 
-class NothingFound(PipelineError):
+class SearchError(PipelineError):
     """No trial of a search has a score."""
 
     outcome = "no trial succeeded"
@@ -69,43 +69,43 @@ class ClusterError(PipelineError):
     outcome = "stopped: finished trials are kept; make tune continues the search"
 
 
-class NotReproduced(PipelineError):
+class ReproductionError(PipelineError):
     """The results of the repeated run differ."""
 
     outcome = "not reproduced"
 
 
-class NotTheSame(PipelineError):
+class ParityError(PipelineError):
     """Two runs that should be the same differ."""
 
     outcome = "the runs differ"
 
 
-class NotAsLogged(PipelineError):
+class AnswerError(PipelineError):
     """The scoring server gave wrong answers."""
 
     outcome = "the server gave wrong answers"
 
 
-class Busy(PipelineError):
+class LockError(PipelineError):
     """Another process holds the lock."""
 
     outcome = "nothing was moved"
 
 
-class NotReported(PipelineError):
+class GitHubError(PipelineError):
     """GitHub refuses to open the issue or to start the pipeline, or does not answer."""
 
     outcome = "stopped: problem with GitHub"
 
 
-class Vulnerable(PipelineError):
+class VulnerabilityError(PipelineError):
     """A package of the lock has a known vulnerability."""
 
     outcome = "the lock has known vulnerabilities"
 
 
-class Unreachable(PipelineError):
+class DatabaseError(PipelineError):
     """The database does not answer."""
 
     exit_code = 4
@@ -121,7 +121,7 @@ class InvalidValue(ValueError):
         super().__init__(what)
 
 
-class Interrupted(BaseException):
+class Interruption(BaseException):
     """SIGINT or SIGTERM arrived; not an Exception, so that no handler of ordinary failures catches it."""
 
     def __init__(self, number: signal.Signals) -> None:

@@ -23,7 +23,7 @@ def pipeline() -> Path:
 
 
 def entry(name: str) -> str:
-    """Return where a key of the pipeline stands, such as `pipeline.toml: data.path`."""
+    """Return the place of a key of the pipeline, such as `pipeline.toml: data.path`."""
     return f"{pipeline()}: {name}"
 
 
@@ -84,7 +84,7 @@ def writing(path: Path | str, fix: str = "check that it belongs to you and that 
     try:
         yield
     except OSError as error:
-        while isinstance(path, Path) and path.name.startswith(PART):  # a temporary folder, which nobody knows
+        while isinstance(path, Path) and path.name.startswith(PART):  # a temporary folder: name the user's
             path = path.parent
         reason = os.strerror(error.errno) if error.errno else first_line(error)
         raise UserError(str(path), f"cannot be written: {reason}", fix) from None

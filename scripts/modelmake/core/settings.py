@@ -102,7 +102,7 @@ def make() -> Settings:
 
 
 def container() -> Container:
-    """Return what this container was told about its machine; nothing outside of one."""
+    """Return what docker/run.sh says about the machine; defaults outside of a container."""
     return _read(Container, "MODELMAKE_")
 
 

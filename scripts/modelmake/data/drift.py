@@ -1,8 +1,8 @@
-"""Drift: which columns of new rows are no longer as a profile describes them.
+"""Drift: which columns of new rows differ from their description in a profile.
 
 A test says whether a difference can be chance, and an effect size, which does not depend on the number of rows, whether
 it matters; both have to. The p-values of all columns are adjusted together, so that a window without drift raises a
-false alarm in fewer than one case in twenty, however many columns it has.
+false alarm in fewer than one case in twenty, for any number of columns.
 
 In a simulation of 20 independent columns (tests/data/test_drift.py), 0 to 2.5 % of windows of 30 to 10,000 rows raise a
 false alarm. Against 1,000 earlier rows, a shift of half a standard deviation is seen in 98 % of windows of 300 rows; a

@@ -41,7 +41,7 @@ class Finding:
     columns : tuple of str
         The columns that it is about.
     text : str
-        What stands out.
+        What is unusual.
     advice : str
         What to do about it.
     key, value
@@ -67,7 +67,7 @@ class Finding:
 
 
 def findings(frame: pd.DataFrame, config: Data, *, classifier: bool) -> list[Finding]:
-    """Return the findings in a fixed order; [] for a table in which nothing stands out.
+    """Return the findings in a fixed order; [] for a table in which nothing is unusual.
 
     Parameters
     ----------

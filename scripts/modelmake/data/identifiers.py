@@ -13,7 +13,7 @@ CALENDAR = re.compile(r"(?i)(.*[_ .-])?(time|timestamp|date|datetime|year|yr|mon
 
 
 def counts_rows(column: pd.Series) -> bool:
-    """Return whether a column numbers the rows, in whatever order: from 0 or 1, or by equal steps from any number."""
+    """Return whether a column numbers the rows, in any order: from 0 or 1, or by equal steps from any number."""
     if column.dtype.kind not in "iu" or len(column) < 3 or CALENDAR.fullmatch(str(column.name)):
         return False
     first, last = int(column.min()), int(column.max())

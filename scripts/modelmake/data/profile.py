@@ -104,7 +104,7 @@ def _edges(present: Floats, bins: int) -> list[float]:
 
 
 def texts(column: pd.Series) -> pd.Series:
-    """Return the values that are present as texts; a whole number has none of its decimals, whatever its type."""
+    """Return the values that are present as texts; a whole number has no decimals, also as a float."""
     present = column.dropna()
     if present.dtype.kind == "f":
         whole = (present % 1 == 0) & (present.abs() < EXACT)

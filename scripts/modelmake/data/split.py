@@ -29,7 +29,7 @@ class Split:
     frame : pandas.DataFrame of shape (n_rows, n_columns)
         The whole table.
     features : list of str
-        The columns that a model is trained on, in the order of their names, whatever their order in the file.
+        The columns that a model is trained on, in the order of their names, not in that of the file.
     target : str
         The column to predict.
     train_places, test_places : ndarray of shape (n_train,), (n_test,)

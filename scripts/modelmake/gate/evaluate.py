@@ -11,7 +11,7 @@ from modelmake.config import receipt
 from modelmake.config.data import Data
 from modelmake.config.gate import METRICS
 from modelmake.core import files, settings
-from modelmake.core.errors import GateRefused
+from modelmake.core.errors import GateRefusal
 from modelmake.core.progress import Progress
 from modelmake.core.provenance import Provenance
 from modelmake.data import drift, profile
@@ -159,6 +159,6 @@ def main() -> None:
         refused=refused,
     ).write(page.markdown)
     if refused:
-        raise GateRefused(
+        raise GateRefusal(
             f"run {run_id}", verdict.reason, f"see {files.place('report.html')}, and [gate] in {files.pipeline()}"
         )

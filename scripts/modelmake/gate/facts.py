@@ -39,7 +39,7 @@ class Scarce(Fact):
     """The held-out rows that can show a model to be better than Dummy, which are too few, and how many would do.
 
     These are the rows of the classes that Dummy does not predict: `name` says which, and `positive` whether it is the
-    class that f1 and the like score.
+    class that f1 and similar metrics score.
     """
 
     name: str

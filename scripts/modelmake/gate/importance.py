@@ -49,7 +49,7 @@ class Importance:
         """Return the plot of the most important columns, or why there is none."""
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # the estimator's own, about values that nobody wrote
+                warnings.simplefilter("ignore")  # of the estimator, about values that this function made
                 losses = self._losses()
         except Exception as error:  # an estimator may fail in any way on values that do not belong together
             return Plot(NAME, TITLE, f"Left out: the estimator fails on shuffled columns: {first_line(error)}")

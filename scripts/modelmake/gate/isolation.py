@@ -1,6 +1,6 @@
 """A Python process outside of this repository, which loads a model and answers as MLflow's scoring server does.
 
-Its imports take as long as ours, so `__main__` starts it before them. This module imports nothing slow.
+Its imports take as long as those of the stage, so `__main__` starts it before them. This module imports nothing slow.
 """
 
 import json
@@ -72,7 +72,7 @@ class Outside:
         ----------
         rows : dict
             `columns`, `data` (the cells as JSON has them, row by row), `rows`, the number of those that count, and
-            `numbers`, the columns that have to be refused as text.
+            `numbers`, the columns in which a text must be refused.
         expected : Expected
             The predictions of the rows that count.
 

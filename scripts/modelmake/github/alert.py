@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import requests
 
 from modelmake.core import settings
-from modelmake.core.errors import NotReported, UserError
+from modelmake.core.errors import GitHubError, UserError
 from modelmake.core.files import pipeline
 from modelmake.github import api
 from modelmake.watch.history import Watch
@@ -85,7 +85,7 @@ def main() -> None:
     ------
     UserError
         `make watch` has left no receipt, or there is no token, as outside of a workflow.
-    NotReported
+    GitHubError
         GitHub refuses, or does not answer.
 
     """
@@ -103,4 +103,4 @@ def main() -> None:
             print(retrain(session, watch))
     except requests.RequestException as error:
         reason = api.refusal(error, f"the job needs the permission {needs}")
-        raise NotReported("make alert", reason, f"see {FILE}") from None
+        raise GitHubError("make alert", reason, f"see {FILE}") from None

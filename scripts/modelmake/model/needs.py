@@ -68,7 +68,7 @@ def _flat(members: Sequence[BaseEstimator]) -> list[BaseEstimator]:
 
 
 def _no_gaps(members: Sequence[BaseEstimator]) -> bool:
-    """Return whether a member refuses gaps before another one fills them."""
+    """Return whether a member refuses gaps before a later member fills them."""
     for member in members:
         if _of(member, ("sklearn.impute",)):
             return False

@@ -159,7 +159,7 @@ def dated(X: pd.DataFrame) -> pd.DataFrame:
 def signature(X: pd.DataFrame) -> Schema:
     """Return the schema of the rows that a model accepts; it requires every column of the training rows.
 
-    Whole numbers and truth values have the type `any`, which MLflow hands on as they are: with `long` it refuses a
+    Whole numbers and truth values have the type `any`, which MLflow passes on unchanged: with `long` it refuses a
     gap, with `double` a frame without gaps, and with `boolean` it makes a gap False.
     """
     return Schema([ColSpec(_type(column), str(name)) for name, column in X.items()])

@@ -34,7 +34,7 @@ def installed(paths: Iterable[Path]) -> set[str]:
 def copied(paths: Collection[Path], folder: Path) -> None:
     """Copy the user's modules to `folder`, with their packages, and leave Python no place for compiled code.
 
-    What lies in the model's folder is then what was logged, also after somebody has loaded the model from there.
+    The model's folder then contains what was logged, also after the model was loaded from there.
     """
     for path in paths:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)

@@ -135,7 +135,7 @@ def is_classes(target: pd.Series, path: str) -> bool:
     Raises
     ------
     UserError
-        It has one value, or texts of which nearly each is another one.
+        It has one value, or texts of which nearly all differ.
 
     """
     different = target.nunique()

@@ -22,7 +22,7 @@ KEYS = ("missing", "drop", "group", "time", "positive", "test_size", "stratify")
 
 
 def table(text: str) -> Path:
-    """Return the path of the table that DATA names: relative if it lies in the checkout, else absolute.
+    """Return the path of the table that DATA names: relative if it is in the checkout, else absolute.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def table(text: str) -> Path:
     if "://" in text:
         raise UserError(where, "is an address", "save the table as a file in data/")
     if not path.is_absolute() and ".." in path.parts:
-        raise UserError(where, "lies outside of the checkout", "copy it into data/, or write its absolute path")
+        raise UserError(where, "is outside of the checkout", "copy it into data/, or write its absolute path")
     if not path.exists():
         others = [str(other) for other in sorted(path.parent.iterdir())] if path.parent.is_dir() else []
         raise UserError(where, "no such file or folder", suggestion(text, others) if others else "check the path")

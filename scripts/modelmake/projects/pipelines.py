@@ -72,12 +72,12 @@ def _repeated(names: dict[Path, str]) -> Iterator[tuple[Path, Path]]:
 def result(path: Path, code: int) -> tuple[str, ...]:
     """Return a row on a pipeline whose stages ended with this exit code: its file, the outcome and the details."""
     folder = files.build(path)
-    if code not in (0, errors.GateRefused.exit_code):
+    if code not in (0, errors.GateRefusal.exit_code):
         return str(path), OUTCOMES.get(code, "failed"), "see its output above"
     evaluate = receipt.Evaluate.read(folder)
     metric = f"{evaluate.metric} {evaluate.value:.4f}"
     if code:
-        return str(path), errors.GateRefused.outcome, metric
+        return str(path), errors.GateRefusal.outcome, metric
     register = receipt.Register.read(folder)
     version = f"version {register.version} of {register.name}, alias {register.alias}"
     return str(path), version if register.version else f"nothing registered: {evaluate.verdict}", metric

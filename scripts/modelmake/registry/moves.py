@@ -100,7 +100,7 @@ def alone(tracking: Tracking, name: str, *, force: bool) -> AbstractContextManag
 
     Raises
     ------
-    Busy
+    LockError
         Another one is in progress; `force` takes the lock from a process that died on another machine.
 
     """

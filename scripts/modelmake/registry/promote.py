@@ -2,7 +2,7 @@
 
 from modelmake.config import config as configuration
 from modelmake.core import settings
-from modelmake.core.errors import GateRefused
+from modelmake.core.errors import GateRefusal
 from modelmake.registry import moves
 from modelmake.tracking import versions
 from modelmake.tracking.runs import Tracking
@@ -35,5 +35,5 @@ def main() -> None:
         version = chosen(tracking, config)
         if version.verdict != "pass":
             what = f"its verdict is '{version.verdict}', not 'pass'"
-            raise GateRefused(f"version {version.number} of {config.name}", what, "make registry lists the verdicts")
+            raise GateRefusal(f"version {version.number} of {config.name}", what, "make registry lists the verdicts")
         print(moves.move(tracking, config.name, "promote", version, settings.make().reason))

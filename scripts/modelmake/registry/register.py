@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from modelmake.config import config as configuration
 from modelmake.config import receipt
 from modelmake.core import files, settings
-from modelmake.core.errors import GateRefused, UserError
+from modelmake.core.errors import GateRefusal, UserError
 from modelmake.core.provenance import Provenance
 from modelmake.gate import rules
 from modelmake.gate.facts import Evidence
@@ -111,7 +111,7 @@ def main() -> None:
     else:
         print(f"below threshold. Not registering. {verdict.reason}")
         if config.gate.on_refusal == "fail":
-            raise GateRefused(f"run {run_id}", verdict.reason, f"[gate] in {files.pipeline()} has the rules")
+            raise GateRefusal(f"run {run_id}", verdict.reason, f"[gate] in {files.pipeline()} has the rules")
     receipt.Register(
         **receipt.common("register", started),
         tracking_uri=uri(),

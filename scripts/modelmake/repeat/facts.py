@@ -1,4 +1,4 @@
-"""Facts: what has to be the same when a run is repeated."""
+"""Facts: what must be the same when a run is repeated."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from modelmake.config import receipt
-from modelmake.core.errors import NotTheSame
+from modelmake.core.errors import ParityError
 from modelmake.core.files import BUILD, build
 from modelmake.repeat.facts import of_receipts
 from modelmake.scores.agreement import of_metrics
@@ -35,5 +35,5 @@ def main() -> None:
         print(differing)
     if different:
         what = f"{len(different)} of {len(direct | act)} differ: {', '.join(different)}"
-        raise NotTheSame("parity", what, "see the receipts of both under build/parity")
+        raise ParityError("parity", what, "see the receipts of both under build/parity")
     print(f"parity: all {len(direct)} facts are the same")

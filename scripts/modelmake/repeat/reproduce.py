@@ -2,7 +2,7 @@
 
 from modelmake.config import receipt
 from modelmake.core import files, provenance
-from modelmake.core.errors import NotReproduced
+from modelmake.core.errors import ReproductionError
 from modelmake.repeat.facts import facts, of_receipts
 from modelmake.repeat.origin import Origin
 from modelmake.scores.agreement import of_metrics
@@ -16,7 +16,7 @@ def main() -> None:
 
     Raises
     ------
-    NotReproduced
+    ReproductionError
         A parameter, a metric, the predictions or the data differ.
 
     """
@@ -36,4 +36,4 @@ def main() -> None:
         return
     cause = next((why for name, why in provenance.causes().items() if name in different), SEED)
     what = f"{len(results)} differ: {', '.join(results[:6])}{', …' * (len(results) > 6)}"
-    raise NotReproduced(f"run {origin.run_id}", what, f"likely cause: {cause}")
+    raise ReproductionError(f"run {origin.run_id}", what, f"likely cause: {cause}")

@@ -145,7 +145,7 @@ def style() -> Iterator[None]:
 def axes(width: float = 4.6, height: float = 3.8) -> Iterator[tuple[Axes, Callable[..., Plot]]]:
     """Yield axes of a size in inches, and a function that returns the drawn plot from its name, title and alt.
 
-    The legend of named lines stands below the axes, where it covers nothing.
+    The legend of named lines is below the axes, where it covers nothing.
     """
     figure, drawn = plt.subplots(figsize=(width, height), layout="constrained")
 

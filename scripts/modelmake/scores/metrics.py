@@ -1,6 +1,6 @@
 """Predictions on held-out rows, and their scores.
 
-Every metric goes by its scikit-learn scorer name, so higher is always better.
+Every metric has its scikit-learn scorer name, so higher is always better.
 """
 
 import hashlib
@@ -84,7 +84,7 @@ class Predictions:
 
     @property
     def keys(self) -> list[np.ndarray]:
-        """Columns to sort the rows by, whatever their order in the file: only equal rows keep their order."""
+        """Columns to sort the rows by, so that only equal rows keep the order of the file."""
         if self.classes is None:
             return [self.y_true, self.y_pred]
         return [self.true_codes, self.pred_codes, *(() if self.y_proba is None else self.y_proba.T)]

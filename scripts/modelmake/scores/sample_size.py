@@ -9,7 +9,7 @@ from modelmake.scores.metrics import Predictions
 
 
 def enough(n: int, share: float = 1.0) -> int:
-    """Return how many of `n` rows must be of a class if a model is better than another one on these rows alone.
+    """Return how many of `n` rows must be of a class if a model is better than a second model on these rows alone.
 
     The lower bound of the difference is the 2.5 % percentile of resamples, which draw `n` of the `n` rows with
     replacement (`intervals.compare`). A resample misses m of the rows with probability (1 - m / n)^n, which is about

@@ -8,7 +8,7 @@ from modelmake.search.trial import Result, Trial
 
 
 def batches(search: Search) -> list[range]:
-    """Return the numbers of the trials of each batch; those of a batch do not know of each other's results.
+    """Return the numbers of the trials of each batch; no trial of a batch uses the result of another.
 
     Examples
     --------
@@ -34,7 +34,7 @@ def total(search: Search) -> int:
 
 
 def independent(search: Search) -> bool:
-    """Return whether no trial depends on the results of another one."""
+    """Return whether no trial depends on the results of others."""
     return METHODS[search.method].independent and not search.stages
 
 

@@ -13,7 +13,7 @@ from modelmake.config import receipt
 from modelmake.config.config import Config
 from modelmake.config.search import Search
 from modelmake.core import files, provenance, settings
-from modelmake.core.errors import NothingFound, UserError
+from modelmake.core.errors import SearchError, UserError
 from modelmake.model import tuning
 from modelmake.model.train import begin, prepare
 from modelmake.search import cluster, report
@@ -88,7 +88,7 @@ def search(
 
 
 def each_once(run: Executor, trials: Sequence[Trial], known: Iterable[Result]) -> Iterator[Result]:
-    """Yield the result of each trial. A trial that repeats another one has its result."""
+    """Yield the result of each trial. A trial that repeats an earlier one has the same result."""
     same = defaultdict[str, list[Trial]](list)
     for trial in trials:
         same[_given(trial.params, trial.budgets, trial.least)].append(trial)
@@ -133,7 +133,7 @@ def main() -> None:
     ------
     UserError
         The search, the table or another key is not valid; nothing is fitted then.
-    NothingFound
+    SearchError
         Every trial failed.
 
     """
@@ -190,7 +190,7 @@ def outcome(config: Config, of: Search, key: str, run: Run, journal: Journal) ->
 
     Raises
     ------
-    NothingFound
+    SearchError
         Every trial failed; the error has the reason of the first one.
 
     """
@@ -199,7 +199,7 @@ def outcome(config: Config, of: Search, key: str, run: Run, journal: Journal) ->
     if top is None:
         failed = [one for one in results if one.state == "failed"]
         why = f"trial {failed[0].number}: {failed[0].reason}" if failed else "none was finished"
-        raise NothingFound("make tune", f"none of the {len(results)} trials has a score ({why})", "see search.space")
+        raise SearchError("make tune", f"none of the {len(results)} trials has a score ({why})", "see search.space")
     params = {name: top.params[name] for name in of.space if name in top.params}
     found = tuning.Tuned(key, top.number, len(results), tuning.metric(config), top.score, run.run_id, params)
     return found, report.page(config, of, found, results)

@@ -246,7 +246,7 @@ def make() -> Starlette:
         log.close()
 
     app = Starlette(routes=server.routes(), exception_handlers={HTTPException: other}, lifespan=lifespan)
-    app.router.redirect_slashes = False  # the redirect would name the request's host, whatever that is
+    app.router.redirect_slashes = False  # the redirect would name the request's host, which the client chose
     return app
 
 

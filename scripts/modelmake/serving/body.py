@@ -1,4 +1,4 @@
-"""Body: the rows of a request as columns, whatever protocol brought them."""
+"""Body: the rows of a request as columns, from any protocol."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

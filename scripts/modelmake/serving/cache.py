@@ -76,7 +76,7 @@ class Cache:
         Raises
         ------
         UserError
-            The id is none, or the volume is full or not writable; and whatever `fetch` and `verify` raise.
+            The id is none, or the volume is full or not writable; and what `fetch` and `verify` raise.
 
         """
         if not ID.fullmatch(model_id):  # the registry's own word, which becomes a path

@@ -122,7 +122,7 @@ class Follower:
                 self._exchange()
             except PipelineError as error:
                 self._note(str(error))
-            except Exception as error:  # the thread outlives a full disk and whatever else happens to the volume
+            except Exception as error:  # the thread outlives a full disk and other problems of the volume
                 self._note(f"the folder of the server: {type(error).__name__}")
             self._stopped.wait(EVERY)
 
@@ -184,7 +184,7 @@ class Follower:
         )
 
     def _exchange(self) -> None:
-        """Serve the version that the cache names, if this worker serves another one."""
+        """Serve the version that the cache names, if this worker serves a different one."""
         named = self.cache.current()
         if named is None or (self.model is not None and self.model.named == named):
             return

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from modelmake.config import receipt
 from modelmake.core import settings
-from modelmake.core.errors import NotAsLogged, UserError
+from modelmake.core.errors import AnswerError, UserError
 from modelmake.model.contract import Contract
 from modelmake.serving import serve
 from modelmake.serving.body import JSON
@@ -143,7 +143,7 @@ def problem(question: Question, answer: Answer, contract: Contract) -> tuple[str
 
 
 def main() -> None:
-    """Print a line for each request; raises NotAsLogged if an answer is wrong."""
+    """Print a line for each request; raises AnswerError if an answer is wrong."""
     client = Client()
     served = client.ask("GET", "/version")
     if served.status != 200:
@@ -161,5 +161,5 @@ def main() -> None:
         results.append(("fail" if wrong else "ok", question.what, wrong or note))
     print(receipt.aligned(results))
     if failed := [what for result, what, _ in results if result == "fail"]:
-        raise NotAsLogged(client.url, f"{len(failed)} of {len(results)} answers are wrong: {failed[0]}", "make logs")
+        raise AnswerError(client.url, f"{len(failed)} of {len(results)} answers are wrong: {failed[0]}", "make logs")
     print(f"smoke: all {len(results)} answers are correct")

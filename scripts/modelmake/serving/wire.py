@@ -20,7 +20,7 @@ ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
 async def read(request: Request, hold: Callable[[int], None]) -> bytes:
-    """Return the body; its bytes are counted, whatever its Content-Length says.
+    """Return the body; its bytes are counted, because Content-Length may be wrong.
 
     Parameters
     ----------

@@ -111,7 +111,7 @@ def _store(file: Path, config: Data, origin: Source, part: Path) -> tuple[int, i
 
 
 def _tables(file: Path, config: Data) -> Iterator[pa.Table]:
-    """Yield the table of a file: a Parquet file in chunks, another one as it is read for training."""
+    """Yield the table of a file: a Parquet file in chunks, other formats as training reads them."""
     table = opened(config)
     if table.kind is parquet.KIND and file.is_file():
         yield from table.kind.stream(table.files[0], config, snapshot.ROWS)

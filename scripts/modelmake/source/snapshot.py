@@ -12,7 +12,7 @@ from modelmake.core import files
 from modelmake.core.files import PART, writing
 from modelmake.core.provenance import sha256
 
-ROWS = 100_000  # in a row group, whatever chunks the rows arrive in
+ROWS = 100_000  # in a row group, for chunks of any size
 
 
 class Snapshot(BaseModel):

@@ -17,7 +17,7 @@ from modelmake.tracking.connection import detour, local, proxy
 CONNECT, READ = 10, 60  # seconds without an answer
 WAITS = (0.5, 2, 5)  # seconds before another try
 PATIENCE = 120  # seconds after which there is no other try
-AGAIN = (408, 425, 429, 500, 502, 503, 504)  # answers of a server that may have another one soon
+AGAIN = (408, 425, 429, 500, 502, 503, 504)  # answers of a server that may soon answer otherwise
 FINAL = (
     ("CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted", "set SSL_CERT_FILE to a file with its CA"),
     ("invalid path|Could not find a suitable TLS CA", "no file at SSL_CERT_FILE", "name a file with certificates"),
@@ -35,7 +35,7 @@ PASSING = (  # the last word: whether nothing answered
 
 
 class Unfinished(Exception):
-    """A try that another one may follow: why, and whether nothing answered."""
+    """A try that may be repeated: why, and whether nothing answered."""
 
     def __init__(self, what: str, *, silent: bool = False) -> None:
         """Keep whether nothing answered."""

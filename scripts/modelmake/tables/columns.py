@@ -1,4 +1,4 @@
-"""Columns: values of whatever type as numbers, booleans, texts and dates, so that every format gives the same model."""
+"""Columns: values of any type as numbers, booleans, texts and dates, so that every format gives the same model."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Content: of which format a file is by its first bytes, whatever its name says."""
+"""Content: of which format a file is, by its first bytes and not by its name."""
 
 from pathlib import Path
 

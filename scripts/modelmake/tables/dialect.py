@@ -122,7 +122,7 @@ def _comment(lines: list[str], config: Data) -> tuple[str, str | None]:
 
 
 def _names(line: str, target: str) -> bool:
-    """Return whether one of the fields of a line is the target, whatever delimits them."""
+    """Return whether one of the fields of a line is the target, with any delimiter."""
     return any(
         target in (field.strip() for record in _records([line], sign) for field in record) for sign in DELIMITERS
     )

@@ -33,7 +33,7 @@ def like(chunk: Chunk, first: Chunk) -> Chunk:
 
 
 def check(path: Path, columns: list[str], first_path: Path, first: list[str]) -> None:
-    """Raise UserError for a file whose columns do not have the names of the first file's, in whatever order."""
+    """Raise UserError for a file whose columns do not have the names of the first file's, in any order."""
     more, fewer = [sorted(set(a) - set(b), key=str) for a, b in ((columns, first), (first, columns))]
     if more or fewer:
         what = "; ".join(f"{word} {few(names)}" for word, names in (("adds", more), ("lacks", fewer)) if names)

@@ -122,7 +122,7 @@ class Table:
         return self._joined([*texts, *mixed]) if mixed else frame
 
     def _joined(self, texts: Sequence[str]) -> pd.DataFrame:
-        """Return the rows of all files, whose columns have the same names in whatever order."""
+        """Return the rows of all files, whose columns have the same names in any order."""
         frames = []
         for file in self.files:
             frame = self.kind.read(file, self.config, texts)

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from mlflow.exceptions import MlflowException
 
 from modelmake.core import provenance
-from modelmake.core.errors import Busy
+from modelmake.core.errors import LockError
 from modelmake.core.progress import Progress
 from modelmake.tracking.address import uri
 from modelmake.tracking.runs import Tracking, missing, translated
@@ -33,7 +33,7 @@ def held(tracking: Tracking, name: str, doing: str, *, patience: float = 0, forc
 
     Raises
     ------
-    Busy
+    LockError
         Another process holds the lock, and has not certainly ended.
 
     """
@@ -42,7 +42,7 @@ def held(tracking: Tracking, name: str, doing: str, *, patience: float = 0, forc
         while (holder := _take(tracking, name, mine, force=force)) is not None:
             what = f"is being {doing} by {holder}"
             if not patience:
-                raise Busy(f"{model} on {uri()}", what, "try again; if that process has died, set FORCE=1")
+                raise LockError(f"{model} on {uri()}", what, "try again; if that process has died, set FORCE=1")
             waiting.what = f"waiting: {model} {what}"
             force = time.monotonic() - started > patience
             time.sleep(0.1)

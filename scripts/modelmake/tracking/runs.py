@@ -18,7 +18,7 @@ from mlflow.entities import DatasetInput, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from modelmake.core import provenance, settings
-from modelmake.core.errors import Interrupted, UserError, first_line
+from modelmake.core.errors import Interruption, UserError, first_line
 from modelmake.core.files import entry
 from modelmake.tracking.address import STORE, VARIABLE, page, tracking_uri, uri
 from modelmake.tracking.connection import failure
@@ -174,7 +174,7 @@ class Tracking:
             yield
         except BaseException as error:
             with suppress(MlflowException):
-                self.client.set_terminated(run.run_id, "KILLED" if isinstance(error, Interrupted) else "FAILED")
+                self.client.set_terminated(run.run_id, "KILLED" if isinstance(error, Interruption) else "FAILED")
             raise
         with translated(f"end run {run.run_id}"):
             self.client.set_terminated(run.run_id, "FINISHED")

@@ -13,7 +13,7 @@ import pandas as pd
 from modelmake.config import config as configuration
 from modelmake.config import receipt
 from modelmake.core import files, provenance, settings
-from modelmake.core.errors import Moved, UserError
+from modelmake.core.errors import DriftAlert, UserError
 from modelmake.data import drift
 from modelmake.model import store
 from modelmake.model.contract import Contract
@@ -63,12 +63,12 @@ def for_metrics(server: Path, page: Report, *, alert: bool) -> None:
 
 
 def end(facts: history.Facts, started: float) -> None:
-    """Write build/watch.json, and raise Moved for an alert in two consecutive windows."""
+    """Write build/watch.json, and raise DriftAlert for an alert in two consecutive windows."""
     history.Watch(**receipt.common("watch", started), **facts.model_dump()).write()
     if facts.alert:
         first, *more = facts.findings
         where = f"version {facts.version} of {facts.name}"
-        raise Moved(where, first + (f", and {len(more)} more" if more else ""), f"see the report: {facts.url}")
+        raise DriftAlert(where, first + (f", and {len(more)} more" if more else ""), f"see the report: {facts.url}")
 
 
 def elsewhere(tracking: Tracking, config: configuration.Config, started: float) -> None:
