@@ -25,19 +25,12 @@ serving() { # the pipelines that have a scoring server, in a container or as a p
   } | sort -u
 }
 job() { # Prometheus' job for the scoring server of pipeline $1, whose token and certificate it copies
-  local from=.serve/$1 to=$state/prometheus/$1 scheme=http
+  local from=.serve/$1 to=$state/prometheus/$1 scheme=http lacking=
   [ -f "$from/port" ] || return 0 # it starts just now, and a refresh follows
   mkdir -p "$to"
-  [ ! -f "$from/tls.key" ] || scheme=https
-  printf '  - job_name: "%s"\n    scheme: %s\n' "$1" "$scheme"
-  if [ $scheme = https ]; then
-    cp "$from/tls.crt" "$to" && printf '    tls_config: {ca_file: "%s/tls.crt", server_name: localhost}\n' "$1"
-  fi
-  if [ -f "$from/token" ]; then
-    cp "$from/token" "$to" && printf '    authorization: {credentials_file: "%s/token"}\n' "$1"
-  fi
-  printf '    static_configs:\n      - targets: ["%s:%s"]\n' "$host" "$(cat "$from/port")"
-  printf '        labels: {pipeline: "%s"}\n' "$1"
+  if [ -f "$from/tls.key" ]; then cp "$from/tls.crt" "$to" && scheme=https; else lacking+='/tls_config/d;'; fi
+  if [ -f "$from/token" ]; then cp "$from/token" "$to"; else lacking+='/authorization/d;'; fi
+  sed "$lacking s/PIPELINE/$1/; s/SCHEME/$scheme/; s/ADDRESS/$host:$(cat "$from/port")/" docker/dashboard/scorer.yaml
 }
 configure() { # the containers have their own users: only the caller enters .dashboard/, they read all of it
   local name

@@ -23,8 +23,6 @@ def mark() -> str:
 
 def text(watch: Watch) -> str:
     """Return the issue's body."""
-    address, name = settings.github().server_url, settings.github().repository
-    log = f"{address}/{name}/actions/runs/{settings.github().run_id}"
     findings = [finding[:LENGTH] for finding in watch.findings[:FINDINGS]]
     if more := len(watch.findings) - len(findings):
         findings.append(f"and {more} more")
@@ -33,36 +31,22 @@ def text(watch: Watch) -> str:
     return (
         f"{mark()}\nVersion {watch.version} of **{watch.name}** received {watch.n_rows} rows from {watch.since} to "
         f"{watch.until}. Two consecutive windows raise an alert:\n\n<pre>\n{quoted}\n</pre>\n\n[Report]({watch.url}) · "
-        f"[log]({log})\n\nThis issue is updated while it is open. Nothing was promoted."
+        f"[log]({api.log()})\n\nThis issue is updated while it is open. Nothing was promoted."
     )
 
 
 def report(session: requests.Session, watch: Watch) -> str:
     """Update the open issue of this pipeline, or open one, and return its address."""
-    issues, title = f"{api.repository()}/issues", f"{watch.name}: the data has drifted"
-    url: str | None = f"{issues}?state=open&per_page=100"
-    number: int | None = None
-    while url and number is None:
-        page = session.get(url, timeout=api.PATIENCE)
-        page.raise_for_status()
-        found = [issue for issue in page.json() if "pull_request" not in issue]  # the API lists those as issues
-        number = next((issue["number"] for issue in found if (issue["body"] or "").startswith(mark())), None)
-        url = page.links.get("next", {}).get("url")
-    body = {"title": title, "body": text(watch)}
-    if number is None:
-        done = session.post(issues, json=body, timeout=api.PATIENCE)
-    else:
-        done = session.patch(f"{issues}/{number}", json=body, timeout=api.PATIENCE)
-    done.raise_for_status()
-    return f"{'opened' if number is None else 'updated'} {done.json()['html_url']}"
+    content = {"title": f"{watch.name}: the data has drifted", "body": text(watch)}
+    address, new = api.keep(session, f"{api.repository()}/issues", mark(), content)
+    return f"{'opened' if new else 'updated'} {address}"
 
 
 def retrain(session: requests.Session, watch: Watch) -> str:
     """Start the pipeline with the first finding as its reason, unless it was started within the cool-down."""
     workflow = f"{api.repository()}/actions/workflows/{WORKFLOW}"
     query = {"event": "workflow_dispatch", "per_page": "1"}
-    runs = session.get(f"{workflow}/runs", params=query, timeout=api.PATIENCE)
-    runs.raise_for_status()
+    runs = api.ask(session, "GET", f"{workflow}/runs", params=query)
     for last in runs.json()["workflow_runs"]:
         again = datetime.fromisoformat(last["created_at"]) + COOL_DOWN
         if last["status"] != "completed":
@@ -71,10 +55,7 @@ def retrain(session: requests.Session, watch: Watch) -> str:
             return f"not retrained: waiting until {again:%Y-%m-%d}, {COOL_DOWN.days} days after the last start"
     branch = settings.github().ref.removeprefix("refs/heads/") or "main"
     reason = f"drift: {watch.findings[0]}"[:LENGTH]
-    done = session.post(
-        f"{workflow}/dispatches", json={"ref": branch, "inputs": {"reason": reason}}, timeout=api.PATIENCE
-    )
-    done.raise_for_status()
+    api.ask(session, "POST", f"{workflow}/dispatches", json={"ref": branch, "inputs": {"reason": reason}})
     return f"started {WORKFLOW} on {branch}"
 
 
