@@ -11,7 +11,7 @@ spread x 1.3 in 98 %, and an outlier decile in 100 %, of windows of 1,000.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -116,16 +116,12 @@ def compare(then: Profile, now: pd.DataFrame) -> list[Drift]:
     """
     if len(now) < MIN_ROWS:
         return [Drift(column.name, ()) for column in then.columns]
-    found = [_findings(column, now) for column in then.columns]
-    flat = [finding for findings in found for finding in findings]
-    p_values = np.array([finding.p_value for finding in flat])
-    adjusted = iter(stats.false_discovery_control(p_values) if flat else p_values)
+    found = {column.name: _findings(column, now) for column in then.columns}
+    p_values = [finding.p_value for findings in found.values() for finding in findings]
+    adjusted = iter(stats.false_discovery_control(p_values) if p_values else ())
     return [
-        Drift(
-            column.name,
-            tuple(Finding(f.column, f.kind, f.effect, float(next(adjusted)), f.text) for f in findings),
-        )
-        for column, findings in zip(then.columns, found, strict=True)
+        Drift(name, tuple(replace(finding, p_value=float(next(adjusted))) for finding in findings))
+        for name, findings in found.items()
     ]
 
 

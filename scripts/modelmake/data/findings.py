@@ -3,7 +3,6 @@
 Every finding looks at a bounded number of rows, or at one pass over a column, so it costs little on millions of rows.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from modelmake.config.data import Data
+from modelmake.core import toml
 from modelmake.data.hashes import exceeds_float
 from modelmake.data.identifiers import CALENDAR, counts_rows, identifies
 from modelmake.data.leaks import leaks
@@ -105,11 +105,7 @@ def _spread(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _leave(*names: str) -> str:
-    return f"leave {'them' if len(names) > 1 else 'it'} out: {_set('drop', names)}"
-
-
-def _set(key: str, value: object) -> str:
-    return f"data.{key} = {json.dumps(value, ensure_ascii=False)}"
+    return f"leave {'them' if len(names) > 1 else 'it'} out: {toml.data('drop', names)}"
 
 
 def _drop(names: list[str], one: str, many: str) -> Iterator[Finding]:
@@ -217,7 +213,7 @@ def _leak(name: str, text: str) -> Finding:
 def _grouped(column: pd.Series) -> Finding:
     name, many = str(column.name), column.nunique()
     text = f"column '{name}' has {many} values with {len(column) / many:.3g} rows each on average"
-    ask = f"if rows of one value belong together, set {_set('group', name)}"
+    ask = f"if rows of one value belong together, set {toml.data('group', name)}"
     advice = f"{ask}, so that they are all trained on or all held out"
     return Finding((name,), text, advice, "group", name, certain=bool(ENTITY.fullmatch(name)))
 
@@ -245,7 +241,7 @@ def _in_order(column: pd.Series) -> bool:
 
 def _time(name: str) -> Finding:
     text = f"the rows are in the order of column '{name}'"
-    advice = f"if the model is for later rows, set {_set('time', name)}, so that the last rows are held out"
+    advice = f"if the model is for later rows, set {toml.data('time', name)}, so that the last rows are held out"
     return Finding((name,), text, advice, "time", name, certain=True)
 
 
@@ -259,4 +255,4 @@ def _rare(target: pd.Series, config: Data) -> list[Finding]:
     advice = "ask the gate for a metric that such rows count in, such as balanced_accuracy or average_precision"
     if config.stratify or config.time or many < 2:
         return [Finding((config.target,), text, advice)]
-    return [Finding((config.target,), text, f"{advice}, and set {_set('stratify', True)}", "stratify", value=True)]
+    return [Finding((config.target,), text, f"{advice}, and set {toml.data('stratify', True)}", "stratify", value=True)]

@@ -1,15 +1,15 @@
 """New: look at a table, and write a commented pipeline for it, which runs without an edit."""
 
-import json
 import math
 import re
+import textwrap
 import tomllib
 from pathlib import Path
 
 from modelmake.config.config import Config
 from modelmake.config.data import Data
 from modelmake.config.gate import Gate
-from modelmake.core import settings
+from modelmake.core import settings, toml
 from modelmake.core.errors import UserError, suggestion
 from modelmake.core.files import MAIN
 from modelmake.projects import draft
@@ -79,51 +79,33 @@ def file(path: Path, text: str) -> Path:
     return new
 
 
-def toml(value: object) -> str:
-    """Return a value as TOML.
-
-    Examples
-    --------
-    >>> print(toml(["?", "it's"]), toml(True), toml({"max_iter": 1000}))
-    ["?", "it's"] true { max_iter = 1000 }
-
-    """
-    if isinstance(value, dict):
-        return f"{{ {', '.join(f'{_key(name)} = {toml(of)}' for name, of in value.items())} }}"
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
-
-
 def _comment(text: str) -> list[str]:
     """Return a text as lines of comments."""
-    lines = [""]
-    for word in text.split():
-        if lines[-1] and len(lines[-1]) + len(word) > WIDTH:
-            lines.append("")
-        lines[-1] += f" {word}"
-    return [f"#{line}" for line in lines]
+    return [f"# {line}" for line in textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)]
 
 
 def _data(made: Draft, how: str) -> list[str]:
     data = made.data
     lines = ["[data]", *_comment(f"read as: {how}")] if how else ["[data]"]
-    lines += [f"path = {toml(data.path)}", f"target = {toml(data.target)}"]
+    lines += [f"path = {toml.value(data.path)}", f"target = {toml.value(data.target)}"]
     for key in KEYS:
         if key in made.why:
-            lines += [*_comment(made.why[key]), f"{key} = {toml(getattr(data, key))}"]
+            lines += [*_comment(made.why[key]), f"{key} = {toml.value(getattr(data, key))}"]
     for warning in made.warnings:
         lines += _comment(f"warning: {warning}")
     for name, why in made.types.items():
-        lines += ["", f"[data.schema.{_key(name)}]", *_comment(why), f"type = {toml((data.columns or {})[name].type)}"]
+        lines += [
+            "",
+            f"[data.schema.{toml.key(name)}]",
+            *_comment(why),
+            f"type = {toml.value((data.columns or {})[name].type)}",
+        ]
     return lines
 
 
 def _gate(made: Draft) -> list[str]:
     line, least = draft.rule(made)
-    lines = ["[gate]", *_comment(f"{least}; raise the threshold to what you need"), f"rules = [{toml(line)}]"]
+    lines = ["[gate]", *_comment(f"{least}; raise the threshold to what you need"), f"rules = [{toml.value(line)}]"]
     share, allowed = draft.copies(made), Gate.model_fields["max_duplicates"].default
     if share <= allowed:
         return lines
@@ -142,12 +124,12 @@ def written(made: Draft, name: str, how: str) -> str:
     kind = "classes" if made.classifier else "a quantity"
     lines = [
         f"# Predicts {made.data.target}, which has {kind}. Written by make new; every key is yours to change.",
-        *("", f"experiment = {toml(name)}", "seed = 42", ""),
+        *("", f"experiment = {toml.value(name)}", "seed = 42", ""),
         *_data(made, how),
-        *("", "[model]", *_comment(why), f"estimator = {toml(path)}"),
-        *([f"params = {toml(params)}"] if params else []),
+        *("", "[model]", *_comment(why), f"estimator = {toml.value(path)}"),
+        *([f"params = {toml.value(params)}"] if params else []),
         *("", *_gate(made)),
-        *("", "[registry]", f"name = {toml(name)}"),
+        *("", "[registry]", f"name = {toml.value(name)}"),
     ]
     return "\n".join(lines) + "\n"
 
@@ -175,7 +157,7 @@ def main() -> None:
     print(f"read     {path}: {rows} rows, {columns} columns{f', {how}' if how else ''}")
     print(f"target   {config.data.target}: {'classes' if made.classifier else 'a quantity'}")
     for key, why in made.why.items():
-        print(f"set      data.{key} = {toml(getattr(config.data, key))}: {why}")
+        print(f"set      data.{key} = {toml.value(getattr(config.data, key))}: {why}")
     for warning in [*made.warnings, *made.types.values()]:
         print(f"warning  {warning}")
     print(f"rule     {config.gate.rules[0]}")

@@ -1,11 +1,10 @@
 """Columns: values of any type as numbers, booleans, texts and dates, so that every format gives the same model."""
 
-import json
-
 import numpy as np
 import pandas as pd
 
 from modelmake.config.data import Data
+from modelmake.core import toml
 from modelmake.core.errors import UserError
 from modelmake.core.types import LARGEST
 from modelmake.tables.forms import Form, written_as
@@ -188,7 +187,7 @@ def _refused(column: pd.Series, kind: str, config: Data) -> UserError:
     what = f"column '{column.name}' contains {values}: values that are neither numbers nor text"
     if column.name == config.target:
         return UserError(config.path, what, cast or "turn them into numbers or texts")
-    leave = f"leave the column out: data.drop = {json.dumps([column.name], ensure_ascii=False)}"
+    leave = f"leave the column out: {toml.data('drop', [column.name])}"
     return UserError(config.path, what, f"{cast or 'turn them into numbers or texts'}, or {leave}")
 
 

@@ -1,6 +1,5 @@
 """Texts: columns of text that are dates, or numbers for the most part, which is never passed over in silence."""
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from modelmake.config.data import Data
+from modelmake.core import toml
 from modelmake.core.errors import UserError
 from modelmake.core.types import LARGEST
 from modelmake.tables.codes import are_codes
@@ -76,7 +76,7 @@ def explain(suspects: list[Suspect], config: Data) -> UserError:
         what += f"; and {len(gaps) - SHOWN} more such column{'s' * (len(gaps) > SHOWN + 1)}"
     texts = dict.fromkeys([*(config.missing or []), *(text for suspect in gaps for text in suspect.gaps)])
     name = gaps[0].name
-    fix = f"if such texts mean a missing value, set data.missing = {json.dumps(list(texts), ensure_ascii=False)}"
+    fix = f"if such texts mean a missing value, set {toml.data('missing', list(texts))}"
     if _is_binary(config):
         fix = "write nothing in place of such texts"
     return UserError(config.path, what, f"{fix}; if a column is text, {_declare(name, 'category')}")
@@ -96,8 +96,7 @@ def decorated(column: pd.Series) -> bool:
 
 
 def _declare(name: str, kind: str) -> str:
-    key = name if re.fullmatch(r"[\w-]+", name, re.ASCII) else json.dumps(name, ensure_ascii=False)
-    return f'set type = "{kind}" under [data.schema.{key}]'
+    return f'set type = "{kind}" under [data.schema.{toml.key(name)}]'
 
 
 def _share(counts: pd.Series, pattern: re.Pattern[str]) -> float:
@@ -172,7 +171,7 @@ def _beside(name: str, number: int, others: pd.Series) -> Suspect:
         return Suspect(name, what, f'set data.decimal = ","; if it is text, {text}')
     if len(others) <= MANY:
         return Suspect(name, what, gaps=tuple(others.index))
-    fix = f"if it has ids, leave it out: data.drop = {json.dumps([name], ensure_ascii=False)}; if it has codes, {text}"
+    fix = f"if it has ids, leave it out: {toml.data('drop', [name])}; if it has codes, {text}"
     fix += "; if the texts mean a missing value, list them in data.missing"
     return Suspect(name, what, fix, type="category")
 
@@ -186,7 +185,7 @@ def _all_numbers(name: str, counts: pd.Series, numbers: pd.Series) -> Suspect | 
         return Suspect(
             name,
             what,
-            f"if they are ids, leave them out: data.drop = {json.dumps([name], ensure_ascii=False)}; {choose}",
+            f"if they are ids, leave them out: {toml.data('drop', [name])}; {choose}",
         )
     what = f"column '{name}' has {counts.sum()} numbers as text, such as '{counts.index[0]}'"
     codes = len(counts) <= FEW_CODES
