@@ -4,7 +4,7 @@
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 cd "$root"
-stages=("$@") present=()
+present=()
 for stage in "$@"; do
   [ ! -f "$receipts/$stage.json" ] || present+=("$receipts/$stage.json")
 done
@@ -16,8 +16,8 @@ fi
 runner=${MODELMAKE_RUNNER:-docker} store=/mlflow/mlflow.db
 address=$(tracking_address)
 kind=$(tr '[:upper:]' '[:lower:]' <<<"${address%%:*}")
-inside=(python -I -c "$(cat scripts/modelmake/tracking/claims.py)" "$store")
-missing() { # prints the stages whose run or version is gone
+inside=(python -I -c "$(cat scripts/modelmake/tracking/claims.py)" "$store" "$@")
+missing() { # prints those of the given stages whose run or version is gone
   # The programs read the address themselves, so that no process list shows its password.
   local project server
   case $runner/$kind in
@@ -28,18 +28,18 @@ missing() { # prints the stages whose run or version is gone
       elif docker volume inspect "${project}_mlflow" >/dev/null 2>&1; then
         docker run "${sealed[@]}" -v "${project}_mlflow:/mlflow" "$(docker/image/image.sh name)" "${inside[@]}"
       else
-        printf '%s\n' "${stages[@]}"
+        printf '%s\n' "$@"
       fi
       ;;
-    docker/http | docker/https) docker/run.sh mlflow -- python -I scripts/modelmake/tracking/claims.py - ;;
-    */http | */https) PATH="$root/.venv/bin:$PATH" python -I scripts/modelmake/tracking/claims.py - ;;
+    docker/http | docker/https) docker/run.sh mlflow -- python -I scripts/modelmake/tracking/claims.py - "$@" ;;
+    */http | */https) PATH="$root/.venv/bin:$PATH" python -I scripts/modelmake/tracking/claims.py - "$@" ;;
     */ | */sqlite)
       store=${address#sqlite:///}
-      PATH="$root/.venv/bin:$PATH" python -I scripts/modelmake/tracking/claims.py "${store:-.mlflow/mlflow.db}"
+      PATH="$root/.venv/bin:$PATH" python -I scripts/modelmake/tracking/claims.py "${store:-.mlflow/mlflow.db}" "$@"
       ;;
   esac
 }
-lost=$(cat "${present[@]}" | missing)
+lost=$(cat "${present[@]}" | missing "$@")
 for stage in $lost; do
   echo "$stage: the tracking server no longer has what $receipts/$stage.json names"
 done

@@ -2,12 +2,14 @@
 
 import io
 import json
+import os
 import shutil
 import sqlite3
 import tarfile
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import mlflow
 import pyrage
@@ -18,7 +20,7 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as Store
 
 from modelmake.server import archive as state
 from modelmake.server import gc
-from modelmake.server import migrate as schema
+from modelmake.server.sqlite import SQLite
 from tests.conftest import Once
 
 ROOT_URI = "mlflow-artifacts:/"
@@ -161,14 +163,13 @@ def test_a_file_that_goes_while_it_is_kept_is_left_out(server: Server, monkeypat
     first = server.run()
     half = server.write(f"1/{first}/artifacts/.artifact.uploading.abc", b"x")
     gone = server.write(f"1/{first}/artifacts/gone", b"x")
-    real = schema.copy
+    real = tarfile.TarFile.addfile
 
-    def copy(source: Path, target: Path) -> None:
-        real(source, target)
-        monkeypatch.setattr(state, "facts", lambda database: (gone.unlink(missing_ok=True), facts(database))[1])
+    def add(tar: tarfile.TarFile, info: tarfile.TarInfo, file: BinaryIO) -> None:
+        gone.unlink(missing_ok=True)  # the database is packed first
+        real(tar, info, file)
 
-    facts = state.facts
-    monkeypatch.setattr(schema, "copy", copy)
+    monkeypatch.setattr(tarfile.TarFile, "addfile", add)
     archive = backup(server)
     monkeypatch.undo()
     restore(server, archive)
@@ -220,7 +221,7 @@ def test_what_was_not_staged_replaces_nothing(server: Server) -> None:
 def killed(server: Server) -> str:
     """Leave the database as a server that was killed does, and return the run that is in its log alone."""
     database, log = server.folder / "mlflow.db", server.folder / "mlflow.db-wal"
-    schema.write_ahead(database)
+    SQLite(database).prepare()
     run = server.run()
     as_they_lie = {path: path.read_bytes() for path in (database, log)}
     server.store.engine.dispose()  # SQLite's last connection empties the log
@@ -232,32 +233,48 @@ def killed(server: Server) -> str:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("step", range(5))
-def test_an_interrupted_restore_is_undone_by_the_next_start(
+@pytest.mark.parametrize("step", range(7))
+def test_an_interrupted_restore_is_undone_or_completed_by_the_next_start(
     server: Server, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Cut at any of its moves, the old state comes back whole, with its log; or the new one is there already."""
+    """Cut at any change of the folder: the old state whole, with its log, until the first change; then the new one."""
     archive = backup(server)
     kept = killed(server)
-    moves = 0
-    real = Path.rename
+    steps = 0
 
-    def cut(path: Path, target: Path) -> Path:
-        nonlocal moves
-        moves += 1
-        if moves > step:
-            raise KeyboardInterrupt
-        return real(path, target)
+    def cut(real: Callable[..., None]) -> Callable[..., None]:
+        def change(*words: object, **named: object) -> None:
+            nonlocal steps
+            steps += 1
+            if steps > step:
+                raise KeyboardInterrupt
+            real(*words, **named)
 
+        return change
+
+    state.stage(server.folder, io.BytesIO(archive))
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "rename", cut)
-        patch.setattr(state, "recover", lambda _: None)
-        with pytest.raises(KeyboardInterrupt):
-            restore(server, archive)
+        for name in ("rename", "replace", "rmdir"):
+            patch.setattr(os, name, cut(getattr(os, name)))
+        with suppress(KeyboardInterrupt):
+            state.swap(server.folder)
     assert state.settle(server.folder) == "current"
-    assert (server.runs, len(server.files)) == ([kept], 1)
+    old, new = ([kept], 1), ([], 0)
+    assert (server.runs, len(server.files)) == (new if step else old)
     restore(server, archive)
     assert (server.runs, server.files) == ([], {})
+
+
+@pytest.mark.long
+def test_a_restore_replaces_a_damaged_database(server: Server) -> None:
+    """Its log goes with it."""
+    kept = server.run()
+    archive = backup(server)
+    server.store.engine.dispose()
+    for name in ("mlflow.db", "mlflow.db-wal"):
+        (server.folder / name).write_bytes(b"damaged" * 1000)
+    restore(server, archive)
+    assert (server.runs, len(server.files)) == ([kept], 1)
 
 
 def test_an_encrypted_backup_opens_with_its_key_alone(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,13 +332,14 @@ def mode(server: Server) -> str:
     return found
 
 
-def test_a_database_in_use_is_not_upgraded(server: Server) -> None:
-    """Its log would be applied to the new one."""
-    schema.write_ahead(server.folder / "mlflow.db")
+def test_a_database_in_use_is_neither_upgraded_nor_replaced(server: Server) -> None:
+    """Its log would be applied to the new one. Both load a snapshot."""
+    archive = backup(server)
+    SQLite(server.folder / "mlflow.db").prepare()
     kept = server.run()
     with pytest.raises(ValueError, match="in use"):
-        schema.upgrade(server.folder / "mlflow.db")
-    assert server.runs == [kept]
+        restore(server, archive)
+    assert (server.runs, len(server.files)) == ([kept], 1)
 
 
 @pytest.mark.long
@@ -342,13 +360,13 @@ def test_an_older_schema_is_upgraded_on_a_copy(tmp_path: Path) -> None:
     assert state.settle(tmp_path) == "older"
     archive = io.BytesIO()
     state.backup(tmp_path, archive)
-    schema.upgrade(database)
+    state.upgrade(tmp_path)
     state.stage(tmp_path, io.BytesIO(archive.getvalue()))
     state.swap(tmp_path)
     assert state.settle(tmp_path) == "older"
-    schema.upgrade(database)
+    state.upgrade(tmp_path)
     assert state.settle(tmp_path) == "current"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mlflow.db", "tmp"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["artifacts", "mlflow.db", "tmp"]
     assert Store(f"sqlite:///{database}", ROOT_URI).get_experiment("7").name == "old"
 
 
@@ -358,7 +376,7 @@ def test_a_failed_upgrade_leaves_the_database_as_it_was(server: Server) -> None:
     aged(server, "3500859a5d39")
     before = (server.folder / "mlflow.db").read_bytes()
     with pytest.raises(ValueError, match="mlflow db upgrade failed"):
-        schema.upgrade(server.folder / "mlflow.db")
+        state.upgrade(server.folder)
     assert (server.folder / "mlflow.db").read_bytes() == before
     assert [path.name for path in server.folder.iterdir()] == ["mlflow.db"]
 

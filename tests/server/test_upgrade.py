@@ -12,7 +12,7 @@ from tests.support.checkout import Stack, free_port
 
 pytestmark = [pytest.mark.stack, pytest.mark.long]
 OLD = "3500859a5d39"
-HEAD = "from modelmake.server import migrate; print(migrate.revisions()[0])"
+HEAD = "from modelmake.server import snapshot; print(snapshot.revisions()[0])"
 AGED = """
 import pathlib, sqlite3, sqlalchemy
 from alembic import command

@@ -21,6 +21,7 @@ from urllib.parse import parse_qs, quote
 import pytest
 import requests
 
+from modelmake.core.stages import CHAIN
 from tests.conftest import ROOT, Outcome, Project
 from tests.support.checkout import free_port
 
@@ -60,7 +61,7 @@ def delete(what: str, client: "MlflowClient", project: Project) -> None:
 def ask(place: Path | str, receipts: bytes, *flags: str, **environment: str) -> Outcome:
     """Run the script as `docker exec` does, without any installed package."""
     done = subprocess.run(
-        [sys.executable, "-I", "-S", *flags, "-c", SCRIPT.read_text(), str(place)],
+        [sys.executable, "-I", "-S", *flags, "-c", SCRIPT.read_text(), str(place), *CHAIN],
         input=receipts,
         env=os.environ | environment,
         capture_output=True,

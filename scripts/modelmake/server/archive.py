@@ -8,14 +8,12 @@ import gzip
 import hashlib
 import importlib.metadata
 import io
-import json
 import os
 import sqlite3
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterable
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,28 +23,13 @@ from modelmake.core.errors import UserError
 from modelmake.core.files import PART, remove
 from modelmake.core.progress import Progress
 from modelmake.core.provenance import sha256
-from modelmake.server import migrate
+from modelmake.server import snapshot
 from modelmake.server.seal import SealedError, decrypted, encrypted
+from modelmake.server.sqlite import SQLite
 
 DATABASE, ARTIFACTS, MANIFEST = "mlflow.db", "artifacts", "manifest.json"
-STATE = (DATABASE, *(f"{DATABASE}-{suffix}" for suffix in ("journal", "wal", "shm")), ARTIFACTS)
-PROXIED = "mlflow-artifacts:/"
 FRESH = ".restore"  # the state of an archive, until it is checked
-FACTS = {
-    "runs": "SELECT run_uuid, status, lifecycle_stage FROM runs",
-    "params": "SELECT run_uuid, key, value FROM params",
-    "metrics": "SELECT run_uuid, key, CASE is_nan WHEN 1 THEN 'nan' ELSE value END FROM latest_metrics",
-    "versions": "SELECT name, version, coalesce(run_id, ''), coalesce(source, '') FROM model_versions "
-    "WHERE current_stage != 'Deleted_Internal'",
-    "aliases": "SELECT name, alias, version FROM registered_model_aliases",
-}
-PLACES = (
-    "SELECT artifact_uri FROM runs",
-    "SELECT artifact_location FROM logged_models",
-    "SELECT value FROM trace_tags WHERE key = 'mlflow.artifactLocation'",
-    "SELECT source FROM model_versions WHERE current_stage != 'Deleted_Internal'",
-    "SELECT storage_location FROM model_versions WHERE current_stage != 'Deleted_Internal'",
-)
+NEXT = ".next"  # the state that replaces the old one; an interruption does not stop that
 
 
 class Manifest(BaseModel):
@@ -76,39 +59,15 @@ class Hashed(io.RawIOBase):
         return data
 
 
-def fact(rows: Iterable[tuple[object, ...]]) -> str:
-    """Return the number of rows and the SHA-256 over them, in any order."""
-    lines = sorted(json.dumps([str(value) for value in row]) for row in rows)
-    return f"{len(lines)} {hashlib.sha256(chr(10).join(lines).encode()).hexdigest()}"
-
-
-def rows(connection: sqlite3.Connection, query: str) -> list[tuple[object, ...]]:
-    """Return the rows of a query, none if an older MLflow made the database without such a table."""
-    try:
-        return connection.execute(query).fetchall()
-    except sqlite3.OperationalError as error:
-        if "no such" in str(error):
-            return []
-        raise
-
-
-def facts(database: Path) -> dict[str, str]:
-    """Return the facts that a server on this database shows by REST too."""
-    with closing(sqlite3.connect(database)) as connection:
-        return {name: fact(rows(connection, query)) for name, query in FACTS.items()}
-
-
-def referred(database: Path) -> set[Path]:
-    """Return the folders under artifacts/ that the database names: of runs, models, traces and versions."""
-    with closing(sqlite3.connect(database)) as connection:
-        places = [str(place or "") for query in PLACES for (place,) in rows(connection, query)]
-    return {Path(place.removeprefix(PROXIED).lstrip("/")) for place in places if place.startswith(PROXIED)}
+def opened(folder: Path) -> SQLite:
+    """Return the store of the server with its state in `folder`."""
+    return SQLite(folder / DATABASE)
 
 
 def backup(folder: Path, archive: BinaryIO) -> str:
     """Write the database, the artifacts that it names, and their checksums, while the server runs.
 
-    The database is copied first, by SQLite's online backup, so that every artifact that it names exists.
+    The snapshot comes first, so that every artifact that it names exists.
     """
     with (
         tempfile.TemporaryDirectory() as scratch,
@@ -116,13 +75,13 @@ def backup(folder: Path, archive: BinaryIO) -> str:
         gzip.GzipFile(fileobj=sealed, mode="wb", compresslevel=1) as packed,  # tarfile of Python 3.11 accepts no level
         tarfile.open(fileobj=packed, mode="w|") as tar,
     ):
-        snapshot = Path(scratch, DATABASE)
-        migrate.copy(folder / DATABASE, snapshot)
-        places = referred(snapshot)
+        database = Path(scratch, DATABASE)
+        opened(folder).snapshot(database)
+        places = snapshot.referred(database)
         artifacts = (p for p in sorted((folder / ARTIFACTS).rglob("*")) if p.is_file() and ".uploading." not in p.name)
         kept = [path for path in artifacts if not places.isdisjoint(path.relative_to(folder / ARTIFACTS).parents)]
-        files = {DATABASE: snapshot} | {str(path.relative_to(folder)): path for path in kept}
-        summary, checksums = facts(snapshot), dict[str, str]()
+        files = {DATABASE: database} | {str(path.relative_to(folder)): path for path in kept}
+        summary, checksums = snapshot.facts(database), dict[str, str]()
         with Progress("packing", len(files), "files") as progress:
             for name, path in files.items():
                 with suppress(FileNotFoundError), path.open("rb") as file:  # a client can delete it in the meantime
@@ -133,7 +92,7 @@ def backup(folder: Path, archive: BinaryIO) -> str:
                 progress.advance()
         manifest = Manifest(
             mlflow=importlib.metadata.version("mlflow"),
-            schema=migrate.of(snapshot),
+            schema=snapshot.revision(database),
             facts=summary,
             files=checksums,
         )
@@ -167,23 +126,21 @@ def unpack(archive: BinaryIO, target: Path) -> Manifest:
     for name, digest in manifest.files.items():
         if (target / name).is_symlink() or sha256(target / name) != digest:
             raise ValueError(f"damaged: {name}")
-    migrate.check(target / DATABASE)
-    if migrate.of(target / DATABASE) != manifest.revision or facts(target / DATABASE) != manifest.facts:
+    database = target / DATABASE
+    snapshot.check(database)
+    if snapshot.revision(database) != manifest.revision or snapshot.facts(database) != manifest.facts:
         raise ValueError(f"damaged: {DATABASE} does not match the manifest")
-    if migrate.relation(manifest.revision) == "newer":
+    if snapshot.age(manifest.revision) == "newer":
         raise ValueError(f"made by MLflow {manifest.mlflow}, which is newer than the MLflow here")
     return manifest
 
 
 def recover(folder: Path) -> None:
-    """Undo a restore that was interrupted: move the old state back."""
-    old = folder / ".old"
-    if old.exists():
-        for name in STATE:
-            if (old / name).exists():
-                remove(folder / name)
-                (old / name).rename(folder / name)
-    for leftover in (old, folder / FRESH, folder / ".gone", *folder.glob(f"{PART}*")):
+    """Complete a restore that was interrupted while it replaced the state, and remove what another one left."""
+    if (folder / NEXT / DATABASE).exists():
+        opened(folder).load(folder / NEXT / DATABASE)
+        _replace_artifacts(folder)
+    for leftover in (folder / NEXT, folder / FRESH, *folder.glob(f"{PART}*")):
         remove(leftover)
 
 
@@ -193,35 +150,38 @@ def stage(folder: Path, archive: BinaryIO) -> Manifest:
     try:
         return unpack(archive, folder / FRESH)
     except BaseException:
-        recover(folder)
+        remove(folder / FRESH)
         raise
 
 
 def swap(folder: Path) -> None:
     """Replace the state in `folder` by the staged one; no server may be running.
 
-    After an interruption, `recover` brings the old state back. A database and its journal are moved together.
-
     Raises
     ------
     ValueError
-        Nothing is staged, or another restore removed it.
+        Nothing is staged, or another restore removed it, or a server is running.
 
     """
-    fresh, old, gone = folder / FRESH, folder / ".old", folder / ".gone"
+    fresh, following = folder / FRESH, folder / NEXT
     if not (fresh / DATABASE).exists():
         raise ValueError("the unpacked backup no longer exists: another restore may be running")
+    (fresh / ARTIFACTS).mkdir(exist_ok=True)
+    fresh.rename(following)  # from here on the new state counts
     try:
-        old.mkdir()
-        for name in STATE:
-            if (folder / name).exists():
-                (folder / name).rename(old / name)
-        for name in STATE:
-            if (fresh / name).exists():
-                (fresh / name).rename(folder / name)
-        old.rename(gone)  # from here on the new state counts
-    finally:
-        recover(folder)
+        opened(folder).load(following / DATABASE)
+    except (ValueError, OSError, sqlite3.Error):
+        following.rename(fresh)
+        raise
+    _replace_artifacts(folder)
+
+
+def _replace_artifacts(folder: Path) -> None:
+    following = folder / NEXT
+    if (following / ARTIFACTS).exists():  # else an interrupted restore has replaced them
+        remove(folder / ARTIFACTS)
+        (following / ARTIFACTS).rename(folder / ARTIFACTS)
+    remove(following)
 
 
 def settle(folder: Path) -> str:
@@ -230,12 +190,22 @@ def settle(folder: Path) -> str:
     scratch = folder / "tmp"  # for uploads until they are complete: they can be too large for memory
     remove(scratch)
     scratch.mkdir()
-    if not (folder / DATABASE).exists():
-        return "current"
-    age = migrate.relation(migrate.of(folder / DATABASE))
-    if age == "current":
-        migrate.write_ahead(folder / DATABASE)
+    store = opened(folder)
+    revision = store.revision()
+    age = snapshot.age(revision) if revision else "current"
+    if revision and age == "current":
+        store.prepare()
     return age
+
+
+def upgrade(folder: Path) -> None:
+    """Upgrade the tables on a snapshot, and load it; raises ValueError, and changes nothing, if that fails."""
+    store = opened(folder)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=PART) as scratch:
+        trial = Path(scratch, DATABASE)
+        store.snapshot(trial)
+        snapshot.upgrade(trial)
+        store.load(trial)
 
 
 FIXES = {
@@ -268,6 +238,6 @@ def main(verb: str, folder: str) -> None:
         elif verb == "settle":
             print(settle(state))
         else:
-            migrate.upgrade(state / DATABASE)
+            upgrade(state)
     except (ValueError, OSError, sqlite3.Error) as error:
         raise UserError(f"the server's state, {verb}", str(error), FIXES[verb]) from None

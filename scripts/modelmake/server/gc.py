@@ -6,6 +6,7 @@ server's volume; it only lists the garbage unless FORCE=1 is set.
 
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from pathlib import Path
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from modelmake.core import settings
-from modelmake.server.archive import ARTIFACTS, DATABASE, referred
+from modelmake.server import snapshot
+from modelmake.server.archive import ARTIFACTS, DATABASE, opened
 
 VERSIONS = "FROM model_versions WHERE current_stage != 'Deleted_Internal'"
 # A version needs the run that it names, the model that it was made from, and the run of that model.
@@ -23,12 +25,19 @@ DIRECT = (
     f"SELECT run_id {VERSIONS} AND run_id IS NOT NULL "  # noqa: S608  # from above
     f"UNION SELECT source_run_id FROM logged_models WHERE model_id IN ({MODELS}) AND source_run_id IS NOT NULL"
 )
-
-
 # And the run that keeps the table of such a run (scripts/modelmake/tracking/tables.py): the tag is <run>/table/<name>.
 RUNS = (
     f"{DIRECT} UNION SELECT substr(value, 1, instr(value, '/') - 1) FROM tags "  # noqa: S608  # from above
     f"WHERE key = 'modelmake.snapshot' AND run_uuid IN ({DIRECT})"
+)
+EXPERIMENTS = (
+    f"SELECT experiment_id FROM runs WHERE run_uuid IN ({RUNS}) "  # noqa: S608
+    f"UNION SELECT experiment_id FROM logged_models WHERE model_id IN ({MODELS})"
+)
+DELETED = (
+    "SELECT run_uuid FROM runs WHERE lifecycle_stage = 'deleted'",
+    "SELECT model_id FROM logged_models WHERE lifecycle_stage = 'deleted'",
+    "SELECT experiment_id FROM experiments WHERE lifecycle_stage = 'deleted'",
 )
 
 
@@ -43,12 +52,6 @@ class Garbage:
     needed: list[str]
 
 
-def column(database: Path, query: str) -> list[str]:
-    """Return the first column of a query's rows."""
-    with closing(sqlite3.connect(database)) as connection:
-        return [str(value) for (value, *_) in connection.execute(query)]
-
-
 def folders(artifacts: Path) -> Iterator[Path]:
     """Yield the folder of every run, logged model and trace: <experiment>/<run> or <experiment>/models/<model>."""
     for experiment in sorted(path for path in artifacts.glob("*") if path.is_dir()):
@@ -57,28 +60,32 @@ def folders(artifacts: Path) -> Iterator[Path]:
 
 
 def find(state: Path) -> Garbage:
-    """Return the garbage. Folders are listed before the database is read: a run gets its row before its folder."""
-    database, artifacts = state / DATABASE, state / ARTIFACTS
+    """Return the garbage. Folders are listed before the snapshot: a run gets its row before its folder."""
+    artifacts = state / ARTIFACTS
     existing = list(folders(artifacts))
-    places = referred(database)
+    with tempfile.TemporaryDirectory() as scratch:
+        database = Path(scratch, DATABASE)
+        opened(state).snapshot(database)
+        places = snapshot.referred(database)
+        with closing(sqlite3.connect(database)) as connection:
+            runs, models, experiments, needed_runs, needed_models, needed_experiments = (
+                {str(value) for (value,) in connection.execute(query)}
+                for query in (*DELETED, RUNS, MODELS, EXPERIMENTS)
+            )
     prefixes = {path for place in places for path in (place, *place.parents)}
-    deleted_runs = set(column(database, "SELECT run_uuid FROM runs WHERE lifecycle_stage = 'deleted'"))
-    deleted_models = set(column(database, "SELECT model_id FROM logged_models WHERE lifecycle_stage = 'deleted'"))
-    runs, models = deleted_runs - set(column(database, RUNS)), deleted_models - set(column(database, MODELS))
-    rows = "SELECT experiment_id FROM experiments WHERE lifecycle_stage = 'deleted'"
-    kept = set(column(database, f"SELECT experiment_id FROM runs WHERE run_uuid IN ({RUNS})"))  # noqa: S608
-    kept |= set(column(database, f"SELECT experiment_id FROM logged_models WHERE model_id IN ({MODELS})"))  # noqa: S608
     orphans = [path for path in existing if path.relative_to(artifacts) not in prefixes]
-    orphans = [path for path in orphans if places.isdisjoint(path.relative_to(artifacts).parents)]
-    needed = sorted((deleted_runs - runs) | (deleted_models - models))
-    experiments = sorted(set(column(database, rows)) - kept)
-    return Garbage(sorted(runs), sorted(models), experiments, orphans, needed)
+    return Garbage(
+        runs=sorted(runs - needed_runs),
+        models=sorted(models - needed_models),
+        experiments=sorted(experiments - needed_experiments),
+        folders=[path for path in orphans if places.isdisjoint(path.relative_to(artifacts).parents)],
+        needed=sorted((runs & needed_runs) | (models & needed_models)),
+    )
 
 
 def remove(state: Path, garbage: Garbage) -> None:
     """Remove rows by MLflow's own store, then every folder without a row."""
-    address = f"sqlite:///{state / DATABASE}"
-    store = SqlAlchemyStore(address, (state / ARTIFACTS).as_uri())
+    store = SqlAlchemyStore(opened(state).uri, (state / ARTIFACTS).as_uri())
     for model in garbage.models:
         store._hard_delete_logged_model(model)
     for run in garbage.runs:

@@ -15,7 +15,8 @@ from mlflow.store.entities import PagedList
 
 from modelmake.core.errors import UserError
 from modelmake.core.progress import Progress
-from modelmake.server.archive import ARTIFACTS, Manifest, fact
+from modelmake.server.archive import ARTIFACTS, Manifest
+from modelmake.server.snapshot import fact
 from modelmake.tracking.address import tracking_uri
 from modelmake.tracking.runs import Tracking
 
@@ -34,7 +35,7 @@ def pages(search: Callable[[str | None], PagedList[Entity]]) -> Iterator[Entity]
 
 
 def shown(client: MlflowClient) -> dict[str, str]:
-    """Return the facts of scripts/modelmake/server/archive.py as the server shows them."""
+    """Return the facts of scripts/modelmake/server/snapshot.py as the server shows them."""
     experiments: list[Experiment] = list(pages(lambda token: client.search_experiments(ViewType.ALL, page_token=token)))
     ids = [experiment.experiment_id for experiment in experiments]
     runs: list[Run] = list(pages(lambda token: client.search_runs(ids, "", ViewType.ALL, page_token=token)))

@@ -1,9 +1,10 @@
 """Claims: list the receipts that name a run, a model, a version or an alias that no longer exists in MLflow.
 
-    cat build/*.json | python -I claims.py FILE_OR_ADDRESS
+    cat build/*.json | python -I claims.py FILE_OR_ADDRESS STAGE …
 
-FILE_OR_ADDRESS is MLflow's SQLite database, or the http(s) address of its server. Each line of output is one stage
-whose receipt is stale. If MLflow does not answer, the output is empty, and a note on standard error gives the reason.
+FILE_OR_ADDRESS is MLflow's SQLite database, or the http(s) address of its server; - is that of MLFLOW_TRACKING_URI.
+Each line of output is one of the stages, whose receipt is stale. If MLflow does not answer, the output is empty, and a
+note on standard error gives the reason.
 Make runs this before every run, also with the Python of the server's container: so it is one file, it uses only the
 standard library, and it imports slow modules late.
 """
@@ -23,13 +24,13 @@ from urllib.parse import quote, unquote, urlsplit
 TYPE_CHECKING = False  # typing's own costs 5 ms
 if TYPE_CHECKING:
     import ssl
+    from http.client import HTTPResponse
 
 PATIENCE = 3  # seconds, for all answers of a server
 BUSY = 1  # seconds, for another process that writes to the database
 
 Claim = tuple[str, ...]  # its kind, and its names in MLflow
 
-CLAIMS = {"train": ("run", "model"), "evaluate": ("run",), "register": ("run", "version", "alias")}
 FIELDS = {"run": ("run_id",), "model": ("model_id",), "version": ("name", "version"), "alias": ("name", "alias")}
 # An alias on another version still counts: a person moved it on purpose.
 ROWS = {
@@ -61,27 +62,17 @@ def read(text: str) -> dict[str, set[Claim]]:
         except (ValueError, RecursionError):
             break
         text = text[end:].lstrip()
-        stage = str(receipt.get("command")).removeprefix("make ") if isinstance(receipt, dict) else ""
-        if stage in CLAIMS:
-            stages[stage] = claims(stage, receipt)
+        if isinstance(receipt, dict):
+            stages[str(receipt.get("command")).removeprefix("make ")] = claims(receipt)
     return stages
 
 
-def claims(stage: str, receipt: dict[str, object]) -> set[Claim]:
-    """Return the claims of a stage's receipt; a receipt of `register` without a version has none."""
-    if stage == "register" and receipt.get("version") is None:
+def claims(receipt: dict[str, object]) -> set[Claim]:
+    """Return what a receipt names; one with an empty version, of a refused registration, names nothing."""
+    if receipt.get("version", True) is None:
         return set()
-    names_by_kind = {kind: [receipt.get(field) for field in FIELDS[kind]] for kind in CLAIMS[stage]}
-    return {(kind, *map(str, names)) for kind, names in names_by_kind.items() if all(names)}
-
-
-def ask(address: str, asked: set[Claim]) -> set[Claim]:
-    """Return the claims that do not hold in MLflow at `address`."""
-    if address.startswith(("http://", "https://")):
-        return ask_server(address, asked)
-    if "://" in address:
-        raise Unanswered("neither a database file nor an http address")
-    return ask_database(address, asked)
+    named = {kind: [receipt.get(field) for field in fields] for kind, fields in FIELDS.items()}
+    return {(kind, *map(str, values)) for kind, values in named.items() if all(values)}
 
 
 def ask_database(path: str, asked: set[Claim]) -> set[Claim]:
@@ -140,9 +131,18 @@ class Server:
         if parts.scheme == "https":
             handlers.append(urllib.request.HTTPSHandler(context=tls()))
         self.request, self.opener = urllib.request.Request, urllib.request.build_opener(*handlers)
-        self.api = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}/api/2.0/mlflow"
+        self.api = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}/api/2.0"
         self.headers = {"User-Agent": "modelmake", "Authorization": authorization(address)}
         self.headers["X-MLFLOW-WORKSPACE"] = os.environ.get("MLFLOW_WORKSPACE", "").strip()
+
+    def open(self, path: str, patience: float) -> "HTTPResponse":
+        """Return the answer to a request for `path` below /api/2.0, which waits for `patience` seconds."""
+        request = self.request(f"{self.api}/{path}")
+        for name, value in self.headers.items():
+            if value:
+                request.add_unredirected_header(name, value)  # a redirect to another host carries no password
+        answer: HTTPResponse = self.opener.open(request, timeout=patience)
+        return answer
 
     def holds(self, claim: Claim) -> bool:
         """Return whether `claim` holds on the server.
@@ -156,12 +156,9 @@ class Server:
         import urllib.error  # noqa: PLC0415  # as above
 
         kind, *names = claim
-        request = self.request(f"{self.api}/{PAGES[kind].format(*(quote(name, safe='') for name in names))}")
-        for name, value in self.headers.items():
-            if value:
-                request.add_unredirected_header(name, value)  # a redirect to another host carries no password
+        path = PAGES[kind].format(*(quote(name, safe="") for name in names))
         try:
-            with self.opener.open(request, timeout=PATIENCE) as response:
+            with self.open(f"mlflow/{path}", PATIENCE) as response:
                 return confirmed(claim, response.read())
         except urllib.error.HTTPError as error:
             if missing(error.read()):
@@ -227,24 +224,31 @@ def reason(error: Exception) -> str:
     return " ".join(text.split())
 
 
-def main(address: str, receipts: bytes) -> None:
-    """Print the stages with a claim that does not hold."""
-    stages = read(receipts.decode(errors="replace"))
+def main(address: str, receipts: bytes, *names: str) -> None:
+    """Print those of the stages `names` that have a claim that does not hold."""
+    stages = {name: claimed for name, claimed in read(receipts.decode(errors="replace")).items() if name in names}
     asked: set[Claim] = set().union(*stages.values())
+    gone: set[Claim] = set()
     try:
-        gone = ask(address, asked) if asked else set()
+        if not asked:
+            pass
+        elif address.startswith(("http://", "https://")):
+            gone = ask_server(address, asked)
+        elif "://" in address:
+            raise Unanswered("neither a database file nor an http address")
+        else:
+            gone = ask_database(address, asked)
     except Exception as error:  # a check that fails must not stop the user
         where = re.sub("://.*@", "://", address)
         note = f"note: cannot check the receipts against {where}; they count as valid: {reason(error)}"
         print(note, file=sys.stderr)
-        return
-    for stage in CLAIMS:
-        if stages.get(stage, set()) & gone:
-            print(stage)
+    for name in names:
+        if stages.get(name, set()) & gone:
+            print(name)
 
 
 if __name__ == "__main__":
-    place = (
-        sys.argv[1] if sys.argv[1] != "-" else os.environ["MLFLOW_TRACKING_URI"].strip()
-    )  # no list of processes shows it
-    main(place, sys.stdin.buffer.read())
+    place = sys.argv[1]
+    if place == "-":  # no list of processes shows it
+        place = os.environ["MLFLOW_TRACKING_URI"].strip()
+    main(place, sys.stdin.buffer.read(), *sys.argv[2:])

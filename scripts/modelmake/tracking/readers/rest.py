@@ -3,6 +3,7 @@
 import json
 import shutil
 import urllib.error
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -77,13 +78,9 @@ class Rest(Registry):
         except ValueError:
             raise TrackingError(uri(), "the answer is not MLflow's", "check MLFLOW_TRACKING_URI") from None
 
-    def _open(self, path: str) -> Any:  # noqa: ANN401  # http.client's response
+    def _open(self, path: str) -> HTTPResponse:
         try:
-            request = self.server.request(f"{self.server.api.removesuffix('mlflow')}{path}")
-            for name, value in self.server.headers.items():
-                if value:
-                    request.add_unredirected_header(name, value)  # a redirect to another host carries no password
-            return self.server.opener.open(request, timeout=PATIENCE)
+            return self.server.open(path, PATIENCE)
         except urllib.error.HTTPError as error:
             if missing(body := error.read()) or b"INVALID_PARAMETER_VALUE" in body:
                 raise _Missing from None
