@@ -43,7 +43,7 @@ def followers(tmp_path: Path) -> Iterator[Callable[[], Follower]]:
     started: list[Follower] = []
 
     def begin() -> Follower:
-        follower = Follower(tmp_path / "volume", NAME, "champion", (), lambda _line: None)
+        follower = Follower(tmp_path / "volume", NAME, (), lambda _line: None)
         follower.start()
         started.append(follower)
         return follower

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from modelmake.config import config as configuration
 from modelmake.config.data import Data
 from modelmake.core import files, settings
+from modelmake.core.aliases import CHAMPION
 from modelmake.core.errors import UserError
 from modelmake.core.progress import Progress
-from modelmake.serving.serve import ALIAS, SINGLE, folder
+from modelmake.serving.serve import SINGLE, folder
 
 if TYPE_CHECKING:
     from modelmake.serving.scorer import Scorer
@@ -27,9 +28,9 @@ def named(config: configuration.Config) -> "Named":
     from modelmake.tracking.readers import registry  # noqa: PLC0415  # see main
 
     name, number = config.registry.name, settings.make().version
-    version = registry().numbered(name, number) if number else registry().at(name, ALIAS)
+    version = registry().numbered(name, number) if number else registry().at(name, CHAMPION)
     if version is None:
-        missing = f"version {number:.40}" if number else f"version with the alias @{ALIAS}"
+        missing = f"version {number:.40}" if number else f"version with the alias @{CHAMPION}"
         raise UserError(name, f"has no {missing}", "make registry lists the versions")
     return version
 

@@ -14,6 +14,7 @@ from modelmake.config.gate import Gate
 from modelmake.config.search import Search
 from modelmake.config.section import Section, Text
 from modelmake.core import files
+from modelmake.core.aliases import CHAMPION, PREVIOUS
 from modelmake.core.errors import InvalidValue, UserError, suggestion
 from modelmake.core.stages import SHAPING
 
@@ -68,8 +69,8 @@ class Registry(Section):
     @field_validator("alias")
     @classmethod
     def not_reserved(cls, alias: str) -> str:
-        """MLflow reserves `latest` and `v<number>`; `make promote` reserves `champion` and `previous`."""
-        if alias in ("champion", "previous"):
+        """MLflow reserves `latest` and `v<number>`, and `make promote` its aliases."""
+        if alias in (CHAMPION, PREVIOUS):
             raise InvalidValue(f"make promote sets the alias @{alias}", "choose another alias, such as staging")
         if alias == "latest" or re.fullmatch(r"v\d+", alias, re.IGNORECASE):
             raise InvalidValue(f"MLflow reserves the alias '{alias}'", "choose another alias, such as staging")

@@ -158,7 +158,7 @@ def of_champion(
 def challenge(tracking: Tracking, subject: Subject) -> tuple[facts.Champion | None, Rival | None]:
     """Score the champion on the same rows; return what the gate needs, and what the report shows."""
     config, metric = subject.config, subject.config.gate.metric
-    champion = versions.at(tracking, config.registry.name, versions.CHAMPION)
+    champion = versions.champion(tracking, config.registry.name)
     if champion is None or config.gate.champion == "off":
         return None, None
     where = f"version {champion.number}"

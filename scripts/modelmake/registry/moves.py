@@ -4,11 +4,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from modelmake.core import provenance
+from modelmake.core.aliases import CHAMPION, PREVIOUS
 from modelmake.core.errors import UserError
 from modelmake.tracking import lease
 from modelmake.tracking.address import uri
 from modelmake.tracking.runs import Tracking, translated
-from modelmake.tracking.versions import CHAMPION, PREVIOUS, Version, at
+from modelmake.tracking.versions import Version, champion
 
 NONE = "none"
 DONE = "FINISHED"
@@ -70,22 +71,22 @@ def move(tracking: Tracking, name: str, action: str, target: Version, reason: st
         The version does not exist any more.
 
     """
-    champion, moves = at(tracking, name, CHAMPION), history(tracking, name)
-    if champion is not None and champion.number == target.number:
+    current, moves = champion(tracking, name), history(tracking, name)
+    if current is not None and current.number == target.number:
         if moves and moves[0].target == target.number:
             end(tracking, moves[0])
         return f"version {target.number} of {name} is already the champion"
-    source = champion.number if champion else NONE
+    source = current.number if current else NONE
     values = (action, source, target.number, target.run_id or NONE, target.verdict, reason)
     tags = {f"modelmake.{key}": value for key, value in zip(FIELDS, values, strict=True)}
     tags |= {"mlflow.runName": f"{action} {source} to {target.number}", "mlflow.user": provenance.user()}
     entry = tracking.create_run(_book(name), tags).run_id
-    with translated(f"move @champion of {name}"):
-        if champion is not None:
+    with translated(f"move @{CHAMPION} of {name}"):
+        if current is not None:
             tracking.client.set_registered_model_alias(name, PREVIOUS, source)
         tracking.client.set_registered_model_alias(name, CHAMPION, target.number)
         tracking.client.set_terminated(entry, DONE)
-    return f"version {target.number} of {name} is the champion" + (f", version {source} was" if champion else "")
+    return f"version {target.number} of {name} is the champion" + (f", version {source} was" if current else "")
 
 
 def end(tracking: Tracking, last: Move) -> None:

@@ -78,7 +78,7 @@ def verdict_on(tracking: Tracking, run: Run, config: configuration.Config) -> ru
         raise UserError(
             f"run {run.run_id}", f"has no {unmeasured[0].metric} on held-out rows for '{unmeasured[0]}'", again
         )
-    champion = versions.at(tracking, config.registry.name, versions.CHAMPION)
+    champion = versions.champion(tracking, config.registry.name)
     if config.gate.champion != "off" and champion is not None and champion.run_id != run.run_id:
         then = f"version {evidence.champion.version}" if evidence.champion else "none"
         if then != f"version {champion.number}":

@@ -2,6 +2,7 @@
 
 from modelmake.config import config as configuration
 from modelmake.core import settings
+from modelmake.core.aliases import CHAMPION
 from modelmake.registry import moves
 from modelmake.tracking import versions
 from modelmake.tracking.runs import Tracking
@@ -10,7 +11,7 @@ from modelmake.tracking.runs import Tracking
 def main() -> None:
     """Swap @champion and @previous, once for each promotion."""
     name = configuration.load().registry.name
-    print(f"▸ rollback · @champion of {name}", flush=True)
+    print(f"▸ rollback · @{CHAMPION} of {name}", flush=True)
     tracking = Tracking()
     with moves.alone(tracking, name, force=settings.make().force):
         print(rollback(tracking, name))
@@ -21,7 +22,7 @@ def rollback(tracking: Tracking, name: str) -> str:
 
     The version comes from the history: after an interrupted move @previous can name the champion itself.
     """
-    champion = moves.required(versions.at(tracking, name, versions.CHAMPION), name, "version at @champion")
+    champion = moves.required(versions.champion(tracking, name), name, f"version at @{CHAMPION}")
     history = moves.history(tracking, name)
     last = history[0] if history else None
     if last and last.action == "rollback" and last.target == champion.number:

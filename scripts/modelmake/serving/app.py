@@ -231,7 +231,7 @@ def make() -> Starlette:
     warnings.simplefilter("ignore")  # scikit-learn's may quote a value of a row
     counts.forget_the_dead()
     log = Log(folder / "log", options["private"])
-    follower = Follower(folder, options["name"], options["alias"], options["trusted"], say)
+    follower = Follower(folder, options["name"], options["trusted"], say)
     follower.start()
     hosts = (*HOSTS, *(host.lower() for host in options["hosts"]))
     server = Server(follower, log, folder / "watch.json", hosts=hosts, token=options["token"])

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from modelmake.core import files
+from modelmake.core.aliases import CHAMPION
 from modelmake.core.errors import PipelineError, TrackingError, UserError
 from modelmake.serving.cache import Cache
 from modelmake.serving.scorer import Scorer, load
@@ -59,14 +60,14 @@ class State:
 
 
 class Follower:
-    """Keeps the model of one worker at what the alias names.
+    """Keeps the model of one worker at the champion.
 
     Parameters
     ----------
     folder : Path
         The volume.
-    name, alias : str
-        The registered model and the alias.
+    name : str
+        The registered model.
     trusted : sequence of str
         Types that the model may contain, besides TRUSTED_TYPES.
     say : callable
@@ -74,11 +75,9 @@ class Follower:
 
     """
 
-    def __init__(
-        self, folder: Path, name: str, alias: str, trusted: Sequence[str], say: Callable[[str], None] = print
-    ) -> None:
+    def __init__(self, folder: Path, name: str, trusted: Sequence[str], say: Callable[[str], None] = print) -> None:
         """Prepare; `start` loads the model of the cache."""
-        self.folder, self.name, self.alias, self.trusted, self.say = folder, name, alias, trusted, say
+        self.folder, self.name, self.trusted, self.say = folder, name, trusted, say
         self.cache, self.registry = Cache(folder / "cache"), registry()
         self.model: Model | None = None
         self.before: Model | None = None  # stays in memory, for a rollback
@@ -143,10 +142,9 @@ class Follower:
         """Ask which version the alias names, and put a new one into the cache once it is verified."""
         now, refused = time.time(), ""
         try:
-            named = self.registry.at(self.name, self.alias)
+            named = self.registry.at(self.name, CHAMPION)
             if named is None:
-                fix = "make promote" if self.alias == "champion" else "make register"
-                raise UserError(self.name, f"no version has the alias @{self.alias}", fix)
+                raise UserError(self.name, f"no version has the alias @{CHAMPION}", "make promote")
             refused = named.version
             if named != self.cache.current():
                 self._take(named)
@@ -158,7 +156,7 @@ class Follower:
             self._note(str(error))
             self._record(State(now, str(error), up=True, refused=refused))
         except Exception as error:  # a full disk, or an answer that is not MLflow's: no version is left out in silence
-            problem = f"{self.name}: the server cannot take the version of @{self.alias}: {type(error).__name__}"
+            problem = f"{self.name}: the server cannot take the version of @{CHAMPION}: {type(error).__name__}"
             self._note(problem)
             self._record(State(now, problem, up=bool(refused), refused=refused))
 

@@ -1,4 +1,4 @@
-"""Serve: answer requests with the version that @champion names, until SIGTERM.
+"""Serve: answer requests with the version that the champion alias names, until SIGTERM.
 
 Imports nothing slow: the workers do, after the settings of their libraries are set.
 """
@@ -10,11 +10,11 @@ from pathlib import Path
 
 from modelmake.config import config as configuration
 from modelmake.core import files, settings
+from modelmake.core.aliases import CHAMPION
 from modelmake.core.errors import UserError
 from modelmake.core.provenance import IMAGE
 from modelmake.tracking.address import uri
 
-ALIAS = "champion"
 PORT = 5001
 MOST = 64  # processes
 DRAIN = 30  # seconds for the requests in progress at the end
@@ -45,7 +45,6 @@ def main() -> None:
     options = {
         "folder": str(place),
         "name": config.registry.name,
-        "alias": ALIAS,
         "trusted": config.model.trusted_types,
         "private": config.serve.private,
         "hosts": config.serve.hosts,
@@ -56,7 +55,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="metrics-") as metrics:
         settings.export(dict.fromkeys(SINGLE, "1"))
         settings.export({"MODELMAKE_SERVE": json.dumps(options), "PROMETHEUS_MULTIPROC_DIR": metrics})
-        print(f"serve   @{ALIAS} of {config.registry.name} on {uri()}, {workers} worker(s)", flush=True)
+        print(f"serve   @{CHAMPION} of {config.registry.name} on {uri()}, {workers} worker(s)", flush=True)
         import uvicorn  # noqa: PLC0415  # see above
 
         uvicorn.run(

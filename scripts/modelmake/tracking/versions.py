@@ -10,12 +10,11 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from modelmake.config import config
+from modelmake.core.aliases import CHAMPION
 from modelmake.tracking import lease
 from modelmake.tracking.runs import Run, Tracking, missing, translated
 
-CHAMPION = "champion"  # the version in production
 PATIENCE = 30  # seconds; a registration takes one
-PREVIOUS = "previous"  # the champion before it, which `make rollback` restores
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,11 @@ class Version:
 def at(tracking: Tracking, name: str, alias: str) -> Version | None:
     """Return the version with this alias, None where there is none."""
     return next((version for version in of_model(tracking, name) if alias in version.aliases), None)
+
+
+def champion(tracking: Tracking, name: str) -> Version | None:
+    """Return the version in production, None where there is none."""
+    return at(tracking, name, CHAMPION)
 
 
 def of_model(tracking: Tracking, name: str) -> list[Version]:

@@ -13,6 +13,7 @@ import pandas as pd
 from modelmake.config import config as configuration
 from modelmake.config import receipt
 from modelmake.core import files, provenance, settings
+from modelmake.core.aliases import CHAMPION
 from modelmake.core.errors import DriftAlert, UserError
 from modelmake.data import drift
 from modelmake.model import store
@@ -20,7 +21,7 @@ from modelmake.model.contract import Contract
 from modelmake.serving import serve
 from modelmake.tracking import versions
 from modelmake.tracking.runs import Run, Tracking
-from modelmake.tracking.versions import CHAMPION, Version
+from modelmake.tracking.versions import Version
 from modelmake.watch import history, tables, windows
 from modelmake.watch.comparison import Subject, looked
 from modelmake.watch.report import Report
@@ -94,7 +95,7 @@ def rows_of(config: configuration.Config, server: Path, version: Version, contra
 
 def champion(tracking: Tracking, name: str) -> Version | None:
     """Return the champion; raises UserError where there is none, except in a replay."""
-    version = versions.at(tracking, name, CHAMPION)
+    version = versions.champion(tracking, name)
     if version is None and not settings.in_act():
         raise UserError(name, f"no version has the alias @{CHAMPION}", "make promote")
     return version
