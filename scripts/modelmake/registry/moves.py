@@ -39,23 +39,16 @@ class Move:
 
 def history(tracking: Tracking, name: str) -> list[Move]:
     """Return all moves of a model's @champion, the newest first."""
-    with translated(f"read the history of {name}"):
-        experiment = tracking.client.get_experiment_by_name(_book(name))
-        moves: list[Move] = []
-        token: str | None = None
-        while experiment is not None and token != "":
-            page = tracking.client.search_runs([experiment.experiment_id], page_token=token)
-            token = page.token or ""
-            moves += [
-                Move(
-                    when=run.info.start_time / 1000,
-                    entry=run.info.run_id,
-                    status=run.info.status,
-                    who=run.data.tags.get("mlflow.user", "unknown"),
-                    **{key: run.data.tags.get(f"modelmake.{key}", "") for key in FIELDS},
-                )
-                for run in page
-            ]
+    moves = [
+        Move(
+            when=run.started,
+            entry=run.run_id,
+            status=run.status,
+            who=run.tags.get("mlflow.user", "unknown"),
+            **{key: run.tags.get(f"modelmake.{key}", "") for key in FIELDS},
+        )
+        for run in tracking.search(_book(name))
+    ]
     return sorted(moves, key=lambda move: -move.when)
 
 

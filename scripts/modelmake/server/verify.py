@@ -3,44 +3,31 @@
 import hashlib
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import quote
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, Run, ViewType
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
-from mlflow.store.entities import PagedList
 
 from modelmake.core.errors import UserError
 from modelmake.core.progress import Progress
 from modelmake.server.archive import ARTIFACTS, Manifest
 from modelmake.server.snapshot import fact
 from modelmake.tracking.address import tracking_uri
-from modelmake.tracking.runs import Tracking
+from modelmake.tracking.runs import Tracking, pages
 
 MANIFEST = Path("build/verify.json")
-
-Entity = TypeVar("Entity")
-
-
-def pages(search: Callable[[str | None], PagedList[Entity]]) -> Iterator[Entity]:
-    """Yield all results of one of MLflow's searches, page by page; `search` takes the token of a page."""
-    token: str | None = None
-    while token != "":
-        page = search(token)
-        yield from page
-        token = page.token or ""
 
 
 def shown(client: MlflowClient) -> dict[str, str]:
     """Return the facts of scripts/modelmake/server/snapshot.py as the server shows them."""
-    experiments: list[Experiment] = list(pages(lambda token: client.search_experiments(ViewType.ALL, page_token=token)))
+    experiments: list[Experiment] = pages(lambda token: client.search_experiments(ViewType.ALL, page_token=token))
     ids = [experiment.experiment_id for experiment in experiments]
-    runs: list[Run] = list(pages(lambda token: client.search_runs(ids, "", ViewType.ALL, page_token=token)))
-    versions: list[ModelVersion] = list(pages(lambda token: client.search_model_versions(page_token=token)))
-    models: list[RegisteredModel] = list(pages(lambda token: client.search_registered_models(page_token=token)))
+    runs: list[Run] = pages(lambda token: client.search_runs(ids, "", ViewType.ALL, page_token=token))
+    versions: list[ModelVersion] = pages(lambda token: client.search_model_versions(page_token=token))
+    models: list[RegisteredModel] = pages(lambda token: client.search_registered_models(page_token=token))
     rows: dict[str, list[tuple[object, ...]]] = {
         "runs": [(run.info.run_id, run.info.status, run.info.lifecycle_stage) for run in runs],
         "params": [(run.info.run_id, key, value) for run in runs for key, value in run.data.params.items()],

@@ -6,22 +6,27 @@ import sqlite3
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import mlflow
 import pandas as pd
 from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import DatasetInput, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
+from mlflow.store.entities import PagedList
 
 from modelmake.core import provenance, settings
 from modelmake.core.errors import Interruption, UserError, first_line
 from modelmake.core.files import entry
 from modelmake.tracking.address import STORE, VARIABLE, page, tracking_uri, uri
 from modelmake.tracking.connection import failure
+
+Entity = TypeVar("Entity")
 
 
 @contextmanager
@@ -36,6 +41,16 @@ def translated(action: str) -> Iterator[None]:
 def missing(error: MlflowException) -> bool:
     """Whether `error` means that the object does not exist."""
     return error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+
+
+def pages(search: Callable[[str | None], PagedList[Entity]]) -> list[Entity]:
+    """Return all results of one of MLflow's searches, which takes the token of a page."""
+    found: list[Entity] = []
+    token: str | None = None
+    while token != "":
+        page = search(token)
+        found, token = found + list(page), page.token or ""
+    return found
 
 
 def _prepare(database: Path) -> None:
@@ -137,28 +152,28 @@ class Tracking:
             )
         return _run(entity)
 
-    def search(self, experiment: str, query: str, *, most: int) -> list[Run]:
-        """Return the newest runs of an experiment that a query of MLflow's finds; none where it does not exist."""
+    def search(self, experiment: str, query: str = "", *, most: int | None = None) -> list[Run]:
+        """Return the runs of an experiment that match a query, the newest first; none where it does not exist."""
         with translated(f"search experiment '{experiment}'"):
             existing = self.client.get_experiment_by_name(experiment)
-            found = self.client.search_runs([existing.experiment_id], query, max_results=most) if existing else []
+            if existing is None:
+                return []
+            search = partial(self.client.search_runs, [existing.experiment_id], query)
+            found = search(max_results=most) if most else pages(lambda token: search(page_token=token))
         return [_run(entity) for entity in found]
 
     def fail_orphans(self, experiment: str) -> list[str]:
         """Mark as FAILED, with the reason, the RUNNING runs whose process has certainly ended; return their ids."""
         failed = []
-        with translated(f"look for orphans in experiment '{experiment}'"):
-            existing = self.client.get_experiment_by_name(experiment)
-            query = f"attributes.status = 'RUNNING' and tags.`modelmake.host` = '{provenance.host()}'"
-            running = self.client.search_runs([existing.experiment_id], query) if existing else []
-            for run in running:
-                tags = run.data.tags
-                if provenance.gone(tags):
-                    where = f"process {tags['modelmake.pid']} in container {tags['modelmake.container']}"
-                    reason = f"{where} on {provenance.host()} ended without ending the run"
-                    self.client.set_tag(run.info.run_id, "modelmake.failed", reason)
-                    self.client.set_terminated(run.info.run_id, "FAILED")
-                    failed.append(run.info.run_id)
+        query = f"attributes.status = 'RUNNING' and tags.`modelmake.host` = '{provenance.host()}'"
+        for run in self.search(experiment, query):
+            if provenance.gone(run.tags):
+                where = f"process {run.tags['modelmake.pid']} in container {run.tags['modelmake.container']}"
+                reason = f"{where} on {provenance.host()} ended without ending the run"
+                with translated(f"end run {run.run_id}"):
+                    self.client.set_tag(run.run_id, "modelmake.failed", reason)
+                    self.client.set_terminated(run.run_id, "FAILED")
+                failed.append(run.run_id)
         return failed
 
     @contextmanager

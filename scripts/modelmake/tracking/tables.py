@@ -53,11 +53,8 @@ def keep(tracking: Tracking, run: Run, table: Path, sha256: str) -> Kept:
 
 def latest(tracking: Tracking, experiment: str, name: str) -> Kept | None:
     """Return the table `name` that the experiment's newest run with such a table was trained on, None without one."""
-    with translated(f"look for a snapshot in experiment '{experiment}'"):
-        existing = tracking.client.get_experiment_by_name(experiment)
-        query = f"tags.`{TAG}` LIKE '%/{FOLDER}/{name}'"
-        runs = tracking.client.search_runs([existing.experiment_id], query, max_results=1) if existing else []
-    return of_tags(runs[0].data.tags) if runs else None
+    runs = tracking.search(experiment, f"tags.`{TAG}` LIKE '%/{FOLDER}/{name}'", most=1)
+    return of_tags(runs[0].tags) if runs else None
 
 
 def take(tracking: Tracking, kept: Kept, target: Path) -> None:

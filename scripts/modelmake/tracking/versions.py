@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 from modelmake.config import config
 from modelmake.core.aliases import CHAMPION
 from modelmake.tracking import lease
-from modelmake.tracking.runs import Run, Tracking, missing, translated
+from modelmake.tracking.runs import Run, Tracking, missing, pages, translated
 
 PATIENCE = 30  # seconds; a registration takes one
 
@@ -58,11 +58,9 @@ def of_model(tracking: Tracking, name: str) -> list[Version]:
             if not missing(error):
                 raise
             return []
-        entities: list[ModelVersion] = []
-        token: str | None = None
-        while token != "":
-            page = tracking.client.search_model_versions(f"name = '{name}'", page_token=token)
-            entities, token = entities + list(page), page.token or ""
+        entities: list[ModelVersion] = pages(
+            lambda token: tracking.client.search_model_versions(f"name = '{name}'", page_token=token)
+        )
     newest = sorted(entities, key=lambda entity: -int(entity.version))
     return [
         _version(entity, tuple(sorted(a for a, number in numbers.items() if str(number) == str(entity.version))))
