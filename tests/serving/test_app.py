@@ -11,7 +11,8 @@ import pytest
 from jsonschema import validate
 from prometheus_client.parser import text_string_to_metric_families
 
-from modelmake.serving import counts, protocol
+from modelmake.serving import counts
+from modelmake.serving.connection import LIMIT as HEADERS
 from modelmake.serving.wire import LIMIT
 from tests.serving.conftest import Answer, Process
 
@@ -306,7 +307,7 @@ def test_one_host_is_named(server: Process) -> None:
 
 def test_headers_have_a_limit(server: Process) -> None:
     """A client that never ends them fills no memory and delays no other client."""
-    [(status, headers, answer)] = whole(server, (HEAD + b"X: ").ljust(protocol.LIMIT + 1, b"a"))
+    [(status, headers, answer)] = whole(server, (HEAD + b"X: ").ljust(HEADERS + 1, b"a"))
     assert (status, headers["connection"], set(answer)) == (431, "close", FORM)
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
         connection.sendall(HEAD + b"X: ")

@@ -26,6 +26,7 @@ REFUSED = "the model does not accept a value of this row"
 PREDICTION = "prediction"
 
 Forms = dict[tuple[Path, str], Form]
+Faults = dict[int, tuple[str, str]]  # the column and the reason, by the place of a row in its chunk
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def scored(scorer: Scorer, table: Table) -> Iterator[Scored]:
     gaps = table.config.model_copy(update={"missing": [*scorer.contract.missing]})
     for chunk in replace(table, config=gaps).chunks(ROWS):
         _check_names(chunk, scorer.contract)
-        X, good, rejected = fitted(chunk, scorer.contract, forms)
+        X, good, faults = fitted(chunk, scorer.contract, forms)
         try:
             y_pred, refused = answered(scorer, X)
         except Exception as error:  # any model may fail in any way
@@ -77,9 +78,8 @@ def scored(scorer: Scorer, table: Table) -> Iterator[Scored]:
             places = np.flatnonzero(good)[refused]
             good[places] = False
             X = X.drop(index=refused).reset_index(drop=True)
-            more = _rejected(chunk, places, [""] * len(places), [REFUSED] * len(places))
-            rejected = pd.concat([rejected, more]).sort_values("row")
-        yield Scored(chunk, X, good, y_pred, rejected)
+            faults |= dict.fromkeys(places.tolist(), ("", REFUSED))
+        yield Scored(chunk, X, good, y_pred, _rejected(chunk, faults))
 
 
 def answered(scorer: Scorer, X: pd.DataFrame) -> tuple[NDArray[Any], list[int]]:
@@ -126,24 +126,21 @@ def predictions(scorer: Scorer, X: pd.DataFrame) -> NDArray[Any]:
     return y_pred
 
 
-def fitted(chunk: Chunk, contract: Contract, forms: Forms) -> tuple[pd.DataFrame, Mask, pd.DataFrame]:
+def fitted(chunk: Chunk, contract: Contract, forms: Forms) -> tuple[pd.DataFrame, Mask, Faults]:
     """Return the rows that fit the contract with the types of the training, which rows they are, and the others."""
     columns = {feature.name: values(chunk, feature, forms, contract.reading) for feature in contract.features}
-    reasons = pd.Series("", index=chunk.frame.index, dtype=object)
+    good, faults = np.ones(len(chunk.frame), dtype=bool), Faults()
     for name, column in columns.items():
         for reason, mask in column.wrong:
-            if mask.any():
-                reasons[mask & (reasons == "").to_numpy()] = f"{name}\0{reason}"
-    good: Mask = (reasons == "").to_numpy(copy=True)
-    parts = [text.split("\0") for text in reasons[~good]]
-    rejected = _rejected(chunk, np.flatnonzero(~good), [name for name, _ in parts], [reason for _, reason in parts])
+            faults |= dict.fromkeys(np.flatnonzero(mask & good).tolist(), (name, reason))
+            good &= ~mask
     frame = pd.DataFrame({name: column.with_gaps(good) for name, column in columns.items()}, copy=False)
-    return frame if good.all() else frame[good].reset_index(drop=True), good, rejected
+    return frame if good.all() else frame[good].reset_index(drop=True), good, faults
 
 
-def _rejected(chunk: Chunk, places: NDArray[np.intp], names: list[str], reasons: list[str]) -> pd.DataFrame:
-    row = chunk.first + 1 + places
-    return pd.DataFrame({"file": chunk.path.name, "row": row, "column": names, "reason": reasons})
+def _rejected(chunk: Chunk, faults: Faults) -> pd.DataFrame:
+    found = [(chunk.path.name, chunk.first + 1 + place, *faults[place]) for place in sorted(faults)]
+    return pd.DataFrame(found, columns=["file", "row", "column", "reason"])
 
 
 def _check_names(chunk: Chunk, contract: Contract) -> None:

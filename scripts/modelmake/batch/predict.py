@@ -3,7 +3,6 @@
 Imports nothing slow before the libraries' threads are set.
 """
 
-import json
 import tempfile
 import time
 from contextlib import closing, suppress
@@ -14,7 +13,7 @@ from modelmake.config import config as configuration
 from modelmake.config.data import Data
 from modelmake.core import files, settings
 from modelmake.core.aliases import CHAMPION
-from modelmake.core.errors import UserError
+from modelmake.core.errors import UserError, counted
 from modelmake.core.progress import Progress
 from modelmake.serving.serve import SINGLE, folder
 
@@ -37,13 +36,13 @@ def named(config: configuration.Config) -> "Named":
 
 def model(version: "Named", config: configuration.Config) -> "Scorer":
     """Return the verified model, from the cache of the scoring server or from the registry."""
-    from modelmake.serving.cache import FILES, MODEL, digests  # noqa: PLC0415  # see main
+    from modelmake.serving.cache import MODEL, is_intact  # noqa: PLC0415  # see main
     from modelmake.serving.scorer import load  # noqa: PLC0415
     from modelmake.tracking.readers import registry  # noqa: PLC0415
 
     cached = folder() / "cache" / version.model_id
-    with suppress(OSError, ValueError):  # there is none, it is damaged, or the server removes it just now
-        if json.loads((cached / FILES).read_text(encoding="utf-8")) == digests(cached / MODEL):
+    if is_intact(cached):
+        with suppress(OSError):  # the server removes it just now
             return load(cached / MODEL, version.model_id, config.model.trusted_types)
     with tempfile.TemporaryDirectory() as scratch:
         try:
@@ -117,7 +116,9 @@ def written(scorer: "Scorer", data: Data, paths: tuple[Path, Path], version: str
         if not progress.done:
             raise UserError(data.path, "the file has a header and no rows", "add rows")
         if progress.done == rejected:
-            raise UserError(data.path, f"none of its {rejected} rows can be predicted{first}", "correct the table")
+            raise UserError(
+                data.path, f"none of its {counted(rejected, 'row')} can be predicted{first}", "correct the table"
+            )
         if not rejected:
             paths[1].unlink(missing_ok=True)  # those of an earlier OUT
     return progress.done - rejected, rejected
@@ -136,6 +137,6 @@ def main() -> None:
     if not scorer.golden.equal:
         print(f"golden rows: {scorer.golden.words}", flush=True)
     predicted, rejected = written(scorer, data, (target, others), version.version)
-    print(f"{predicted} rows predicted in {time.monotonic() - began:.1f} s: {target.name}")
+    print(f"{counted(predicted, 'row')} predicted in {time.monotonic() - began:.1f} s: {target.name}")
     if rejected:
-        print(f"{rejected} rows set aside, with column and reason: {others.name}")
+        print(f"{counted(rejected, 'row')} set aside, with column and reason: {others.name}")

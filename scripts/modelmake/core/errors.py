@@ -155,6 +155,18 @@ def initials(name: str) -> str:
     return "".join(word[:1] for word in name.lower().split("_"))
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number of things.
+
+    Examples
+    --------
+    >>> counted(1, "row"), counted(0, "row")
+    ('1 row', '0 rows')
+
+    """
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
 def few(values: Collection[object], most: int = 3) -> str:
     """Return the first `most` of `values` as text, with … where there are more."""
     return ", ".join(map(repr, list(values)[:most])) + ", …" * (len(values) > most)

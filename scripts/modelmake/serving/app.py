@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from modelmake.serving.champion import Follower, Model
 from modelmake.serving.log import Log, Record
 from modelmake.serving.protocols import PROTOCOLS, Protocol
 from modelmake.serving.refusal import Refusal
+from modelmake.serving.serve import Options
 from modelmake.serving.wire import SMALL, SMOKE, identity, other, read, refused
 
 WAITING = 64  # large requests at once
@@ -52,18 +54,16 @@ class Server:
         Has the model.
     log : Log
         Takes a record of each answer.
-    watched : Path
-        The file that `make watch` writes for /metrics.
-    hosts : tuple of str
-        Names that a request may use for this server, since a page in a browser could name it by another.
-    token : str
-        What clients send as bearer token; "" for none.
+    options : Options
+        As `make serve` passes them.
 
     """
 
-    def __init__(self, follower: Follower, log: Log, watched: Path, *, hosts: tuple[str, ...], token: str) -> None:
+    def __init__(self, follower: Follower, log: Log, options: Options) -> None:
         """Keep what the routes share; one thread computes large requests, so that the loop can answer others."""
-        self.follower, self.log, self.watched, self.hosts, self.token = follower, log, watched, hosts, token
+        self.follower, self.log, self.token = follower, log, options.token
+        self.watched = Path(options.folder, "watch.json")  # `make watch` writes it for /metrics
+        self.hosts = {*HOSTS, *map(str.lower, options.hosts)}  # a page in a browser could name the server by another
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="scorer")
         self.waiting = self.held = 0
 
@@ -72,7 +72,11 @@ class Server:
         open_routes = {"/ping": self.ping, "/health": self.health}
         closed = {"/version": self.version, "/metrics": self.metrics, "/openapi.json": self.openapi, "/": self.page}
         return [
-            *(Route(path, self.answered(self.scoring(p)), methods=["POST"]) for p in PROTOCOLS for path in p.PATHS),
+            *(
+                Route(path, self.answered(partial(self.scoring, protocol)), methods=["POST"])
+                for protocol in PROTOCOLS
+                for path in protocol.PATHS
+            ),
             *(Route(path, self.answered(handler, token=False)) for path, handler in open_routes.items()),
             *(Route(path, self.answered(handler)) for path, handler in closed.items()),
         ]
@@ -92,7 +96,7 @@ class Server:
             except ClientDisconnect:
                 response = Response(status_code=499)
             except Exception as error:  # a bug: no answer and no log quotes a value of a row
-                print(f"request {request.state.id}: {type(error).__name__} in {handler.__name__}", flush=True)
+                print(f"request {request.state.id}: {type(error).__name__} in {request.url.path}", flush=True)
                 response = refused(Refusal(500, "the server failed on this request"), request.state.id)
             response.headers["x-request-id"] = request.state.id
             return response
@@ -102,7 +106,7 @@ class Server:
     def check(self, request: Request, *, token: bool) -> None:
         """Raise Refusal for another host, and, where a token is needed, for another token."""
         hosts = {PORT.sub("", host).lower() for host in request.headers.getlist("host") or [""]}
-        if "*" not in self.hosts and not hosts <= set(self.hosts):
+        if "*" not in self.hosts and not hosts <= self.hosts:
             raise Refusal(400, "the host of the request is not allowed: add it to hosts under [serve]")
         if token and self.token:
             expected, given = f"Bearer {self.token}", request.headers.get("authorization", "")
@@ -116,15 +120,7 @@ class Server:
             raise Refusal(503, "no model is served yet: /health says why")
         return model
 
-    def scoring(self, protocol: Protocol) -> Handler:
-        """Return the handler of a protocol."""
-
-        async def scoring(request: Request) -> Response:
-            return await self.predicted(request, protocol)
-
-        return scoring
-
-    async def predicted(self, request: Request, protocol: Protocol) -> Response:
+    async def scoring(self, protocol: Protocol, request: Request) -> Response:
         """Predict the rows of the body, and put them into the log."""
         started, status, held = time.monotonic(), 500, 0
 
@@ -226,19 +222,18 @@ class Server:
 
 def make() -> Starlette:
     """Return the application of one worker, as `make serve` configures it (scripts/modelmake/serving/serve.py)."""
-    options = json.loads(settings.variable("MODELMAKE_SERVE"))
-    folder = Path(options["folder"])
+    options = Options(**json.loads(settings.variable("MODELMAKE_SERVE")))
+    folder = Path(options.folder)
     warnings.simplefilter("ignore")  # scikit-learn's may quote a value of a row
     counts.forget_the_dead()
-    log = Log(folder / "log", options["private"])
-    follower = Follower(folder, options["name"], options["trusted"], say)
+    log = Log(folder / "log", options.private)
+    follower = Follower(folder, options.name, options.trusted, say)
     follower.start()
-    hosts = (*HOSTS, *(host.lower() for host in options["hosts"]))
-    server = Server(follower, log, folder / "watch.json", hosts=hosts, token=options["token"])
+    server = Server(follower, log, options)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        watched = asyncio.create_task(end_with(options["parent"]))
+        watched = asyncio.create_task(end_with(options.parent))
         yield
         watched.cancel()
         follower.stop()

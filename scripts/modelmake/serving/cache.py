@@ -61,13 +61,9 @@ class Cache:
         """Return the folder of a model whose files are as they were when it was verified; remove a damaged one."""
         if not self.has(model_id):
             return None
-        place = self.folder / model_id
-        try:
-            if json.loads((place / FILES).read_text(encoding="utf-8")) == digests(place / MODEL):
-                return place / MODEL
-        except (OSError, ValueError):
-            pass
-        shutil.rmtree(place, ignore_errors=True)
+        if is_intact(self.folder / model_id):
+            return self.folder / model_id / MODEL
+        shutil.rmtree(self.folder / model_id, ignore_errors=True)
         return None
 
     def add(self, model_id: str, fetch: Callable[[Path], None], verify: Callable[[Path], Verified]) -> Verified:
@@ -94,6 +90,14 @@ class Cache:
         for part in self.folder.glob(f"{files.PART}*"):
             with suppress(OSError):
                 files.remove(part)
+
+
+def is_intact(place: Path) -> bool:
+    """Return whether the files of a model are as they were when it was verified."""
+    try:
+        return bool(json.loads((place / FILES).read_text(encoding="utf-8")) == digests(place / MODEL))
+    except (OSError, ValueError):
+        return False
 
 
 def digests(folder: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Follow: the model that a worker serves, and the thread that exchanges it when the alias moves.
+"""Champion: the model that a worker serves, and the thread that exchanges it when the alias moves.
 
 One worker at a time, the holder of a lock on the volume, asks the registry and fetches new models. All workers look at
 the file that names the served version, load a new one aside, and exchange it between two requests.
@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -38,25 +38,12 @@ class Model:
 
 @dataclass(frozen=True)
 class State:
-    """What the registry answered last.
+    """What the registry answered last."""
 
-    Parameters
-    ----------
-    checked : float
-        When it answered last, in seconds since 1970; 0 for never.
-    problem : str
-        Why there is no answer now, or why the version that the alias names is not served; "" for none.
-    up : bool
-        Whether the registry answers.
-    refused : str
-        The version that the alias names and that is not served; "" for none.
-
-    """
-
-    checked: float = 0.0
-    problem: str = "the server has not reached the registry yet"
-    up: bool = False
-    refused: str = ""
+    checked: float = 0.0  # when, in seconds since 1970; 0 for never
+    problem: str = "the server has not reached the registry yet"  # or why the version of the alias is not served
+    up: bool = False  # whether the registry answers
+    refused: str = ""  # the version that the alias names and that is not served
 
 
 class Follower:
@@ -149,16 +136,16 @@ class Follower:
             if named != self.cache.current():
                 self._take(named)
             self._record(State(now, "", up=True))
-        except TrackingError as error:
-            self._note(str(error))
-            self._record(State(self.state.checked, str(error), up=False, refused=refused))
-        except UserError as error:
-            self._note(str(error))
-            self._record(State(now, str(error), up=True, refused=refused))
+        except PipelineError as error:
+            up = not isinstance(error, TrackingError)
+            self._fail(State(now if up else self.state.checked, str(error), up, refused))
         except Exception as error:  # a full disk, or an answer that is not MLflow's: no version is left out in silence
             problem = f"{self.name}: the server cannot take the version of @{CHAMPION}: {type(error).__name__}"
-            self._note(problem)
-            self._record(State(now, problem, up=bool(refused), refused=refused))
+            self._fail(State(now, problem, bool(refused), refused))
+
+    def _fail(self, state: State) -> None:
+        self._note(state.problem)
+        self._record(state)
 
     def _take(self, named: Named) -> None:
         """Verify a version, in the cache or fetched, and name it as the one to serve; a refused one waits a while."""
@@ -219,10 +206,8 @@ class Follower:
     def _record(self, state: State) -> None:
         """Write the state for all workers, at most every five seconds if only its time differs."""
         last = self.state
-        if (last.problem, last.up, last.refused) != (state.problem, state.up, state.refused) or (
-            state.checked - last.checked > 5
-        ):
-            files.write(self.folder / STATE, json.dumps(state.__dict__))
+        if replace(last, checked=state.checked) != state or state.checked - last.checked > 5:
+            files.write(self.folder / STATE, json.dumps(asdict(state)))
 
     def _note(self, line: str) -> None:
         """Print a problem once."""

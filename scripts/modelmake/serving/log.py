@@ -25,32 +25,15 @@ OPEN, CLOSED, CLOSE = ".open", ".jsonl", "close"  # `make watch` touches the fil
 
 @dataclass(frozen=True)
 class Record:
-    """One request that got predictions.
+    """One request that got predictions."""
 
-    Parameters
-    ----------
-    time : float
-        Seconds since 1970.
-    request_id : str
-        The id that its answer has.
-    version, model_id : str
-        What answered it.
-    columns : Columns
-        The values of the rows by column.
-    predictions : list
-        A prediction for each row.
-    smoke : bool
-        Whether `make smoke` sent it.
-
-    """
-
-    time: float
-    request_id: str
+    time: float  # seconds since 1970
+    request_id: str  # which its answer has too
     version: str
     model_id: str
     columns: Columns
     predictions: list[Any]
-    smoke: bool = False
+    smoke: bool = False  # whether `make smoke` sent it
 
 
 class Log:

@@ -6,6 +6,8 @@ Imports nothing slow: the workers do, after the settings of their libraries are 
 import json
 import os
 import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from modelmake.config import config as configuration
@@ -19,6 +21,19 @@ PORT = 5001
 MOST = 64  # processes
 DRAIN = 30  # seconds for the requests in progress at the end
 SINGLE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # a request is small; threads wait by spinning
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `make serve` tells its workers."""
+
+    folder: str  # of the cache and of the request log
+    name: str  # of the registered model
+    trusted: Sequence[str]  # types that the model may contain, besides TRUSTED_TYPES
+    private: Sequence[str]  # columns that nothing shows
+    hosts: Sequence[str]  # further names of the server
+    token: str  # that clients send; "" for none
+    parent: int | None  # the process that started several workers
 
 
 def folder() -> Path:
@@ -42,19 +57,19 @@ def main() -> None:
     inside = IMAGE.exists() and not variables.serve_port
     place, config = folder(), configuration.load()
     key, token = place / "tls.key", place / "token"
-    options = {
-        "folder": str(place),
-        "name": config.registry.name,
-        "trusted": config.model.trusted_types,
-        "private": config.serve.private,
-        "hosts": config.serve.hosts,
-        "parent": os.getpid() if workers > 1 else None,
-        "token": token.read_text(encoding="utf-8").strip() if token.exists() else "",
-    }
+    options = Options(
+        folder=str(place),
+        name=config.registry.name,
+        trusted=config.model.trusted_types,
+        private=config.serve.private,
+        hosts=config.serve.hosts,
+        parent=os.getpid() if workers > 1 else None,
+        token=token.read_text(encoding="utf-8").strip() if token.exists() else "",
+    )
     place.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="metrics-") as metrics:
         settings.export(dict.fromkeys(SINGLE, "1"))
-        settings.export({"MODELMAKE_SERVE": json.dumps(options), "PROMETHEUS_MULTIPROC_DIR": metrics})
+        settings.export({"MODELMAKE_SERVE": json.dumps(asdict(options)), "PROMETHEUS_MULTIPROC_DIR": metrics})
         print(f"serve   @{CHAMPION} of {config.registry.name} on {uri()}, {workers} worker(s)", flush=True)
         import uvicorn  # noqa: PLC0415  # see above
 
@@ -64,7 +79,7 @@ def main() -> None:
             host="0.0.0.0" if inside else "127.0.0.1",  # noqa: S104  # compose publishes the port on loopback
             port=port,
             workers=workers,
-            http="modelmake.serving.protocol:Patient",
+            http="modelmake.serving.connection:Patient",
             ws="none",
             loop="uvloop",
             log_level="warning",

@@ -1,4 +1,4 @@
-"""Protocol: uvicorn's HTTP, with an end for connections that send no whole request, and one form for what is none."""
+"""Connection: uvicorn's HTTP, with an end for clients that send no whole request, and one form for what is none."""
 
 import asyncio
 import uuid
