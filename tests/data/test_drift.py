@@ -189,6 +189,63 @@ def test_text_with_many_values_is_no_drift(many: int) -> None:
     assert not compared("id" + then, "id" + now)["a"].moved
 
 
+def towns(rng: np.random.Generator, n: int) -> pd.Series:
+    """Return one of 200 names a row."""
+    return pd.Series([f"town {k:03d}" for k in rng.integers(0, 200, n)])
+
+
+def notes(rng: np.random.Generator, n: int) -> pd.Series:
+    """Return a text of its own a row."""
+    return pd.Series([f"{rng.integers(0, 10**9):09d}" + "x" * int(size) for size in rng.poisson(9, n)])
+
+
+@pytest.mark.parametrize(
+    ("texts", "change", "kinds_seen"),
+    [
+        (notes, lambda column: column + " and more words", {"length"}),
+        (notes, lambda column: column.where(column.index % 5 > 0, " "), {"blank", "length", "values", "largest"}),
+        (notes, lambda column: column.where(column.index % 3 > 0, column[0]), {"values", "largest"}),
+        (notes, lambda column: column.iloc[column.index // 3].reset_index(drop=True), {"values"}),
+        (towns, lambda column: column.str.replace("town", "city"), {"new values"}),
+        (towns, lambda column: column + column.index.astype(str).str.zfill(3).str[-2:], {"new values", "length"}),
+        (towns, lambda column: pd.Series("town 007", column.index), {"values", "largest"}),
+    ],
+)
+def test_texts_with_many_values_are_compared(
+    texts: Callable[..., pd.Series], change: Callable[[pd.Series], pd.Series], kinds_seen: set[str]
+) -> None:
+    """By their lengths, blank ones, the number and the most common of their values, and the share of known ones."""
+    rng = np.random.default_rng(1)
+    then, now = (pd.DataFrame({"a": texts(rng, n)}) for n in (2000, 600))
+    assert compared(then, now)["a"].findings
+    assert not compared(then, now)["a"].moved
+    assert kinds(compared(then, pd.DataFrame({"a": change(now["a"])}))["a"]) >= kinds_seen
+
+
+def test_what_is_not_compared_says_so() -> None:
+    """Columns without values on one side, too few rows, and values that are too many to be kept."""
+    numbers, gaps = np.arange(60.0), [np.nan] * 60
+    then = pd.DataFrame({"empty": gaps, "was": numbers, "same": numbers})
+    moved = compared(then, pd.DataFrame({"empty": numbers, "was": gaps, "same": numbers}))
+    assert {name: column.note for name, column in moved.items()} == {
+        "empty": "the training rows have no value",
+        "was": "no row has a value",
+        "same": "",
+    }
+    few = compared(then, then.head(5))["same"]
+    assert (few.note, few.compared, few.moved) == ("fewer than 30 rows", False, False)
+    assert all(column.compared for column in moved.values())  # their missing values are
+    many = pd.DataFrame({"a": [f"id{k}" for k in range(10_001)]})
+    assert compared(many, many)["a"].note == "known values not compared: more than 10,000"
+
+
+def test_a_profile_keeps_no_rare_text() -> None:
+    """Only hashes of the values that it does not list."""
+    then = profile.describe(pd.DataFrame({"a": [f"id{k}" for k in range(500)] + ["Jane Doe, 7 Elm Street"]}))
+    assert "Jane" not in then.model_dump_json()
+    assert profile.Profile.model_validate_json(then.model_dump_json()) == then
+
+
 def test_text_that_became_numbers_is_a_finding() -> None:
     """Where not all of its values are listed."""
     then = pd.DataFrame({"a": [f"id{k}" for k in range(500)]})

@@ -10,9 +10,9 @@ spread x 1.3 in 98 %, and an outlier decile in 100 %, of windows of 1,000.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from scipy import special, stats
 from modelmake.core.errors import few
 from modelmake.core.types import of
 from modelmake.data.profile import ROWS_A_BIN, Column, Profile, count, numbers, texts
+from modelmake.data.vocabulary import MOST, Vocabulary, blank, rarefied, repeats
 
 MIN_ROWS = 30  # fewer rows give no verdict
 LEVEL = 0.01  # of the false discovery rate; chosen by the simulation above
@@ -29,7 +30,8 @@ EFFECT = 0.2  # Cohen's w; he calls 0.1 small and 0.3 medium
 SHARE = 0.02  # of rows, for values that are missing, new or out of range
 EXPECTED = 5  # rows of a bin, below which bins are merged
 
-Kind = Literal["distribution", "missing", "new values", "range", "type", "lost"]
+SHAPES = ("distribution", "length")  # compared by bins; of all other kinds the effect is a share
+Kind = Literal["distribution", "length", "missing", "blank", "new values", "values", "largest", "range", "type", "lost"]
 Counts = NDArray[np.float64]
 
 
@@ -44,7 +46,7 @@ class Finding:
     kind : Kind
         What was compared.
     effect : float
-        Cohen's w for a distribution, else a share of the rows, 1 for a type or a lost column.
+        Cohen's w for a distribution of values or lengths, else a share of the rows, 1 for a type or a lost column.
     p_value : float
         That it is chance, adjusted for all tests of the window.
     text : str
@@ -61,15 +63,21 @@ class Finding:
     @property
     def counts(self) -> bool:
         """Whether it is neither chance nor too small to matter."""
-        return self.p_value <= LEVEL and self.effect >= (EFFECT if self.kind == "distribution" else SHARE)
+        return self.p_value <= LEVEL and self.effect >= (EFFECT if self.kind in SHAPES else SHARE)
 
 
 @dataclass(frozen=True)
 class Drift:
-    """The findings of one column."""
+    """The findings of one column, and in `note` what of it was not compared, and why."""
 
     name: str
     findings: tuple[Finding, ...]
+    note: str = ""
+
+    @property
+    def compared(self) -> bool:
+        """Whether anything of it was compared."""
+        return bool(self.findings) or not self.note
 
     @property
     def moved(self) -> bool:
@@ -78,8 +86,8 @@ class Drift:
 
     @property
     def effect(self) -> float:
-        """Cohen's w of its distribution, 0 where that was not compared."""
-        return next((finding.effect for finding in self.findings if finding.kind == "distribution"), 0.0)
+        """Cohen's w of its distribution, of values or of lengths, 0 where that was not compared."""
+        return max((finding.effect for finding in self.findings if finding.kind in SHAPES), default=0.0)
 
     @property
     def p_value(self) -> float:
@@ -87,22 +95,39 @@ class Drift:
         return min((finding.p_value for finding in self.findings), default=1.0)
 
 
-def compare(then: Profile, now: pd.DataFrame) -> list[Drift]:
+class Rows(Protocol):
+    """Rows of which one column at a time is looked at: a frame, or a file."""
+
+    @property
+    def columns(self) -> Iterable[Any]:
+        """The names of the columns."""
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+
+    def __getitem__(self, name: str, /) -> pd.Series:
+        """Return a column of shape (n_rows,)."""
+
+
+def compare(then: Profile, now: Rows) -> list[Drift]:
     """Return the drift of each column of a profile.
 
     Parameters
     ----------
     then : Profile
         Of the earlier rows.
-    now : pandas.DataFrame of shape (n_rows, n_columns)
+    now : Rows of shape (n_rows, n_columns)
         The new rows; columns that the profile does not have are left out. Fewer than MIN_ROWS rows have no drift.
 
     Returns
     -------
     list of Drift
         Distributions are compared by the chi-squared test of homogeneity, with Cohen's w (Cohen 1988, chapter 7)
-        without its bias; missing values by Fisher's exact test; new values and those outside of the range by the
-        probability that all of them are among the new rows. The p-values are adjusted by Benjamini and Hochberg (1995).
+        without its bias; missing values and blank texts by Fisher's exact test; new values and those outside of the
+        range by the probability that all of them are among the new rows. Of texts with many values the lengths are
+        compared as a distribution, the number of values with that of rarefaction, the most common one by Fisher's exact
+        test, and the share of new values with that of values seen once (Good 1953), by the normal distribution. The
+        p-values are adjusted by Benjamini and Hochberg (1995).
 
     Examples
     --------
@@ -115,23 +140,30 @@ def compare(then: Profile, now: pd.DataFrame) -> list[Drift]:
 
     """
     if len(now) < MIN_ROWS:
-        return [Drift(column.name, ()) for column in then.columns]
-    found = {column.name: _findings(column, now) for column in then.columns}
-    p_values = [finding.p_value for findings in found.values() for finding in findings]
-    adjusted = iter(stats.false_discovery_control(p_values) if p_values else ())
+        return [Drift(column.name, (), f"fewer than {MIN_ROWS} rows") for column in then.columns]
+    found = [_drift(column, now) for column in then.columns]
+    flat = [finding.p_value for drift in found for finding in drift.findings]
+    adjusted = iter(stats.false_discovery_control(flat) if flat else flat)
     return [
-        Drift(name, tuple(replace(finding, p_value=float(next(adjusted))) for finding in findings))
-        for name, findings in found.items()
+        replace(drift, findings=tuple(replace(one, p_value=float(next(adjusted))) for one in drift.findings))
+        for drift in found
     ]
 
 
-def _findings(then: Column, frame: pd.DataFrame) -> list[Finding]:
-    if then.name not in frame.columns:
-        return [Finding(then.name, "lost", 1.0, 0.0, f"the column '{then.name}' is missing")]
-    now = frame[then.name].infer_objects()
+def _drift(then: Column, rows: Rows) -> Drift:
+    if then.name not in rows.columns:
+        return Drift(then.name, (Finding(then.name, "lost", 1.0, 0.0, f"the column '{then.name}' is missing"),))
+    now = rows[then.name].infer_objects()
     if now.notna().any() and (change := _change(then, now)):
-        return [Finding(then.name, "type", 1.0, 0.0, f"'{then.name}' {change}")]
-    return [*_missing(then, now), *_distribution(then, now), *_new_values(then, now), *_range(then, now)]
+        return Drift(then.name, (Finding(then.name, "type", 1.0, 0.0, f"'{then.name}' {change}"),))
+    tests = (_missing, _distribution, _new_values, _range, _texts)
+    findings = tuple(finding for test in tests for finding in test(then, now))
+    if then.rows == then.missing:
+        return Drift(then.name, findings, "the training rows have no value")
+    if now.isna().all():
+        return Drift(then.name, findings, "no row has a value")
+    listed = then.vocabulary is None or then.vocabulary.hashes is not None
+    return Drift(then.name, findings, "" if listed else f"known values not compared: more than {MOST:,}")
 
 
 def _change(then: Column, now: pd.Series) -> str:
@@ -152,7 +184,12 @@ def _distribution(then: Column, now: pd.Series) -> Iterator[Finding]:
     counted = count(now, then.edges, set(bins))
     a = _with_rest([*bins.values()], then.rows - then.missing)
     b = _with_rest([counted[name] for name in bins], int(now.notna().sum()))
-    a, b = _merged(a, b, ordered=then.edges is not None)
+    yield from _shape(then.name, "distribution", a, b, ordered=then.edges is not None)
+
+
+def _shape(name: str, kind: Kind, a: Counts, b: Counts, *, ordered: bool) -> Iterator[Finding]:
+    """Compare the counts of bins before and now by the chi-squared test of homogeneity."""
+    a, b = _merged(a, b, ordered=ordered)
     n, m = b.sum(), a.sum()
     if len(a) < 2 or not n or not m:
         return
@@ -161,10 +198,8 @@ def _distribution(then: Column, now: pd.Series) -> Iterator[Finding]:
     effect = math.sqrt(max(0.0, statistic - degrees) * (m + n) / (m * n))
     p_value = float(special.chdtrc(degrees, statistic))
     place = int(np.argmax(np.abs(b / n - a / m)))
-    text = f"the distribution of '{then.name}' differs (Cohen's w {effect:.2f}"
-    yield Finding(
-        then.name, "distribution", effect, p_value, f"{text}, one bin {a[place] / m:.0%} → {b[place] / n:.0%})"
-    )
+    what = f"the {kind} of '{name}' differs (Cohen's w {effect:.2f}"
+    yield Finding(name, kind, effect, p_value, f"{what}, one bin {a[place] / m:.0%} → {b[place] / n:.0%})")
 
 
 def _with_rest(counts: list[int], rows: int) -> Counts:
@@ -193,11 +228,15 @@ def _missing(then: Column, now: pd.Series) -> Iterator[Finding]:
     n, gaps = len(now), int(now.isna().sum())
     if not (gaps or then.missing) or not then.rows:
         return
-    table = [[then.missing, then.rows - then.missing], [gaps, n - gaps]]
-    before, after = then.missing / then.rows, gaps / n
-    p_value = float(stats.fisher_exact(table).pvalue)
-    text = f"{after:.1%} of '{then.name}' is missing, and was {before:.1%}"
-    yield Finding(then.name, "missing", abs(after - before), p_value, text)
+    yield _share(then.name, "missing", (then.missing, then.rows), (gaps, n))
+
+
+def _share(name: str, kind: Kind, then: tuple[int, int], now: tuple[int, int]) -> Finding:
+    """Compare the share of some rows in all rows, before and now, by Fisher's exact test."""
+    table = [[some, rows - some] for some, rows in (then, now)]
+    before, after = (some / rows for some, rows in (then, now))
+    text = f"{after:.1%} of '{name}' is {kind}, and was {before:.1%}"
+    return Finding(name, kind, abs(after - before), float(stats.fisher_exact(table).pvalue), text)
 
 
 def _new_values(then: Column, now: pd.Series) -> Iterator[Finding]:
@@ -225,6 +264,43 @@ def _range(then: Column, now: pd.Series) -> Iterator[Finding]:
         p_value = min(1.0, 2 * min(_all_among(below, len(found), m), _all_among(above, len(found), m)))
         text = f"{below + above} rows of '{then.name}' are outside of its former range"
         yield Finding(then.name, "range", (below + above) / len(found), p_value, text)
+
+
+def _texts(then: Column, now: pd.Series) -> Iterator[Finding]:
+    """Compare texts with many values: their lengths, those that are blank, and how the rows are spread over values."""
+    words, present = then.vocabulary, texts(now)
+    if words is None or present.empty:
+        return
+    rows = len(present)
+    lengths = count(present.str.len(), words.edges, None)
+    yield from _shape(then.name, "length", np.array(words.lengths), np.array([*lengths.values()]), ordered=True)
+    if (empty := blank(present)) or words.blank:
+        yield _share(then.name, "blank", (words.blank, words.rows), (empty, rows))
+    yield from _spread(then.name, words, present)
+    if (known := words.known(present)) is not None:
+        before, variance = words.unseen
+        after = 1 - known / rows
+        deviation = math.sqrt(variance + (before * (1 - before) + 1 / rows) / rows)
+        text = f"{after:.1%} of '{then.name}' is new, and {before:.1%} was to be expected"
+        p_value = float(stats.norm.sf((after - before) / deviation))
+        yield Finding(then.name, "new values", max(0.0, after - before), p_value, text)
+
+
+def _spread(name: str, then: Vocabulary, present: pd.Series) -> Iterator[Finding]:
+    """Compare the number of values in equally many rows, and the share of the most common one."""
+    now = repeats(present)
+    rows = min(then.rows, len(present))
+    (before, _), (after, _) = spreads = [rarefied(one, rows) for one in (then.repeats, now)]
+    deviation = math.sqrt(sum(variance for _, variance in spreads) + 1)
+    p_value = float(2 * stats.norm.sf(abs(after - before) / deviation))
+    text = f"{rows} rows of '{name}' have {after:.0f} values, and had {before:.0f}"
+    yield Finding(name, "values", abs(after - before) / rows, p_value, text)
+    largest, former = max(now), max(then.repeats)
+    table = [[largest, len(present) - largest], [former, then.rows - former]]
+    chance = float(stats.fisher_exact(table, alternative="greater").pvalue)  # of each value that it could be
+    share, was = largest / len(present), former / then.rows
+    text = f"{share:.1%} of '{name}' is one value, and the most common one had {was:.1%}"
+    yield Finding(name, "largest", max(0.0, share - was), min(1.0, chance * sum(now.values())), text)
 
 
 def _all_among(k: int, n: int, m: int) -> float:

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from modelmake.core.types import EXACT, Kind, of
+from modelmake.data.vocabulary import Vocabulary, blank, hashes, repeats
 
 Floats = NDArray[np.float64]
 BINS = 10
@@ -32,6 +33,8 @@ class Column(BaseModel):
         The least and the greatest number; None for text.
     kind : Kind
         The type of the values.
+    vocabulary : Vocabulary or None
+        Of a column of texts with more values than are listed.
 
     """
 
@@ -46,6 +49,7 @@ class Column(BaseModel):
     low: float | None
     high: float | None
     kind: Kind
+    vocabulary: Vocabulary | None = None
 
     @property
     def others(self) -> int:
@@ -69,18 +73,18 @@ def describe(frame: pd.DataFrame) -> Profile:
 
 def _column(column: pd.Series) -> Column:
     """Count by quantile bins where there are more numbers or dates than bins, else by value."""
-    edges = None
+    kind, edges, vocabulary = of(column.dtype).name, None, None
     present = np.sort(numbers(column)) if column.dtype.kind in "iufM" else np.empty(0)
     present = present[: len(present) - np.count_nonzero(np.isnan(present))]
     if np.count_nonzero(present[1:] != present[:-1]) >= BINS:
-        bins = max(2, min(BINS, len(present) // ROWS_A_BIN))
-        edges = _edges(present, bins)
+        edges = _edges(present)
         first, middle, last = (_shown(value, column) for value in np.quantile(present, [0, 0.5, 1]))
         summary = f"{first} to {last}, median {middle}"
     else:
         common = texts(column).value_counts()
         shares = [f"{value} {count / len(column):.0%}" for value, count in common.head(4).items()]
         summary = ", ".join(shares) + (f", and {len(common) - 4} more" if len(common) > 4 else "")
+        vocabulary = _vocabulary(texts(column)) if kind == "text" and len(common) > LISTED else None
     low, high = (float(present[0]), float(present[-1])) if len(present) else (None, None)
     return Column(
         name=str(column.name),
@@ -91,12 +95,26 @@ def _column(column: pd.Series) -> Column:
         summary=summary,
         low=low,
         high=high,
-        kind=of(column.dtype).name,
+        kind=kind,
+        vocabulary=vocabulary,
     )
 
 
-def _edges(present: Floats, bins: int) -> list[float]:
+def _vocabulary(present: pd.Series) -> Vocabulary:
+    lengths = present.str.len()
+    edges = _edges(np.sort(lengths.to_numpy(dtype=float)))
+    return Vocabulary(
+        edges=edges,
+        lengths=[*count(lengths, edges, None).values()],
+        blank=blank(present),
+        repeats=repeats(present),
+        hashes=hashes(present),
+    )
+
+
+def _edges(present: Floats) -> list[float]:
     """Return the quantiles between the bins; a value that is several of them, such as many zeros, is its own bin."""
+    bins = max(2, min(BINS, len(present) // ROWS_A_BIN))
     quantiles = np.quantile(present, np.linspace(0, 1, bins + 1)[1:-1])
     repeated = quantiles[1:][quantiles[1:] == quantiles[:-1]]
     edges: list[float] = np.unique([*quantiles, *np.nextafter(repeated, np.inf)]).tolist()
