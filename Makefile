@@ -1,6 +1,6 @@
 # modelmake: make for models. `make` lists the targets, `make all` runs the pipeline. The text after ## is the help of a
 # target, and also declares it phony (docker/runner.mk); of a variable, its kind, which is checked (docker/lib.sh), and
-# its help. A toggle keeps its state while it is not set.
+# its help. A toggle keeps its state while it is not set. A target without a recipe runs the module of its name.
 
 RUNNER ?= ## docker|host|image: pinned image, .venv, or bare in the image (default: docker if an engine answers)
 PIPELINE ?= ## path: file of the pipeline (default pipeline.toml): PIPELINE=pipelines/churn.toml
@@ -62,33 +62,25 @@ help: ## show this page
 lint: run-lint ## run every linter and the type checker, without network or changes to files
 	@$(fresh)
 
-format: $(environment) ## format the code and apply the fixes of the linters
-	@$(RUN) python -m modelmake format
+format: ## format the code and apply the fixes of the linters
 
 test: run-test run-owntest ## run the tests that need no engine; only yours if only your files changed
 	@$(fresh)
 
-examples: $(environment) ## train, evaluate and register each pipeline in examples/, as every CI run does
-	@$(RUN) python -m modelmake examples
+examples: ## train, evaluate and register each pipeline in examples/, as every CI run does
 
 test-stack: $(environment) .venv/lock.txt ## run the tests that drive make, docker, compose and act
 	@$(with_engine) docker/host/stack.sh
 
 ## Pipelines
 
-new: $(environment) ## write a pipeline that predicts the column TARGET of the table DATA
-	@$(RUN) python -m modelmake new
-
-pipelines: $(environment) ## list the pipelines: pipeline.toml, and the files in pipelines/
-	@$(RUN) python -m modelmake pipelines
+new: ## write a pipeline that predicts the column TARGET of the table DATA
+pipelines: ## list the pipelines: pipeline.toml, and the files in pipelines/
 
 ## Model
 
-fetch: $(environment) ## take a snapshot of the table that data.source names
-	@$(RUN) python -m modelmake fetch
-
-explain: $(environment) ## show how each column of the table is prepared for the estimator
-	@$(RUN) python -m modelmake explain
+fetch: ## take a snapshot of the table that data.source names
+explain: ## show how each column of the table is prepared for the estimator
 
 tune: run-tune ## try the parameters of [search], and save the best for `make train`
 	@$(fresh)
@@ -97,44 +89,27 @@ cluster: ## start a Dask cluster of WORKERS containers, for `make tune ENGINE=da
 	@$(with_engine) docker/cluster/cluster.sh up
 
 train: run-chain ## fit the estimator and log the run to MLflow
-	@$(call fresh,$(CHAIN))
-
 evaluate: run-chain ## score the model on held-out rows and apply the gate
-	@$(call fresh,$(CHAIN))
-
 register: run-chain ## register the model as a new version with an alias, if it passes the gate
-	@$(call fresh,$(CHAIN))
 
 reproduce: $(environment) ## train RUN_ID or VERSION again from its commit, and compare the results bit by bit
 	@docker/replay/reproduce.sh $(RUN)
 
 ## Registry
 
-promote: $(environment) ## make the version at @staging, or VERSION, the champion
-	@$(RUN) python -m modelmake promote
-
-rollback: $(environment) ## move @champion back to the previous version
-	@$(RUN) python -m modelmake rollback
-
-history: $(environment) ## show who moved @champion, when and why
-	@$(RUN) python -m modelmake history
-
-registry: $(environment) ## list every version with its aliases, verdict and metrics
-	@$(RUN) python -m modelmake registry
+promote: ## make the version at @staging, or VERSION, the champion
+rollback: ## move @champion back to the previous version
+history: ## show who moved @champion, when and why
+registry: ## list every version with its aliases, verdict and metrics
 
 ## Serving
 
 serve: $(environment) ## start a server that answers requests with the champion, and follows promotions
 	@docker/serving/serve.sh up
 
-smoke: $(environment) ## send the example rows of the model to the scoring server, and check the answers
-	@$(RUN) python -m modelmake smoke
-
-predict: $(environment) ## predict the rows of the table IN with the champion, or VERSION, into the file OUT
-	@$(RUN) python -m modelmake predict
-
-watch: $(environment) ## compare the requests to the champion, or the table IN, with the training rows
-	@$(RUN) python -m modelmake watch
+smoke: ## send the example rows of the model to the scoring server, and check the answers
+predict: ## predict the rows of the table IN with the champion, or VERSION, into the file OUT
+watch: ## compare the requests to the champion, or the table IN, with the training rows
 
 dashboard: ## start Prometheus and Grafana on localhost, which show the scoring servers of this checkout
 	@$(with_engine) docker/dashboard/dashboard.sh up
@@ -172,11 +147,8 @@ act: ## replay a GitHub workflow offline
 parity: ## check that a direct run and a replay give identical results
 	@$(with_engine) docker/replay/parity.sh
 
-comment: $(environment) ## post the report on the pull request; for the GitHub workflow
-	@$(RUN) python -m modelmake comment
-
-alert: $(environment) ## open an issue on an alert of `make watch`, and with RETRAIN=1 train again (GitHub workflow)
-	@$(RUN) python -m modelmake alert
+comment: ## post the report on the pull request; for the GitHub workflow
+alert: ## open an issue on an alert of `make watch`, and with RETRAIN=1 train again (GitHub workflow)
 
 ## Environment
 
@@ -199,11 +171,8 @@ add: $(environment) ## add the packages PKG to pyproject.toml, and lock them
 	@$(RUN) python -m modelmake add
 	@[ ! -f build/pyproject.toml ] || { mv build/requirements.txt docker/ && mv build/pyproject.toml .; }
 
-sbom: $(environment) ## list the contents of the image as CycloneDX in build/sbom.json
-	@$(RUN) python -m modelmake sbom
-
-audit: $(environment) ## check every package of the lock for known vulnerabilities
-	@$(RUN) python -m modelmake audit
+sbom: ## list the contents of the image as CycloneDX in build/sbom.json
+audit: ## check every package of the lock for known vulnerabilities
 
 shell: $(environment) ## open a shell in the environment of the stages
 	@$(RUN) bash

@@ -69,14 +69,6 @@ taken() { # port, the command that chooses another one, and one that is free if 
 # The compose project of this checkout, or of its scratch server $1.
 project() { echo "modelmake-$(git hash-object --stdin <<<"$root" | cut -c1-8)${1:+-$1}"; }
 
-# Words for another make, which then gets none of the variables of this one but those that say where it runs.
-cleared() {
-  local name
-  for name in $settings; do
-    case $name in RUNNER | PIPELINE | IMAGE_REPO | PYTHON) ;; *) echo "$name=" ;; esac
-  done
-}
-
 # The folder with the receipts of the pipeline that PIPELINE names (docker/runner.mk).
 receipts=build
 [ "${MODELMAKE_PIPELINE:-pipeline.toml}" = pipeline.toml ] || receipts=build/${MODELMAKE_PIPELINE%.toml}

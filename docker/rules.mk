@@ -12,6 +12,7 @@ due = $(filter $1,$(forced) $(call said,would run,$1))
 ran :=
 run = $(eval ran += $1)$(RUN) python -m modelmake $1
 fresh = $(if $(filter $(or $1,$@),$(ran)),:,echo "$@: up to date (FORCE=1 runs it anyway)")
+modules := $(filter-out $(CHAIN),$(shell awk -v as=modules -f docker/host/help.awk Makefile))
 steps := judge judge-again judge-chain claims run-tune run-chain $(CHECKS:%=run-%)
 .PHONY: $(steps)
 $(steps): access =
@@ -45,6 +46,11 @@ judge-chain: | judge-again $(if $(tuning)$(filter all,$(asked)),run-tune)
 run-chain: words := $(named) $(if $(filter all,$(asked)),summary)
 run-chain: | judge-chain
 	@$(if $(call due,$(words)),$(call run,$(words)))
+
+$(CHAIN):
+	@$(call fresh,$(CHAIN))
+$(modules): $(environment)
+	@$(RUN) python -m modelmake $@
 
 # `all` ignores RUN_ID.
 ifneq ($(filter all,$(asked)),)

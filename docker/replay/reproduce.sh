@@ -3,31 +3,22 @@
 # Needs the commit in this checkout's history, RUN_ID or VERSION, and as arguments the prefix of a stage ($(RUN)).
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
+. "$root/docker/replay/elsewhere.sh"
 cd "$root"
 again="$root/build/reproduce"
-of_run() { sed -n "s/.*\"modelmake.$1\": \"\([^\"]*\)\".*/\1/p" "$root/$receipts/origin.json"; }
-
-# shellcheck disable=SC2329  # called by the trap
-sweep() { # distclean removes the receipts too
-  mv "$again/build" "$again.build" 2>/dev/null || true
-  "${there[@]}" -s distclean >/dev/null 2>&1 || true
-  mv "$again.build" "$again/build" 2>/dev/null || true
-}
-
-"$@" python -m modelmake origin
-commit=$(of_run git.commit)
-[[ $commit =~ ^[0-9a-f]+$ ]] || die "run's commit" "'$commit' is not a commit" \
-  "see the run's tag modelmake.git.commit"
+origin=$("$@" python -m modelmake origin)
+read -r commit repository <<<"$origin"
 git -C "$root" cat-file -e "$commit^{commit}" 2>/dev/null ||
   die "commit $commit" "is not in this checkout" "git fetch origin $commit"
 "$root/docker/replay/checkout.sh" "$commit" "$again"
-if [ -s "$root/$receipts/origin.toml" ]; then # the parameters that a search had found; train checks them
-  mkdir -p "$again/$receipts" && cp "$root/$receipts/origin.toml" "$again/$receipts/tuned.toml"
+if [ -s "$receipts/origin.toml" ]; then # the parameters that a search had found; train checks them
+  mkdir -p "$again/$receipts" && cp "$receipts/origin.toml" "$again/$receipts/tuned.toml"
 fi
+"$@" python -m modelmake table build/reproduce
 
 # Anybody can write the tags of a run, so the image comes only from the registry that this checkout uses.
-repository=$(of_run image) ours=$("$root/docker/image/image.sh" name)
-repository=${repository%:*} ours=${ours%:*}
+repository=${repository%:*} ours=$(docker/image/image.sh name)
+ours=${ours%:*}
 case $MODELMAKE_RUNNER/$repository in
   image/* | host/host | "docker/$ours" | docker/modelmake) ;;
   host/*) echo "note: the run used an image of $repository; this is the host" ;;
@@ -42,26 +33,7 @@ case $MODELMAKE_RUNNER/$repository in
 esac
 
 # The Makefile of that commit gets only the runner and the image from this one.
-# shellcheck disable=SC2207  # words
-there=(env -u MLFLOW_RUN_ID -u MLFLOW_TRACKING_URI
-  make -C "$again" "RUNNER=$MODELMAKE_RUNNER" MLFLOW_PORT=0 "IMAGE_REPO=$repository" $(cleared))
-trap sweep EXIT
-
-pipeline=${MODELMAKE_PIPELINE:-pipeline.toml}
-[ -f "$again/$pipeline" ] || die "$pipeline" "is not in commit $commit" "commit it, then make train FORCE=1: a new run"
-data=$("$@" python -m modelmake path "build/reproduce/$pipeline")
-case $data in
-  /*) [ -e "$data" ] || die "$data" "does not exist any more" "restore the file" ;;
-  ?*)
-    if [ ! -e "$again/$data" ]; then # not in git
-      [ -z "$(of_run snapshot)" ] || "$@" python -m modelmake table "$data" build/reproduce
-      [ -e "$again/$data" ] || [ -e "$root/$data" ] ||
-        die "$data" "is neither in commit $commit nor in this checkout" "restore the file"
-      [ -e "$again/$data" ] || { mkdir -p "$(dirname "$again/$data")" && cp -R "$root/$data" "$again/$data"; }
-    fi
-    ;;
-esac
-
+make_in "$again" "RUNNER=$MODELMAKE_RUNNER" "IMAGE_REPO=$repository"
 echo "▸ reproduce · $(git -C "$again" log -1 --format='%h %s')"
 "${there[@]}" train
 # Without the champion of that time the verdict may differ.

@@ -21,7 +21,6 @@ from modelmake.gate import isolation
 
 ROOMS = {
     "config": ("why",),
-    "data": ("path",),
     "source": ("fetch",),
     "projects": ("pipelines", "new"),
     "model": ("explain",),

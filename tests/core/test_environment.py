@@ -21,7 +21,7 @@ from tests.support.checkout import Checkout, Repository, Stack, free_port
 if TYPE_CHECKING:
     import docker
 
-SOURCED = ("lib.sh", "environment.sh", "container.sh", "process.sh", "unbundle.sh")  # the last one leaves the house
+SOURCED = ("lib.sh", "environment.sh", "container.sh", "process.sh", "elsewhere.sh", "unbundle.sh")  # the last one leaves the house
 SCRIPTS = sorted(path for path in (ROOT / "docker").rglob("*.sh") if path.name not in SOURCED)
 
 

@@ -190,7 +190,7 @@ def test_data_outside_of_git_is_named_when_it_changed_or_went(checkout: Checkout
     (checkout.path / "data/iris.csv").unlink()
     done = checkout.make("reproduce")
     assert done.returncode != 0
-    assert "error: data/iris.csv: is neither in commit" in done.stderr
+    assert "error: data/iris.csv: is neither in the commit of the run nor in this checkout" in done.stderr
 
 
 @pytest.mark.parametrize(

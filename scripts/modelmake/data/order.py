@@ -33,7 +33,7 @@ def groups(frame: pd.DataFrame, config: Data, seed: int) -> Integers:
     """Return each row's group as a number from 0, in the order of a hash of `seed` and the group's value.
 
     The hash is that of the value's text, where 7 and 7.0 are the same, so a group keeps its place among the others
-    whatever rows or groups come later.
+    for all rows and groups that come later.
 
     Raises
     ------

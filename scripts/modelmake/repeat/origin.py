@@ -1,5 +1,7 @@
 """Origin: the facts of a run with which a repetition is compared."""
 
+import re
+
 from pydantic import BaseModel, ConfigDict
 
 from modelmake.config import config as configuration
@@ -35,7 +37,7 @@ def chosen(tracking: Tracking) -> Run:
 
 
 def main() -> None:
-    """Write origin.json, and origin.toml with the tuned parameters that the run was trained with; empty without any.
+    """Print the commit and the image of a run; write origin.json, and origin.toml with its tuned parameters, if any.
 
     Raises
     ------
@@ -45,8 +47,11 @@ def main() -> None:
     """
     tracking = Tracking()
     run = chosen(tracking)
-    if not run.tags.get("modelmake.git.commit"):
+    commit = run.tags.get("modelmake.git.commit", "")
+    if not commit:
         raise UserError(f"run {run.run_id}", "has no commit, so it can't be repeated", "commit, then train")
+    if not re.fullmatch("[0-9a-f]+", commit):  # anybody can write the tags of a run
+        raise UserError("run's commit", f"'{commit:.80}' is not a commit", "see the run's tag modelmake.git.commit")
     pipeline = run.tags.get("modelmake.pipeline", str(files.MAIN))
     if pipeline != str(files.pipeline()):
         raise UserError(f"run {run.run_id}", f"is of {pipeline}, not of {files.pipeline()}", f"add PIPELINE={pipeline}")
@@ -56,3 +61,4 @@ def main() -> None:
     tuned = tracking.read_file(run, f"{TRAINED}/{files.TUNED}") or b""
     files.replace("origin.toml", tuned.decode(errors="replace"))
     files.replace("origin.json", origin.model_dump_json(indent=1))
+    print(commit, run.tags.get("modelmake.image", "host"))

@@ -1,0 +1,21 @@
+# shellcheck shell=bash  # docker/replay/reproduce.sh and docker/replay/parity.sh source this file
+# A make in another checkout, with a server of its own, of which only the receipts stay.
+
+# Leaves in ${there[@]} a make in checkout $1, with the words $2…; it gets none of the variables of this make but those
+# that say where it runs. At the end `make distclean` removes its server.
+make_in() {
+  local name
+  folder=$1
+  there=(env -u MLFLOW_RUN_ID -u MLFLOW_TRACKING_URI make -C "$folder" MLFLOW_PORT=0 "${@:2}")
+  # shellcheck disable=SC2154  # of docker/environment.sh
+  for name in $settings; do
+    case $name in RUNNER | PIPELINE | IMAGE_REPO | PYTHON) ;; *) there+=("$name=") ;; esac
+  done
+  trap sweep EXIT
+}
+# shellcheck disable=SC2329  # called by the trap
+sweep() { # distclean removes the receipts too
+  mv "$folder/build" "$folder.build" 2>/dev/null || true
+  "${there[@]}" -s distclean >/dev/null 2>&1 || true
+  mv "$folder.build" "$folder/build" 2>/dev/null || true
+}
