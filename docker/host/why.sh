@@ -10,9 +10,9 @@ case $runner in
   docker) image=$(docker/image/image.sh name) ;;
   image) image=$(head -1 /etc/modelmake 2>/dev/null || echo image) ;; # the same receipts as in a container of it
 esac
-tracking=$(tr -d '[:space:]' <<<"${MLFLOW_TRACKING_URI:-}") default="embedded .mlflow"
-[ "$runner" != docker ] || default="compose $(project "")"
-tracking=${tracking%/} tracking=${tracking:-$default}
+tracking=$(tr -d '[:space:]' <<<"${MLFLOW_TRACKING_URI:-}") default=.mlflow
+[ "$runner" != docker ] || default=$(project "")
+tracking=${tracking%%[?#]*} tracking=${tracking%/} tracking=${tracking:-$default}
 run=$(tr -d '[:space:]' <<<"${MODELMAKE_RUN_ID:-${MLFLOW_RUN_ID:-}}")
 
 whole() { # writes standard input to a file; several containers may do this at once
@@ -28,9 +28,8 @@ listed() { # names on standard input; of a folder, which a table may be, the nam
 }
 hashed() { # the facts, and the files whose names Python has written
   local names
-  git hash-object --stdin <<<"$image" | sed 's/$/ (image)/'
-  # Without the password: a new one is not a new server.
-  git hash-object --stdin <<<"${tracking/*@/}" | sed 's/$/ (tracking server)/'
+  echo "$image (image)"
+  echo "${tracking/*@/} (tracking server)" # without the password: a new one is not a new server
   echo "${run:--} (RUN_ID)"
   echo "${CI:-0}${ACT:-} (CI)"
   git hash-object --no-filters build/files | sed 's/$/ (files)/'

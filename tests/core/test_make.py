@@ -35,9 +35,9 @@ from modelmake.config import inputs, receipt
 
 def stub(stage):
     def main():
-        common = receipt.common(stage, time.monotonic())
+        started = time.monotonic()
         if stage in ("lint", "test", "owntest"):
-            {"lint": receipt.Lint, "test": receipt.Test, "owntest": receipt.OwnTest}[stage](**common).write()
+            {"lint": receipt.Lint, "test": receipt.Test, "owntest": receipt.OwnTest}[stage]().write(started)
             return
         run = settings.run_id() or uuid.uuid4().hex
         if stage == "evaluate" and not settings.run_id():
@@ -50,7 +50,7 @@ def stub(stage):
             metric="accuracy", value=1.0, lower=1.0, upper=1.0, predictions_sha256="", verdict="pass", reasons=[],
             bounds={}, refused=False, name="iris", version="1", alias="staging",
         )
-        made(**common, **{name: fields[name] for name in made.model_fields if name in fields}).write()
+        made(**{name: fields[name] for name in made.model_fields if name in fields}).write(started)
     return SimpleNamespace(main=main)
 
 real = importlib.import_module
@@ -255,7 +255,7 @@ def test_pipeline_toml_is_read_as_toml(
 def test_another_server_makes_the_receipts_stale(checkout: Checkout) -> None:
     """Half of a stage's result lives in MLflow; a new password is not a new server."""
     why = checkout.why(MLFLOW_TRACKING_URI="http://elsewhere:5000")
-    assert why["train"] == "would run: tracking server changed"
+    assert why["train"] == "would run: tracking server: .mlflow → http://elsewhere:5000"
     assert why["register"].startswith("would run")
 
 
@@ -341,6 +341,16 @@ def test_a_receipt_of_the_tests_holds_in_another_checkout_of_the_same_files(stub
     assert other.ran("test") == ["test", "owntest"]
 
 
+def test_a_receipt_says_whether_the_long_tests_ran(stubbed: Stubbed) -> None:
+    """CI runs them although a laptop's tests have passed; after CI a laptop has nothing to run."""
+    why = stubbed.why(CI="true")
+    assert why["test"] == why["owntest"] == "would run: the long tests have not run"
+    assert why["lint"] == "up to date"
+    assert started(stubbed.make("test", CI="true")) == ["test", "owntest"]
+    assert stubbed.why(CI="true")["test"] == "up to date"
+    assert stubbed.would() == []
+
+
 def test_only_the_users_tests_run_again_after_an_edit_of_theirs(stubbed: Stubbed) -> None:
     """Neither their modules nor their tests are inputs of the product's tests; our files are inputs of both."""
     for name, stages in (
@@ -417,6 +427,9 @@ def test_two_pipelines_share_nothing_but_the_repository(stubbed: Stubbed) -> Non
     assert stubbed.ran("all", second) == ["lint", *CHAIN]
 
 
+IN_AN_IMAGE = {"image": "modelmake:c0ffee"}
+
+
 def test_why_says_what_changed(stubbed: Stubbed) -> None:
     """The key with its values; a file that changed, is new or is gone."""
     stubbed.edit("pipeline.toml", "n_estimators = 100", "n_estimators = 200")
@@ -428,6 +441,8 @@ def test_why_says_what_changed(stubbed: Stubbed) -> None:
     why = stubbed.why()
     assert why["owntest"] == "would run: tests/test_mine.py is gone; tests/test_yours.py is new"
     assert why["train"] == "up to date"
+    (stubbed.path / "build/train.json").write_text(json.dumps(stubbed.receipt("train") | {"inputs": IN_AN_IMAGE}))
+    assert "would run: image: modelmake:c0ffee → " in stubbed.why()["train"]
     stubbed.edit("pipeline.toml", "seed = ", "sed = ")
     assert stubbed.why()["train"] == "would run: pipeline.toml is not valid"
 

@@ -124,4 +124,4 @@ def main() -> None:
         print(result)
     if failed := [result.name for result in results if result.problems]:
         raise UserError("lint", f"problems in: {', '.join(failed)}", "`make format` fixes some of them")
-    receipt.Lint(**receipt.common("lint", started)).write()
+    receipt.Lint().write(started)

@@ -14,4 +14,4 @@ def main() -> None:
     if paths := sorted(str(path) for path in Path("tests").glob("test_*.py")):
         run("--numprocesses=0", *paths)
     if not settings.make().args:
-        receipt.OwnTest(**receipt.common("owntest", started)).write()
+        receipt.OwnTest().write(started)

@@ -25,4 +25,4 @@ def main() -> None:
     }
     text = "".join(f"{name:<12}{value}\n" for name, value in rows.items())
     files.replace("summary.txt", text)
-    receipt.Summary(**receipt.common("summary", started)).write()
+    receipt.Summary().write(started)

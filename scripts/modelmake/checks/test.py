@@ -36,4 +36,4 @@ def main() -> None:
     started = time.monotonic()
     run(f"--ignore-glob={OWN}", f"--ignore={EXAMPLES}")
     if not settings.make().args:
-        receipt.Test(**receipt.common("test", started)).write()
+        receipt.Test().write(started)

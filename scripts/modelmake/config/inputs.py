@@ -18,7 +18,7 @@ from modelmake.core.errors import UserError
 from modelmake.core.provenance import LOCK
 from modelmake.core.stages import Stage
 
-Inputs = dict[str, str]  # the hash of a file, or the value of a key, by its name
+Inputs = dict[str, str]  # the hash of a file, or the value of a key or of a fact, by its name
 ENTRY = "scripts/modelmake/__main__.py"
 LISTED = files.BUILD / "files"  # the files of the checkout that git does not ignore, one a line
 NAMES = "names"  # the files that are hashed, one a line

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Literal, Self, TypedDict
+from typing import ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -67,16 +67,25 @@ class Receipt(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
     stage: ClassVar[str]
 
-    command: str
-    runner: str
-    seconds: float
-    inputs: dict[str, str] = Field(default_factory=dict)
-    outputs: dict[str, str] = Field(default_factory=dict)
+    command: str = ""
+    runner: str = ""
+    seconds: float = 0.0
+    inputs: dict[str, str] = {}
+    outputs: dict[str, str] = {}
 
-    def write(self) -> None:
-        """Write <stage>.md and <stage>.json."""
-        summarize(self.stage, {"result": f"done in {self.seconds:.1f} s", **self.rows()})
-        replace(f"{self.stage}.json", self.model_dump_json(indent=2) + "\n")
+    def write(self, started: float) -> None:
+        """Write <stage>.md and <stage>.json; `started` is the `time.monotonic()` at the start of the stage."""
+        left = STAGES[self.stage].leaves if self.stage in STAGES else ""
+        seconds = round(time.monotonic() - started, 2)
+        common = {
+            "command": f"make {self.stage}",
+            "runner": provenance.image() or "host",
+            "seconds": seconds,
+            "inputs": inputs.seen(self.stage),
+            "outputs": {left: inputs.blob(place(left))} if left and place(left).exists() else {},
+        }
+        summarize(self.stage, {"result": f"done in {seconds:.1f} s", **self.rows()})
+        replace(f"{self.stage}.json", self.model_copy(update=common).model_dump_json(indent=2) + "\n")
 
     def rows(self) -> dict[str, str]:
         """Return the rows of the job's summary, text by name."""
@@ -112,13 +121,14 @@ class Lint(Receipt):
 
 
 class Test(Receipt):
-    """All tests that can run on this machine pass."""
+    """All tests that can run on this machine pass; `long` says whether the long ones have run."""
 
     stage = "test"
     __test__ = False  # pytest takes the name for a test class
+    long: bool = Field(default_factory=settings.in_ci)
 
 
-class OwnTest(Receipt):
+class OwnTest(Test):
     """The user's own tests pass."""
 
     stage = "owntest"
@@ -182,11 +192,6 @@ class Evaluate(Receipt):
     bounds: dict[str, float]
     refused: bool  # the refusal is a failure, so the stage runs again and fails again
 
-    def write(self, report: str = "") -> None:
-        """Write report.md too."""
-        publish("report.md", report)
-        super().write()
-
 
 class Register(Receipt):
     """The registered version, or None where the gate refused and `on_refusal` is "skip"."""
@@ -209,29 +214,3 @@ class Summary(Receipt):
     """The summary of `make all` is written."""
 
     stage = "summary"
-
-    def write(self) -> None:
-        """Write summary.json alone."""
-        replace(f"{self.stage}.json", self.model_dump_json(indent=2) + "\n")
-
-
-class Common(TypedDict):
-    """The values of a Receipt's own fields."""
-
-    command: str
-    runner: str
-    seconds: float
-    inputs: dict[str, str]
-    outputs: dict[str, str]
-
-
-def common(stage: str, started: float) -> Common:
-    """Return the fields that all receipts share; `started` is the stage's `time.monotonic()` at its start."""
-    left = STAGES[stage].leaves if stage in STAGES else ""
-    return {
-        "command": f"make {stage}",
-        "runner": provenance.image() or "host",
-        "seconds": round(time.monotonic() - started, 2),
-        "inputs": inputs.seen(stage),
-        "outputs": {left: inputs.blob(place(left))} if left and place(left).exists() else {},
-    }

@@ -4,6 +4,7 @@ docker/host/why.sh hashes what the stages read, and asks again only if something
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from modelmake.core import files, settings
 from modelmake.core.stages import CHAIN, LAST, STAGES, Stage
 
 WHY = "why"  # the hash of what was judged, then a line for each stage
+HASH = re.compile("sha256:.*|[0-9a-f]{40}")  # of a file, or of a value that is not shown
 MOST, WIDTH = 3, 60  # of the changes in a line, and of the characters of a value
 
 Reasons = dict[str, str | None]  # by stage; "" where it is up to date, None where it has nothing to do
@@ -81,6 +83,7 @@ def reasons() -> Reasons:
             or _other_run(stage, receipt)
             or (f"{stage.follows} would run" if why.get(stage.follows) and not settings.run_id() else "")
             or ("the gate refused" if receipt.get("refused") else "")
+            or ("the long tests have not run" if settings.in_ci() and receipt.get("long") is False else "")
         )
     return why
 
@@ -112,7 +115,7 @@ def _changes(before: Inputs, now: Inputs) -> Iterator[str]:
         if old == new:
             continue
         key = name.removeprefix(f"{files.pipeline()}: ")
-        if key == name or any(value and value.startswith("sha256:") for value in (old, new)):
+        if any(HASH.fullmatch(value) for value in (old, new) if value):
             yield f"{key} {'is new' if old is None else 'is gone' if new is None else 'changed'}"
         else:
             yield f"{key}: {_short(old)} → {_short(new)}"

@@ -1,19 +1,20 @@
 """Settings: what modelmake reads from the environment, typed. No other module reads it.
 
-Make passes its variables as MODELMAKE_<NAME>; the Makefile lists them, and docker/environment.sh all others.
+Make checks its variables (docker/lib.sh) and passes them as MODELMAKE_<NAME>; the Makefile lists them, and
+docker/environment.sh all others.
 """
 
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_type_hints
+from typing import Literal, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from modelmake.core.errors import UserError
-
-YES, NO = ("1", "true", "yes"), ("0", "false", "no")
-MOST = {"workers": 1024, "serve_port": 65535}  # the largest number of each variable; the smallest is 1
 
 
 @dataclass(frozen=True)
@@ -169,32 +170,23 @@ def exported(values: Mapping[str, str]) -> Iterator[None]:
 
 
 def _read(kind: type[T], prefix: str) -> T:
-    types = get_type_hints(kind)
-    texts = {field: variable(prefix + field.rstrip("_").upper()) for field in types}
-    values: dict[str, Any] = {field: _value(field, text, types[field]) for field, text in texts.items() if text}
-    return kind(**values)
-
-
-def _value(field: str, text: str, kind: object) -> object:
-    """Return the value of a variable.
+    """Return the variables that begin with `prefix` as the fields of `kind`.
 
     Raises
     ------
     UserError
-        It is not a switch, not a number, or none of the choices that its type has.
+        One is not of the type of its field, which docker/lib.sh refuses before make runs anything.
 
     """
-    where = f"{field.rstrip('_').upper()}={text:.40}"
-    if kind is bool:
-        if text.lower() not in YES + NO:
-            raise UserError(where, "not yes or no", "1, true or yes; 0, false, no or empty")
-        return text.lower() in YES
-    if kind == int | None:
-        if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= MOST[field]:
-            raise UserError(where, f"not a number from 1 to {MOST[field]}", "leave it out for the default")
-        return int(text)
-    if kind == Path | None:
-        return Path(text)
-    if (choices := [str(choice) for choice in get_args(kind) if choice]) and text not in choices:
-        raise UserError(where, "unknown", f"one of: {', '.join(choices)}")
-    return text
+    names = {field.name: field.name.rstrip("_").upper() for field in fields(kind)}
+    texts = {field: text for field, name in names.items() if (text := variable(prefix + name))}
+    try:
+        return _adapter(kind).validate_python(texts)
+    except ValidationError as error:
+        field = str(error.errors()[0]["loc"][0])
+        raise UserError(f"{names[field]}={texts[field]:.40}", "not a value of this variable", "make help") from None
+
+
+@cache
+def _adapter(kind: type[T]) -> TypeAdapter[T]:
+    return TypeAdapter(kind)

@@ -142,8 +142,8 @@ def main() -> None:
     print(f"verdict {verdict.verdict}: " + "\n  ".join(verdict.reasons) + f"\nreport  {files.place('report.html')}")
     estimate = evidence.measured[0].estimate if evidence else intervals.Estimate(math.nan, math.nan, math.nan)
     files.replace("report.html", page.html)
+    receipt.publish("report.md", page.markdown)
     receipt.Evaluate(
-        **receipt.common("evaluate", started),
         tracking_uri=uri(),
         run_id=run_id,
         url=run.url,
@@ -157,7 +157,7 @@ def main() -> None:
         reasons=list(verdict.reasons),
         bounds=rules.bounds(evidence) if evidence else {},
         refused=refused,
-    ).write(page.markdown)
+    ).write(started)
     if refused:
         raise GateRefusal(
             f"run {run_id}", verdict.reason, f"see {files.place('report.html')}, and [gate] in {files.pipeline()}"

@@ -143,7 +143,6 @@ def main() -> None:
         model_id = store.log(tracking, run, model, params=params, trusted=config.model.trusted_types)
     print(f"model   {model_id}, fitted in {seconds:.2f} s")
     receipt.Train(
-        **receipt.common("train", started),
         tracking_uri=uri(),
         run_id=run.run_id,
         model_id=model_id,
@@ -152,5 +151,5 @@ def main() -> None:
         params=params,
         metrics=metrics,
         provenance={name: value for name, value in tags.items() if name.startswith("modelmake.")},
-    ).write()
+    ).write(started)
     receipt.hand_on(run_id=run.run_id)

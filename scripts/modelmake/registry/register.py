@@ -113,11 +113,10 @@ def main() -> None:
         if config.gate.on_refusal == "fail":
             raise GateRefusal(f"run {run_id}", verdict.reason, f"[gate] in {files.pipeline()} has the rules")
     receipt.Register(
-        **receipt.common("register", started),
         tracking_uri=uri(),
         run_id=run_id,
         name=name,
         version=version,
         alias=alias if version else None,
         url=url,
-    ).write()
+    ).write(started)

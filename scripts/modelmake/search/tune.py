@@ -142,7 +142,7 @@ def main() -> None:
     of = config.search
     if of is None:
         print(f"note: {files.pipeline()} has no [search], so there is nothing to tune (docs/howto/tune.md)")
-        receipt.Tune(**receipt.common("tune", started)).write()
+        receipt.Tune().write(started)
         return
     train = config.train.model_copy(update={"folds": tuning.folds(config)})
     task = prepare(config.model_copy(update={"search": None, "train": train}))
@@ -171,7 +171,7 @@ def main() -> None:
     if short:
         print(f"note: stopped after {of.minutes:g} minutes, so the result depends on the speed of this machine")
     print(f"tuned   {found}\nfile    {files.place(files.TUNED)}\nreport  {files.place('search.html')}", flush=True)
-    receipt.Tune(**receipt.common("tune", started), tracking_uri=uri(), run_id=found.run_id, **_facts(found)).write()
+    receipt.Tune(tracking_uri=uri(), run_id=found.run_id, **_facts(found)).write(started)
 
 
 def finished(tracking: Tracking, config: Config, of: Search, journal: Journal, key: str) -> Run | None:

@@ -11,7 +11,6 @@ from pathlib import Path
 import pandas as pd
 
 from modelmake.config import config as configuration
-from modelmake.config import receipt
 from modelmake.core import files, provenance, settings
 from modelmake.core.aliases import CHAMPION
 from modelmake.core.errors import DriftAlert, UserError
@@ -65,7 +64,7 @@ def for_metrics(server: Path, page: Report, *, alert: bool) -> None:
 
 def end(facts: history.Facts, started: float) -> None:
     """Write build/watch.json, and raise DriftAlert for an alert in two consecutive windows."""
-    history.Watch(**receipt.common("watch", started), **facts.model_dump()).write()
+    history.Watch(**facts.model_dump()).write(started)
     if facts.alert:
         first, *more = facts.findings
         where = f"version {facts.version} of {facts.name}"
