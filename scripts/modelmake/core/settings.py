@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from functools import cache
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -181,12 +180,7 @@ def _read(kind: type[T], prefix: str) -> T:
     names = {field.name: field.name.rstrip("_").upper() for field in fields(kind)}
     texts = {field: text for field, name in names.items() if (text := variable(prefix + name))}
     try:
-        return _adapter(kind).validate_python(texts)
+        return TypeAdapter(kind).validate_python(texts)
     except ValidationError as error:
         field = str(error.errors()[0]["loc"][0])
         raise UserError(f"{names[field]}={texts[field]:.40}", "not a value of this variable", "make help") from None
-
-
-@cache
-def _adapter(kind: type[T]) -> TypeAdapter[T]:
-    return TypeAdapter(kind)
