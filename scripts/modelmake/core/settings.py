@@ -9,14 +9,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
+from pydantic.dataclasses import dataclass as typed
 
 from modelmake.core.errors import UserError
 
 
-@dataclass(frozen=True)
+@typed(frozen=True)
 class Settings:
     """The variables of make that a stage reads."""
 
@@ -178,9 +179,9 @@ def _read(kind: type[T], prefix: str) -> T:
 
     """
     names = {field.name: field.name.rstrip("_").upper() for field in fields(kind)}
-    texts = {field: text for field, name in names.items() if (text := variable(prefix + name))}
+    texts: dict[str, Any] = {field: text for field, name in names.items() if (text := variable(prefix + name))}
     try:
-        return TypeAdapter(kind).validate_python(texts)
+        return kind(**texts)
     except ValidationError as error:
         field = str(error.errors()[0]["loc"][0])
         raise UserError(f"{names[field]}={texts[field]:.40}", "not a value of this variable", "make help") from None

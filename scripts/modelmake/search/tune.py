@@ -171,7 +171,13 @@ def main() -> None:
     if short:
         print(f"note: stopped after {of.minutes:g} minutes, so the result depends on the speed of this machine")
     print(f"tuned   {found}\nfile    {files.place(files.TUNED)}\nreport  {files.place('search.html')}", flush=True)
-    receipt.Tune(tracking_uri=uri(), run_id=found.run_id, **_facts(found)).write(started)
+    receipt.Tune(
+        tracking_uri=uri(),
+        run_id=found.run_id,
+        trial=str(found.trial),
+        score=repr(found.score),
+        params=json.dumps(found.params),
+    ).write(started)
 
 
 def finished(tracking: Tracking, config: Config, of: Search, journal: Journal, key: str) -> Run | None:
@@ -203,7 +209,3 @@ def outcome(config: Config, of: Search, key: str, run: Run, journal: Journal) ->
     params = {name: top.params[name] for name in of.space if name in top.params}
     found = tuning.Tuned(key, top.number, len(results), tuning.metric(config), top.score, run.run_id, params)
     return found, report.page(config, of, found, results)
-
-
-def _facts(found: tuning.Tuned) -> dict[str, str]:
-    return {"trial": str(found.trial), "score": repr(found.score), "params": json.dumps(found.params)}
