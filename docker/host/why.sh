@@ -32,6 +32,9 @@ hashed() { # the facts, and the files whose names Python has written
   echo "${tracking/*@/} (tracking server)" # without the password: a new one is not a new server
   echo "${run:--} (RUN_ID)"
   echo "${CI:-0}${ACT:-} (CI)"
+  # A change of .venv is no input, but Python must look at it (scripts/modelmake/core/lock.py).
+  find .venv/lib*/python3*/site-packages -maxdepth 1 -name '*.dist-info' 2>/dev/null | git hash-object --stdin |
+    sed 's/$/ (.venv)/'
   git hash-object --no-filters build/files | sed 's/$/ (files)/'
   [ ! -f "$receipts/names" ] || names=$(listed <"$receipts/names")
   [ -z "${names:-}" ] || paste -d ' ' <(git hash-object --no-filters --stdin-paths <<<"$names") - <<<"$names"

@@ -13,9 +13,18 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import FrameType
 
+from modelmake.core import lock
+from modelmake.core.errors import Interruption, PipelineError, UserError
+
+if __name__ == "__main__":
+    try:
+        lock.check()  # before a package of the lock is imported
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
 from modelmake.config import inputs, why
 from modelmake.core import files, settings
-from modelmake.core.errors import Interruption, PipelineError
 from modelmake.core.stages import CHAIN, LAST, STAGES
 from modelmake.gate import isolation
 

@@ -120,6 +120,21 @@ def test_a_switch_is_a_yes_or_a_no(
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize("target", ["train", "why"])
+def test_a_venv_that_is_not_the_lock_runs_nothing(empty_store: Path, tmp_path: Path, target: str) -> None:
+    """A run would name versions that it does not have: one line with the first difference, and exit code 2."""
+    host = Host(tmp_path / "a check out").fill(empty_store)
+    lock = host.path / "docker/requirements.txt"
+    locked = lock.read_text()
+    [version] = re.findall(r"^scikit-learn==(\S+)", locked, re.M)
+    lock.write_text(locked.replace(f"scikit-learn=={version}", "scikit-learn==0.1"))
+    shutil.copy(lock, host.path / ".venv/lock.txt")
+    done = host.make(target)
+    assert done.returncode == 2
+    line = f"error: .venv: has scikit-learn {version}, and the lock has 0.1 (rm -r .venv, and run make again)"
+    assert line in done.stderr.splitlines()
+
+
 @pytest.fixture(scope="module")
 def tidy(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """A checkout that no test changes, whose makefile can be asked for what it has read."""

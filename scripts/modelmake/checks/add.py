@@ -12,7 +12,7 @@ from packaging.version import Version
 from modelmake.core import settings
 from modelmake.core.errors import UserError
 from modelmake.core.files import BUILD
-from modelmake.core.provenance import LOCK
+from modelmake.core.lock import LOCK
 
 PROJECT = Path("pyproject.toml")
 ALONE = """\

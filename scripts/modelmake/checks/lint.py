@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from modelmake.checks import docs, reference
 from modelmake.config import receipt
 from modelmake.core.errors import UserError
-from modelmake.core.provenance import LOCK
+from modelmake.core.lock import LOCK
 
 
 @dataclass(frozen=True)

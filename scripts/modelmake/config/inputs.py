@@ -15,7 +15,7 @@ from modelmake.config import config as configuration
 from modelmake.config import modules
 from modelmake.core import files
 from modelmake.core.errors import UserError
-from modelmake.core.provenance import LOCK
+from modelmake.core.lock import LOCK
 from modelmake.core.stages import Stage
 
 Inputs = dict[str, str]  # the hash of a file, or the value of a key or of a fact, by its name

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Literal, Self
 
 from modelmake.core import files, settings
+from modelmake.core.lock import LOCK
 
-LOCK = Path("docker/requirements.txt")
 IMAGE = Path("/etc/modelmake")  # in the image, its name and that of its base; no environment variable can change it
 PREFIX = "modelmake."
 
@@ -261,10 +261,3 @@ def tags(stage: str, data_sha256: str, training_sha256: str) -> dict[str, str]:
         "mlflow.source.git.branch": origin.git_branch,
     }
     return {name: value for name, value in of_mlflow.items() if value} | origin.tags()
-
-
-def pins(*names: str) -> list[str]:
-    """Return the lock's `name==version` for each of `names`, in that order."""
-    lines = LOCK.read_text(encoding="utf-8").splitlines()
-    locked = {line.split("==")[0]: line.split(" ")[0] for line in lines if "==" in line and line[0].isalpha()}
-    return [locked[name] for name in names]

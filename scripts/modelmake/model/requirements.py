@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable
 from importlib import metadata
 
-from modelmake.core.provenance import pins
+from modelmake.core.lock import pins
 
 ALWAYS = ("mlflow", "numpy", "pandas", "scikit-learn", "skops")
 MODULES = {"mlflow": "mlflow", "numpy": "numpy", "pandas": "pandas", "sklearn": "scikit-learn", "skops": "skops"}

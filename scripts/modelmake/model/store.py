@@ -20,7 +20,7 @@ from sklearn.pipeline import Pipeline
 
 from modelmake.config import modules
 from modelmake.core.errors import UserError
-from modelmake.core.provenance import LOCK
+from modelmake.core.lock import LOCK
 from modelmake.core.types import of
 from modelmake.model import user_code
 from modelmake.model.contract import DATE, FILE, Contract, dumps

@@ -16,7 +16,8 @@ from modelmake.config.config import Config, Model, Step
 from modelmake.config.inputs import estimators
 from modelmake.config.search import ROWS, Params
 from modelmake.core import files
-from modelmake.core.provenance import LOCK, sha256
+from modelmake.core.lock import LOCK
+from modelmake.core.provenance import sha256
 from modelmake.core.stages import SHAPING
 from modelmake.model.estimator import steps
 

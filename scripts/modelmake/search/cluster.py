@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from modelmake.core.errors import ClusterError, UserError, first_line
-from modelmake.core.provenance import LOCK
+from modelmake.core.lock import LOCK
 from modelmake.model import tuning
 from modelmake.search import remote
 from modelmake.search.connection import CONNECT, address, client, security

@@ -1,0 +1,97 @@
+"""The lock: what runs in .venv has its versions, or nothing runs."""
+
+import ast
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from modelmake.core import lock
+from modelmake.core.errors import UserError
+from tests.conftest import ROOT
+
+LOCKED = """\
+numpy==2.4.6 \\
+    --hash=sha256:00
+    # via pandas
+scikit-learn==1.9.1 \\
+    --hash=sha256:00
+colorama==0.4.6 ; sys_platform == 'win32' \\
+    --hash=sha256:00
+uvicorn[standard]==0.40.0 ; sys_platform != 'win32' \\
+    --hash=sha256:00
+backport==1.0 ; python_version < '3.9' \\
+    --hash=sha256:00
+"""
+INSTALLED = ("numpy-2.4.6", "scikit_learn-1.9.1", "uvicorn-0.40.0")
+
+
+@pytest.fixture
+def venv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The site-packages of a .venv that has what the lock says, in which this process seems to run."""
+    site = tmp_path / ".venv/lib/python3/site-packages"
+    for name in INSTALLED:
+        (site / f"{name}.dist-info").mkdir(parents=True)
+    (tmp_path / "docker").mkdir()
+    (tmp_path / lock.LOCK).write_text(LOCKED)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
+    monkeypatch.setattr(sysconfig, "get_path", lambda _name: str(site))
+    return site
+
+
+def test_what_the_lock_says_passes(venv: Path) -> None:
+    """Packages for other systems and other versions of Python may be missing, and more packages may be there."""
+    (venv / "ipython-9.0.0.dist-info").mkdir()
+    lock.check()
+
+
+@pytest.mark.parametrize(
+    ("package", "other", "message"),
+    [
+        ("scikit_learn-1.9.1", "scikit_learn-1.8.0", "has scikit-learn 1.8.0, and the lock has 1.9.1"),
+        ("numpy-2.4.6", "numpy-2.3.5", "has numpy 2.3.5, and the lock has 2.4.6"),
+        ("uvicorn-0.40.0", "uvicorn-0.40.0.post1", "has uvicorn 0.40.0.post1, and the lock has 0.40.0"),
+        ("scikit_learn-1.9.1", None, "has no scikit-learn, and the lock has 1.9.1"),
+        ("uvicorn-0.40.0", None, "has no uvicorn, and the lock has 0.40.0"),
+    ],
+)
+def test_the_first_package_that_differs_is_named(venv: Path, package: str, other: str | None, message: str) -> None:
+    """Another version, older or newer, and a package that was removed."""
+    folder = venv / f"{package}.dist-info"
+    if other:
+        folder.rename(venv / f"{other}.dist-info")
+    else:
+        folder.rmdir()
+    with pytest.raises(UserError, match=message) as raised:
+        lock.check()
+    assert (raised.value.where, raised.value.exit_code) == (".venv", 2)
+
+
+def test_another_environment_is_not_compared(venv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The image has the lock by its name, and a Python of the user's own is the user's."""
+    (venv / "numpy-2.4.6.dist-info").rmdir()
+    monkeypatch.setattr(sys, "prefix", sys.base_prefix)
+    lock.check()
+
+
+def test_the_packages_that_run_the_tests_are_those_of_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real lock with the real packages, however their names are written."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(lock, "VENV", Path(sys.prefix))
+    lock.check()
+
+
+def test_it_needs_the_standard_library_alone() -> None:
+    """Any package may be the missing one."""
+    for module in ("core/lock.py", "core/errors.py"):
+        tree = list(ast.walk(ast.parse((ROOT / "scripts/modelmake" / module).read_text())))
+        names = {alias.name for node in tree if isinstance(node, ast.Import) for alias in node.names}
+        names |= {str(node.module) for node in tree if isinstance(node, ast.ImportFrom)}
+        assert {name.partition(".")[0] for name in names} - sys.stdlib_module_names <= {"modelmake", "packaging"}
+
+
+def test_pins_are_the_locks_versions(venv: Path) -> None:
+    """In the order of the names."""
+    assert lock.pins("uvicorn", "numpy") == ["uvicorn==0.40.0", "numpy==2.4.6"]
