@@ -3,10 +3,9 @@
 Every finding looks at a bounded number of rows, or at one pass over a column, so it costs little on millions of rows.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, starmap
+from itertools import starmap
 from typing import Literal
 
 import numpy as np
@@ -15,21 +14,16 @@ from numpy.typing import NDArray
 
 from modelmake.config.data import Data
 from modelmake.core import toml
+from modelmake.data import keys
 from modelmake.data.hashes import exceeds_float
-from modelmake.data.identifiers import CALENDAR, counts_rows, identifies
+from modelmake.data.keys import certain_time, counts_rows, determines, identifies, in_order
 from modelmake.data.leaks import leaks
 from modelmake.tables.names import UNNAMED
 
 ROWS = 20_000  # rows that are looked at, evenly spread over the table
 SHOWN = 3  # columns in a sentence
-IN_ORDER = 0.99  # share of the rows that are not earlier than the row before
 GAPS = 0.5  # share of missing values that is worth a word
 RARE, RARE_OF_MANY = 0.05, 0.01  # shares of the rarest class of two, and of more
-ENTITY = re.compile(
-    r"(?i).*(person|user|customer|client|patient|session|subject|household|family|member|student|pupil|player|employee|"
-    r"worker|driver|account|device|machine|engine|visitor|respondent|participant|animal|individual|speaker|author).*"
-)
-YEAR = re.compile(r"(?i)(.*[_ .-])?(year|yr)s?")
 
 
 @dataclass(frozen=True)
@@ -83,18 +77,21 @@ def findings(frame: pd.DataFrame, config: Data, *, classifier: bool) -> list[Fin
     features = frame[[name for name in frame.columns if name not in outside]]
     sample, target = _spread(features), _spread(frame[[config.target]])[config.target]
     ids = _ids(features, sample, ~frame.index.duplicated())
-    times = [] if config.time else [name for name in sample.columns if _in_order(sample[name])]
-    group = "" if config.group else _group(features, frame, config, {*ids, *times})
-    rest = sample[[name for name in sample.columns if name not in {*ids, group}]]
-    ordered = bool(config.time or times)
+    rest = features.drop(columns=list(ids))
+    times = [] if config.time else [name for name in sample.columns if in_order(sample[name])]
+    group, certain = ("", False) if config.group else keys.group(rest)
+    key, time = ("", "") if config.group or config.time or times or certain else keys.panel(rest, rest.columns)
+    told = [name for name in rest.columns if name != group and determines(rest[name], frame[config.target])]
+    tried = sample[[name for name in rest.columns if name not in told and not (certain and name == group)]]
     return [
         *ids.values(),
         *_empty(features, sample),
-        *_copies(features, rest),
-        *_rounded(features[[name for name in features.columns if name not in ids]]),
-        *starmap(_leak, leaks(rest, target, classifier=classifier, ordered=ordered)),
-        *([_grouped(features[group])] if group else []),
-        *map(_time, times[:1]),
+        *_copies(features, tried),
+        *_rounded(rest),
+        *starmap(_leak, leaks(tried, target, classifier=classifier, ordered=bool(config.time or times))),
+        *(_determining(name, rest[name].nunique()) for name in told if not config.group),
+        *([_grouped(rest[group], certain)] if group and not time else []),
+        *([_panel(key, frame[time])] if time else map(_time, times[:1])),
         *(_rare(frame[config.target], config) if classifier else []),
     ]
 
@@ -190,53 +187,32 @@ def _same(one: pd.Series, other: pd.Series) -> bool:
     return bool(((one == other) | (one.isna() & other.isna())).all())
 
 
-def _group(features: pd.DataFrame, frame: pd.DataFrame, config: Data, others: set[str]) -> str:
-    """Return the first column whose values have several rows: by its name, or as the key of a panel; "" for none."""
-    times = [config.time] if config.time else [name for name in features.columns if _is_date(features[name])]
-    keys = [
-        n
-        for n in features.columns
-        if n not in others
-        and not CALENDAR.fullmatch(n)
-        and (features[n].dtype.kind in "iu" or features[n].dtype == "str")
-    ]
-    named = (name for name in keys if ENTITY.fullmatch(name))
-    panels = (name for name in keys if name not in times and any(_is_panel(frame, name, time) for time in times))
-    several = (name for name in chain(named, panels) if 5 <= features[name].nunique() <= len(features) / 1.5)
-    return next(several, "")
+def _leak(names: tuple[str, ...], text: str) -> Finding:
+    which, leave = "it is", _leave(*names)
+    if len(names) > 1:
+        which, leave = "one of them is", f"leave that one out of {toml.data('drop', names)}"
+    return Finding(names, text, f"if {which} known only after the target, {leave}", "drop", list(names))
 
 
-def _leak(name: str, text: str) -> Finding:
-    return Finding((name,), text, f"if it is known only after the target, {_leave(name)}", "drop", [name])
+def _determining(name: str, many: int) -> Finding:
+    text = f"the rows of each of the {many} values of column '{name}' have one target"
+    ask = f"if they belong together, set {toml.data('group', name)}"
+    return Finding((name,), text, f"{ask}: without the column other ones may still tell these rows", "group", name)
 
 
-def _grouped(column: pd.Series) -> Finding:
+def _grouped(column: pd.Series, certain: bool) -> Finding:
     name, many = str(column.name), column.nunique()
     text = f"column '{name}' has {many} values with {len(column) / many:.3g} rows each on average"
     ask = f"if rows of one value belong together, set {toml.data('group', name)}"
-    advice = f"{ask}, so that they are all trained on or all held out"
-    return Finding((name,), text, advice, "group", name, certain=bool(ENTITY.fullmatch(name)))
+    return Finding((name,), text, f"{ask}, so that they are all trained on or all held out", "group", name, certain)
 
 
-def _is_date(column: pd.Series) -> bool:
-    return column.dtype.kind == "M" or (column.dtype.kind in "iu" and bool(YEAR.fullmatch(str(column.name))))
-
-
-def _is_panel(frame: pd.DataFrame, name: str, time: str) -> bool:
-    """Return whether each pair of a key and a time occurs once, as the years of a person or the days of a shop."""
-    if frame.iloc[:ROWS].duplicated([name, time]).any() or frame.duplicated([name, time]).any():
-        return False
-    different = frame[name].nunique()
-    return bool(different >= 10 and len(frame) >= 2 * max(different, frame[time].nunique()))
-
-
-def _in_order(column: pd.Series) -> bool:
-    """Return whether the rows are in the order of a date, or of a number that is called like a time."""
-    numeric = column.dtype.kind in "iuf" and CALENDAR.fullmatch(str(column.name))
-    if not numeric and column.dtype.kind != "M":
-        return False
-    steps = np.diff(column.dropna().to_numpy()).astype(float)
-    return bool(column.nunique() > 10 and max((steps >= 0).mean(), (steps <= 0).mean()) >= IN_ORDER)
+def _panel(key: str, time: pd.Series) -> Finding:
+    name = str(time.name)
+    text = f"each pair of '{key}' and '{name}' is in one row"
+    advice = f"if the model is for later rows, set {toml.data('time', name)}"
+    advice += f"; if it is for other values of '{key}', set {toml.data('group', key)}"
+    return Finding((name, key), text, advice, "time", name, certain_time(time))
 
 
 def _time(name: str) -> Finding:

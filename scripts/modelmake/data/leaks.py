@@ -1,6 +1,8 @@
-"""Leaks: features that alone predict the target nearly perfectly, often since they are known only after it."""
+"""Leaks: features that predict the target nearly perfectly, often since they are known only after it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,23 +10,38 @@ from numpy.typing import NDArray
 
 ROWS, CELLS = 2_000, 800_000  # of the sample in which each feature is tried
 LEAST = 50  # rows, of which two halves can tell chance from a leak
+FEWEST = 20  # rows, in which a rank correlation can
 OF_CLASS = 10  # rows of a class that counts
 PERFECT = 0.99  # balanced accuracy, or r2, of one feature
 PERFECT_GAPS = 0.95  # balanced accuracy of its gaps alone, which hardly any honest feature has
+SAME_ORDER = 0.995  # rank correlation of one feature with the target
 WIDE = 100  # columns of numbers that are tried one by one
+TOGETHER = 8  # columns of numbers that are tried in twos and threes
 
+FORMULAS: tuple[tuple[str, Callable[..., Any], Callable[[Any], Any]], ...] = (  # words, values that count, scale
+    ("sum or difference", lambda values: values.notna(), lambda values: values),
+    ("product or ratio", lambda values: values > 0, np.log),
+)
+MOST = 0.9  # share of the values of a column that count
+TARGET = "\0target"  # no column has this name
+
+Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
+Leak = tuple[tuple[str, ...], str]
 
 
-def leaks(features: pd.DataFrame, target: pd.Series, *, classifier: bool, ordered: bool) -> Iterator[tuple[str, str]]:
-    """Yield each feature that alone predicts the target nearly perfectly, and how well it does.
+def leaks(features: pd.DataFrame, target: pd.Series, *, classifier: bool, ordered: bool) -> Iterator[Leak]:
+    """Yield the features that predict the target nearly perfectly, alone or two or three together, and how well.
 
     Each feature is tried on rows that it was not fitted to: a decision tree of at most 64 leaves is fitted to one half
     of at most 2,000 rows and predicts the other half, and the other way round. Texts are tried as the mean of the
     target, or its most frequent class, by value. A feature is named if the balanced accuracy is at least 0.99, the r2
-    is at least 0.99, or its gaps alone reach a balanced accuracy of 0.95. Of more than 100 columns of numbers those
-    are tried whose ranks differ most between the classes, or follow the target best. Rows that are `ordered` in time
-    are halved at a moment, since at random any two trends predict each other.
+    is at least 0.99, or its gaps alone reach a balanced accuracy of 0.95; and also if it has the order of a numeric
+    target, as a copy of it in another unit or its logarithm has. Of more than 100 columns of numbers those are tried
+    whose ranks differ most between the classes, or follow the target best. Rows that are `ordered` in time are halved
+    at a moment, and their steps are compared, since at random any two trends predict each other.
+
+    Sums, differences, products and ratios of two or three columns are linear fits of the target, or of its logarithm.
     """
     rows = min(ROWS, max(200, CELLS // max(1, features.shape[1])))
     sample = features.iloc[:: -(-len(features) // rows) or 1].reset_index(drop=True)
@@ -36,19 +53,112 @@ def leaks(features: pd.DataFrame, target: pd.Series, *, classifier: bool, ordere
         y = pd.Series(pd.factorize(y, sort=True)[0])
     elif y.dtype.kind not in "biuf":
         return
-    if len(y) < LEAST or y.nunique() < 2:
+    if len(y) < FEWEST or y.nunique() < 2:
         return
-    halves = np.array_split(np.arange(len(y)) if ordered else np.random.default_rng(0).permutation(len(y)), 2)
+    named = set()
+    for leak in _alone(sample, y, classifier=classifier, ordered=ordered):
+        named |= {*leak[0]}
+        yield leak
+    rest = sample[[name for name in sample.columns if name not in named and sample[name].dtype.kind in "iuf"]]
+    yield from _difference(rest, y, ordered) if classifier else _formula(rest, y.astype(float), ordered)
+
+
+def _alone(sample: pd.DataFrame, y: pd.Series, *, classifier: bool, ordered: bool) -> Iterator[Leak]:
+    """Yield each feature that alone predicts the target."""
+    halves = _halves(len(y), ordered)
     for name in _tried(sample, y):
-        score = _score(sample[name], y, halves, classifier=classifier)
+        score = _score(sample[name], y, halves, classifier=classifier) if len(y) >= LEAST else 0.0
         if score >= PERFECT:
-            yield name, f"column '{name}' alone predicts the target ({_metric(classifier)} {score:.4f})"
-        elif classifier and (gaps := _score(sample[name].isna(), y, halves, classifier=True)) >= PERFECT_GAPS:
-            yield name, f"the gaps of column '{name}' alone predict the target (accuracy {gaps:.4f})"
+            yield (name,), f"column '{name}' alone predicts the target ({_metric(classifier)} {score:.4f})"
+        elif not classifier and (rank := _rank(sample[name], y, ordered=ordered)) >= SAME_ORDER:
+            yield (name,), f"column '{name}' alone predicts the target (rank correlation {rank:.4f})"
+        elif classifier and len(y) >= LEAST:
+            gaps = _score(sample[name].isna(), y, halves, classifier=True)
+            if gaps >= PERFECT_GAPS:
+                yield (name,), f"the gaps of column '{name}' alone predict the target (accuracy {gaps:.4f})"
+
+
+def _halves(rows: int, ordered: bool) -> list[Rows]:
+    return np.array_split(np.arange(rows) if ordered else np.random.default_rng(0).permutation(rows), 2)
 
 
 def _metric(classifier: bool) -> str:
     return "balanced accuracy" if classifier else "r2"
+
+
+def _rank(feature: pd.Series, y: pd.Series, *, ordered: bool) -> float:
+    """Return the rank correlation of a number with the target, or of their steps in time, without its sign."""
+    if feature.dtype.kind not in "iuf" or feature.nunique() < min(FEWEST, y.nunique() / 2):
+        return 0.0
+    both = pd.DataFrame({"x": feature.astype(float), "y": y.astype(float)}).dropna()
+    if len(both) < max(FEWEST, len(y) / 2):
+        return 0.0
+    return abs(float((both.diff() if ordered else both).corr("spearman").iloc[0, 1]))
+
+
+def _formula(numbers: pd.DataFrame, y: pd.Series, ordered: bool) -> Iterator[Leak]:
+    """Yield the two or three columns whose sum, difference, product or ratio the target is."""
+    for what, fits, scale in FORMULAS:
+        with np.errstate(invalid="ignore"):
+            valid = fits(numbers)
+        valid = valid.loc[:, valid.mean() >= MOST]
+        rows = valid.all(axis=1) & fits(y)
+        if rows.sum() < max(LEAST, len(y) / 2) or valid.shape[1] < 2:
+            continue
+        values = scale(numbers[valid.columns].assign(**{TARGET: y})[rows].to_numpy(dtype=float))
+        names, r2 = _fewest(list(valid.columns), np.diff(values, axis=0) if ordered else values, ordered)
+        if names:
+            listed = ", ".join(f"'{name}'" for name in names)
+            yield names, f"columns {listed} give the target, as a {what} of them ({_metric(False)} {r2:.4f})"
+            return
+
+
+def _fewest(names: list[str], values: Floats, ordered: bool) -> tuple[tuple[str, ...], float]:
+    """Return the fewest columns, three at most, of which a linear fit predicts the last one; none for ()."""
+    X, y = values[:, :-1], values[:, -1]
+    halves = _halves(len(y), ordered)
+    places = _strongest(X, y)
+    for many in (2, 3):
+        for some in combinations(places, many):
+            chosen = X[:, some]
+            score = min(_linear(chosen, y, fitted, other) for fitted, other in (halves, halves[::-1]))
+            if score >= PERFECT:
+                return tuple(names[place] for place in some), score
+    return (), 0.0
+
+
+def _strongest(X: Floats, y: Floats) -> list[int]:
+    """Return the columns with the largest weights in a linear fit of all, which few rows limit to those that follow."""
+    spread = X.std(axis=0)
+    scaled = (X - X.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    with np.errstate(invalid="ignore", over="ignore"):
+        follow = np.abs(scaled.T @ (y - y.mean()))
+    tried = np.argsort(-follow, kind="stable")[: len(y) // 3]
+    weights = np.abs(np.linalg.lstsq(scaled[:, tried], y - y.mean(), rcond=1e-10)[0])
+    best = [*tried[np.argsort(-weights, kind="stable")[:TOGETHER]], *tried[: TOGETHER // 2]]
+    return list(dict.fromkeys(map(int, best)))
+
+
+def _linear(X: Floats, y: Floats, fitted: Rows, other: Rows) -> float:
+    """Return the r2 of a linear fit on the rows that it was not fitted to."""
+    X = np.column_stack([X, np.ones(len(X))])
+    weights = np.linalg.lstsq(X[fitted], y[fitted], rcond=None)[0]
+    return _agreement(y[other], X[other] @ weights, classifier=False)
+
+
+def _difference(numbers: pd.DataFrame, y: pd.Series, ordered: bool) -> Iterator[Leak]:
+    """Yield the two columns whose difference tells the classes apart, as the scores of two teams do."""
+    numbers = numbers.loc[:, numbers.notna().all()].astype(float)
+    if len(y) < LEAST or numbers.shape[1] < 2:
+        return
+    halves = _halves(len(y), ordered)
+    strongest = _strongest(numbers.to_numpy(), y.to_numpy(dtype=float))
+    for one, other in combinations(numbers.columns[strongest], 2):
+        score = _score(numbers[one] - numbers[other], y, halves, classifier=True)
+        if score >= PERFECT:
+            text = f"columns '{one}', '{other}' give the target, as their difference ({_metric(True)} {score:.4f})"
+            yield (one, other), text
+            return
 
 
 def _tried(sample: pd.DataFrame, y: pd.Series) -> list[str]:
@@ -67,7 +177,7 @@ def _score(feature: pd.Series, y: pd.Series, halves: list[Rows], *, classifier: 
     """Return the lower of two scores of predictions from one feature, for the rows that it was not fitted to."""
     if feature.nunique(dropna=False) < 2:
         return 0.0
-    predict = _by_tree if feature.dtype.kind in "biufM" else _by_value
+    predict: Callable[..., Floats] = _by_tree if feature.dtype.kind in "biufM" else _by_value
     scores = []
     for fitted, other in (halves, halves[::-1]):
         predicted = predict(feature.iloc[fitted], y.iloc[fitted], feature.iloc[other], classifier)
@@ -77,7 +187,7 @@ def _score(feature: pd.Series, y: pd.Series, halves: list[Rows], *, classifier: 
     return min(scores)
 
 
-def _agreement(y: NDArray[np.float64], predicted: NDArray[np.float64], classifier: bool) -> float:
+def _agreement(y: Floats, predicted: Floats, classifier: bool) -> float:
     """Return the balanced accuracy, or the r2."""
     if classifier:
         return float(np.mean([(predicted[y == value] == value).mean() for value in np.unique(y)]))
@@ -85,7 +195,7 @@ def _agreement(y: NDArray[np.float64], predicted: NDArray[np.float64], classifie
     return float(1 - ((y - predicted) ** 2).sum() / variance) if variance else 0.0
 
 
-def _by_value(x: pd.Series, y: pd.Series, new: pd.Series, classifier: bool) -> NDArray[np.float64]:
+def _by_value(x: pd.Series, y: pd.Series, new: pd.Series, classifier: bool) -> Floats:
     """Return the most frequent class, or the mean, of each value."""
     grouped = y.groupby(x.fillna("").to_numpy())
     values = grouped.agg(lambda of: of.value_counts().index[0]) if classifier else grouped.mean()
@@ -93,14 +203,14 @@ def _by_value(x: pd.Series, y: pd.Series, new: pd.Series, classifier: bool) -> N
     return np.asarray(new.fillna("").map(values).fillna(default), dtype=float)
 
 
-def _by_tree(x: pd.Series, y: pd.Series, new: pd.Series, classifier: bool) -> NDArray[np.float64]:
+def _by_tree(x: pd.Series, y: pd.Series, new: pd.Series, classifier: bool) -> Floats:
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor  # noqa: PLC0415  # slow to import
 
     tree = (DecisionTreeClassifier if classifier else DecisionTreeRegressor)(max_leaf_nodes=64, random_state=0)
     return np.asarray(tree.fit(_numbers(x), y).predict(_numbers(new)), dtype=float)
 
 
-def _numbers(x: pd.Series) -> NDArray[np.float64]:
+def _numbers(x: pd.Series) -> Floats:
     if x.dtype.kind == "M":
         x = x.astype("int64").where(x.notna())
     return np.asarray(x, dtype=float).reshape(-1, 1)

@@ -21,6 +21,12 @@ DATE = re.compile(
     r"\d{1,2}[- ][A-Za-z]{3,9}[- ]\d{2,4}|[A-Za-z]{3,9}[- ](\d{1,2},? )?\d{4})\b.{0,20}"
 )
 
+MOMENT = re.compile(  # a date or a time of day in a text
+    r"(?i)\b\d{1,2}:\d{2}\b|\b\d{8}T\d|\b\d{4}-?[QW]\d|\b(?:19|20)\d\d[-/.]\d{1,2}\b|"
+    r"\b\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b|"
+    r"\b\d{1,2}[ -]?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ -]?\d{2,4}\b"
+)
+
 
 def parse(texts: pd.Series, counts: pd.Series) -> tuple[pd.Series, bool]:
     """Return the dates of the format that most texts have, and whether it has day and month in an unclear order."""
