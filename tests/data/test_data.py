@@ -92,31 +92,37 @@ def test_features_have_the_gaps_that_they_always_had(tmp_path: Path) -> None:
     assert frame["b"].isna().tolist() == [True, False]
 
 
+OUT = "to leave these rows out, set data.drop_missing_target = true"
+
+
 @pytest.mark.parametrize(
     ("rows", "changes", "what", "fix"),
     [
-        ("1,\n2,x\n3,\n", {}, "2 rows have no 'label': the field is empty", "fill them or drop those rows"),
-        ("1,x\n2\n", {}, "1 row has no 'label': the field is empty", "fill them or drop those rows"),
-        ("1,\n2,x\n", {"missing": []}, "1 row has no 'label': the field is empty", "fill them or drop those rows"),
+        ("1,\n2,x\n3,\n", {}, "2 rows have no 'label': the field is empty, in rows 1, 3", "set data.missing = []"),
+        ("1,7\n2\n", {}, "1 row has no 'label': the field is empty, in row 2", OUT),
+        (
+            "1,\n2,x\n",
+            {"missing": []},
+            "1 row has no 'label': the field is empty, in row 1",
+            "remove it from that list",
+        ),
         (
             "1,NA\n2,x\n3,\n4,NA\n",
             {},
             "3 rows have no 'label': 2 \N{MULTIPLICATION SIGN} 'NA', 1 \N{MULTIPLICATION SIGN} empty",
-            "fill them or drop those rows; pandas reads NA, None, null and similar texts as empty: "
-            "if such a text is a class, set data.missing = [] in pipeline.toml",
+            f"{OUT}; NA, None, null and similar texts are read as empty: if one is a class, set data.missing = []",
         ),
         (
             "1,?\n2,NA\n",
             {"missing": ["?"]},
             "1 row has no 'label': 1 \N{MULTIPLICATION SIGN} '?'",
-            "fill them or drop those rows; data.missing lists such a text as empty: "
-            "if it is a class, remove it from that list in pipeline.toml",
+            f"{OUT}; data.missing lists texts that are read as empty: if one is a class, remove it from that list",
         ),
         (
             "1,NA\n2,null\n3,None\n4,nan\n5,NA\n",
             {},
             "5 rows have no 'label': 2 \N{MULTIPLICATION SIGN} 'NA', ",
-            "set data.missing = [] in pipeline.toml",
+            "set data.missing = []",
         ),
     ],
 )
@@ -131,12 +137,27 @@ def test_rows_without_a_target_are_named_with_what_they_hold(
     assert str(raised.value).endswith(f"{fix})")
 
 
+def test_rows_without_a_target_are_left_out_where_the_key_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By their number in the file; the target has the type of the other rows, and a table without any is an error."""
+    path = written(tmp_path, "a,label\n1,4\n2,\n3,5\n4,NA\n")
+    frame = read_table(config(path, drop_missing_target=True))
+    assert (frame["a"].tolist(), frame["label"].tolist(), frame["label"].dtype) == ([1, 3], [4, 5], "int64")
+    said = capsys.readouterr().out
+    assert (
+        "2 rows have no 'label': 1 \N{MULTIPLICATION SIGN} empty, 1 \N{MULTIPLICATION SIGN} 'NA', in rows 2, 4" in said
+    )
+    with pytest.raises(UserError, match="2 rows have no 'label'"):
+        read_table(config(written(tmp_path, "a,label\n1,\n2,\n"), drop_missing_target=True))
+
+
 def test_parquet_has_gaps_of_its_own(tmp_path: Path) -> None:
     """The list is of texts in a CSV, so it has no effect there."""
     pd.DataFrame({"a": [1, 2], "label": ["NA", "?"]}).to_parquet(tmp_path / "data.parquet")
     assert read_table(config(tmp_path / "data.parquet", missing=["?"]))["label"].tolist() == ["NA", "?"]
     pd.DataFrame({"a": [1, 2], "label": ["NA", None]}).to_parquet(tmp_path / "gap.parquet")
-    with pytest.raises(UserError, match=r"1 row has no 'label' \(fill them or drop those rows\)"):
+    with pytest.raises(UserError, match=r"1 row has no 'label', in row 2 \(to leave these rows out, set"):
         read_table(config(tmp_path / "gap.parquet"))
 
 

@@ -13,7 +13,7 @@ from modelmake.core.errors import UserError
 from modelmake.data.folds import folds
 from modelmake.data.order import moments
 from modelmake.data.read import identified
-from modelmake.data.split import Split, duplicates, hold_out
+from modelmake.data.split import Split, duplicates, hold_out, unseen
 
 
 def config(**keys: object) -> Data:
@@ -244,3 +244,17 @@ def test_a_dropped_column_hides_no_duplicate() -> None:
         assert len(duplicates(done)) == 8
         assert list(done.X_test) == ["x"]
         assert list(done.test) == ["no", "x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("rare", "keys", "said"),
+    [
+        (3, {"stratify": True}, []),
+        (2, {"stratify": True}, ["no held-out row is of the class 'c' of 'y'; add such rows"]),
+        (1, {}, ["no held-out row is of the class 'c' of 'y'; set data.stratify = true, or add such rows"]),
+    ],
+)
+def test_a_class_that_one_part_lacks_is_named(rare: int, keys: dict[str, bool], said: list[str]) -> None:
+    """A fifth of three rows is one of them, a fifth of two is none; the advice is one that helps."""
+    y = ["a"] * 50 + ["b"] * (50 - rare) + ["c"] * rare
+    assert unseen(split(pd.DataFrame({"x": range(100), "y": y}), **keys), config(**keys)) == said

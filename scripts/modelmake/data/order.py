@@ -87,15 +87,19 @@ def _complete(frame: pd.DataFrame, key: str, name: str | None, config: Data) -> 
     column = frame[str(name)]
     if (gaps := column.isna().to_numpy()).any():
         what = f"column '{name}' has no value in {_rows(gaps)}"
-        raise UserError(config.path, what, f"fill them in or drop those rows: data.{key} needs a value in each row")
+        raise UserError(config.path, what, f"fill them in, delete those rows, or choose another column as data.{key}")
     return column
+
+
+def listed(mask: NDArray[np.bool_]) -> str:
+    """Return the first rows in `mask`, counted from 1: "row 3", or "rows 3, 7"."""
+    places = np.flatnonzero(mask) + 1
+    return f"row{'s' * (len(places) > 1)} {', '.join(map(str, places[:MOST]))}{', …' * (len(places) > MOST)}"
 
 
 def _rows(mask: NDArray[np.bool_]) -> str:
     """Return the number of the rows in `mask` and the first ones, counted from 1."""
-    places = np.flatnonzero(mask) + 1
-    first = ", ".join(map(str, places[:MOST])) + ", …" * (len(places) > MOST)
-    return f"row {first}" if len(places) == 1 else f"{len(places)} rows ({first})"
+    return f"{mask.sum()} rows ({listed(mask).removeprefix('rows ')})" if mask.sum() > 1 else listed(mask)
 
 
 def _name(value: object) -> str:

@@ -6,9 +6,12 @@ from collections.abc import Collection
 import pandas as pd
 
 from modelmake.config.data import Data
+from modelmake.core import toml
 from modelmake.core.errors import UserError, suggestion
-from modelmake.core.files import entry, pipeline
+from modelmake.core.files import entry
+from modelmake.core.types import EXACT
 from modelmake.data.hashes import row_hashes
+from modelmake.data.order import listed
 from modelmake.tables.columns import typed
 from modelmake.tables.file import ROW_HASHES
 from modelmake.tables.reading import Reading
@@ -41,6 +44,7 @@ def read(table: Table) -> tuple[pd.DataFrame, Reading]:
     """Read an opened table as `read_table` does; return it, and what was decided about its texts."""
     (frame, reading), config = table.read(), table.config
     _check(frame, table)
+    frame = _with_target(frame, table)
     frame, forms = typed(frame, config.model_copy(update={"decimal": reading.decimal}))
     frame = identified(frame, [*(config.drop or []), *([config.id] if config.id else [])])
     return frame, reading.model_copy(update={"forms": forms})
@@ -60,11 +64,9 @@ def _check(frame: pd.DataFrame, table: Table) -> None:
         raise _absent_target(columns, config)
     if len(set(columns)) != len(columns):
         raise UserError(config.path, "column names must be text, each used once", "rename them")
-    _check_keys(columns, config)
+    check_keys(columns, config)
     if frame.empty:
         raise UserError(config.path, "the file has a header and no rows", "add rows")
-    if (gaps := frame[config.target].isna()).any():
-        raise _without_target(gaps, table)
 
 
 def _absent_target(columns: list[str], config: Data) -> UserError:
@@ -78,7 +80,7 @@ def _absent_target(columns: list[str], config: Data) -> UserError:
     return UserError(entry("data.target"), what, suggestion(config.target, columns))
 
 
-def _check_keys(columns: list[str], config: Data) -> None:
+def check_keys(columns: list[str], config: Data) -> None:
     """Raise UserError for a key that names no column, or the target."""
     named = [("drop", name) for name in config.drop or []] + [
         (key, name) for key in ("id", "group", "time") if (name := getattr(config, key))
@@ -97,23 +99,43 @@ def _check_keys(columns: list[str], config: Data) -> None:
         raise UserError(config.path, "the only column is the target", "add features, or shorten data.drop")
 
 
-def _without_target(gaps: pd.Series, table: Table) -> UserError:
-    """Return the error for rows without a target, with the texts that pandas reads as a missing value."""
-    config = table.config
-    rows = "1 row has" if gaps.sum() == 1 else f"{gaps.sum()} rows have"
-    what, fix = f"{rows} no '{config.target}'", "fill them or drop those rows"
-    fields = table.fields(config.target)
+def _with_target(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
+    """Return the rows with a target, and name the others; raises UserError unless data.drop_missing_target is set."""
+    config, gaps = table.config, frame[table.config.target].isna()
+    if not gaps.any():
+        return frame
+    what, fix = without_target(frame[config.target], table)
+    if gaps.all() or not config.drop_missing_target:
+        raise UserError(
+            config.path, what, f"to leave these rows out, set {toml.data('drop_missing_target', True)}{fix}"
+        )
+    print(f"data    {what}: left out", flush=True)
+    frame = frame[~gaps].reset_index(drop=True)
+    target = frame[config.target].infer_objects()
+    if target.dtype.kind == "f" and (target % 1 == 0).all() and (target.abs() < EXACT).all():
+        target = target.astype("int64")  # as it is in a table without gaps
+    return frame.assign(**{config.target: target})
+
+
+def without_target(target: pd.Series, table: Table) -> tuple[str, str]:
+    """Return which rows of a table lack a target, and what to do where the text of one is a class, "" for numbers."""
+    config, gaps, present = table.config, target.isna(), target.dropna()
+    what = f"{'1 row has' if gaps.sum() == 1 else f'{gaps.sum()} rows have'} no '{config.target}'"
+    what += f"{_shown(gaps, table)}, in {listed(gaps.to_numpy())}"
+    if present.dtype.kind in "iuf" and len(present):
+        return what, ""
+    if config.missing is None:
+        return what, "; NA, None, null and similar texts are read as empty: if one is a class, set data.missing = []"
+    return what, "; data.missing lists texts that are read as empty: if one is a class, remove it from that list"
+
+
+def _shown(gaps: pd.Series, table: Table) -> str:
+    """Return the texts that are read as a missing target; "" for a table that has types."""
+    fields = table.fields(table.config.target)
     if fields is None:
-        return UserError(config.path, what, fix)
+        return ""
     counts = fields[gaps.to_numpy()].value_counts()
     if set(counts.index) == {""}:
-        return UserError(config.path, f"{what}: the field is empty", fix)
+        return ": the field is empty"
     shown = [f"{count} × {repr(text) if text else 'empty'}" for text, count in counts.head(MOST).items()]  # noqa: RUF001
-    what += f": {', '.join(shown)}{', …' if len(counts) > MOST else ''}"
-    if config.missing is None:
-        fix += (
-            "; pandas reads NA, None, null and similar texts as empty: if such a text is a class, set data.missing = []"
-        )
-    else:
-        fix += "; data.missing lists such a text as empty: if it is a class, remove it from that list"
-    return UserError(config.path, what, f"{fix} in {pipeline()}")
+    return f": {', '.join(shown)}{', …' if len(counts) > MOST else ''}"

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from modelmake.config.data import Data
-from modelmake.core.errors import UserError
+from modelmake.core.errors import UserError, few
 from modelmake.data.grouping import nearest
 from modelmake.data.order import Integers, groups, moments, shuffled
 
@@ -141,6 +141,17 @@ def _taken(frame: pd.DataFrame, places: NDArray[np.intp]) -> pd.DataFrame:
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         columns = list(pool.map(lambda name: frame[name].values.take(places), frame.columns))
     return pd.DataFrame(dict(zip(frame.columns, columns, strict=True)), index=frame.index[places], copy=False)
+
+
+def unseen(split: Split, config: Data) -> list[str]:
+    """Return what to say of classes that one part lacks: no metric counts them there, or no model knows them."""
+    sentences = []
+    advice = "add such rows" if config.stratify or config.time else "set data.stratify = true, or add such rows"
+    for name, part in (("held-out", split.y_test), ("training", split.y_train)):
+        if lacking := sorted(set(map(str, split.frame[split.target].unique())) - set(map(str, part.unique()))):
+            what = f"class{'es' * (len(lacking) > 1)} {few(lacking)} of '{split.target}'"
+            sentences.append(f"no {name} row is of the {what}; {advice}")
+    return sentences
 
 
 def duplicates(split: Split) -> NDArray[np.intp]:

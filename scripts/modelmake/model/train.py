@@ -19,7 +19,7 @@ from modelmake.data import profile, schema
 from modelmake.data.findings import findings
 from modelmake.data.folds import Fold, folds
 from modelmake.data.read import read
-from modelmake.data.split import FINDINGS, HASH, PROFILE, ROWS, TRAINED, Split, hold_out
+from modelmake.data.split import FINDINGS, HASH, PROFILE, ROWS, TRAINED, Split, hold_out, unseen
 from modelmake.model import store, tuning
 from modelmake.model.contract import contract
 from modelmake.model.cross_validate import cross_validated
@@ -89,7 +89,10 @@ def prepare(config: configuration.Config) -> Task:
     split = hold_out(frame, config.data, seed=config.seed, classifier=classifier)
     if split.note:
         print(f"split   {split.note}")
-    warnings = list(map(str, findings(frame, config.data, classifier=classifier)))
+    warnings = [
+        *map(str, findings(frame, config.data, classifier=classifier)),
+        *(unseen(split, config.data) if classifier else []),
+    ]
     print("".join(f"warning: {warning}\n" for warning in warnings), end="", flush=True)
     classes = sorted(split.y_train.unique().tolist(), key=str) if classifier else None
     config.gate.check(list(frame.columns), classes, config.data.positive)

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 
 from modelmake.config.data import Data
+from modelmake.core import toml
 from modelmake.core.errors import UserError
 from modelmake.data.findings import findings
-from modelmake.data.read import read_table
+from modelmake.data.read import check_keys, read_table, without_target
+from modelmake.data.split import hold_out
 from modelmake.tables.columns import plain
 from modelmake.tables.table import Table, opened
 from modelmake.tables.texts import WRITE, decorated, read_texts
@@ -21,6 +23,7 @@ SMALL, WIDE = 500, 500  # rows below and columns above which a linear model is t
 LARGE = 10_000  # rows from which boosting is faster than other trees
 IMBALANCED = 0.2  # share of the rarest class
 TEST_ROWS = 30  # the gate's default of held-out rows
+SEED = 42
 ROUNDS = 5  # texts that mean a gap, found one after the other
 YES = re.compile(
     r"(?i)1|y|yes|ja|j|oui|s[ií]|sim|tak|да|true|t|wahr|pos(itive)?|churn(ed)?|default(ed)?|fraud|spam|survived|bad|ill|sick|malignant|won?"
@@ -48,7 +51,7 @@ class Draft:
     why: dict[str, str] = field(default_factory=dict)  # by key
     types: dict[str, str] = field(default_factory=dict)  # reasons for [data.schema.<column>]
     warnings: list[str] = field(default_factory=list)
-    identified: bool = False  # a column of ids says that no two rows are the same case
+    ids: tuple[str, ...] = ()  # columns that were left out since they tell the rows apart
 
     @property
     def target(self) -> pd.Series:
@@ -63,6 +66,13 @@ class Draft:
             why = "; ".join(filter(None, (self.why.get(key, ""), why)))
         self.data = self.data.model_copy(update={key: value})
         self.why[key] = why
+
+    def take_back(self, key: str, why: str, value: Value | None = None) -> None:
+        """Set a key of [data] back to its default, or to a shorter list, and say why."""
+        self.warnings.append(f"{toml.data(key, getattr(self.data, key))} is not set: {why}")
+        self.data = self.data.model_copy(update={key: value or Data.model_fields[key].default})
+        if not value:
+            del self.why[key]
 
 
 def draft(path: str, target: str) -> Draft:
@@ -82,6 +92,7 @@ def draft(path: str, target: str) -> Draft:
     settled.classifier = is_classes(settled.target, path)
     _answer(settled)
     _sizes(settled)
+    _run(settled)
     settled.warnings += map(str, findings(settled.frame, settled.data, classifier=settled.classifier))
     return settled
 
@@ -93,6 +104,9 @@ def _settle(made: Draft) -> Iterator[bool]:
     config = made.data.model_copy(update={"decimal": reading.decimal})
     for name in (name for name in frame.columns if name not in (made.data.drop or [])):
         column = frame[name]
+        if name == made.data.target and column.isna().any():
+            what, fix = without_target(column, table)
+            made.set("drop_missing_target", True, f"{what}{fix}")
         suspect = read_texts(column, config)[1] if column.dtype == "str" else None
         if suspect and suspect.gaps:
             made.set("missing", list(suspect.gaps), suspect.what)
@@ -160,7 +174,32 @@ def _answer(made: Draft) -> None:
         for finding in findings(made.frame, made.data, classifier=made.classifier):
             if finding.certain and finding.key in keys and not (finding.key == "time" and made.data.group):
                 made.set(finding.key, finding.value, finding.text)
-                made.identified |= finding.identifies
+                made.ids += finding.columns if finding.identifies else ()
+
+
+def _run(made: Draft) -> None:
+    """Split the rows as `make train` will, and take back the keys with which that fails.
+
+    Raises
+    ------
+    UserError
+        It fails without them too.
+
+    """
+    while True:
+        try:
+            check_keys(list(made.frame.columns), made.data)
+            hold_out(made.frame, made.data, seed=SEED, classifier=made.classifier)
+            return
+        except UserError as error:
+            if key := next((key for key in ("time", "group", "stratify") if getattr(made.data, key)), ""):
+                made.take_back(key, error.what)
+            elif made.ids:
+                kept = [name for name in made.data.drop or [] if name not in made.ids]
+                made.ids = ()
+                made.take_back("drop", error.what, kept)
+            else:
+                raise
 
 
 def _sizes(made: Draft) -> None:
@@ -171,7 +210,7 @@ def _sizes(made: Draft) -> None:
         positive = named[0] if len(named) == 1 else counts.index[-1]
         positive = positive.item() if isinstance(positive, np.generic) else positive
         made.set("positive", positive, "the class that f1 scores")
-    if made.classifier and not made.data.time and not made.data.group and counts.min() >= 10:
+    if made.classifier and not made.data.time and not made.data.group and counts.min() >= 2:
         made.set("stratify", True, "the shares of the classes are equal in both parts")
     if len(made.frame) * 0.2 < TEST_ROWS <= len(made.frame) * 0.4:
         share = -(-100 * TEST_ROWS // len(made.frame)) / 100

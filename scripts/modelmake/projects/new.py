@@ -18,7 +18,7 @@ from modelmake.projects.pipelines import NAME, model, present
 from modelmake.tables.table import opened
 
 WIDTH = 116
-KEYS = ("missing", "drop", "group", "time", "positive", "test_size", "stratify")
+KEYS = ("missing", "drop_missing_target", "drop", "group", "time", "positive", "test_size", "stratify")
 
 
 def table(text: str) -> Path:
@@ -113,7 +113,7 @@ def _gate(made: Draft) -> list[str]:
     held_out = made.data.test_size * len(made.frame)  # a sample: three standard errors above the share
     above = 3 * math.sqrt(share * (1 - share) / held_out)
     limit = f"max_duplicates = {min(1.0, math.ceil(100 * (share + above)) / 100)}"
-    if made.identified:
+    if made.ids:
         return [*lines, *_comment(f"{what}, though their ids differ"), limit]
     return [*lines, *_comment(f"{what}: remove the copies, or if they are different cases, set {limit}")]
 
@@ -124,7 +124,7 @@ def written(made: Draft, name: str, how: str) -> str:
     kind = "classes" if made.classifier else "a quantity"
     lines = [
         f"# Predicts {made.data.target}, which has {kind}. Written by make new; every key is yours to change.",
-        *("", f"experiment = {toml.value(name)}", "seed = 42", ""),
+        *("", f"experiment = {toml.value(name)}", f"seed = {draft.SEED}", ""),
         *_data(made, how),
         *("", "[model]", *_comment(why), f"estimator = {toml.value(path)}"),
         *([f"params = {toml.value(params)}"] if params else []),

@@ -1,0 +1,65 @@
+"""Drafts: the keys that a table suggests run as they are, and what is a guess is said."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from modelmake.core.errors import UserError
+from modelmake.projects.draft import Draft, draft
+
+N = 200
+RNG = np.random.default_rng(2)
+Write = Callable[[dict[str, Any]], Draft]
+
+
+@pytest.fixture
+def drafted(tmp_path: Path) -> Write:
+    """A way to draft a pipeline for a CSV of some columns."""
+
+    def run(columns: dict[str, Any]) -> Draft:
+        pd.DataFrame(columns).to_csv(tmp_path / "table.csv", index=False)
+        return draft(str(tmp_path / "table.csv"), "y")
+
+    return run
+
+
+def test_rows_without_a_target_are_left_out_and_named(drafted: Write) -> None:
+    """A number needs no other advice; a text may be a class, which is a guess."""
+    y = pd.Series(RNG.normal(size=N)).mask(np.arange(N) == 16)
+    made = drafted({"x": RNG.normal(size=N), "y": y})
+    assert (made.data.drop_missing_target, len(made.frame)) == (True, N - 1)
+    assert made.why["drop_missing_target"] == "1 row has no 'y': the field is empty, in row 17"
+    made = drafted({"x": RNG.normal(size=N), "y": ["no", "yes", "None", "no"] * (N // 4)})
+    assert "if one is a class, set data.missing = []" in made.why["drop_missing_target"]
+
+
+def test_a_rare_class_is_on_both_sides(drafted: Write) -> None:
+    """Three rows are enough for it."""
+    y = ["a"] * 100 + ["b"] * 97 + ["c"] * 3
+    made = drafted({"x": RNG.normal(size=N), "y": y})
+    assert made.data.stratify
+
+
+def test_the_only_feature_stays(drafted: Write) -> None:
+    """Though it looks like an id: without it there is no model."""
+    made = drafted({"x": RNG.permutation(N), "y": RNG.normal(size=N)})
+    assert (made.data.drop, "drop" in made.why) == (None, False)
+    assert any('data.drop = ["x"] is not set: the only column is the target' in line for line in made.warnings)
+
+
+def test_a_key_with_gaps_is_not_set(drafted: Write) -> None:
+    """Each row needs a time, or a group."""
+    days = pd.Series(pd.date_range("2026-01-01", periods=N)).mask(np.arange(N) == 50)
+    made = drafted({"day": days, "x": RNG.normal(size=N), "y": RNG.normal(size=N)})
+    assert made.data.time is None
+    assert any("column 'day' has no value in row 51" in line for line in made.warnings)
+
+
+def test_a_table_that_cannot_be_split_is_refused(drafted: Write) -> None:
+    """Nothing is written for it."""
+    with pytest.raises(UserError, match="the only column is the target"):
+        drafted({"x": 1, "y": RNG.normal(size=N)})
