@@ -8,9 +8,7 @@ from modelmake.config import modules
 from tests.conftest import ROOT
 
 
-@pytest.mark.parametrize(
-    ("module", "package"), [("tables/table", "tables/kinds"), ("search/propose", "search/methods")]
-)
+@pytest.mark.parametrize(("module", "package"), [("tables/table", "tables/kinds"), ("search/tune", "search/methods")])
 def test_modules_that_a_package_lists_are_followed(module: str, package: str) -> None:
     """A format or a method that changes makes the stages stale that use it, although they import its package only."""
     code = Path("scripts/modelmake")

@@ -22,7 +22,7 @@ from modelmake.model.train import prepare
 from modelmake.search.cluster import connected
 from modelmake.search.journal import Journal, opened
 from modelmake.search.local import ALIKE, local
-from modelmake.search.propose import batches, propose
+from modelmake.search import methods
 from modelmake.search.trial import Problem, Result, Trial
 from tests.load.figure import Figure
 
@@ -68,7 +68,7 @@ def problem(table: Path, target: str, estimator: str, params: dict[str, object],
 def trials(given: Problem, most: int = 64) -> list[Trial]:
     """Return the trials of the search."""
     assert given.searched.search is not None
-    return propose(given.searched.search, 1, [], range(most))
+    return methods.of(given.searched.search).propose(given.searched.search, 1, [], range(most))
 
 
 def iris(folds: int = 5) -> Problem:
@@ -172,9 +172,9 @@ def nothing() -> Figure:
     of = Search.model_validate({"trials": count, "space": FOREST})
     with tempfile.TemporaryDirectory(dir="build") as scratch, opened_in(Path(scratch)) as journal:
         started = time.monotonic()
-        for numbers in batches(of):
+        for numbers in methods.of(of).batches(of):
             done = [journal.results[number] for number in range(numbers.start)]
-            for trial in propose(of, 1, done, numbers):
+            for trial in methods.of(of).propose(of, 1, done, numbers):
                 journal.add(Result(trial.number, trial.params, [], [[float(trial.number % 7)]]))
         spent = time.monotonic() - started
     return Figure("a trial that does nothing", 1000 * spent / count, 10, f"ms, of {count}")
@@ -192,9 +192,9 @@ def simulated(count: int, workers: int, batch: int, seconds: float) -> dict[str,
     results: dict[int, Result] = {}
     proposing = writing = waiting = busy = last = 0.0
     with tempfile.TemporaryDirectory() as scratch, opened_in(Path(scratch)) as journal:
-        for numbers in batches(of):
+        for numbers in methods.of(of).batches(of):
             began = time.process_time()
-            todo = propose(of, 1, [results[number] for number in range(numbers.start)], numbers)
+            todo = methods.of(of).propose(of, 1, [results[number] for number in range(numbers.start)], numbers)
             spent = time.process_time() - began
             proposing, last = proposing + spent, 1000 * spent / len(todo)
             free = [0.0] * workers

@@ -1,15 +1,30 @@
-"""Each method of search is listed, and says what it needs."""
+"""Each method of search is listed, and a pipeline file that its method cannot work with is refused."""
 
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
-from modelmake.config.search import Budget, Method, Search
-from modelmake.config.space import Parameter
+from modelmake.config import config
+from modelmake.config.search import Method
 from modelmake.core.errors import UserError
 from modelmake.search.methods import METHODS
 
-POINTS = {"depth": Parameter(low=1, high=3)}
+GRID = """
+experiment = "a"
+[data]
+path = "a.csv"
+target = "y"
+[model]
+estimator = "sklearn.svm.SVC"
+[gate]
+rules = ["accuracy > 0.9"]
+[registry]
+name = "a"
+[search]
+method = "grid"
+"""
+POINTS = "space.C.choices = [1, 10]\n"
 
 
 def test_the_configuration_and_the_methods_agree() -> None:
@@ -18,20 +33,22 @@ def test_the_configuration_and_the_methods_agree() -> None:
 
 
 @pytest.mark.parametrize(
-    ("search", "says"),
+    ("lines", "says"),
     [
+        ("space.C = { low = 0.1, high = 1.0 }", "search: space.C: a grid needs single values"),
+        (f"{POINTS}trials = 9", "search: a grid has as many trials as it has points"),
         (
-            Search(method="grid", space={"C": Parameter(low=0.1, high=1.0)}),
-            "search.space.C: a grid needs single values",
-        ),
-        (Search(method="grid", space=POINTS, trials=9), "search: a grid has as many trials as it has points"),
-        (
-            Search(method="grid", space=POINTS, budget=Budget(parameter="rows", low=0.1, high=1.0)),
+            f"{POINTS}budget = {{ parameter = 'rows', low = 0.1, high = 1.0 }}",
             "search: a grid tries each point in full",
         ),
     ],
 )
-def test_a_grid_needs_points_and_nothing_else(search: Search, says: str) -> None:
-    """A range without points, a number of trials and a budget are refused, with the key."""
-    with pytest.raises(UserError, match=says):
-        METHODS["grid"].check(search)
+def test_a_grid_that_is_not_one_is_refused_wherever_the_file_is_loaded(lines: str, says: str, tmp_path: Path) -> None:
+    """A range without points, a number of trials and a budget are named, also by stages that do not search."""
+    path = tmp_path / "pipeline.toml"
+    path.write_text(GRID + POINTS)
+    assert config.load(path).search
+    path.write_text(GRID + lines)
+    with pytest.raises(UserError) as raised:
+        config.load(path)
+    assert says in str(raised.value)

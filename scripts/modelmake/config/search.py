@@ -96,7 +96,19 @@ class Search(Section):
                 check_estimators(parameter)
         if self.budget is not None and self.budget.parameter in self.space:
             raise InvalidValue(f"{self.budget.parameter} is the budget and in the space", "keep one of them")
+        if self.method == "grid":
+            self._check_grid()
         return self
+
+    def _check_grid(self) -> None:
+        """Raise InvalidValue for a range without single values, and for keys that a grid does not have."""
+        for name, parameter in self.space.items():
+            if parameter.count is None:
+                raise InvalidValue(f"space.{name}: a grid needs single values", "add step, or write choices")
+        if self.trials is not None:
+            raise InvalidValue("a grid has as many trials as it has points", "leave trials out, or use random")
+        if self.budget is not None:
+            raise InvalidValue("a grid tries each point in full", "leave budget out, or use halving")
 
     @property
     def stages(self) -> list[int | float]:

@@ -22,7 +22,7 @@ from modelmake.core.stages import SHAPING
 from modelmake.model.estimator import steps
 
 TITLE = "# Written by `make tune`: the parameters that `make train` uses while data, space and code are the same.\n"
-DECIDING = tuple(f"scripts/modelmake/search/{name}.py" for name in ("propose", "trial", "journal"))
+DECIDING = tuple(f"scripts/modelmake/search/{name}.py" for name in ("methods/__init__", "trial", "journal"))
 FREE = {"trials", "minutes"}  # of [search]: more trials continue the same search
 
 

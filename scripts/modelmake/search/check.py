@@ -15,7 +15,7 @@ from modelmake.model.imports import UnknownParameter
 from modelmake.model.preprocess import pipeline
 from modelmake.model.probe import probe
 from modelmake.model.train import Task
-from modelmake.search.methods import METHODS
+from modelmake.search import methods
 from modelmake.search.trial import Problem
 
 
@@ -25,12 +25,12 @@ def check(config: Config, search: Search, task: Task, problem: Problem) -> None:
     Raises
     ------
     UserError
-        The method cannot search the space, the metric does not score such an estimator, a parameter or a value is
+        The method has too many trials, the metric does not score such an estimator, a parameter or a value is
         refused, the best model of such an estimator could not be saved, or the smallest share of the rows lacks a
         class.
 
     """
-    METHODS[search.method].check(search)
+    methods.of(search).batches(search)
     metric, X, y = tuning.metric(config), task.split.X_train, task.split.y_train
     classes = sorted(y.unique().tolist(), key=str) if is_classifier(task.estimator) else None
     _check_metric(config, search, list(task.frame.columns), classes)

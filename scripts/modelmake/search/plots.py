@@ -14,9 +14,8 @@ from modelmake.core.errors import first_line
 from modelmake.model.tuning import shown
 from modelmake.report.drawing import COLOURS, INK, SHADES, Plot, axes, distinct, short, style
 from modelmake.scores.ranking import Floats
-from modelmake.search.propose import ranked
 from modelmake.search.study import study
-from modelmake.search.trial import Result
+from modelmake.search.trial import Result, ranked
 
 SLICES = 12  # parameters that get a plot of their own
 LINES = 300  # trials in parallel coordinates: the best ones

@@ -6,9 +6,8 @@ from typing import Self
 
 from pydantic import JsonValue
 
-from modelmake.config.config import Config
+from modelmake.config.search import Search
 from modelmake.core import progress
-from modelmake.model import tuning
 from modelmake.search.trial import Result, Trial
 
 
@@ -20,12 +19,11 @@ def shown(value: JsonValue) -> str:
 class Progress:
     """Trials done, running and failed, the best score, and the time that is left."""
 
-    def __init__(self, config: Config, total: int, before: Iterable[Result]) -> None:
+    def __init__(self, of: Search, metric: str, total: int, before: Iterable[Result]) -> None:
         """Count what was done before."""
-        self._metric, self._total = tuning.metric(config), total
+        self._of, self._metric, self._total = of, metric, total
         self._done = self._failed = self._running = self._workers = 0
         self._best: Result | None = None
-        self._whole = config.search.stages[-1:] if config.search else []
         for result in before:
             self._count(result)
         if self._done:
@@ -60,9 +58,7 @@ class Progress:
     def _count(self, result: Result) -> None:
         self._done += 1
         self._failed += result.state == "failed"
-        place = (result.score, -result.number)
-        better = self._best is None or place > (self._best.score, -self._best.number)
-        if result.state == "complete" and result.budgets[-1:] == self._whole and better:
+        if result.is_whole(self._of) and (self._best is None or result.rank < self._best.rank):
             self._best = result
 
     def _more(self) -> str:

@@ -8,8 +8,7 @@ from modelmake.config.search import Search
 from modelmake.model.tuning import Tuned, shown
 from modelmake.report import page as pages
 from modelmake.search.plots import draw
-from modelmake.search.propose import ranked
-from modelmake.search.trial import Result
+from modelmake.search.trial import Result, ranked
 
 LISTED = 20  # trials of the table, the best ones
 REASONS = 10  # failed trials whose reason is shown

@@ -9,8 +9,7 @@ from modelmake.core import files
 from modelmake.model import tuning
 from modelmake.search.journal import Journal, read
 from modelmake.search.progress import shown
-from modelmake.search.propose import ranked
-from modelmake.search.trial import Result
+from modelmake.search.trial import Result, ranked
 from modelmake.tracking import searches
 from modelmake.tracking.runs import Run, Tracking
 
@@ -51,12 +50,11 @@ class Tracked:
 
     def add(self, results: Sequence[Result]) -> None:
         """Log the trials that are not logged yet, of all that have finished, by number."""
-        whole, top = self._of.stages[-1:], -math.inf
-        lines = []
+        top, lines = math.nan, []
         for result in results:
-            if result.state == "complete" and result.budgets[-1:] == whole:
-                top = max(top, result.score)
-            lines.append((result.number, result.score, top if math.isfinite(top) else math.nan))
+            if result.is_whole(self._of):
+                top = result.score if math.isnan(top) else max(top, result.score)
+            lines.append((result.number, result.score, top))
         new = [line for line in lines if line[0] >= self._next]
         searches.add(self._tracking, self._run, new)
         self._next = new[-1][0] + 1 if new else self._next

@@ -4,6 +4,7 @@ import io
 import random
 import re
 import warnings
+from collections.abc import Iterable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Literal, Self
@@ -15,7 +16,7 @@ from sklearn.base import is_classifier
 
 from modelmake.config.config import Config
 from modelmake.config.gate import OF_PROBABILITIES
-from modelmake.config.search import ROWS, Params
+from modelmake.config.search import ROWS, Params, Search
 from modelmake.core.errors import UserError, first_line
 from modelmake.data.folds import Fold
 from modelmake.data.order import Integers, shuffled
@@ -77,6 +78,15 @@ class Result:
         """The mean score of the last stage; NaN for a trial that failed before the first one."""
         return self.means[-1] if self.scores and self.state != "failed" else float("nan")
 
+    @property
+    def rank(self) -> tuple[float, int]:
+        """What results with a score are sorted by, the best one first; of equals the first one."""
+        return -self.score, self.number
+
+    def is_whole(self, search: Search) -> bool:
+        """Return whether it has a score on the whole budget of the search."""
+        return self.state == "complete" and self.budgets[-1:] == search.stages[-1:]
+
     @classmethod
     def failed(cls, trial: Trial, reason: str) -> Self:
         """Return the result of a trial that failed."""
@@ -85,6 +95,16 @@ class Result:
     def facts(self) -> dict[str, object]:
         """Return the fields by name, for the journal."""
         return asdict(self)
+
+
+def ordered(results: Iterable[Result]) -> list[Result]:
+    """Return the results that have a score, the best one first."""
+    return sorted((one for one in results if one.state == "complete"), key=lambda one: one.rank)
+
+
+def ranked(search: Search, results: Iterable[Result]) -> list[Result]:
+    """Return the results with a score on the whole budget, the best one first."""
+    return ordered(one for one in results if one.is_whole(search))
 
 
 @dataclass(frozen=True)

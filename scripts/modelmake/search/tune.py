@@ -16,14 +16,13 @@ from modelmake.core import files, provenance, settings
 from modelmake.core.errors import SearchError, UserError
 from modelmake.model import tuning
 from modelmake.model.train import begin, prepare
-from modelmake.search import cluster, report
+from modelmake.search import cluster, methods, report
 from modelmake.search.check import check
 from modelmake.search.journal import Journal, opened
 from modelmake.search.local import cores, local
 from modelmake.search.progress import Progress
-from modelmake.search.propose import batches, best, independent, planned, propose, ranked
 from modelmake.search.tracking import KEY, SEARCHED, Tracked, ended, recall
-from modelmake.search.trial import Problem, Result, Trial
+from modelmake.search.trial import Problem, Result, Trial, ranked
 from modelmake.tracking.address import uri
 from modelmake.tracking.runs import Run, Tracking
 
@@ -54,14 +53,15 @@ def executor(problem: Problem) -> AbstractContextManager[Executor]:
 
 def unfinished(of: Search, seed: int, journal: Journal) -> Iterator[list[Trial]]:
     """Yield the trials of each batch that the journal has not; it has them when the next batch is asked for."""
-    parts = batches(of)
-    if independent(of) and of.minutes is None:  # no trial waits for the others of its batch
+    method = methods.of(of)
+    parts = method.batches(of)
+    if method.independent and not of.stages and of.minutes is None:  # no trial waits for the others of its batch
         parts = [range(parts[-1].stop)]
     for numbers in parts:
         if all(number in journal.results for number in numbers):
             continue
         before = [journal.results[number] for number in range(numbers.start) if number in journal.results]
-        trials = [trial for trial in propose(of, seed, before, numbers) if not _done(trial, journal)]
+        trials = [trial for trial in method.propose(of, seed, before, numbers) if not _done(trial, journal)]
         if trials:
             yield trials
 
@@ -72,7 +72,7 @@ def search(
     """Run what the journal has not; return whether `minutes` ended the search before its last batch."""
     started = time.monotonic()
     run: Executor | None = None
-    with Progress(config, planned(of), asked(of, journal)) as progress, ExitStack() as stack:
+    with Progress(of, tuning.metric(config), planned(of), asked(of, journal)) as progress, ExitStack() as stack:
         for trials in unfinished(of, config.seed, journal):
             if of.minutes is not None and time.monotonic() - started > 60 * of.minutes:
                 return True
@@ -105,9 +105,16 @@ def _given(*facts: object) -> str:
     return json.dumps(facts, sort_keys=True)
 
 
+def planned(of: Search) -> int:
+    """Return the number of trials of all batches; halving makes fewer where too few of a stage have a score."""
+    return sum(map(len, methods.of(of).batches(of)))
+
+
 def asked(of: Search, journal: Journal) -> list[Result]:
     """Return the finished trials of this search by number; an earlier one may have asked for more of them."""
-    return [journal.results[number] for part in batches(of) for number in part if number in journal.results]
+    return [
+        journal.results[number] for part in methods.of(of).batches(of) for number in part if number in journal.results
+    ]
 
 
 def _done(trial: Trial, journal: Journal) -> bool:
@@ -201,7 +208,7 @@ def outcome(config: Config, of: Search, key: str, run: Run, journal: Journal) ->
 
     """
     results = asked(of, journal)
-    top = best(of, results)
+    top = next(iter(ranked(of, results)), None)
     if top is None:
         failed = [one for one in results if one.state == "failed"]
         why = f"trial {failed[0].number}: {failed[0].reason}" if failed else "none was finished"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from modelmake.config.search import Params, Search
 from modelmake.core.errors import UserError
 from modelmake.core.files import entry
-from modelmake.search.methods.method import Method, trials
+from modelmake.search.methods.method import Method, equal, trials
 from modelmake.search.trial import Result, Trial
 
 MOST = 100_000  # points of a grid
@@ -41,21 +41,11 @@ def _propose(search: Search, _seed: int, before: Sequence[Result], numbers: rang
     return trials(search, before, numbers, itertools.islice(points(search), numbers.start, numbers.stop))
 
 
-def _check(search: Search) -> None:
-    for name, parameter in search.space.items():
-        if parameter.count is None:
-            raise UserError(entry(f"search.space.{name}"), "a grid needs single values", "add step, or write choices")
-    if search.trials is not None:
-        what, fix = "a grid has as many trials as it has points", "leave trials out, or use random"
-        raise UserError(entry("search"), what, fix)
-    if search.budget is not None:
-        raise UserError(entry("search"), "a grid tries each point in full", "leave budget out, or use halving")
-    if sum(1 for _ in itertools.islice(points(search), MOST + 1)) > MOST:
+def _batches(search: Search) -> list[range]:
+    total = sum(1 for _ in itertools.islice(points(search), MOST + 1))
+    if total > MOST:
         raise UserError(entry("search.space"), f"a grid of more than {MOST:,} points", "use larger steps, or random")
+    return equal(search, total)
 
 
-def _total(search: Search) -> int:
-    return sum(1 for _ in points(search))
-
-
-METHOD = Method("grid", _propose, independent=True, total=_total, check=_check)
+METHOD = Method("grid", _propose, independent=True, batches=_batches)

@@ -1,4 +1,7 @@
-"""Method: what a method of search provides."""
+"""Method: what a method of search provides.
+
+Proposals are a function of the seed and of the results of the batches before, and of nothing else.
+"""
 
 import statistics
 from collections.abc import Callable, Iterable, Sequence
@@ -11,8 +14,17 @@ TRIALS = 64  # where `trials` is not set
 ENOUGH = 5  # finished trials that a stage is compared with
 
 
-def equal(search: Search, total: int) -> list[range]:
-    """Return the batches of `total` trials, each of `batch` trials."""
+def equal(search: Search, total: int | None = None) -> list[range]:
+    """Return the batches of `total` trials, by default those that the search asks for, each of `batch` trials.
+
+    Examples
+    --------
+    >>> from modelmake.config.space import Parameter
+    >>> equal(Search(trials=20, space={"C": Parameter(low=0.1, high=1.0)}))
+    [range(0, 8), range(8, 16), range(16, 20)]
+
+    """
+    total = total or search.trials or TRIALS
     return [range(first, min(first + search.batch, total)) for first in range(0, total, search.batch)]
 
 
@@ -25,28 +37,27 @@ class Method:
     name : str
         Its value of search.method.
     propose : callable
-        Returns the trials with these numbers as a function of the seed and the results of the batches before.
+        Returns the trials with these numbers, given the seed and the results of the batches before in the order of
+        their numbers. Each one draws from a random generator of its own, seeded by the seed and the trial's number.
     independent : bool
         Whether a proposal depends on no results.
-    total : callable
-        Returns the number of trials that `batches` is given.
     batches : callable
-        Returns the numbers of the trials of each batch.
-    check : callable
-        Raises UserError for a `[search]` that the method cannot work with.
+        Returns the numbers of the trials of each batch; those of a batch do not know of each other's results. Raises
+        UserError where there are too many.
 
     """
 
     name: str
     propose: Callable[[Search, int, Sequence[Result], range], list[Trial]]
     independent: bool = False
-    total: Callable[[Search], int] = lambda search: search.trials or TRIALS
-    batches: Callable[[Search, int], list[range]] = equal
-    check: Callable[[Search], None] = lambda _search: None
+    batches: Callable[[Search], list[range]] = equal
 
 
 def trials(search: Search, before: Sequence[Result], numbers: range, points: Iterable[Params]) -> list[Trial]:
-    """Return the trials of these points; with a budget each must reach the median of the finished ones at a stage."""
+    """Return the trials of these points.
+
+    With a budget each must reach the median of the finished ones at a stage (Golovin et al. 2017).
+    """
     budgets, least = tuple(search.stages), _least(search, before)
     return [Trial(number, params, budgets, least) for number, params in zip(numbers, points, strict=True)]
 

@@ -1,6 +1,7 @@
 """Proposals are a function of the seed and of the finished batches."""
 
 import itertools
+from collections.abc import Iterable, Sequence
 
 import pytest
 from hypothesis import given
@@ -8,8 +9,8 @@ from hypothesis import strategies as st
 
 from modelmake.config.search import Budget, Search
 from modelmake.config.space import Parameter
-from modelmake.search.propose import batches, best, propose, total
-from modelmake.search.trial import Result, Trial
+from modelmake.search.methods import of
+from modelmake.search.trial import Result, Trial, ranked
 
 SPACE = {
     "kernel": Parameter(choices=["linear", "rbf", {"estimator": "a.B"}]),
@@ -29,6 +30,21 @@ def score(trial: Trial) -> Result:
             short = means[: place + 1]
             return Result(trial.number, trial.params, list(trial.budgets[: place + 1]), short, "stopped")
     return Result(trial.number, trial.params, list(trial.budgets), means)
+
+
+def batches(search: Search) -> list[range]:
+    """Return the numbers of the trials of each batch."""
+    return of(search).batches(search)
+
+
+def propose(search: Search, seed: int, before: Sequence[Result], numbers: range) -> list[Trial]:
+    """Return the trials with these numbers."""
+    return of(search).propose(search, seed, before, numbers)
+
+
+def best(search: Search, results: Iterable[Result]) -> Result | None:
+    """Return the best trial; None if none has a score on the whole budget."""
+    return next(iter(ranked(search, results)), None)
 
 
 def whole(search: Search, seed: int = 1) -> dict[int, Result]:
@@ -101,7 +117,7 @@ def test_a_grid_has_each_point_once() -> None:
     search = Search(method="grid", space={"kernel": kernel, "gamma": gamma})
     points = [
         tuple(result.params.values())
-        for result in (Result(trial.number, trial.params) for trial in propose(search, 0, [], range(total(search))))
+        for result in (Result(trial.number, trial.params) for trial in propose(search, 0, [], *batches(search)))
     ]
     assert points == [("linear",), ("rbf", 0.1), ("rbf", pytest.approx(0.3)), ("rbf", pytest.approx(0.5))]
 
