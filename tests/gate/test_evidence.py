@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from modelmake.gate import evidence
+from modelmake.gate import champion
 from modelmake.scores import metrics
 
 
@@ -11,5 +11,5 @@ def test_the_area_under_the_curve_of_other_classes_is_not_compared() -> None:
     truth, proba = np.array(["a", "b", "c"]), np.eye(3)
     model = metrics.Predictions(truth, truth, proba, truth)
     less = metrics.Predictions(truth, truth, proba[:, :2], truth[:2])
-    assert not evidence.other_classes(model, less, "neg_log_loss")
-    assert "its classes are 'a', 'b', the model's 'a', 'b', 'c'" in evidence.other_classes(model, less, "roc_auc_ovr")
+    assert not champion.other_classes(model, less, "neg_log_loss")
+    assert "its classes are 'a', 'b', the model's 'a', 'b', 'c'" in champion.other_classes(model, less, "roc_auc_ovr")

@@ -19,10 +19,10 @@ import pandas as pd
 from modelmake.config.config import Config
 from modelmake.config.search import Search
 from modelmake.model.train import prepare
+from modelmake.search import methods
 from modelmake.search.cluster import connected
 from modelmake.search.journal import Journal, opened
 from modelmake.search.local import ALIKE, local
-from modelmake.search import methods
 from modelmake.search.trial import Problem, Result, Trial
 from tests.load.figure import Figure
 

@@ -19,7 +19,7 @@ from sklearn.svm import SVR
 
 from modelmake.config.data import Data
 from modelmake.gate.scorer import served_otherwise
-from modelmake.model.contract import FILE, contract, dumps
+from modelmake.model.contract import FILE, contract
 from modelmake.model.padding import predictions
 from modelmake.model.probe import save
 from modelmake.scores.agreement import DOUBLE, SINGLE, Agreement, Expected, tolerance
@@ -120,7 +120,7 @@ def test_the_number_of_rows_does_not_change_a_verdict(estimator: BaseEstimator, 
     """From 1 to 100 held-out rows: the server, MLflow without filling, and any rows beside give the same."""
     pipeline, X = fitted(estimator)
     (tmp_path / FILE).parent.mkdir()
-    (tmp_path / FILE).write_text(dumps(contract(pipeline, X, X, Data(path="x", target="y"))))
+    (tmp_path / FILE).write_text(contract(pipeline, X, X, Data(path="x", target="y")).text())
     together = predictions(pipeline.predict, X).tolist()
     for rows in range(1, 101):
         part = X.head(rows)

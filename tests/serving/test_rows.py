@@ -203,9 +203,7 @@ def test_golden_rows_have_every_gap(kinds: Kinds) -> None:
 
 def test_a_contract_goes_to_json_and_back(kinds: Kinds) -> None:
     """Without a change of any value."""
-    from modelmake.model.contract import dumps
-
-    text = dumps(kinds.contract)
+    text = kinds.contract.text()
     assert Contract.model_validate_json(text) == kinds.contract
     json.loads(text, parse_constant=pytest.fail)  # NaN and Infinity are not JSON
 

@@ -17,8 +17,9 @@ from modelmake.core.provenance import Provenance
 from modelmake.data import drift, profile
 from modelmake.data.split import FINDINGS, TRAINED
 from modelmake.gate import plots, report, rules
-from modelmake.gate.evidence import FOLDER, challenge, gather, load
-from modelmake.gate.records import FILE, record
+from modelmake.gate.champion import challenge
+from modelmake.gate.evidence import gather, load
+from modelmake.gate.records import FILE, FOLDER, record
 from modelmake.model import store
 from modelmake.scores import intervals, metrics
 from modelmake.source import copies
@@ -75,7 +76,7 @@ def look(tracking: Tracking, run: Run, config: configuration.Config) -> tuple[re
         plots=drawings,
         profile=profile.describe(test),
         drift=drift.compare(profile.Profile.model_validate_json(then), test) if then else None,
-        provenance=origin(run),
+        provenance=Provenance.from_tags(run.tags).values("report"),
         train_scores=trained(run),
         cv_scores={folds.metric: (folds.mean, folds.spread) for folds in evidence.folds},
         findings=json.loads(tracking.read_file(run, f"{TRAINED}/{FINDINGS}") or b"[]"),
@@ -96,14 +97,10 @@ def trained(run: Run) -> dict[str, float]:
 
 def score_table(page: report.Report) -> str:
     """Return the metrics for the terminal: on the held-out rows, on the training rows, and over the folds."""
-    columns = {
-        "held out": {name: f"{value:.4f}" for name, value in page.metrics.items()},
-        "training": {name: f"{value:.4f}" for name, value in page.train_scores.items()},
-        "folds": {name: f"{mean:.4f} ± {spread:.4f}" for name, (mean, spread) in page.cv_scores.items()},
-    }
-    shown = {title: values for title, values in columns.items() if values}
-    rows = [[name, *(values.get(name, "") for values in shown.values())] for name in page.metrics]
-    return receipt.aligned([["metric", *shown], *rows])
+    rows = [score[:4] for score in page.scores if score.name in page.metrics]
+    columns = zip(("metric", "held out", "training", "folds"), *rows, strict=True)
+    shown = [column for column in columns if any(column[1:])]
+    return receipt.aligned(list(zip(*shown, strict=True)))
 
 
 def keep(tracking: Tracking, run: Run, page: report.Report, predictions: profile.Profile) -> None:
@@ -113,11 +110,6 @@ def keep(tracking: Tracking, run: Run, page: report.Report, predictions: profile
     facts = {"evidence.json": page.evidence, "profile.json": page.profile, PREDICTED: predictions}
     texts |= {name: fact.model_dump_json(indent=2) for name, fact in facts.items() if fact is not None}
     tracking.log_files(run, FOLDER, {name: text.encode() for name, text in texts.items()})
-
-
-def origin(run: Run) -> dict[str, str]:
-    """Return the origin of the run, for the report."""
-    return Provenance.from_tags(run.tags).values("report")
 
 
 def main() -> None:
@@ -130,7 +122,8 @@ def main() -> None:
     store.find(tracking, run)
     data = copies.of_run(tracking, run, config.data)
     if reason := mismatch(run, config, data):
-        page, sha256 = report.refused(config.registry.name, run.run_id, run.url, reason, origin(run)), ""
+        origin = Provenance.from_tags(run.tags).values("report")
+        page, sha256 = report.refused(config.registry.name, run.run_id, run.url, reason, origin), ""
     else:
         with tracking.open(run):
             page, sha256 = look(tracking, run, config.model_copy(update={"data": data}))

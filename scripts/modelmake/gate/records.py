@@ -10,7 +10,7 @@ from modelmake.data.split import HASH, Split
 from modelmake.model.score import of_two
 from modelmake.scores.metrics import Predictions
 
-FILE = "predictions.npz"  # beside the report, in the run's artifacts
+FOLDER, FILE = "evaluate", "predictions.npz"  # in the run's artifacts, beside the report
 MOST = 100_000  # rows of a file
 
 

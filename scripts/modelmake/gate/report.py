@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from modelmake.data.drift import Drift
 from modelmake.data.profile import Column, Profile
@@ -18,28 +19,12 @@ HEADLINES = {
     "keep": "No rule is broken, but nothing is registered",
     "refuse": "A rule or a guard is broken",
 }
-
-
 LARGE = 1e9  # four decimals of a larger number are noise
 SHOWN = 40  # columns of the held-out rows that the page shows at once
 
 
-@dataclass(frozen=True)
-class Score:
-    """One metric's line: values as text, empty where there is none.
-
-    Parameters
-    ----------
-    name : str
-        The metric.
-    value, train : str
-        On the held-out rows, and on the training rows.
-    folds : str
-        Mean and standard deviation over the folds.
-    champion, difference : str
-        The champion's, and how much higher the model's is.
-
-    """
+class Score(NamedTuple):
+    """One metric's line: values as text, empty where there is none; `value` is that on the held-out rows."""
 
     name: str
     value: str
@@ -57,33 +42,21 @@ class Report:
     ----------
     title : str
         The registered model's name.
-    run : str
-        The run's id.
-    url : str
-        The run's page in MLflow.
-    verdict : Verdict
-        The gate's verdict.
-    evidence : Evidence or None
-        The gate's evidence; None if there is none.
-    metrics : Mapping
-        Each metric's value.
-    champion : Mapping
-        The champion's metrics on the rows of the comparison; empty if there is none.
-    differences : Mapping
-        How much higher the model's metrics are on these rows.
+    run, url : str
+        The run's id, and its page in MLflow.
+    verdict, evidence
+        Of the gate; no evidence if the model can't be measured.
+    metrics, train_scores, cv_scores : dict
+        Each metric's value on the held-out rows and on the training rows; its mean and standard deviation over folds.
+    champion, differences : dict
+        The champion's metrics on the rows of the comparison, and how much higher the model's are there.
     plots : sequence of Plot
         The plots, and why some are left out.
-    profile : Profile or None
-        The held-out rows.
-    drift : sequence of Drift or None
-        How far they have moved from the champion's held-out rows; None if that is not known.
-    provenance : Mapping
+    profile, drift
+        Of the held-out rows: what they are, and how far they have moved from the champion's, if that is known.
+    provenance : dict
         The origin of the run.
-    train_scores : Mapping
-        Each metric's value on the training rows.
-    cv_scores : Mapping
-        Each metric's mean and standard deviation over the folds of the training rows.
-    findings : sequence of str
+    findings : list of str
         Warnings about the table, as sentences.
 
     """
@@ -93,13 +66,13 @@ class Report:
     url: str
     verdict: Verdict
     evidence: Evidence | None
-    metrics: Mapping[str, float]
-    champion: Mapping[str, float]
-    differences: Mapping[str, float]
-    plots: Sequence[Plot]
-    profile: Profile | None
-    drift: Sequence[Drift] | None
     provenance: Mapping[str, str]
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    champion: Mapping[str, float] = field(default_factory=dict)
+    differences: Mapping[str, float] = field(default_factory=dict)
+    plots: Sequence[Plot] = ()
+    profile: Profile | None = None
+    drift: Sequence[Drift] | None = None
     train_scores: dict[str, float] = field(default_factory=dict)
     cv_scores: dict[str, tuple[float, float]] = field(default_factory=dict)
     findings: list[str] = field(default_factory=list)
@@ -159,7 +132,7 @@ class Report:
 
 def refused(title: str, run: str, url: str, reason: str, provenance: Mapping[str, str]) -> Report:
     """Return the report on a run that the gate can't measure."""
-    return Report(title, run, url, refusal(reason), None, {}, {}, {}, (), None, None, provenance)
+    return Report(title, run, url, refusal(reason), None, provenance)
 
 
 def table(verdict: Verdict) -> str:

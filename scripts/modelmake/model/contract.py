@@ -1,6 +1,5 @@
 """Contract: the columns that a model accepts, and example rows with their predictions; logged with the model."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -100,6 +99,10 @@ class Contract(BaseModel):
         allowed = tolerance(self.dtype, labels=self.classes is not None)
         return Agreement.of(predictions, self.predictions, allowed)
 
+    def text(self) -> str:
+        """Return the contract as JSON."""
+        return self.model_dump_json(indent=1, exclude_none=True)
+
     @classmethod
     def read(cls, folder: Path) -> Self:
         """Read the contract in a model's folder.
@@ -164,18 +167,6 @@ def cells(X: pd.DataFrame) -> list[list[Any]]:
     columns = [X[name].dt.strftime(DATE) if X[name].dtype.kind == "M" else X[name] for name in X.columns]
     values = [column.astype(object).where(column.notna(), None).tolist() for column in columns]
     return [list(row) for row in zip(*values, strict=True)]
-
-
-def dumps(written: Contract) -> str:
-    """Return a contract as JSON, one feature and one row a line."""
-    whole = json.loads(written.model_dump_json(exclude_none=True))
-    parts = {name: ",\n".join(json.dumps(part, ensure_ascii=False) for part in whole.pop(name)) for name in LISTS}
-    rest = "".join(f'"{name}": {json.dumps(value, ensure_ascii=False)},\n' for name, value in whole.items())
-    lists = ",\n".join(f'"{name}": [\n{lines}\n]' for name, lines in parts.items())
-    return f"{{\n{rest}{lists}\n}}\n"
-
-
-LISTS = ("features", "rows", "predictions")
 
 
 def _feature(column: pd.Series, whole: pd.Series, stated: Column | None) -> Feature:

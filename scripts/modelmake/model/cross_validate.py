@@ -12,8 +12,8 @@ from modelmake.config.config import Config
 from modelmake.data.folds import Fold
 from modelmake.data.split import Split
 from modelmake.model.estimator import fit
-from modelmake.model.score import predict, scores
-from modelmake.scores.metrics import Predictions
+from modelmake.model.score import predict
+from modelmake.scores.metrics import Predictions, scores
 
 
 def cross_validated(pipeline: Pipeline, split: Split, folds: Sequence[Fold], config: Config) -> dict[str, float]:

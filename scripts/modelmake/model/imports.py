@@ -40,10 +40,11 @@ def make(path: str, params: Mapping[str, object], where: str, *, seed: int) -> o
     """
     factory = _imported(path, f"{where}.estimator")
     given = {name: _value(value, f"{where}.params.{name}", seed) for name, value in params.items()}
-    accepted = _parameters(factory)
+    signature = _signature(factory)
+    accepted = _parameters(factory, signature)
     inner = {name for name in given if "__" in name and accepted is not None and name not in accepted}
     _check(set(given) - inner, accepted, path, f"{where}.params")
-    defaults = _defaults(factory)
+    defaults = {name: one.default for name, one in signature.items()}
     direct = {name: _as_default(given[name], defaults.get(name)) for name in given if name not in inner}
     try:
         made = factory(**direct)
@@ -93,15 +94,19 @@ def _is_made(value: object) -> bool:
     return not isinstance(value, str | int | float | bool | list | dict | None)
 
 
-def _parameters(factory: Factory) -> dict[str, bool] | None:
-    """Return the names that a class or function accepts, False where it may accept more; None if that is not known."""
+def _signature(factory: Factory) -> Mapping[str, inspect.Parameter]:
+    """Return the parameters that a class or function declares; `**kwargs` where that is not known."""
     try:
-        signature = inspect.signature(factory).parameters.values()
+        return inspect.signature(factory).parameters
     except (TypeError, ValueError):
-        return None
-    named = [one.name for one in signature if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
-    more = any(one.kind == one.VAR_KEYWORD for one in signature)
-    if not more:
+        return {"kwargs": inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)}
+
+
+def _parameters(factory: Factory, signature: Mapping[str, inspect.Parameter]) -> dict[str, bool] | None:
+    """Return the names that a class or function accepts, False where it may accept more; None if that is not known."""
+    declared = signature.values()
+    named = [one.name for one in declared if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+    if not any(one.kind == one.VAR_KEYWORD for one in declared):
         return dict.fromkeys(named, True)
     if not (isinstance(factory, type) and issubclass(factory, BaseEstimator)):
         return None
@@ -110,13 +115,6 @@ def _parameters(factory: Factory) -> dict[str, bool] | None:
     except TypeError:
         return None
     return dict.fromkeys(named, False)
-
-
-def _defaults(factory: Factory) -> dict[str, object]:
-    try:
-        return {name: one.default for name, one in inspect.signature(factory).parameters.items()}
-    except (TypeError, ValueError):
-        return {}
 
 
 def _as_default(value: object, default: object) -> object:

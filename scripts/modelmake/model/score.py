@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, is_classifier
 
-from modelmake.config.gate import OF_PROBABILITIES, positive_class
+from modelmake.config.gate import positive_class
 from modelmake.data.split import Split
 from modelmake.model.padding import predictions
 from modelmake.scores import metrics
@@ -37,12 +37,6 @@ def of_two(positive: object, classes: np.ndarray | None) -> object:
     return positive_class(positive, classes.tolist())
 
 
-def scores(p: metrics.Predictions, requested: Iterable[str]) -> dict[str, float]:
-    """Return the metrics that the report shows, and the `requested` ones that need nothing that `p` lacks."""
-    computed = [name for name in requested if p.y_proba is not None or name not in OF_PROBABILITIES]
-    return metrics.scores(p, computed)
-
-
 Rows = TypeVar("Rows", pd.DataFrame, pd.Series)
 
 
@@ -56,4 +50,4 @@ def on_training_rows(
 ) -> tuple[dict[str, float], int]:
     """Return the scores on the training rows, on a sample of them if there are many, and the number of rows."""
     X, y = sample(split.X_train), sample(split.y_train)
-    return scores(predict(estimator, X, y, positive), requested), len(X)
+    return metrics.scores(predict(estimator, X, y, positive), requested), len(X)

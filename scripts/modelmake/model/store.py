@@ -23,7 +23,7 @@ from modelmake.core.errors import UserError
 from modelmake.core.lock import LOCK
 from modelmake.core.types import of
 from modelmake.model import user_code
-from modelmake.model.contract import DATE, FILE, Contract, dumps
+from modelmake.model.contract import DATE, FILE, Contract
 from modelmake.model.inspection import Checked, check
 from modelmake.model.probe import save
 from modelmake.model.requirements import requirements
@@ -63,7 +63,7 @@ def log(tracking: Tracking, run: Run, fitted: Fitted, *, params: Mapping[str, st
             save(fitted.pipeline, Path(scratch, SAVED))
             types = checked_types(Path(scratch, SAVED), trusted)
             model = Model(artifact_path=logged.artifact_location, run_id=run.run_id, model_id=logged.model_id)
-            Path(scratch, FILE.name).write_text(dumps(fitted.contract), encoding="utf-8")
+            Path(scratch, FILE.name).write_text(fitted.contract.text(), encoding="utf-8")
             _save(fitted, Path(scratch, NAME), model, types)
             client.log_model_artifacts(logged.model_id, str(Path(scratch, NAME)))
         except BaseException:

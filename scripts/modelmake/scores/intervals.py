@@ -8,19 +8,22 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from modelmake.scores import ranking
-from modelmake.scores.metrics import FROM_CONFUSION, FROM_ROWS, Predictions, against_rest, binarized, confusion, score
+from modelmake.scores.metrics import (
+    AREAS,
+    FROM_CONFUSION,
+    FROM_ROWS,
+    Predictions,
+    averaged_area,
+    binarized,
+    confusion,
+    score,
+)
 from modelmake.scores.ranking import Floats, Integers
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
 CHUNK = 4_000_000  # numbers in memory at once, 32 MB
 GROUPS = 10_000  # more rows than this are first summed up in as many groups
-AREAS = {
-    "roc_auc": ranking.roc_area,
-    "roc_auc_ovr": ranking.roc_area,
-    "average_precision": ranking.average_precision,
-}
 
 
 @dataclass(frozen=True)
@@ -108,16 +111,7 @@ def compare(
 ) -> Difference:
     """Return how much better `model` is than `other`, by the paired bootstrap: both see the same resamples.
 
-    Parameters
-    ----------
-    model, other : Predictions
-        Of the same rows in the same order.
-    metric : str
-        A metric that can score such predictions.
-    seed : int
-        The same seed and predictions give the same interval.
-    resamples : int
-        Number of bootstrap resamples.
+    Both have the same rows in the same order; the other parameters are those of `bootstrap`.
 
     Examples
     --------
@@ -182,22 +176,9 @@ def bounds(statistics: Floats) -> tuple[float, float]:
 
 
 def resampled(models: Sequence[Predictions], metric: str, resamples: int, rng: np.random.Generator) -> list[Floats]:
-    """Return the metric's value for each of `models` in each resample; all of them see the same rows.
+    """Return the metric's value for each of `models` in each resample, as arrays of shape (resamples,).
 
-    Parameters
-    ----------
-    models : sequence of Predictions
-        Of the same rows in the same order.
-    metric : str
-        A metric that can score such predictions.
-    resamples : int
-        Number of resamples.
-    rng : numpy.random.Generator
-        The source of the random numbers.
-
-    Returns
-    -------
-    list of ndarray of shape (resamples,)
+    All of them see the same rows, which they have in the same order.
 
     Examples
     --------
@@ -213,7 +194,8 @@ def resampled(models: Sequence[Predictions], metric: str, resamples: int, rng: n
     order = np.lexsort([key for model in models for key in model.keys])
     models = [model.take(order) for model in models]
     if metric in AREAS and n <= GROUPS:
-        drawn = [[_area(model, metric, weights) for model in models] for weights in _weights(n, resamples, rng)]
+        area, _ = AREAS[metric]
+        drawn = [[averaged_area(area, one, weights) for one in models] for weights in _weights(n, resamples, rng)]
         return [np.concatenate(parts) for parts in zip(*drawn, strict=True)]
     rows, finish = FROM_ROWS[metric]
     columns = [rows(model) for model in models]
@@ -226,11 +208,15 @@ def resampled(models: Sequence[Predictions], metric: str, resamples: int, rng: n
     return [finish(part) for part in np.split(means, len(models), axis=1)]
 
 
+def _sizes(resamples: int, numbers: int) -> Iterator[int]:
+    """Yield how many resamples are drawn at once, where each one has so many numbers."""
+    step = max(1, CHUNK // numbers)
+    yield from (min(step, resamples - start) for start in range(0, resamples, step))
+
+
 def _weights(n: int, resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
     """Yield how often each of `n` rows is drawn in each resample, a chunk of resamples at a time."""
-    step = max(1, CHUNK // n)
-    for start in range(0, resamples, step):
-        rows = min(step, resamples - start)
+    for rows in _sizes(resamples, n):
         drawn = rng.integers(0, n, size=(rows, n)) + np.arange(rows)[:, None] * n
         yield np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n).astype(float)
 
@@ -243,10 +229,8 @@ def _jeffreys(cells: Floats, metric: str, resamples: int, rng: np.random.Generat
     if k == 1:  # one class, always right: a mistake would be any other class
         return rng.beta(cells[0, 0] + 0.5, 0.5, size=resamples)
     prior = np.where(np.eye(k, dtype=bool), 0.5 / k, 0.5 / (k * k - k))
-    step = max(1, CHUNK // cells.size)
-    sizes = [min(step, resamples - start) for start in range(0, resamples, step)]
-    score = FROM_CONFUSION[metric]
-    return np.concatenate([score(rng.standard_gamma(cells + prior, size=(size, k, k))) for size in sizes])
+    drawn = (rng.standard_gamma(cells + prior, size=(size, k, k)) for size in _sizes(resamples, cells.size))
+    return np.concatenate([FROM_CONFUSION[metric](matrices) for matrices in drawn])
 
 
 def _tables(models: Sequence[Predictions], metric: str, resamples: int, rng: np.random.Generator) -> list[Floats]:
@@ -257,10 +241,9 @@ def _tables(models: Sequence[Predictions], metric: str, resamples: int, rng: np.
     row_cells = np.column_stack([truth * k + index.get_indexer(model.y_pred) for model in models])
     cells, counts = np.unique(row_cells, axis=0, return_counts=True)
     n = int(counts.sum())
-    step = max(1, CHUNK // max(len(counts), k * k))
     chunks: list[list[Floats]] = []
-    for start in range(0, resamples, step):
-        drawn = rng.multinomial(n, counts / n, size=min(step, resamples - start)).astype(float)
+    for size in _sizes(resamples, max(len(counts), k * k)):
+        drawn = rng.multinomial(n, counts / n, size=size).astype(float)
         chunks.append([FROM_CONFUSION[metric](_collected(drawn, column, k)) for column in cells.T])
     return [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
 
@@ -272,10 +255,3 @@ def _collected(drawn: Floats, cell: Integers, k: int) -> Floats:
     occupied, starts = np.unique(cell[order], return_index=True)
     matrices[:, occupied] = np.add.reduceat(drawn[:, order], starts, axis=1)
     return matrices.reshape(-1, k, k)
-
-
-def _area(p: Predictions, metric: str, weights: Floats) -> Floats:
-    """Average the areas of one class against the rest over classes (for two classes: that of the positive one)."""
-    area = AREAS[metric]
-    areas = [area(p.true_codes == k, p.probabilities[:, k], weights) for k in against_rest(p)]
-    return np.asarray(np.mean(areas, axis=0))

@@ -99,13 +99,11 @@ class Predictions:
 
 
 def scores(p: Predictions, requested: Iterable[str] = ()) -> dict[str, float]:
-    """Return the value of each metric that the report shows for such predictions, and of the `requested` ones."""
+    """Return the metrics that the report shows, and the `requested` ones; without probabilities, those without them."""
     fitting = REGRESSION_METRICS if p.classes is None else CLASSIFICATION_METRICS
-    reported = [
-        name for name in REPORTED if name in fitting and (p.y_proba is not None or name not in OF_PROBABILITIES)
-    ]
     of_positive = () if p.positive is None else OF_POSITIVE
-    return {name: score(p, name) for name in dict.fromkeys((*reported, *of_positive, *requested))}
+    names = dict.fromkeys((*(name for name in REPORTED if name in fitting), *of_positive, *requested))
+    return {name: score(p, name) for name in names if p.y_proba is not None or name not in OF_PROBABILITIES}
 
 
 def score(p: Predictions, metric: str) -> float:
@@ -215,14 +213,13 @@ def _brier(p: Predictions) -> Floats:
     return -(errors / 2 if p.probabilities.shape[1] == 2 else errors)[:, None]
 
 
-def _areas(placements: Callable[[Bools, Floats], Floats]) -> Callable[[Predictions], Floats]:
-    """Return the function that gives each row's part in the area under a curve, averaged over classes."""
+def averaged_area(area: Callable[..., Floats], p: Predictions, *weights: Floats) -> Floats:
+    """Return a function of one class against the rest, averaged over classes; of two it is that of the positive one."""
+    return np.asarray(np.mean([area(p.true_codes == k, p.probabilities[:, k], *weights) for k in against_rest(p)], 0))
 
-    def rows(p: Predictions) -> Floats:
-        parts = [placements(p.true_codes == k, p.probabilities[:, k]) for k in against_rest(p)]
-        return np.asarray(np.mean(parts, axis=0))[:, None]
 
-    return rows
+def _placed(placements: Callable[[Bools, Floats], Floats]) -> Callable[[Predictions], Floats]:
+    return lambda p: averaged_area(placements, p)[:, None]
 
 
 def _squares(p: Predictions) -> Floats:
@@ -247,7 +244,13 @@ def _squared_logs(p: Predictions) -> Floats:
     return np.where(np.isfinite(squares), squares, np.nan)[:, None]
 
 
-# What a metric is computed from: the confusion matrix, or means over rows.
+# What a metric is computed from: the confusion matrix, or means over rows. An area under a curve has both the area of
+# weighted rows, and each row's part in it.
+AREAS: dict[str, tuple[Callable[[Bools, Floats, Floats], Floats], Callable[[Bools, Floats], Floats]]] = {
+    "roc_auc": (ranking.roc_area, ranking.roc_placements),
+    "roc_auc_ovr": (ranking.roc_area, ranking.roc_placements),
+    "average_precision": (ranking.average_precision, ranking.precision_placements),
+}
 FROM_CONFUSION: dict[str, Callable[[Floats], Floats]] = {
     "accuracy": _accuracy,
     "balanced_accuracy": _balanced_accuracy,
@@ -258,9 +261,7 @@ FROM_CONFUSION: dict[str, Callable[[Floats], Floats]] = {
 FROM_ROWS: dict[str, tuple[Callable[[Predictions], Floats], Callable[[Floats], Floats]]] = {
     "neg_log_loss": (_log_likelihoods, lambda m: m[:, 0]),
     "neg_brier_score": (_brier, lambda m: m[:, 0]),
-    "roc_auc": (_areas(ranking.roc_placements), lambda m: m[:, 0]),
-    "roc_auc_ovr": (_areas(ranking.roc_placements), lambda m: m[:, 0]),
-    "average_precision": (_areas(ranking.precision_placements), lambda m: m[:, 0]),
+    **{name: (_placed(placements), lambda m: m[:, 0]) for name, (_, placements) in AREAS.items()},
     "r2": (_squares, lambda m: _share(m[:, 2], m)),
     "explained_variance": (_squares, lambda m: _share(m[:, 2] - m[:, 3] ** 2, m)),
     "neg_mean_absolute_error": (lambda p: np.abs(p.y_true - p.y_pred)[:, None], lambda m: -m[:, 0]),

@@ -4,16 +4,9 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Self
 
-from pydantic import JsonValue
-
 from modelmake.config.search import Search
 from modelmake.core import progress
 from modelmake.search.trial import Result, Trial
-
-
-def shown(value: JsonValue) -> str:
-    """Return a parameter's value in full, an estimator as its import path."""
-    return str(value["estimator"]) if isinstance(value, dict) and "estimator" in value else str(value)
 
 
 class Progress:

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Iterable, Sequence
 
+from pydantic import JsonValue
+
 from modelmake.config.config import Config
 from modelmake.config.search import Search
 from modelmake.core import files
 from modelmake.model import tuning
 from modelmake.search.journal import Journal, read
-from modelmake.search.progress import shown
 from modelmake.search.trial import Result, ranked
 from modelmake.tracking import searches
 from modelmake.tracking.runs import Run, Tracking
@@ -40,6 +41,11 @@ def recall(tracking: Tracking, runs: Iterable[Run], of: Search, journal: Journal
         print(f"takes {len(journal.results)} trials from run {run.run_id}", flush=True)
 
 
+def _in_full(value: JsonValue) -> str:
+    """Return a parameter's value in full, an estimator as its import path."""
+    return str(value["estimator"]) if isinstance(value, dict) and "estimator" in value else str(value)
+
+
 class Tracked:
     """The run of a search, while trials are added to it."""
 
@@ -66,16 +72,16 @@ class Tracked:
             "trial": [one.number for one in results],
             "score": [one.score for one in results],
         }
-        columns |= {name: [shown(one.params.get(name, "")) for one in results] for name in self._of.space}
+        columns |= {name: [_in_full(one.params.get(name, "")) for one in results] for name in self._of.space}
         columns |= {"state": [one.state for one in results], "reason": [one.reason for one in results]}
         searches.table(self._tracking, self._run, columns)
         for one in ranked(self._of, results)[:NESTED]:
-            values = {name: shown(value) for name, value in one.params.items()}
+            values = {name: _in_full(value) for name, value in one.params.items()}
             searches.nested(self._tracking, self._run, f"trial {one.number}", values, {found.metric: one.score})
         artifacts = {"search.html": drawn.encode(), files.TUNED: found.text().encode()}
         self._tracking.log_files(self._run, FOLDER, {**artifacts, JOURNAL: journal})
         given = {"method": self._of.method, "metric": found.metric, "folds": str(tuning.folds(self._config))}
-        params = given | {f"best.{name}": shown(value) for name, value in found.params.items()}
+        params = given | {f"best.{name}": _in_full(value) for name, value in found.params.items()}
         failed = sum(one.state == "failed" for one in results)
         metrics = {"trials": float(len(results)), "failed": float(failed), f"best_{found.metric}": found.score}
         self._tracking.log(self._run, params=params, metrics=metrics, tags={SEARCHED: str(count)})

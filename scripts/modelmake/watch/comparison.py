@@ -14,7 +14,7 @@ from modelmake.core.errors import UserError
 from modelmake.data import drift, profile
 from modelmake.data.split import PROFILE, TRAINED
 from modelmake.gate.evaluate import PREDICTED, PREDICTION
-from modelmake.gate.evidence import FOLDER
+from modelmake.gate.records import FOLDER
 from modelmake.model.contract import Contract
 from modelmake.tracking.runs import Run, Tracking
 from modelmake.tracking.versions import Version
