@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import ValidationError
+from pydantic import PositiveInt, ValidationError
 from pydantic.dataclasses import dataclass as typed
 
 from modelmake.core.errors import UserError
@@ -38,7 +38,7 @@ class Settings:
     event: str = ""
     job: str = ""
     engine: Literal["local", "dask"] = "local"
-    workers: int | None = None
+    workers: PositiveInt | None = None
     serve_port: int | None = None
     force: bool = False
     retrain: bool = False
