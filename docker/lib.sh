@@ -1,22 +1,10 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # the scripts that source this file use and set the variables
-# Sourced first by every script here: drops each variable that docker/environment.sh does not list, and defines the
-# functions and options that the scripts share. Leaves $root. Without GIT_DIR and the like, git works on no repository
-# except the one that a command names.
-unset -f builtin compgen
-for name in $(compgen -A function); do builtin unset -f "$name"; done
-unset -v CDPATH POSIXLY_CORRECT IFS root
-set +o posix +o noclobber +o noglob +o allexport
+# Sourced first by every script here: starts it again in a clean environment (docker/shell), unless it is in one, and
+# defines the functions and options that the scripts share. Leaves $root. Without GIT_DIR and the like, git works on no
+# repository except the one that a command names.
+[ "${MODELMAKE_CLEAN:-}" = $$ ] || exec "${BASH_SOURCE[0]%/*}/shell" "$0" "$@"
 root=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd -P)
 . "$root/docker/environment.sh"
-unlisted=$(
-  for name in $(compgen -e); do
-    [[ " PWD OLDPWD SHLVL ${allowed//$'\n'/ } " == *" $name "* ]] || echo "$name"
-  done
-)
-for name in $unlisted; do unset -v "$name" 2>/dev/null || export -n "${name?}"; done # bash never unsets SHELLOPTS
-. "$root/docker/environment.sh" # again: an unlisted variable may have had the name of a group
-# shellcheck disable=SC2086,SC2163  # words
-export $constants no_proxy NO_PROXY PYTHONPATH="$root/scripts"
 
 die() { # where, what, how to fix it
   echo "error: $1: $2 ($3)" >&2
