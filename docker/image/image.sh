@@ -77,15 +77,10 @@ for ca in "${SSL_CERT_FILE:-}" /etc/ssl/certs/ca-certificates.crt; do
   [ -f "$ca" ] && options+=(--secret "id=ca,src=$ca") && break
 done
 echo "▸ image · building $name (one or two minutes, once for each lock)" >&2
-progress=plain
-[ -t 2 ] && progress=auto
-log="$scratch/log" && : >"$log"
-if [ $progress = auto ]; then
-  docker buildx build --load "${options[@]}" -f Dockerfile -t "$name" "$root"
-else
-  docker buildx build --load --progress=plain "${options[@]}" -f Dockerfile -t "$name" "$root" >"$log" 2>&1
-fi || {
-  grep -vE '^(#[0-9]+ )?(DONE|CACHED)' "$log" | tail -20 >&2
+exec 3>"$scratch/log"
+[ ! -t 2 ] || exec 3>&2
+docker buildx build --load "${options[@]}" -f Dockerfile -t "$name" "$root" >&3 2>&3 || {
+  grep -vE '^(#[0-9]+ )?(DONE|CACHED)' "$scratch/log" | tail -20 >&2
   die image "the build failed" "see above; behind a proxy or a company CA, set HTTPS_PROXY and SSL_CERT_FILE"
 }
 [ -z "$registry" ] || ! on CI || push "$name"

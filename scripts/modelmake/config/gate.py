@@ -154,12 +154,11 @@ def _check_positive(positive: object, classes: Collection[object] | None) -> Non
 
 def _check_classes(metric: str, classes: Collection[object], positive: object, where: str) -> None:
     """Raise UserError for a metric of two classes that does not fit `classes`."""
-    if metric in OF_CLASS_1 and len(classes) != 2:
+    if metric in OF_CLASS_1 and (len(classes) != 2 or (positive is None and 1 not in classes)):
         what = f"'{metric}' scores class 1 of two classes, and the classes are {few(classes)}"
-        raise UserError(where, what, f"use {metric}_macro, which scores all classes")
-    if metric in OF_CLASS_1 and positive is None and 1 not in classes:
-        what = f"'{metric}' scores class 1 of two classes, and the classes are {few(classes)}"
-        fix = f"set positive = {json.dumps(list(classes)[-1], default=str)} under [data], or use {metric}_macro"
+        fix = f"use {metric}_macro, which scores all classes"
+        if len(classes) == 2:
+            fix = f"set positive = {json.dumps(list(classes)[-1], default=str)} under [data], or {fix}"
         raise UserError(where, what, fix)
     if metric == "roc_auc" and len(classes) != 2:
         raise UserError(where, f"'roc_auc' needs two classes, and there are {len(classes)}", "use roc_auc_ovr")

@@ -61,17 +61,9 @@ def imported(path: Path, root: Path = Path()) -> frozenset[Path]:
     """
     file = root / path
     paths = {path, *(one.relative_to(root) for one in file.parent.glob(f"{path.stem}.[hm]*"))}
-    for name in _of_modelmake(ast.parse(file.read_text(encoding="utf-8"))):
+    for name in imports(file):
         module = Path("scripts", *name.split("."))
         for code in (module.with_suffix(".py"), module / "__init__.py"):
-            if (root / code).exists() and code != path:
+            if name.startswith("modelmake.") and (root / code).exists() and code != path:
                 paths |= imported(code, root)
     return frozenset(paths)
-
-
-def _of_modelmake(tree: ast.Module) -> Iterator[str]:
-    """Yield the modules of modelmake that a module's code imports; an imported name may be a module too."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("modelmake"):
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
