@@ -57,8 +57,8 @@ class Data(Section):
     own list applies (NA, None, null and more). No effect on Parquet, Feather and JSON lines."""
     target: Text
     """The column to predict."""
-    drop_missing_target: bool = False
-    """`true` leaves the rows without a value in the target out; they are named. `false`: such a row is an error."""
+    drop_missing_target: bool | None = None
+    """`true` leaves the rows without a value in the target out; they are named. Else such a row is an error."""
     positive: str | int | float | bool | None = None
     """The class that `f1`, `precision`, `recall` and similar metrics score. If it is not set, it is 1 of 0 and 1,
     or `true`."""
