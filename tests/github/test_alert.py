@@ -15,6 +15,7 @@ Check = Callable[[Outcome, int], str]
 def watched(alert: bool, finding: str = "'age' has moved") -> None:
     """Leave the receipt of `make watch`."""
     facts = {"name": "churn", "version": "3", "run_id": "r", "url": "http://mlflow/r", "n_rows": 500}
+    facts |= {"headline": "A rule of the gate is broken"}
     moments = {"since": "2026-11-28T00:00:00+00:00", "until": "2026-11-29T00:00:00+00:00"}
     common = {"command": "make watch", "runner": "host", "seconds": 1.0}
     Watch(**common, **facts, **moments, alert=alert, findings=[finding]).write()
@@ -28,7 +29,7 @@ def test_an_alert_is_one_issue_that_is_kept_up_to_date(project: Project, github:
     assert project.stage("alert").out == "updated http://old\n"
     *theirs, ours = github.entries
     assert [entry["body"] for entry in theirs] == ["not ours", None, None]
-    assert ours["title"] == "churn: the data has drifted"
+    assert ours["title"] == "churn: a rule of the gate is broken"
     assert "'income' has moved too" in ours["body"]
     assert "http://mlflow/r" in ours["body"]
     assert github.started == []
@@ -67,7 +68,7 @@ def test_retrain_starts_the_pipeline_once_a_week(
     assert ("started mlops-pipeline.yml on main" in done.out) == bool(count)
     assert done.out.count("not retrained: waiting") == 1 - count
     if count:
-        assert github.started[0] == {"ref": "main", "inputs": {"reason": "drift: 'age' has moved"}}
+        assert github.started[0] == {"ref": "main", "inputs": {"reason": "watch: 'age' has moved"}}
 
 
 def test_a_refusal_is_one_line_without_the_token(project: Project, github: type[GitHub], error_line: Check) -> None:

@@ -54,8 +54,9 @@ def test_a_record_is_a_line_without_private_columns(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.open"))
 
 
-def test_watch_gets_what_is_in_an_open_file(tmp_path: Path) -> None:
-    """It touches a file, and the writer closes its own."""
+@pytest.mark.parametrize("back", [0, 86_400])
+def test_watch_gets_what_is_in_an_open_file(tmp_path: Path, back: int) -> None:
+    """It touches a file, and the writer closes its own, also if the clock was set back since it was opened."""
     writer = Log(tmp_path, [])
     writer.put(record())
     deadline = time.monotonic() + 10
@@ -63,6 +64,7 @@ def test_watch_gets_what_is_in_an_open_file(tmp_path: Path) -> None:
         time.sleep(0.05)
     time.sleep(0.1)
     (tmp_path / log.CLOSE).touch()
+    os.utime(tmp_path / log.CLOSE, (time.time() - back, time.time() - back))
     while not list(tmp_path.glob("*.jsonl")) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert len(lines(tmp_path)) == 1

@@ -133,7 +133,7 @@ def test_a_value_is_read_alike_by_every_door(columns: Columns, gap: str) -> None
             pd.testing.assert_frame_equal(of_door, X, check_exact=True)
             assert own.features == model.features
             pd.testing.assert_frame_equal(predicted(model, path), X, check_exact=True)
-            asked = watched.requests(str(path), Data(path="table.csv", target="y"), model)
+            asked = watched.requests(path, Data(path="table.csv", target="y"), model)
             pd.testing.assert_frame_equal(asked[model.names], X, check_exact=True)
         for body, form in (
             (json.dumps({"dataframe_records": records(columns)}).encode(), JSON),

@@ -87,6 +87,14 @@ class Serve(Section):
     them. `*` allows every name."""
 
 
+class Watch(Section):
+    """`[watch]`: what `make watch` does not compare."""
+
+    ignore: list[str] = Field(default=[])
+    """Columns that `make watch` does not compare, such as the weekday and the hour of a request, which differ from one
+    window to the next."""
+
+
 class Config(Section):
     """The whole of pipeline.toml."""
 
@@ -108,6 +116,8 @@ class Config(Section):
     """Where a model that passes is registered."""
     serve: Serve = Serve()
     """Private columns and host names of the scoring server of `make serve`."""
+    watch: Watch = Watch()
+    """Columns that `make watch` does not compare."""
 
     @model_validator(mode="after")
     def has_folds(self) -> Self:

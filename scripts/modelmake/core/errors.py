@@ -53,7 +53,7 @@ class DriftAlert(PipelineError):
     """Two consecutive windows raise an alert."""
 
     exit_code = 3
-    outcome = "alert: the data has drifted"
+    outcome = "alert: the data has drifted, or a rule is broken"
 
 
 class SearchError(PipelineError):

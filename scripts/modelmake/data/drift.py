@@ -10,9 +10,9 @@ spread x 1.3 in 98 %, and an outlier decile in 100 %, of windows of 1,000.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from scipy import special, stats
 
 from modelmake.core.errors import few
 from modelmake.core.types import of
-from modelmake.data.profile import ROWS_A_BIN, Column, Profile, count, numbers, texts
+from modelmake.data.profile import ROWS_A_BIN, Column, Profile, Rows, count, numbers, texts
 from modelmake.data.vocabulary import MOST, Vocabulary, blank, rarefied, repeats
 
 MIN_ROWS = 30  # fewer rows give no verdict
@@ -93,20 +93,6 @@ class Drift:
     def p_value(self) -> float:
         """The smallest p-value."""
         return min((finding.p_value for finding in self.findings), default=1.0)
-
-
-class Rows(Protocol):
-    """Rows of which one column at a time is looked at: a frame, or a file."""
-
-    @property
-    def columns(self) -> Iterable[Any]:
-        """The names of the columns."""
-
-    def __len__(self) -> int:
-        """Return the number of rows."""
-
-    def __getitem__(self, name: str, /) -> pd.Series:
-        """Return a column of shape (n_rows,)."""
 
 
 def compare(then: Profile, now: Rows) -> list[Drift]:

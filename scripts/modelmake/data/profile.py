@@ -1,5 +1,8 @@
 """Profiles of a data set, column by column, which later data is compared with (scripts/modelmake/data/drift.py)."""
 
+from collections.abc import Iterable
+from typing import Any, Protocol
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -66,9 +69,23 @@ class Profile(BaseModel):
     columns: list[Column]
 
 
-def describe(frame: pd.DataFrame) -> Profile:
-    """Return the profile of a frame of shape (n_rows, n_columns)."""
-    return Profile(rows=len(frame), columns=[_column(frame[name]) for name in frame.columns])
+class Rows(Protocol):
+    """Rows of which one column at a time is looked at: a frame, or a file."""
+
+    @property
+    def columns(self) -> Iterable[Any]:
+        """The names of the columns."""
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+
+    def __getitem__(self, name: str, /) -> pd.Series:
+        """Return a column of shape (n_rows,)."""
+
+
+def describe(rows: Rows) -> Profile:
+    """Return the profile of rows of shape (n_rows, n_columns)."""
+    return Profile(rows=len(rows), columns=[_column(rows[name]) for name in rows.columns])
 
 
 def _column(column: pd.Series) -> Column:

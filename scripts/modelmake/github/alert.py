@@ -37,7 +37,7 @@ def text(watch: Watch) -> str:
 
 def report(session: requests.Session, watch: Watch) -> str:
     """Update the open issue of this pipeline, or open one, and return its address."""
-    content = {"title": f"{watch.name}: the data has drifted", "body": text(watch)}
+    content = {"title": f"{watch.name}: {watch.headline[:1].lower()}{watch.headline[1:]}", "body": text(watch)}
     address, new = api.keep(session, f"{api.repository()}/issues", mark(), content)
     return f"{'opened' if new else 'updated'} {address}"
 
@@ -54,7 +54,7 @@ def retrain(session: requests.Session, watch: Watch) -> str:
         if datetime.now(UTC) < again:
             return f"not retrained: waiting until {again:%Y-%m-%d}, {COOL_DOWN.days} days after the last start"
     branch = settings.github().ref.removeprefix("refs/heads/") or "main"
-    reason = f"drift: {watch.findings[0]}"[:LENGTH]
+    reason = f"watch: {watch.findings[0]}"[:LENGTH]
     api.ask(session, "POST", f"{workflow}/dispatches", json={"ref": branch, "inputs": {"reason": reason}})
     return f"started {WORKFLOW} on {branch}"
 

@@ -56,7 +56,7 @@ class Log:
         self._taken = self._done = 0  # bytes; each is written by one thread
         self._ended = threading.Event()
         self._file: IO[bytes] | None = None
-        self._opened = 0.0
+        self._opened, self._asked = 0.0, 0  # when the file was opened, and when CLOSE was touched before
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
         self._thread.start()
 
@@ -102,7 +102,7 @@ class Log:
         kept = {name: values for name, values in record.columns.items() if name not in self.private}
         line = to_json(record.__dict__ | {"columns": kept}) + b"\n"
         if self._file is None:
-            self._opened = time.time()
+            self._opened, self._asked = time.monotonic(), self._touched()
             name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}-{time.monotonic_ns()}"
             self._file = (self.folder / f"{name}{OPEN}").open("wb", buffering=0)
         self._append(self._file, line)
@@ -121,12 +121,15 @@ class Log:
 
     def _is_due(self) -> bool:
         assert self._file is not None  # noqa: S101  # for the type checker
-        if time.time() - self._opened > SECONDS or self._file.tell() > BYTES:
-            return True
+        old = time.monotonic() - self._opened > SECONDS  # a clock may be set back
+        return old or self._file.tell() > BYTES or self._touched() != self._asked
+
+    def _touched(self) -> int:
+        """Return when `make watch` asked last for what is in open files, by the clock of the file system."""
         try:
-            return (self.folder / CLOSE).stat().st_mtime > self._opened
+            return (self.folder / CLOSE).stat().st_mtime_ns
         except OSError:
-            return False
+            return 0
 
     def _close(self) -> None:
         """Give the file its final name, and keep the folder within its limit."""

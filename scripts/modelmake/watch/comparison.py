@@ -1,124 +1,156 @@
-"""Look: what the champion has been asked, against its training rows, and how good it was where that is known."""
+"""Comparison: what the champion was asked with its training rows, and how good it was where that is known."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 
 from modelmake.config.config import Config
 from modelmake.core import settings
-from modelmake.core.errors import UserError
+from modelmake.core.errors import UserError, suggestion
+from modelmake.core.files import entry
 from modelmake.data import drift, profile
 from modelmake.data.split import PROFILE, TRAINED
-from modelmake.gate.evaluate import PREDICTED, PREDICTION
+from modelmake.gate.evaluate import PREDICTED
+from modelmake.gate.evaluate import PREDICTION as ANSWERED
 from modelmake.gate.records import FOLDER
 from modelmake.model.contract import Contract
+from modelmake.model.padding import predictions
 from modelmake.tracking.runs import Run, Tracking
 from modelmake.tracking.versions import Version
-from modelmake.watch import ground_truth, tables, windows
+from modelmake.watch import truth, windows
 from modelmake.watch.report import Report
+from modelmake.watch.window import PREDICTION, Window
 
 
 @dataclass(frozen=True)
 class Subject:
-    """The champion, and the rows that are looked at."""
+    """The champion."""
 
     config: Config
     version: Version
     run: Run
     contract: Contract
     pipeline: Pipeline
-    window: pd.DataFrame
+
+    def profile(self, tracking: Tracking, path: str) -> profile.Profile | None:
+        """Return a profile that the champion's run logged, None where it has none."""
+        text = tracking.read_file(self.run, path)
+        return profile.Profile.model_validate_json(text) if text else None
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """The columns that are not compared, and why; raises UserError for one that the model does not have."""
+        ignored = self.config.watch.ignore
+        for name in ignored:
+            if name not in self.contract.names:
+                fix = suggestion(name, self.contract.names)
+                raise UserError(entry("watch.ignore"), f"version {self.version.number} has no column '{name}'", fix)
+        return dict.fromkeys(ignored, "watch.ignore") | dict.fromkeys(self.config.serve.private, "serve.private")
 
 
-def reference(tracking: Tracking, run: Run, path: str) -> profile.Profile | None:
-    """Return a profile that the run logged, None where it has none."""
-    text = tracking.read_file(run, path)
-    return profile.Profile.model_validate_json(text) if text else None
-
-
-def drifts(tracking: Tracking, subject: Subject) -> list[drift.Drift]:
-    """Return the drift of each column, and of the predictions.
+def report(tracking: Tracking, subject: Subject, window: Window, server: Path) -> tuple[Report, pd.DataFrame | None]:
+    """Return the report on a window, and the rows whose truth is known.
 
     Raises
     ------
     UserError
-        The champion's run has no profile.
+        The champion's run has no profile, or the table TRUTH does not fit.
 
     """
-    then, window = reference(tracking, subject.run, f"{TRAINED}/{PROFILE}"), subject.window
-    if then is None:
+    trained = subject.profile(tracking, f"{TRAINED}/{PROFILE}")
+    if trained is None:
         what = f"version {subject.version.number} has no profile of its training rows"
         raise UserError(subject.config.registry.name, what, "train it again: make train FORCE=1, then promote it")
-    private = set(subject.config.serve.private)
-    asked = then.model_copy(update={"columns": [column for column in then.columns if column.name not in private]})
-    found = drift.compare(asked, window)
-    predicted = reference(tracking, subject.run, f"{FOLDER}/{PREDICTED}")
-    if predicted is not None and windows.PREDICTION in window.columns:
-        found += drift.compare(predicted, window[[windows.PREDICTION]].set_axis([PREDICTION], axis=1))
-    return found
-
-
-def truths(subject: Subject, rows: pd.DataFrame) -> ground_truth.Live | None:
-    """Return the gate's rules on the rows whose truth the file TRUTH, or the table IN itself, has."""
-    config, target = subject.config, subject.config.data.target
-    names = subject.contract.names
-    if truth := settings.make().truth:
-        found = ground_truth.joined(rows, tables.read(str(truth), config.data, "TRUTH"), target, f"TRUTH={truth}")
-    elif target in rows.columns and windows.PREDICTION in rows.columns and rows[target].notna().all():
-        found = rows
-    else:
-        return None
-    if len(found) < ground_truth.FEWEST:
-        print(f"note: {len(found)} rows have a truth, and at least {ground_truth.FEWEST} are needed")
-        return None
-    return ground_truth.measured(found, target, subject.pipeline, names, config)
-
-
-def looked(tracking: Tracking, subject: Subject, server: Path) -> Report:
-    """Return the report on the window."""
-    window, contract = subject.window, subject.contract
-    whole = set(contract.names) <= set(window.columns) and len(window) > 0
-    expected, window = predicted(subject) if whole else (None, window)
-    found = drifts(tracking, replace(subject, window=window))
-    history = windows.kept(server, subject.version.model_id) if settings.make().truth else None
-    rows = window if history is None else pd.concat([history, window], ignore_index=True)
-    checked = truths(subject, rows)
-    moved = any(column.moved for column in found) or bool(checked and checked.broken)
-    verdict = "alert" if moved else "none" if len(window) < drift.MIN_ROWS else "quiet"
-    features = [name for name in window.columns if not name.startswith(windows.META)]
+    predicted = subject.profile(tracking, f"{FOLDER}/{PREDICTED}")
+    known = truths(subject, window, server)
+    live = None if known is None else truth.measured(known, subject.pipeline, subject.contract.names, subject.config)
     since, until = span(window)
-    return Report(
+    found = Report(
         name=subject.config.registry.name,
         version=subject.version.number,
         rows=len(window),
+        repeated=window.repeated,
         since=since,
         until=until,
-        drifts=found,
-        profile=profile.describe(window[features]),
-        live=checked,
-        expected=expected,
-        verdict=verdict,
+        drifts=[*drifts(subject, trained, window), answers(predicted, window)],
+        profile=profile.describe(window),
+        trained=trained,
+        live=live,
+        expected=expected_accuracy(subject, window),
     )
+    return found, known
 
 
-def predicted(subject: Subject) -> tuple[float | None, pd.DataFrame]:
-    """Return the accuracy that the model expects, and the window with predictions where a table has none."""
-    X, window = subject.window[subject.contract.names], subject.window
+def drifts(subject: Subject, trained: profile.Profile, window: Window) -> list[drift.Drift]:
+    """Return the drift of each column of the model."""
+    left_out = subject.left_out
+    asked = [column for column in trained.columns if column.name not in left_out]
+    not_compared = [
+        drift.Drift(column.name, (), left_out[column.name]) for column in trained.columns if column not in asked
+    ]
+    return [*drift.compare(trained.model_copy(update={"columns": asked}), window), *not_compared]
+
+
+def answers(predicted: profile.Profile | None, window: Window) -> drift.Drift:
+    """Return the drift of the predictions from those of the held-out rows."""
+    if predicted is None:
+        return drift.Drift(ANSWERED, (), "the champion's run has no profile of its predictions")
+    if not window.predicted:
+        return drift.Drift(ANSWERED, (), "the model does not predict every row of this table")
+    [found] = drift.compare(predicted, window[PREDICTION].to_frame(ANSWERED))
+    return found
+
+
+def truths(subject: Subject, window: Window, server: Path) -> pd.DataFrame | None:
+    """Return the rows whose truth the table TRUTH, or the table IN itself, has; None for too few."""
+    data, contract, found = subject.config.data, subject.contract, None
+    if path := settings.make().truth:
+        known = truth.read(path, data, contract)
+        found = truth.joined([*windows.kept(server, subject.version.model_id), window], known)
+    elif (path := settings.make().in_) and window.predicted and data.target in window.columns:
+        found = truth.own(window, path, data, contract)
+    if found is not None and len(found) < truth.FEWEST:
+        print(f"note: {len(found)} rows have a truth, and at least {truth.FEWEST} are needed")
+        return None
+    return found
+
+
+def with_predictions(subject: Subject, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a table with predictions, where it has none and the model predicts every row."""
+    if PREDICTION in frame.columns or frame.empty or not set(subject.contract.names) <= set(frame.columns):
+        return frame
     try:
-        expected = ground_truth.expected_accuracy(subject.pipeline, X)
-        if windows.PREDICTION not in window.columns:
-            window = window.assign(**{windows.PREDICTION: subject.pipeline.predict(X)})
-    except Exception:  # scikit-learn's, on rows of a table that do not fit the model
-        return None, window
-    return expected, window
+        y_pred = predictions(subject.pipeline.predict, frame[subject.contract.names])
+    except Exception:  # scikit-learn's, on rows that do not fit the model
+        return frame
+    return frame.assign(**{PREDICTION: y_pred})
 
 
-def span(window: pd.DataFrame) -> tuple[str, str]:
+def expected_accuracy(subject: Subject, window: Window) -> float | None:
+    """Return the accuracy that the model itself expects of its predictions, None where it gives no probabilities.
+
+    The mean of the highest probability is the accuracy of a calibrated model (Guillory et al. 2021, average
+    confidence). It does not see a change of what the target depends on.
+    """
+    names, pipeline = subject.contract.names, subject.pipeline
+    able = is_classifier(pipeline) and hasattr(pipeline, "predict_proba") and set(names) <= set(window.columns)
+    if not able or not len(window):
+        return None
+    try:
+        highest = [np.asarray(pipeline.predict_proba(part)).max(axis=1).sum() for part in window.chunks(names)]
+    except Exception:  # as above
+        return None
+    return float(sum(highest)) / len(window)
+
+
+def span(window: Window) -> tuple[str, str]:
     """Return the times of the first and the last row; now, for a table without times."""
-    times = window[windows.TIME] if windows.TIME in window.columns and len(window) else pd.Series([time.time()])
+    times = window.times if len(window.times) else pd.Series([time.time()])
     first, last = (datetime.fromtimestamp(float(moment), UTC) for moment in (times.min(), times.max()))
     return first.isoformat(timespec="seconds"), last.isoformat(timespec="seconds")

@@ -1,0 +1,256 @@
+"""Truth: what the targets of requests turned out to be, from a table, and how good the answers to them were."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.base import is_classifier
+from sklearn.pipeline import Pipeline
+
+from modelmake.batch.batch import ROWS, Forms, values
+from modelmake.config.config import Config
+from modelmake.config.data import Data
+from modelmake.config.gate import OF_PROBABILITIES
+from modelmake.core.errors import UserError, few, suggestion
+from modelmake.data.slices import slices
+from modelmake.gate import rules
+from modelmake.gate.facts import Measured
+from modelmake.model.contract import Contract, Feature
+from modelmake.model.score import of_two, predict
+from modelmake.scores import intervals
+from modelmake.scores.metrics import Predictions
+from modelmake.tables.chunk import Chunk
+from modelmake.watch.tables import table
+from modelmake.watch.window import META, PREDICTION, REQUEST, ROW, TIME, Window
+
+FEWEST = 30  # rows with a truth; fewer show nothing
+TRUTH, PLACE = META + "truth", META + "place"
+KEYS = [REQUEST, ROW]
+HEADER = "x-request-id"
+
+
+@dataclass(frozen=True)
+class Live:
+    """The checks of the gate's rules on live rows, and the rows that they were asked of."""
+
+    rows: int
+    checks: tuple[rules.Check, ...]
+    values: dict[str, float]
+
+    @property
+    def broken(self) -> list[str]:
+        """The reasons of the rules that do not hold."""
+        return [check.reason for check in self.checks if check.outcome != "pass"]
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The targets that a table has.
+
+    Parameters
+    ----------
+    where : str
+        The table, for an error.
+    keys : pandas.DataFrame of shape (n_truths, 3)
+        REQUEST, ROW and TRUTH, each request and row once; ROW is missing where the table does not number the rows.
+    unknown : int
+        The rows of the table whose target is not known yet.
+
+    """
+
+    where: str
+    keys: pd.DataFrame
+    unknown: int
+
+
+def read(path: Path, data: Data, contract: Contract) -> Truth:
+    """Read the table TRUTH: the columns `request_id`, which is a text, the target, and `row` (from 0).
+
+    Raises
+    ------
+    UserError
+        A column is missing, an id or a row number is not one, a target is not one that the model can give, or two rows
+        disagree.
+
+    """
+    where, forms = f"TRUTH={path}", Forms()
+    target = _feature(data.target, contract)
+    opened = table("TRUTH", path, data.model_copy(update={"delimiter": None, "encoding": None}))
+    parts = [_part(chunk, target, forms, contract) for chunk in opened.chunks(ROWS)]
+    keys = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*KEYS, TRUTH, PLACE])
+    known = keys[keys[TRUTH].notna()].drop_duplicates([*KEYS, TRUTH])
+    if known.empty:
+        raise UserError(where, f"none of its {len(keys)} rows has a '{data.target}'", "add the targets that are known")
+    twice = known[known.duplicated(KEYS, keep=False)]
+    if len(twice):
+        pair = twice[twice[REQUEST] == twice[REQUEST].iloc[0]].head(2)
+        shown = " and ".join(f"{value!r} in row {place}" for value, place in zip(pair[TRUTH], pair[PLACE], strict=True))
+        what = f"request {pair[REQUEST].iloc[0]!r:.80} has two targets: {shown}"
+        raise UserError(where, what, "keep the one that is right, or number the rows of the request in a column row")
+    return Truth(where, known.drop(columns=PLACE), int(keys[TRUTH].isna().sum()))
+
+
+def _feature(name: str, contract: Contract) -> Feature:
+    """Return what a target is: a class of the model, or a number."""
+    if contract.classes is None:
+        return Feature(name=name, dtype="float64", optional=True)
+    kind = np.asarray(contract.classes).dtype
+    of_two_numbers = set(contract.classes) <= {0, 1} and kind.kind in "if"
+    return Feature(name=name, dtype="str" if kind.kind in "UO" else str(kind), optional=True, truth=of_two_numbers)
+
+
+def _part(chunk: Chunk, target: Feature, forms: Forms, contract: Contract) -> pd.DataFrame:
+    """Return REQUEST, ROW, TRUTH and the place in the file of some rows of the table."""
+    frame, where = chunk.frame.reset_index(drop=True), f"TRUTH={chunk.path}"
+    for name in ("request_id", target.name):
+        if name not in frame.columns:
+            fix = f"give it the columns request_id, row (from 0) and {target.name}"
+            raise UserError(where, f"has no column '{name}' (columns: {few(list(frame.columns), 8)})", fix)
+    place = pd.Series(np.arange(len(frame)) + chunk.first + 1)
+    truths = answers("TRUTH", target, chunk, forms, contract)
+    parts = {REQUEST: _ids(frame["request_id"], place, where), TRUTH: truths, PLACE: place}
+    numbers = _rows(frame["row"], place, where) if "row" in frame.columns else pd.Series(pd.NA, frame.index, "Int64")
+    return pd.DataFrame(parts | {ROW: numbers})
+
+
+def _ids(column: pd.Series, place: pd.Series, where: str) -> pd.Series:
+    """Return ids as the texts that they are."""
+    whole = column.dtype.kind == "f" and (column.dropna() % 1 == 0).all()  # numbers beside a blank field
+    if column.dtype.kind in "iu" or whole:
+        column = column.astype("Int64")
+    elif column.dtype != "str" and column.notna().any():
+        fix = f"write request_id as text, as the header {HEADER} has it"
+        raise UserError(where, f"column 'request_id' has no texts but values such as {column.dropna().iloc[0]}", fix)
+    texts = column.astype("string").str.strip()
+    _refuse(
+        texts.isna() | (texts == ""), place, where, "'request_id' is blank", f"it is the header {HEADER} of an answer"
+    )
+    return texts.astype(object)
+
+
+def _rows(column: pd.Series, place: pd.Series, where: str) -> pd.Series:
+    """Return the numbers of rows in their requests."""
+    numbers = pd.to_numeric(column, errors="coerce") if column.dtype == "str" else column.astype(float)
+    fix = "row counts the rows of a request from 0; leave the column out if each request has one row"
+    _refuse(column.isna(), place, where, "'row' is blank", fix)
+    wrong = numbers.isna() | (numbers < 0) | (numbers % 1 != 0)
+    _refuse(wrong, place, where, f"'row' is {few(column[wrong], 1)}", fix)
+    return numbers.astype("Int64")
+
+
+def _refuse(wrong: "pd.Series[bool]", place: pd.Series, where: str, what: str, fix: str) -> None:
+    """Raise UserError for the first row that is wrong."""
+    if wrong.any():
+        raise UserError(f"{where}, row {place[wrong.to_numpy(dtype=bool).argmax()]}", what, fix)
+
+
+def answers(variable: str, target: Feature, chunk: Chunk, forms: Forms, contract: Contract) -> pd.Series:
+    """Return the targets of some rows as the model answers; raises UserError for one that it cannot answer."""
+    given = chunk.frame[target.name].reset_index(drop=True)
+    made = values(chunk, target, forms, contract.reading)
+    found = pd.Series(made.with_gaps()).astype(object).where(~made.missing, None)
+    wrong = np.any([mask for _, mask in made.wrong], axis=0)
+    if contract.classes is not None:
+        found = found.map({one: one for one in contract.classes}, na_action="ignore")
+        wrong |= found.isna().to_numpy() & ~made.missing
+    if wrong.any():
+        bad, known = str(given[wrong.argmax()]), [str(one) for one in contract.classes or ()]
+        kind = "a class of the model" if known else "a number"
+        fix = suggestion(bad, known) if known else "write numbers, and leave a target that is not known yet empty"
+        raise UserError(
+            f"{variable}={chunk.path}, row {chunk.first + 1 + wrong.argmax()}", f"{bad!r:.80} is not {kind}", fix
+        )
+    return found
+
+
+def joined(windows: Iterable[Window], truth: Truth) -> pd.DataFrame:
+    """Return the rows of windows whose truth is known, with it as the column TRUTH, and print how many there are.
+
+    Raises
+    ------
+    UserError
+        No id matches, or a row number is not one of its request.
+
+    """
+    ids = set(truth.keys[REQUEST])
+    parts = [part[part[REQUEST].isin(ids)] for window in windows for part in window.chunks()]
+    found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=KEYS)
+    if found.empty:
+        what = f"none of its {len(ids)} request ids is in the windows of the champion"
+        raise UserError(truth.where, what, f"the id is the header {HEADER} of an answer")
+    found = found.drop_duplicates([name for name in found.columns if name != TIME])  # in two windows
+    shared = set(found.loc[found.duplicated(KEYS), REQUEST])
+    found = found[~found[REQUEST].isin(shared)]
+    matched = found.merge(_numbered(truth, found), on=KEYS)
+    notes = {
+        "have no target yet": truth.unknown,
+        "do not count, since several requests have their id": int(truth.keys[REQUEST].isin(shared).sum()),
+    }
+    more = "".join(f"; {count} {note}" for note, count in notes.items() if count)
+    print(f"truth   {len(matched)} of {len(truth.keys)} targets match a row of the log{more}")
+    return matched
+
+
+def _numbered(truth: Truth, found: pd.DataFrame) -> pd.DataFrame:
+    """Return the keys of a truth with row numbers that the requests have; raises UserError for others."""
+    last = truth.keys[REQUEST].map(found.groupby(REQUEST)[ROW].max())
+    if truth.keys[ROW].isna().all():
+        several = truth.keys.loc[last > 0, REQUEST]
+        if len(several):
+            what = f"request {several.iloc[0]!r:.80} has several rows, and the table does not say which one it means"
+            raise UserError(truth.where, what, "add the column row, which counts the rows of a request from 0")
+        return truth.keys.assign(**{ROW: 0})
+    beyond = truth.keys[(truth.keys[ROW] > last).fillna(False)]
+    if len(beyond):
+        name, row = beyond[REQUEST].iloc[0], beyond[ROW].iloc[0]
+        what = f"request {name!r:.80} has the rows 0 to {last[beyond.index[0]]:.0f}, and not row {row}"
+        raise UserError(truth.where, what, "row counts the rows of a request from 0")
+    return truth.keys.astype({ROW: "int64"})
+
+
+def own(window: Window, path: Path, data: Data, contract: Contract) -> pd.DataFrame:
+    """Return the rows of the table IN that have a target, with it as the column TRUTH; raises as `read`."""
+    target, forms, first = _feature(data.target, contract), Forms(), 0
+    parts = []
+    for part in window.chunks():
+        truths = answers("IN", target, Chunk(path, first, part), forms, contract)
+        parts.append(part.assign(**{TRUTH: truths})[truths.notna()])
+        first += len(part)
+    found = pd.concat(parts, ignore_index=True)
+    print(f"truth   {len(found)} of {len(window)} rows have one")
+    return found
+
+
+def measured(found: pd.DataFrame, pipeline: Pipeline, names: Sequence[str], config: Config) -> Live:
+    """Ask the gate's rules of live rows.
+
+    The champion predicts the rows again where all of its columns were logged, which gives probabilities too. Else what
+    it answered counts, and rules on probabilities are left out. Rules on folds or on columns that were not logged are
+    left out as well.
+    """
+    whole = set(names) <= set(found.columns)
+    truth = found[TRUTH].infer_objects()
+    if whole:
+        p = predict(pipeline, found[list(names)], truth, config.data.positive)
+    else:
+        known = np.asarray(pipeline.classes_) if is_classifier(pipeline) else None
+        positive = of_two(config.data.positive, known)
+        p = Predictions(truth.to_numpy(), found[PREDICTION].to_numpy(), None, known, positive)
+    checks, values = [], {}
+    for rule in config.gate.rules:
+        if rule.cv or (rule.by and rule.by not in found.columns) or (rule.metric in OF_PROBABILITIES and not whole):
+            continue
+        parts = slices(found[rule.by]).items() if rule.by else [(None, np.ones(len(found), dtype=bool))]
+        for name, mask in parts:
+            part = p.take(mask)
+            if len(part) < FEWEST:
+                continue
+            seed, resamples = config.seed, config.gate.resamples
+            estimate = intervals.bootstrap(part, rule.metric, seed=seed, resamples=resamples)
+            measurement = Measured(metric=rule.metric, by=rule.by, slice=name, rows=len(part), estimate=estimate)
+            checks.append(rules.asked(rule, measurement, "refuse"))
+            if name is None:
+                values[rule.metric] = estimate.value
+    return Live(len(found), tuple(checks), values)
