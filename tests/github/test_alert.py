@@ -1,5 +1,6 @@
 """alert: one issue for a pipeline, and a pipeline that is started at most once a week."""
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -17,8 +18,7 @@ def watched(alert: bool, finding: str = "'age' has moved") -> None:
     facts = {"name": "churn", "version": "3", "run_id": "r", "url": "http://mlflow/r", "n_rows": 500}
     facts |= {"headline": "A rule of the gate is broken"}
     moments = {"since": "2026-11-28T00:00:00+00:00", "until": "2026-11-29T00:00:00+00:00"}
-    common = {"command": "make watch", "runner": "host", "seconds": 1.0}
-    Watch(**common, **facts, **moments, alert=alert, findings=[finding]).write()
+    Watch(**facts, **moments, alert=alert, findings=[finding]).write(time.monotonic())
 
 
 def test_an_alert_is_one_issue_that_is_kept_up_to_date(project: Project, github: type[GitHub]) -> None:
