@@ -1,7 +1,6 @@
 """predict: a table with its predictions, whole or not at all, the same bits as the server's."""
 
 import gzip
-import json
 import os
 import resource
 import shutil
@@ -25,7 +24,7 @@ from modelmake.model.contract import cells, contract
 from modelmake.serving.scorer import Scorer
 from modelmake.tables.table import opened
 from tests.conftest import ROOT, Once, Outcome, Project, copy, forget
-from tests.serving.conftest import JSON, Kinds, promoted
+from tests.serving.conftest import JSON, Kinds, promoted, split
 
 Check = Callable[[Outcome, int], str]
 
@@ -248,7 +247,7 @@ def test_the_bits_are_the_servers(kinds: Kinds, tmp_path: Path, monkeypatch: pyt
     for rows in (7, 60):
         assert whole(scorer, kinds.X, tmp_path / f"in{suffix}", monkeypatch, rows) == expected
     answered = Scorer(kinds.contract, kinds.pipeline.predict)
-    _, predictions = answered.answer(json.dumps({"instances": cells(kinds.X)}).encode(), JSON)
+    _, predictions = answered.answer(split(list(kinds.X), cells(kinds.X)), JSON)
     assert whole(answered, kinds.X, tmp_path / f"in{suffix}", monkeypatch, 7) == predictions
 
 
@@ -258,5 +257,5 @@ def test_numbers_of_a_text_file_are_read_digit_by_digit(tmp_path: Path, monkeypa
     X = pd.DataFrame({"a": rng.normal(size=500), "b": rng.lognormal(size=500, sigma=20)})
     fitted = make_pipeline(LinearRegression()).fit(X, X["a"] * 3)
     scorer = Scorer(contract(fitted, X, X.assign(target=0.0), Data(path="x", target="target")), fitted.predict)
-    _, predictions = scorer.answer(json.dumps({"instances": cells(X)}).encode(), JSON)
+    _, predictions = scorer.answer(split(list(X), cells(X)), JSON)
     assert whole(scorer, X, tmp_path / "in.csv", monkeypatch, 500) == predictions

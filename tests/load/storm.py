@@ -98,8 +98,15 @@ def served(port: int, number: str) -> bytes:
         time.sleep(0.02)
 
 
+NAMES = ["petal_length", "petal_width", "sepal_length", "sepal_width"]
+LENGTHS, WIDTHS = (1, 2.4, 3, 4.7, 5, 5.2, 6), (0.2, 0.8, 1.6, 2)
 GRID = json.dumps(
-    {"instances": [[a, b, c, 3.0] for a in (1, 2.4, 3, 4.7, 5, 5.2, 6) for b in (0.2, 0.8, 1.6, 2) for c in (5, 6, 7)]}
+    {
+        "dataframe_split": {
+            "columns": NAMES,
+            "data": [[a, b, c, 3.0] for a in LENGTHS for b in WIDTHS for c in (5, 6, 7)],
+        }
+    }
 ).encode()
 
 
@@ -168,7 +175,7 @@ def full(folder: Path) -> Result:
     limits = (1 << 20, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
     settings = {"MODELMAKE_SERVE_PORT": str(port)}
     command = [sys.executable, "-c", LIMITED.format(limits)]
-    many = json.dumps({"instances": [[1.4, 0.2, 5.1, 3.5]] * 1000}).encode()
+    many = json.dumps({"dataframe_split": {"columns": NAMES, "data": [[1.4, 0.2, 5.1, 3.5]] * 1000}}).encode()
     with serving.running(command, folder, port, **settings):
         statuses = [once(port, request(many))[0] for _ in range(200)]
         with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:

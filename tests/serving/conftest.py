@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,11 @@ from tests.support.checkout import free_port
 from tests.support.inside import Inside
 
 JSON = "application/json"
+
+
+def split(names: Sequence[str], rows: Sequence[Sequence[Any]], **more: Any) -> bytes:
+    """Return a request for rows of cells."""
+    return json.dumps({"dataframe_split": {"columns": [*names], "data": [*rows]}, **more}).encode()
 
 
 @dataclass(frozen=True)

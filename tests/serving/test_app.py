@@ -14,11 +14,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from modelmake.serving import counts
 from modelmake.serving.connection import LIMIT as HEADERS
 from modelmake.serving.wire import LIMIT
-from tests.serving.conftest import Answer, Process
+from tests.serving.conftest import Answer, Process, split
 
 NAMES = ["petal_length", "petal_width", "sepal_length", "sepal_width"]
 ROW = [1.4, 0.2, 5.1, 3.5]
 SPLIT = {"dataframe_split": {"columns": NAMES, "data": [ROW]}}
+GOOD = json.dumps(SPLIT).encode()
 FORM = {"error", "column", "row", "request_id"}
 
 
@@ -63,17 +64,18 @@ def test_mlflows_own_client_gets_predictions(server: Process) -> None:
         ({"dataframe_split": {"columns": NAMES, "data": [["1.4", 0.2, 5.1, 3.5]]}}, "application/json", 422),
         ({"dataframe_split": {"columns": NAMES, "data": [[None, 0.2, 5.1, 3.5]]}}, "application/json", 422),
         ({"dataframe_split": {"columns": NAMES[1:], "data": [ROW[1:]]}}, "application/json", 422),
-        (b'{"instances": [[1e400, 0.2, 5.1, 3.5]]}', "application/json", 422),
-        (b'{"instances": [[Infinity, 0.2, 5.1, 3.5]]}', "application/json", 400),
-        (b'{"instances": [[NaN, 0.2, 5.1, 3.5]]}', "application/json", 400),
-        (b'{"instances": [[true, 0.2, 5.1, 3.5]]}', "application/json", 422),
-        (b'{"instances": [["\\udfff", 0.2, 5.1, 3.5]]}', "application/json", 400),
-        (b'{"instances": [["\xff", 0.2, 5.1, 3.5]]}', "application/json", 400),
+        (GOOD.replace(b"1.4", b"1e400"), "application/json", 422),
+        (GOOD.replace(b"1.4", b"Infinity"), "application/json", 422),
+        (GOOD.replace(b"1.4", b"NaN"), "application/json", 422),
+        (GOOD.replace(b"1.4", b"true"), "application/json", 422),
+        (GOOD.replace(b"1.4", b'"\\udfff"'), "application/json", 400),
+        (GOOD.replace(b"1.4", b'"\xff"'), "application/json", 400),
+        (GOOD.replace(b"1.4", b"[" * 300 + b"]" * 300), "application/json", 400),
+        (b'{"instances": [[1.4, 0.2, 5.1, 3.5]]}', "application/json", 400),
         (json.dumps(SPLIT).encode("utf-16"), "application/json", 400),
         (json.dumps(SPLIT).encode(), "application/json; charset=UTF-16", 415),
         (json.dumps(SPLIT).encode(), "application/x-www-form-urlencoded", 415),
         (b'{"instances": []}', "application/json", 422),
-        (b'{"instances": [[1, 2, 3, 4]], "params": {"a": 1}}', "application/json", 400),
         (b'{"dataframe_records": [{"\\ud800": 1}]}', "application/json", 400),
         (b'{"dataframe_records": [{}, {"\\ud800\\n": 1}]}', "application/json", 400),
         (json.dumps({"instances": [{f"k{n}": n for n in range(100_000)}]}).encode(), "application/json", 422),
@@ -201,8 +203,9 @@ def test_health_says_what_is_served(server: Process) -> None:
 @pytest.mark.parametrize("count", [1, 1000])
 def test_many_rows_are_predicted_as_one_is(server: Process, count: int) -> None:
     """A large request is computed in a thread of its own, with the same result."""
-    body = {"instances": [ROW] * count, "params": {}}
-    assert server.post(body).read == {"predictions": ["setosa"] * count}
+    assert server.post(split(NAMES, [ROW] * count, params={"top_k": 3}, client_request_id="r-1")).read == {
+        "predictions": ["setosa"] * count
+    }
 
 
 def whole(server: Process, *parts: bytes) -> list[tuple[int, dict[str, str], Any]]:
@@ -227,7 +230,6 @@ def whole(server: Process, *parts: bytes) -> list[tuple[int, dict[str, str], Any
     return found
 
 
-GOOD = json.dumps(SPLIT).encode()
 HEAD = POST.replace("\n", "\r\n").encode()
 LENGTH = b"Content-Length: %d\r\n" % len(GOOD)
 HIDDEN = b"GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -367,9 +369,8 @@ def test_every_form_gets_the_same_predictions(server: Process) -> None:
         {"dataframe_records": [record | {"species": "ignored"} for record in records]},
         {"inputs": {name: [record[name] for record in records] for name in NAMES}},
         {"inputs": records},
-        {"inputs": rows},
         {"instances": records},
-        {"instances": rows, "params": None},
+        {"instances": records, "params": None},
     ]
     csv = "\n".join([",".join(NAMES), *(",".join(map(str, row)) for row in rows)]).encode()
     expected = {"predictions": ["setosa", "versicolor", "virginica"]}

@@ -1,6 +1,7 @@
 """Bodies: the forms of MLflow's scoring server, and what is refused."""
 
 import json
+import math
 
 import pytest
 
@@ -26,8 +27,7 @@ def columns(table: Table) -> dict[str, list[object]]:
         {"inputs": ROWS},
         {"inputs": RECORDS},
         {"instances": RECORDS},
-        {"instances": [[1, "x"], [2, None]]},
-        {"instances": RECORDS, "params": {}},
+        {"instances": RECORDS, "params": {"a": 1}, "client_request_id": "r-1"},
     ],
 )
 def test_every_form_has_the_same_rows(request_body: object) -> None:
@@ -49,15 +49,20 @@ WRONG = [
     (b"\xff\xfe", JSON, 400),
     (b"[1]", JSON, 400),
     (b"{}", JSON, 400),
-    (b'{"instances": [[NaN]]}', JSON, 400),
-    (b'{"instances": [[Infinity]]}', JSON, 400),
-    (b'{"instances": [[-Infinity]]}', JSON, 400),
+    (b'{"instances": [[-NaN]]}', JSON, 400),
+    (b'{"instances": [[nan]]}', JSON, 400),
     (b"[" * 100_000, JSON, 400),
     (b'{"instances": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", JSON, 400),
     (b'{"instances": [[' + b"9" * 10_000 + b"]]}", JSON, 400),
     (b'{"instances": [], "inputs": []}', JSON, 400),
     (b'{"instances": [], "more": 1}', JSON, 400),
-    (b'{"instances": [], "params": {"a": 1}}', JSON, 400),
+    (b'{"instances": [[1, 2]]}', JSON, 400),
+    (b'{"inputs": [[1, 2]]}', JSON, 400),
+    (b'{"instances": [{"a": 1, "b": 2}], "instances": [{"a": 1, "b": 2}]}', JSON, 400),
+    (b'{"instances": [{"a": 1, "b": 2, "a": 1}]}', JSON, 400),
+    (b'{"inputs": {"a": [1], "b": [2], "a" : [1]}}', JSON, 400),
+    (b'{"dataframe_split": {"columns": ["a", "b"], "data": [["\\":", {"x": 1, "x" :2}]]}}', JSON, 400),
+    (b'{"params": {"x": 1, "x": 1}, "instances": [{"a": 1, "b": 2}]}', JSON, 400),
     (b'{"instances": 1}', JSON, 400),
     (b'{"instances": [[1, 2], 3]}', JSON, 400),
     (b'{"instances": [[1]]}', JSON, 400),
@@ -101,7 +106,7 @@ def test_what_is_no_request_is_refused(body: bytes, content_type: str, status: i
 )
 def test_other_parameters_of_the_content_type_have_no_effect(parameters: str) -> None:
     """Older clients of MLflow send them; a charset that is UTF-8 may be written in any way."""
-    assert read(b'{"instances": [[1, 2]]}', f"Application/JSON{parameters}", NAMES).rows == 1
+    assert read(b'{"instances": [{"a": 1, "b": 2}]}', f"Application/JSON{parameters}", NAMES).rows == 1
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -111,10 +116,62 @@ def test_no_rows_are_no_rows(form: str) -> None:
     assert read(json.dumps({form: empty}).encode(), JSON, NAMES).rows == 0
 
 
-def test_of_a_key_that_is_there_twice_the_last_one_counts() -> None:
-    """As MLflow's server reads it, and every reader of JSON in Python."""
-    table = read(b'{"instances": [[9, 9]], "instances": [{"a": 1, "a": 2, "b": 3}]}', JSON, NAMES)
-    assert columns(table) == {"a": [2], "b": [3]}
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b'{"instances": [{"a": 1, "a": 2, "b": 3}]}', JSON),
+        (b'{"dataframe_split": {"columns": ["a", "b", "a"], "data": [[1, 2, 3]]}}', JSON),
+        (b"a,b,a\n1,2,3\n", CSV),
+    ],
+)
+def test_a_column_that_is_there_twice_is_named(body: bytes, content_type: str) -> None:
+    """In JSON as in a CSV: which of the two counts would be a guess."""
+    with pytest.raises(Refusal, match="twice") as refused:
+        read(body, content_type, NAMES)
+    assert (refused.value.status, refused.value.column) == (400, "a")
+
+
+@pytest.mark.parametrize("text", ['":', '"a":', '\\":', "{'a': 1}", "x" * 9, '{"a" : 1, "a": 2}'])
+def test_a_text_that_looks_like_a_key_is_a_text(text: str) -> None:
+    """Whatever it is, and in each form."""
+    for body in ({"instances": [{"a": text, "b": {text: [text]}}]}, {"inputs": {"a": [text], "b": [{text: [text]}]}}):
+        table = read(json.dumps(body).encode(), JSON, NAMES)
+        assert columns(table) == {"a": [text], "b": [{text: [text]}]}
+
+
+def test_100000_columns_that_are_there_twice_are_refused_at_once() -> None:
+    """Their names are not compared with each other."""
+    names = [f"c{number}" for number in range(100_000)]
+    for body in ({"dataframe_split": {"columns": [*names, *names], "data": []}},):
+        with pytest.raises(Refusal, match="twice"):
+            read(json.dumps(body).encode(), JSON, NAMES)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_nan_is_a_missing_value(form: str) -> None:
+    """As MLflow's own client writes one, in each form; infinity is a number that no column takes."""
+    rows = {"dataframe_split": {"columns": NAMES, "data": [[math.nan, "NaN"], [math.inf, math.nan]]}}
+    records = [{"a": math.nan, "b": "NaN"}, {"a": math.inf, "b": math.nan}]
+    columned = {"a": [math.nan, math.inf], "b": ["NaN", math.nan]}
+    body = {**rows, "dataframe_records": records, "instances": records, "inputs": columned}[form]
+    table = read(json.dumps({form: body}).encode(), JSON, NAMES)
+    assert columns(table) == {"a": [None, math.inf], "b": ["NaN", None]}
+
+
+def test_a_matrix_has_one_column() -> None:
+    """The order of several would be a guess, and no page of a client shows the model's."""
+    for form in ("instances", "inputs"):
+        assert columns(read(json.dumps({form: [[1], [2]]}).encode(), JSON, ["a"])) == {"a": [1, 2]}
+        with pytest.raises(Refusal, match="send dataframe_split") as refused:
+            read(json.dumps({form: [[1, 2]]}).encode(), JSON, NAMES)
+        assert refused.value.status == 400
+
+
+def test_json_that_is_nested_deeply_is_not_called_no_json() -> None:
+    """It is refused, with what is wrong."""
+    for depth in (300, 100_000):
+        with pytest.raises(Refusal, match="nested too deeply"):
+            read(b'{"instances": ' + b"[" * depth + b"]" * depth + b"}", JSON, NAMES)
 
 
 def test_records_of_100000_different_columns_are_refused_with_the_first() -> None:

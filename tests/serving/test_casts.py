@@ -30,6 +30,7 @@ from modelmake.serving.rows import values
 from modelmake.serving.scorer import Scorer, verified
 from modelmake.tables.forms import Form
 from modelmake.tables.table import opened
+from tests.serving.conftest import split
 
 
 def trained(path: Path, **keys: Any) -> tuple[Scorer, pd.DataFrame]:
@@ -167,7 +168,7 @@ def test_the_last_bit_does_not_depend_on_the_rows_beside(tmp_path: Path) -> None
         together = batch.predictions(scorer, X).tolist()
         alone = [value for row in range(160) for value in batch.predictions(scorer, X.iloc[[row]]).tolist()]
         assert alone == together
-        bodies = [json.dumps({"instances": X.iloc[row : row + 3].values.tolist()}).encode() for row in range(0, 160, 3)]
+        bodies = [split(list(X), X.iloc[row : row + 3].values.tolist()) for row in range(0, 160, 3)]
         assert [value for body in bodies for value in scorer.answer(body, "application/json")[1]] == together
 
 
@@ -197,7 +198,7 @@ def test_a_value_is_taken_as_the_server_takes_it(value: object, dtype: str, trut
     made = cast(pd.Series([value], dtype="str" if isinstance(value, str) else None), feature, Form())
     lost = dict(made.wrong)[f"not {feature.type.words}"]
     try:
-        expected = values(feature, [value])
+        expected = values(feature, [value], Contract(features=(feature,), rows=(), predictions=()))
     except Refusal:
         assert lost.all()
     else:

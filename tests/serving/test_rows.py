@@ -18,7 +18,7 @@ from modelmake.serving.protocols.mlflow import CSV, read
 from modelmake.serving.refusal import Refusal
 from modelmake.serving.rows import frame
 from modelmake.serving.scorer import Scorer, rows, verified
-from tests.serving.conftest import Kinds
+from tests.serving.conftest import Kinds, split
 
 ROW = {
     "day": "2026-01-31",
@@ -38,7 +38,7 @@ def of(contract: Contract, **values: Any) -> pd.DataFrame:
 
 def test_the_frame_is_that_of_the_training(kinds: Kinds) -> None:
     """The same types, values and gaps, so the same predictions."""
-    sent = read(json.dumps({"instances": cells(kinds.X)}).encode(), JSON, kinds.contract.names)
+    sent = read(split(kinds.contract.names, cells(kinds.X)), JSON, kinds.contract.names)
     received = frame(sent, kinds.contract)
     pd.testing.assert_frame_equal(received, kinds.X)
     assert kinds.pipeline.predict(received).tolist() == kinds.pipeline.predict(kinds.X).tolist()
@@ -220,7 +220,7 @@ def test_small_types_have_their_limits(dtype: str) -> None:
 FORMED: dict[str, Any] = {
     "dataframe_split": {"columns": list(ROW), "index": [0, 1], "data": [list(ROW.values()), list(ROW.values())]},
     "dataframe_records": [ROW, ROW],
-    "instances": [[ROW[name] for name in sorted(ROW)]] * 2,
+    "instances": [ROW, ROW],
     "inputs": {name: [value, value] for name, value in ROW.items()},
 }
 

@@ -24,7 +24,7 @@ from modelmake.serving.forest import predictor
 from modelmake.serving.refusal import Refusal
 from modelmake.serving.scorer import Scorer, load, verified
 from tests.conftest import Project
-from tests.serving.conftest import Kinds
+from tests.serving.conftest import Kinds, split
 
 rng = np.random.default_rng(3)
 X = pd.DataFrame(rng.normal(size=(300, 4)), columns=list("abcd"))
@@ -127,7 +127,7 @@ def test_a_value_that_only_the_model_refuses_is_the_clients() -> None:
     fitted = make_pipeline(RandomForestClassifier(5, random_state=1)).fit(X, LABELS)
     scorer = Scorer(contract(fitted, X, X, Data(path="x", target="y")), fitted.predict)
     with pytest.raises(Refusal, match="very large number") as refused:
-        scorer.answer(b'{"instances": [[1e300, 0, 0, 0]]}', "application/json")
+        scorer.answer(split("abcd", [[1e300, 0, 0, 0]]), "application/json")
     assert refused.value.status == 422
 
 

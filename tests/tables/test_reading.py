@@ -10,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 from modelmake.batch import batch
 from modelmake.config.data import Data
 from modelmake.core.errors import UserError
+from modelmake.core.types import MISSING
 from modelmake.data.read import read
 from modelmake.model.contract import Contract, contract
 from modelmake.serving.scorer import Scorer
@@ -24,6 +25,7 @@ DECIDED = Reading(
     delimiter=";",
     encoding="latin-1",
     decimal=",",
+    gaps=MISSING,
     codes=("zip",),
     forms={"day": Form(date="%d/%m/%Y")},
 )

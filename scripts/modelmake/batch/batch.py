@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from modelmake.core.errors import UserError, suggestion
 from modelmake.model import padding
 from modelmake.model.contract import Contract, Feature
-from modelmake.serving.casts import Cast, Mask, cast, form
+from modelmake.serving.casts import Cast, Mask, cast, form, without_gaps
 from modelmake.serving.scorer import Scorer
 from modelmake.tables.chunk import Chunk
 from modelmake.tables.forms import Form
@@ -155,6 +155,8 @@ def _check_names(chunk: Chunk, contract: Contract) -> None:
 def values(chunk: Chunk, feature: Feature, forms: Forms, reading: Reading) -> Cast:
     """Return one column in its type; its first texts say how the file writes it, where the contract does not."""
     given, place = chunk.frame[feature.name], (chunk.path, feature.name)
+    if not isinstance(chunk.table, pd.DataFrame):
+        given = without_gaps(given, reading.gaps)
     if given.dtype == "str" and feature.type.name != "text" and place not in forms and given.notna().any():
         forms[place] = form(given, feature, reading, chunk.decimal, str(chunk.path))
     return cast(given, feature, forms.get(place, Form()))

@@ -90,19 +90,20 @@ class Writer:
 
 def rows(part: Scored) -> pa.Table:
     """Return the rows with all columns of the table and the prediction; of a text file, the model's have types."""
-    chunk = part.chunk
-    if chunk.table is not None:
-        kept = chunk.table if part.good.all() else chunk.table.filter(pa.array(part.good))
+    table = part.chunk.table
+    if not isinstance(table, pd.DataFrame):
+        kept = table if part.good.all() else table.filter(pa.array(part.good))
     else:
-        frame = chunk.frame[part.good].reset_index(drop=True).assign(**{str(n): part.X[n] for n in part.X.columns})
+        fields = table.where(table != "")[part.good].reset_index(drop=True)
+        frame = fields.assign(**{str(name): part.X[name] for name in part.X.columns})
         kept = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
     return kept.append_column(PREDICTION, pa.array(part.y_pred.tolist()))
 
 
 def fields(part: Scored) -> pd.DataFrame:
     """Return the rows for a CSV: the fields of a text file as they are, and whole numbers with gaps as such."""
-    if part.chunk.table is None:
-        return part.chunk.frame[part.good].assign(**{PREDICTION: part.y_pred})
+    if isinstance(part.chunk.table, pd.DataFrame):
+        return part.chunk.table[part.good].assign(**{PREDICTION: part.y_pred})
     frame: pd.DataFrame = rows(part).to_pandas(types_mapper=pd.ArrowDtype)
     return frame
 

@@ -1,7 +1,7 @@
 """Casts: the values of a column in the model's type, and which of them do not fit, wherever they come from."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -24,6 +24,7 @@ Given: TypeAlias = pd.Series | Sequence[Any]  # of a file, or as JSON has them
 
 TEXT = pd.StringDtype(na_value=np.nan)  # "str", which is looked up by its name otherwise
 OF_A_TABLE = ("unique", "missing")  # keys about a whole column, of which some rows say nothing
+PLAIN = Form()
 GAP = "missing"  # what a value is that is not there
 NUMBERS, TRUTH = {int, float, type(None)}, {int, float, bool, type(None)}
 
@@ -85,6 +86,19 @@ def form(texts: pd.Series, feature: Feature, reading: Reading, decimal: str, whe
         what = f"column '{feature.name}' has dates whose day and month could be exchanged"
         raise UserError(where, what, "write them as YYYY-MM-DD")
     return written
+
+
+def without_gaps(given: Given, gaps: Collection[str]) -> Given:
+    """Return values, of which the texts that stand for a missing value are missing."""
+    if not isinstance(given, pd.Series):
+        return [None if type(value) is str and value in gaps else value for value in given] if gaps else given
+    return given.mask(given.isin([*gaps])) if gaps and given.dtype == "str" else given
+
+
+def of_json(given: Sequence[Any], feature: Feature, reading: Reading) -> Cast:
+    """Return a column of JSON in the type of the training rows, with the gaps and the dates of the training table."""
+    written = reading.forms.get(feature.name, PLAIN) if feature.type.name == "date" else PLAIN
+    return cast(without_gaps(given, reading.gaps), feature, written)
 
 
 def cast(given: Given, feature: Feature, written: Form) -> Cast:
@@ -160,8 +174,11 @@ def _texts(given: Given, _feature: Feature, _written: Form) -> tuple[Array, Mask
 def _dates(given: Given, _feature: Feature, written: Form) -> tuple[Array, Mask]:
     """Return moments without a zone, in UTC where one names a zone."""
     if not isinstance(given, pd.Series):
-        moments = [dates.moment(value) if type(value) is str else None for value in given]
-        values = np.array(moments, dtype="datetime64[us]")
+        texts = [value.strip() if type(value) is str else None for value in given]
+        values = np.array([text and dates.moment(text) for text in texts], dtype="datetime64[us]")
+        if written.date and np.isnat(values).any():
+            read = dates.read(pd.Series(texts, dtype="str"), written.date).to_numpy()
+            values = np.where(np.isnat(values), read, values)
     elif given.dtype.kind == "M":
         values = given.to_numpy(dtype="datetime64[us]")
     elif given.dtype == "str":

@@ -10,11 +10,8 @@ from modelmake.core.errors import UserError, suggestion
 from modelmake.model.contract import Contract, Feature
 from modelmake.model.padding import EVEN, filled
 from modelmake.serving.body import LONG, Columns, Table
-from modelmake.serving.casts import GAP, TEXT, Given, cast, form
+from modelmake.serving.casts import GAP, PLAIN, TEXT, Cast, cast, form, of_json, without_gaps
 from modelmake.serving.refusal import Refusal
-from modelmake.tables.forms import Form
-
-PLAIN = Form()
 
 
 def frame(table: Table, contract: Contract) -> pd.DataFrame:
@@ -43,7 +40,7 @@ def frame(table: Table, contract: Contract) -> pd.DataFrame:
         raise Refusal(422, "there are no rows: send at least one")
     _check_names(table, contract)
     columns = ((feature, table.columns[feature.name]) for feature in contract.features)
-    arrays = [_of_csv(one, given, contract) if table.text else values(one, given) for one, given in columns]
+    arrays = [(_of_csv if table.text else values)(feature, given, contract) for feature, given in columns]
     # The public constructor looks at each array again, which takes longer than all that is done to a row here.
     return pd.DataFrame._from_arrays(
         arrays, _index(tuple(contract.names)), pd.RangeIndex(table.rows), verify_integrity=False
@@ -58,9 +55,12 @@ def padded(table: Table) -> Table:
     return Table(columns, table.rows + -table.rows % EVEN, table.text)
 
 
-def values(feature: Feature, given: Given, written: Form = PLAIN) -> Any:  # noqa: ANN401  # an array of either library
-    """Return the values of one column as an array of its type; raises as `frame`."""
-    made = cast(given, feature, written)
+def values(feature: Feature, given: Sequence[Any], contract: Contract) -> Any:  # noqa: ANN401  # of either library
+    """Return the values of one column, as JSON has them, as an array of its type; raises as `frame`."""
+    return _fitting(of_json(given, feature, contract.reading), feature)
+
+
+def _fitting(made: Cast, feature: Feature) -> Any:  # noqa: ANN401  # as `values`
     for reason, mask in made.wrong:
         if mask.any():
             never = ", and the training table has no missing value in this column" if reason == GAP else ""
@@ -87,12 +87,12 @@ def _check_names(table: Table, contract: Contract) -> None:
 
 def _of_csv(feature: Feature, given: Sequence[str], contract: Contract) -> Any:  # noqa: ANN401  # as `values`
     """Return the values of one column of a CSV, whose texts are read as those of the training table are."""
-    texts = pd.Series(given, dtype=TEXT)
-    texts = texts.mask(texts.isin(contract.missing))
+    texts = without_gaps(pd.Series(given, dtype=TEXT), contract.missing)
     if feature.type.name == "text":
-        return values(feature, texts)
+        return _fitting(cast(texts, feature, PLAIN), feature)
     try:
-        return values(feature, texts, form(texts, feature, contract.reading, contract.reading.decimal, feature.name))
+        written = form(texts, feature, contract.reading, contract.reading.decimal, feature.name)
     except UserError:
         what = "the day and the month of its dates could be exchanged: write them as YYYY-MM-DD"
         raise Refusal(422, what, feature.name) from None
+    return _fitting(cast(texts, feature, written), feature)

@@ -1,6 +1,6 @@
 """Chunk: some rows of a file, as the file has them and in plain types."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,8 +28,8 @@ class Chunk:
         The place of its first row in the file, from 0.
     frame : pandas.DataFrame of shape (n_rows, n_columns)
         The rows in plain types; of a text file every value is text, or missing.
-    table : pyarrow.Table or None
-        The same rows as the file has them, None for a text file.
+    table : pyarrow.Table or pandas.DataFrame
+        The same rows as the file has them: the fields of a text file, with those that stand for a missing value.
     decimal : str
         The decimal mark of numbers that are text.
 
@@ -38,14 +38,17 @@ class Chunk:
     path: Path
     first: int
     frame: pd.DataFrame
-    table: "pa.Table | None" = None
+    table: "pa.Table | pd.DataFrame"
     decimal: str = "."
 
 
-def of_texts(file: Path, first: int, frame: pd.DataFrame, more: Partitions, decimal: str) -> Chunk:
+def of_texts(
+    file: Path, first: int, fields: pd.DataFrame, more: Partitions, decimal: str, gaps: Collection[str]
+) -> Chunk:
     """Return rows of a text file, with the columns `more` that its folders name."""
-    frame.columns = [str(name) for name in frame.columns]
-    return Chunk(file, first, frame.assign(**more) if more else frame, decimal=decimal)
+    fields.columns = [str(name) for name in fields.columns]
+    fields = fields.assign(**more) if more else fields
+    return Chunk(file, first, fields.mask(fields.isin([*gaps])), fields, decimal)
 
 
 def of_types(file: Path, first: int, table: "pa.Table", more: Partitions, config: Data) -> Chunk:

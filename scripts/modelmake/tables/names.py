@@ -29,7 +29,8 @@ def like(chunk: Chunk, first: Chunk) -> Chunk:
     if names == given:
         return chunk
     check(chunk.path, [n for n in given if n in names or not UNNAMED.fullmatch(n)], first.path, names)
-    return replace(chunk, frame=chunk.frame[names], table=None if chunk.table is None else chunk.table.select(names))
+    table = chunk.table[names] if isinstance(chunk.table, pd.DataFrame) else chunk.table.select(names)
+    return replace(chunk, frame=chunk.frame[names], table=table)
 
 
 def check(path: Path, columns: list[str], first_path: Path, first: list[str]) -> None:

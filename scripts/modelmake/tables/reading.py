@@ -21,6 +21,8 @@ class Reading(BaseModel):
         Of the files that are not UTF-8, "utf-8" where all are.
     decimal : str
         The decimal mark.
+    gaps : tuple of str
+        The texts that stand for a missing value; those of a workbook too.
     codes : tuple of str
         The columns whose digits are text.
     forms : dict of str to Form
@@ -33,6 +35,7 @@ class Reading(BaseModel):
     delimiter: str = ""
     encoding: str = ""
     decimal: str = "."
+    gaps: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
     forms: dict[str, Form] = {}
 

@@ -144,7 +144,7 @@ class Table:
             more, first = names.of_folders(file.path, self.config), 0
             for part in self.kind.stream(file, self.config, rows):
                 if isinstance(part, pd.DataFrame):
-                    chunk = of_texts(file.path, first, part, more, self.guess.decimal)
+                    chunk = of_texts(file.path, first, part, more, self.guess.decimal, self.config.gaps)
                 else:
                     chunk = of_types(file.path, first, with_types(part, schema), more, self.config)
                 yield chunk
@@ -185,7 +185,8 @@ def opened(config: Data, reading: Reading | None = None, columns: Sequence[str] 
             what = f"the folder '{config.path}' has files of several formats ({counts})"
             raise UserError(entry("data.path"), what, "name one file, or keep files of one format in the folder")
         config = config.model_copy(update={"target": columns[0]}) if columns else config
-        table = Table(config, files, kinds[0], Reading(decimal=config.decimal or "."))
+        gaps = config.gaps if kinds[0].gaps else ()
+        table = Table(config, files, kinds[0], Reading(decimal=config.decimal or ".", gaps=gaps))
         return _written(table, reading or TYPED, columns) if table.kind.text else table
 
 
@@ -211,6 +212,7 @@ def _written(table: Table, reading: Reading, columns: Sequence[str]) -> Table:
         delimiter=first.delimiter,
         encoding=next((name for name in encodings if name != "utf-8"), "utf-8"),
         decimal=config.decimal or (first.decimal if commas else "."),
+        gaps=config.gaps,
         codes=tuple(with_zeros(head, config.target)),
     )
     doubts = {"decimal": commas and not config.decimal, "codes": zeros}

@@ -215,7 +215,7 @@ def own(window: Window, path: Path, data: Data, contract: Contract) -> pd.DataFr
     target, forms, first = _feature(data.target, contract), Forms(), 0
     parts = []
     for part in window.chunks():
-        truths = answers("IN", target, Chunk(path, first, part), forms, contract)
+        truths = answers("IN", target, Chunk(path, first, part, part), forms, contract)
         parts.append(part.assign(**{TRUTH: truths})[truths.notna()])
         first += len(part)
     found = pd.concat(parts, ignore_index=True)

@@ -22,9 +22,9 @@ from pydantic_core import to_json
 from modelmake.batch.batch import ROWS
 from modelmake.core import files
 from modelmake.model.contract import Contract, Feature
-from modelmake.serving.casts import cast
+from modelmake.serving.casts import of_json
 from modelmake.serving.log import CLOSE, CLOSED, OPEN, SECONDS
-from modelmake.tables.forms import Form
+from modelmake.tables.reading import Reading
 from modelmake.watch.window import PREDICTION, REQUEST, ROW, TIME, Window
 
 PATIENCE = 3.0  # seconds for the server to close its files
@@ -91,7 +91,7 @@ def pending(server: Path, model_id: str, contract: Contract, path: Path) -> Wind
     answers = pa.array(list(contract.predictions)).type
     meta = [(REQUEST, pa.string()), (ROW, pa.int64()), (TIME, pa.float64()), (PREDICTION, answers)]
     schema = pa.schema([*types, *meta])
-    parts = (_table(some, features, schema) for some in _some(compress(_read(records), first)))
+    parts = (_table(some, features, contract.reading, schema) for some in _some(compress(_read(records), first)))
     return Window.write(path, parts, schema, repeated=first.count(False))
 
 
@@ -126,11 +126,11 @@ def _some(records: Iterable[Record]) -> Iterator[list[Record]]:
         yield some
 
 
-def _table(records: list[Record], features: Iterable[Feature], schema: pa.Schema) -> pa.Table:
+def _table(records: list[Record], features: Iterable[Feature], reading: Reading, schema: pa.Schema) -> pa.Table:
     """Return the rows of records in the model's types, without the values that are not of these types."""
     counts = [len(record["predictions"]) for record in records]
     arrays = [
-        _array(feature, list(chain.from_iterable(_values(record, feature.name) for record in records)))
+        _array(feature, reading, list(chain.from_iterable(_values(record, feature.name) for record in records)))
         for feature in features
     ]
     repeated = ([record[name] for record in records] for name in ("request_id", "time"))
@@ -145,8 +145,8 @@ def _values(record: Record, name: str) -> list[Any]:
     return record["columns"].get(name) or [None] * len(record["predictions"])
 
 
-def _array(feature: Feature, given: list[Any]) -> pa.Array:
-    made = cast(given, feature.model_copy(update={"optional": True, "stated": None}), Form())
+def _array(feature: Feature, reading: Reading, given: list[Any]) -> pa.Array:
+    made = of_json(given, feature.model_copy(update={"optional": True, "stated": None}), reading)
     lost = np.any([mask for _, mask in made.wrong], axis=0)
     return pa.Array.from_pandas(pd.Series(made.with_gaps()).mask(lost))
 

@@ -4,11 +4,16 @@ import codecs
 import csv
 import io
 import json
+import math
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic_core import from_json
 
+from modelmake.core.errors import counted
 from modelmake.model.contract import Contract
 from modelmake.serving.body import JSON, LONG, Columns, Table
 from modelmake.serving.protocols.protocol import Description, Example
@@ -18,6 +23,8 @@ from modelmake.serving.schemas import column
 PATHS: tuple[str, ...] = ("/invocations",)
 FORMS = ("dataframe_split", "dataframe_records", "inputs", "instances")
 FORM = f"send one of: {', '.join(FORMS)}"
+IGNORED = ("params", "client_request_id")  # as MLflow does where a model has no parameters
+KEY = re.compile(rb'"\s*:')  # what ends a key
 CSV = "text/csv"
 
 
@@ -51,18 +58,46 @@ def read(body: bytes, content_type: str, names: Sequence[str]) -> Table:
 def of_json(body: bytes, names: Sequence[str]) -> Table:
     """Return the rows of a JSON body."""
     try:
-        request = from_json(body.removeprefix(codecs.BOM_UTF8), allow_inf_nan=False, cache_strings="keys")
-    except ValueError:
-        raise Refusal(400, "the body is not JSON: NaN and Infinity are not JSON, and null is a missing value") from None
+        request = from_json(body.removeprefix(codecs.BOM_UTF8), cache_strings="keys")
+    except ValueError as error:
+        what = "nested too deeply" if "recursion" in str(error) else "not JSON"
+        raise Refusal(400, f"the body is {what}: {FORM}") from None
     forms = [form for form in FORMS if isinstance(request, dict) and form in request]
     if len(forms) != 1:
         raise Refusal(400, f"the body is not an object with exactly one known key: {FORM}")
-    if unknown := request.keys() - {*forms, "params"}:
-        raise Refusal(400, f"the body has {len(unknown)} unknown key{'s' * (len(unknown) > 1)}: {FORM}")
-    if request.get("params"):
-        raise Refusal(400, "the model has no parameters: leave out params")
+    if unknown := request.keys() - {*forms, *IGNORED}:
+        raise Refusal(400, f"the body has {counted(len(unknown), 'unknown key')}: {FORM}")
+    _check_keys(body, request)
     [form] = forms
-    return READERS[form](request[form], form, names)
+    read = READERS[form](request[form], form, names)
+    if b"NaN" in body:  # MLflow's own client writes a missing value so
+        return replace(read, columns={name: [*map(_null, values)] for name, values in read.columns.items()})
+    return read
+
+
+def _null(value: object) -> object:
+    return None if type(value) is float and math.isnan(value) else value
+
+
+def _check_keys(body: bytes, request: dict[str, Any]) -> None:
+    """Raise Refusal for an object that has a key twice, which the parser does not tell."""
+    objects = [one for value in request.values() for one in (value if isinstance(value, list) else [value])]
+    if len(KEY.findall(body)) == len(request) + sum(len(one) for one in objects if isinstance(one, dict)):
+        return
+    json.loads(body.decode("utf-8-sig"), object_pairs_hook=_unique)  # some texts, and deeper objects, look like a key
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; raises Refusal if it has a key twice."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise Refusal(400, "an object has this key twice: send each column once", _twice(name for name, _ in pairs))
+    return made
+
+
+def _twice(names: Iterable[str]) -> str:
+    """Return a name that is there more than once."""
+    return Counter(names).most_common(1)[0][0][:LONG]
 
 
 def of_csv(body: bytes) -> Table:
@@ -109,8 +144,11 @@ def of_inputs(inputs: object, form: str, names: Sequence[str]) -> Table:
 
 
 def of_instances(instances: object, form: str, names: Sequence[str]) -> Table:
-    """Return the rows of [{column: value}, …], or of [[value, …], …] in the order of the model's columns."""
+    """Return the rows of [{column: value}, …], or of [[value], …] for a model of one column."""
     if isinstance(instances, list) and instances and isinstance(instances[0], list):
+        if len(names) > 1:
+            what = f"the rows of {form} do not name their columns, and the model has {len(names)}"
+            raise Refusal(400, f"{what}: send dataframe_split, or {form} as records or columns")
         return Table(*table(list(names), instances, form))
     return of_records(instances, form, names)
 
@@ -128,7 +166,7 @@ def table(header: object, data: object, form: str) -> tuple[Columns, int]:
     if not isinstance(header, list) or not all(isinstance(name, str) for name in header):
         raise Refusal(400, f"{form} has no list of column names")
     if len(set(header)) != len(header):
-        raise Refusal(400, f"{form} names a column twice")
+        raise Refusal(400, f"{form} names this column twice: send each column once", _twice(header))
     if not isinstance(data, list) or not set(map(type, data)) <= {list}:
         raise Refusal(400, f"{form} has no list of rows, each a list of values")
     if not set(map(len, data)) <= {len(header)}:

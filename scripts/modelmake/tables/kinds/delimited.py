@@ -27,7 +27,7 @@ def parsed(file: File, config: Data, *, raw: bool = False, **options: object) ->
 
 def _stream(file: File, config: Data, rows: int) -> Iterator[pd.DataFrame]:
     with _opened(file) as opened, _quiet():
-        options = _options(file.dialect, config, raw=False)
+        options = _options(file.dialect, config, raw=True)
         for frame in pd.read_csv(opened, **options, dtype=str, chunksize=rows):
             yield frame.reset_index(drop=True)
 
@@ -70,6 +70,7 @@ KIND = Kind(
     read=_read,
     stream=_stream,
     text=True,
+    gaps=True,
     fits=lambda _path, _head: True,
     about=lambda file, _config: str(file.dialect),
 )

@@ -35,6 +35,8 @@ class Kind:
         Yields the rows of a file, some at a time: frames where all is text, else Arrow's tables.
     text : bool
         Whether every field is text until it is read.
+    gaps : bool
+        Whether a text in it may stand for a missing value.
     magic : tuple of bytes
         With which its files start.
     metadata : callable
@@ -50,6 +52,7 @@ class Kind:
     read: Callable[[File, Data, Collection[str]], pd.DataFrame]
     stream: "Callable[[File, Data, int], Iterator[pd.DataFrame | pa.Table]]"
     text: bool = False
+    gaps: bool = False
     magic: tuple[bytes, ...] = ()
     fits: Callable[[Path, bytes], bool] = lambda _path, _head: False
     metadata: "Callable[[File], pq.FileMetaData | None]" = lambda _file: None

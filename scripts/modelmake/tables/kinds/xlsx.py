@@ -90,4 +90,4 @@ def is_workbook(path: Path) -> bool:
     return "xl/workbook.xml" in names
 
 
-KIND = Kind("xlsx", "an Excel workbook", (".xlsx",), _read, _stream, about=_about)
+KIND = Kind("xlsx", "an Excel workbook", (".xlsx",), _read, _stream, gaps=True, about=_about)
