@@ -5,7 +5,8 @@ set -euo pipefail
 [ ! -f "$(dirname "$0")/../lib.sh" ] || . "$(dirname "$0")/../lib.sh" # not in the container
 port=${1:-${MODELMAKE_SERVE_PORT:-5001}} name=${MODELMAKE_PIPELINE:-pipeline.toml}
 name=${name##*/} key=.serve/${name%.toml}/tls.key
-request=$'GET /health HTTP/1.0\r\nHost: localhost\r\n\r\n'
+token=$(cat "${key%/*}/token" 2>/dev/null || true) # without it the answer does not say what is wrong
+request=$'GET /health HTTP/1.0\r\nHost: localhost\r\nAuthorization: Bearer '$token$'\r\n\r\n'
 if [ -f "$key" ]; then
   answer=$(openssl s_client -quiet -verify_quiet -connect "localhost:$port" <<<"$request" 2>/dev/null)
 else

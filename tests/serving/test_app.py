@@ -1,5 +1,6 @@
 """The scoring server, asked as clients do."""
 
+import gzip
 import json
 import re
 import socket
@@ -8,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from jsonschema import validate
+from jsonschema import Draft202012Validator, validate
 from prometheus_client.parser import text_string_to_metric_families
 
 from modelmake.serving import counts
@@ -20,6 +21,19 @@ NAMES = ["petal_length", "petal_width", "sepal_length", "sepal_width"]
 ROW = [1.4, 0.2, 5.1, 3.5]
 SPLIT = {"dataframe_split": {"columns": NAMES, "data": [ROW]}}
 GOOD = json.dumps(SPLIT).encode()
+ROWS = [ROW, [4.7, 1.4, 7.0, 3.2], [6.0, 2.5, 6.3, 3.3]]
+RECORDS = [dict(zip(NAMES, row, strict=True)) for row in ROWS]
+MIXED = [[row[place] for place in (3, 0, 2, 1)] for row in ROWS]
+FORMED = [
+    {"dataframe_split": {"columns": NAMES, "data": ROWS}},
+    {"dataframe_split": {"index": [5, 6, 7], "columns": [NAMES[i] for i in (3, 0, 2, 1)], "data": MIXED}},
+    {"dataframe_records": RECORDS},
+    {"dataframe_records": [record | {"species": "ignored"} for record in RECORDS]},
+    {"inputs": {name: [record[name] for record in RECORDS] for name in NAMES}},
+    {"inputs": RECORDS},
+    {"instances": RECORDS},
+    {"instances": RECORDS, "params": None},
+]
 FORM = {"error", "column", "row", "request_id"}
 
 
@@ -124,6 +138,13 @@ def test_a_page_in_a_browser_cannot_name_the_server_otherwise(server: Process) -
     assert server.ask("GET", "/version", Host="LOCALHOST:1").status == 200
 
 
+@pytest.mark.parametrize("host", ["10.0.0.7:5001", "evil.example", "", "[::1]:80"])
+def test_ping_answers_any_host(server: Process, host: str) -> None:
+    """A probe asks by the address of the container, and learns nothing but that a model is served."""
+    answer = server.ask("GET", "/ping", Host=host)
+    assert (answer.status, answer.body) == (200, b"\n")
+
+
 def raw(server: Process, head: str, *chunks: bytes) -> bytes:
     """Send bytes and return what comes back, until the first answer."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
@@ -162,14 +183,26 @@ def test_the_openapi_page_has_the_models_columns(server: Process) -> None:
     assert schemas["row"]["required"] == NAMES
     content = page["paths"]["/invocations"]["post"]["requestBody"]["content"]["application/json"]
     example = content["example"]
-    validate(example, content["schema"] | {"components": page["components"]})
+    schema = content["schema"] | {"components": page["components"]}
+    for body in (example, *FORMED):
+        validate(body, schema)
+        assert server.post(body).status == 200
+    for body in ({"instances": [ROW]}, {"instances": [], "more": 1}, {"inputs": {"petal_length": [1.4]}}, [], {}):
+        assert not Draft202012Validator(schema).is_valid(body)
+        assert server.post(body).status in (400, 422)
+    for path, described in page["paths"].items():
+        for method in described:
+            assert server.ask(method.upper(), path).status != 405
     answer = server.post(example)
     assert answer.status == 200
     validate(answer.read, schemas["predictions"])
     validate(server.post(b"").read, schemas["error"])
     people = server.ask("GET", "/")
     assert b"sepal_width" in people.body
-    assert b"curl " in people.body
+    assert (
+        f"curl http://localhost:{server.port}/invocations ".encode()
+        in server.ask("GET", "/", Host=f"localhost:{server.port}").body
+    )
 
 
 def test_metrics_count_requests_by_status(server: Process) -> None:
@@ -247,8 +280,8 @@ UNCERTAIN = {
     "a signed chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\n-5\r\nabcde\r\n0\r\n\r\n",
     "a folded header": HEAD + b"X: a\r\n b\r\n" + LENGTH + b"\r\n" + GOOD,
     "bare line feeds": (HEAD + LENGTH + b"\r\n").replace(b"\r\n", b"\n") + GOOD,
-    "an upgrade with a length": HEAD + UPGRADE + b"Content-Length: %d\r\n\r\n" % len(HIDDEN),
-    "an upgrade with chunks": HEAD + UPGRADE + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(HIDDEN),
+    "a tunnel": b"CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "an upgrade with both lengths": HEAD + UPGRADE + b"Transfer-Encoding: chunked\r\n" + LENGTH + b"\r\n0\r\n\r\n",
     "not HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
 }
 
@@ -261,11 +294,42 @@ def test_no_body_is_read_as_a_request(server: Process, uncertain: bytes) -> None
     assert headers["x-request-id"] == answer["request_id"]
 
 
-def test_an_upgrade_without_a_body_is_ignored(server: Process) -> None:
-    """As `curl --http2` asks for it; it is the last one on its connection, so none after it waits for an answer."""
+H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABk\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(GOOD), GOOD)
+WISHES = {
+    "java": HEAD + LENGTH + H2C + b"User-Agent: Java-http-client/21\r\n\r\n" + GOOD,
+    "curl": HEAD + b"User-Agent: curl/8.14\r\n" + H2C + LENGTH + b"\r\n" + GOOD,
+    "chunks": HEAD + H2C + CHUNKED,
+    "websocket": HEAD + b"Connection: keep-alive, Upgrade\r\nupgrade: websocket\r\n" + LENGTH + b"\r\n" + GOOD,
+    "two wishes": HEAD + UPGRADE + UPGRADE + LENGTH + b"\r\n" + GOOD,
+}
+
+
+@pytest.mark.parametrize("wish", WISHES.values(), ids=WISHES)
+@pytest.mark.parametrize("size", [1, 7, 1 << 20], ids=["bytes", "pieces", "whole"])
+def test_a_wish_for_another_protocol_is_ignored(server: Process, wish: bytes, size: int) -> None:
+    """As Java's client and `curl --http2` have it by default: the answer is HTTP/1.1, and so is what follows."""
+    sent = wish + wish + END
+    answers = whole(server, *(sent[place : place + size] for place in range(0, len(sent), size)))
+    assert [(status, answer) for status, _, answer in answers[:2]] == [(200, {"predictions": ["setosa"]})] * 2
+    assert [status for status, _, _ in answers[2:]] == [200]
+
+
+def test_the_body_of_a_request_with_a_wish_is_no_request(server: Process) -> None:
+    """Its bytes are counted as those of any other."""
+    for head in (
+        b"Content-Length: %d\r\n\r\n" % len(HIDDEN),
+        b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(HIDDEN),
+    ):
+        end = b"\r\n0\r\n\r\n" if b"chunked" in head else b""
+        answers = whole(server, HEAD + UPGRADE + head + HIDDEN + end + END)
+        assert [status for status, _, _ in answers] == [400, 200]
+
+
+def test_a_request_without_a_body_may_have_a_wish(server: Process) -> None:
+    """And the connection stays open."""
     request = b"GET /version HTTP/1.1\r\nHost: localhost\r\n" + UPGRADE + b"\r\n"
-    [(status, headers, _)] = whole(server, request + END)
-    assert (status, headers["connection"]) == (200, "close")
+    assert [status for status, _, _ in whole(server, request + request + END)] == [200] * 3
 
 
 def test_requests_in_a_row_are_answered_in_their_order(server: Process) -> None:
@@ -282,6 +346,19 @@ def test_a_length_that_is_too_small_ends_the_body(server: Process) -> None:
     """The body is what the length says, and the rest of it is not a request."""
     [(status, _, answer)] = whole(server, HEAD + b"Content-Length: 10\r\n\r\n" + GOOD)
     assert (status, set(answer)) == (400, FORM)
+
+
+def test_a_body_may_be_packed(server: Process) -> None:
+    """By gzip, in one part or several, small or large; what is unpacked has the limit of any body."""
+    for packed in (gzip.compress(GOOD), gzip.compress(GOOD[:9]) + gzip.compress(GOOD[9:])):
+        assert server.post(packed, content_encoding="gzip").read == {"predictions": ["setosa"]}
+    many = gzip.compress(split(NAMES, [ROW] * 5_000))
+    assert server.post(many, content_encoding="GZIP").read == {"predictions": ["setosa"] * 5_000}
+    refused(server.post(gzip.compress(b" " * (LIMIT + 1)), content_encoding="gzip"), 413)
+    refused(server.post(gzip.compress(GOOD)[:-9], content_encoding="gzip"), 400)
+    refused(server.post(GOOD, content_encoding="gzip"), 400)
+    assert "Content-Encoding: gzip" in refused(server.post(gzip.compress(GOOD)), 415)["error"]
+    refused(server.post(GOOD, content_encoding="br"), 415)
 
 
 def test_a_body_in_chunks_is_a_body(server: Process) -> None:
@@ -359,21 +436,8 @@ def test_metrics_survive_what_make_watch_left(server: Process, text: str) -> Non
 
 def test_every_form_gets_the_same_predictions(server: Process) -> None:
     """The rows of the OpenAPI page's example and of other flowers, in all of MLflow's forms and as a CSV."""
-    rows = [ROW, [4.7, 1.4, 7.0, 3.2], [6.0, 2.5, 6.3, 3.3]]
-    records = [dict(zip(NAMES, row, strict=True)) for row in rows]
-    mixed = [[row[place] for place in (3, 0, 2, 1)] for row in rows]
-    bodies = [
-        {"dataframe_split": {"columns": NAMES, "data": rows}},
-        {"dataframe_split": {"index": [5, 6, 7], "columns": [NAMES[i] for i in (3, 0, 2, 1)], "data": mixed}},
-        {"dataframe_records": records},
-        {"dataframe_records": [record | {"species": "ignored"} for record in records]},
-        {"inputs": {name: [record[name] for record in records] for name in NAMES}},
-        {"inputs": records},
-        {"instances": records},
-        {"instances": records, "params": None},
-    ]
-    csv = "\n".join([",".join(NAMES), *(",".join(map(str, row)) for row in rows)]).encode()
+    csv = "\n".join([",".join(NAMES), *(",".join(map(str, row)) for row in ROWS)]).encode()
     expected = {"predictions": ["setosa", "versicolor", "virginica"]}
-    assert [server.post(body).read for body in bodies] == [expected] * len(bodies)
+    assert [server.post(body).read for body in FORMED] == [expected] * len(FORMED)
     assert server.post(csv, "text/csv").read == expected
-    assert server.post(b"\xef\xbb\xbf" + json.dumps(bodies[0]).encode()).read == expected
+    assert server.post(b"\xef\xbb\xbf" + json.dumps(FORMED[0]).encode()).read == expected

@@ -24,9 +24,12 @@ from modelmake.config.data import Data
 from modelmake.core.errors import UserError
 from modelmake.data.read import read
 from modelmake.model.contract import Contract, Feature, contract
+from modelmake.serving.body import JSON
 from modelmake.serving.casts import cast
+from modelmake.serving.protocols import mlflow
+from modelmake.serving.protocols.mlflow import CSV
 from modelmake.serving.refusal import Refusal
-from modelmake.serving.rows import values
+from modelmake.serving.rows import frame, values
 from modelmake.serving.scorer import Scorer, verified
 from modelmake.tables.forms import Form
 from modelmake.tables.table import opened
@@ -135,6 +138,68 @@ def test_out_has_every_value_of_a_parquet_file(tmp_path: Path, suffix: str) -> N
     assert written["a"].tolist() == frame["a"].tolist()
     assert written["row"].dropna().tolist() == [2**53 + 1, 3]
     assert pd.to_datetime(written["day"]).isna().tolist() == [False, True, False]
+
+
+def test_out_keeps_the_fields_of_a_text_file(tmp_path: Path) -> None:
+    """Gaps, spaces and spellings are as IN has them, though the model reads NA as a gap."""
+    lines = ["name,size,note,y", *(f"red,{n}.50,x,{n}" for n in range(6)), "NA, 7 ,None,3", ",null,,1", "n/a,1e1,NA,2"]
+    (tmp_path / "in.csv").write_text("\n".join(lines) + "\n")
+    scorer, _ = trained(tmp_path / "in.csv", id="note")
+    read, reasons = rows(scorer, tmp_path / "in.csv", tmp_path / "out.csv")
+    assert reasons == []
+    assert read["name"].isna().tolist() == [False] * 6 + [True] * 3
+    assert (tmp_path / "out.csv").read_text().splitlines() == [
+        lines[0] + ",prediction",
+        *(f"{one},0" for one in lines[1:]),
+    ]
+    rows(scorer, tmp_path / "in.csv", tmp_path / "out.jsonl")
+    written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [row["name"] for row in written[6:]] == [None] * 3
+    assert [row["size"] for row in written[6:]] == [7.0, None, 10.0]
+    assert [row["note"] for row in written[6:]] == ["None", None, "NA"]
+
+
+GAPS = ["", "NA", "None", "null", "nan", "N/A", "<NA>"]
+
+
+@pytest.mark.parametrize("optional", [True, False])
+def test_a_text_that_is_a_gap_in_the_training_table_is_one_by_every_door(tmp_path: Path, optional: bool) -> None:
+    """A CSV, lines of JSON and Parquet in `make predict`, a CSV and JSON in the server; refused where it may not be."""
+    gap = "NA" if optional else "z"
+    table = "".join(f"{'ab'[n % 2]},{n}.5,2026-01-{n:02},{n}\n" for n in range(10, 30)) + f"{gap},1.5,2026-01-05,1\n"
+    (tmp_path / "train.csv").write_text(f"name,size,day,y\n{table}")
+    scorer, _ = trained(tmp_path / "train.csv")
+    for text in GAPS:
+        record = {"name": text, "size": 1.5, "day": "2026-01-05"}
+        (tmp_path / "in.csv").write_text(f"name,size,day,y\n{text},1.5,2026-01-05,1\n")
+        (tmp_path / "in.jsonl").write_text(json.dumps(record | {"y": 1}) + "\n")
+        pd.DataFrame([record | {"y": 1}]).to_parquet(tmp_path / "in.parquet")
+        for suffix in ("csv", "jsonl", "parquet"):
+            read, reasons = rows(scorer, tmp_path / f"in.{suffix}")
+            assert (reasons, read["name"].isna().tolist()) == (([], [True]) if optional else (["missing"], []))
+        bodies = [
+            (split(list(record), [list(record.values())]), JSON),
+            (f"name,size,day\n{text},1.5,2026-01-05".encode(), CSV),
+        ]
+        for body, kind in bodies:
+            try:
+                received = frame(mlflow.read(body, kind, scorer.contract.names), scorer.contract)
+            except Refusal as refusal:
+                assert (optional, refusal.column, "missing" in refusal.error) == (False, "name", True)
+            else:
+                assert received["name"].isna().tolist() == [optional]
+
+
+def test_a_date_of_json_is_read_as_those_of_the_training_table(tmp_path: Path) -> None:
+    """ISO 8601, or the format of the table; spaces around it do not count, as in a file."""
+    (tmp_path / "train.csv").write_text("day,y\n" + "".join(f"{n}.01.2026,{n}\n" for n in range(10, 30)))
+    scorer, _ = trained(tmp_path / "train.csv")
+    for text in ("04.03.2025", " 04.03.2025 ", "2025-03-04", " 2025-03-04", "20250304", "2025-03-04T00:00:00Z"):
+        received = frame(mlflow.read(split(["day"], [[text]]), JSON, ["day"]), scorer.contract)
+        assert received["day"].tolist() == [pd.Timestamp("2025-03-04")]
+    for text in ("03/04/2025", "31.02.2025", "", "4 March"):
+        with pytest.raises(Refusal):
+            frame(mlflow.read(split(["day"], [[text]]), JSON, ["day"]), scorer.contract)
 
 
 def test_files_of_a_folder_may_have_wider_types(tmp_path: Path) -> None:

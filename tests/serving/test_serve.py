@@ -173,9 +173,18 @@ def test_a_token_is_asked_for_and_never_shown(two: Path, start: Start) -> None:
     refused = server.post(grid())
     assert (refused.status, refused.headers["www-authenticate"]) == (401, "Bearer")
     assert server.post(grid(), Authorization="Bearer other").status == 401
-    assert server.post(grid(), Authorization="Bearer t0ken-7391").status == 200
+    for scheme in ("Bearer", "bearer", "BEARER"):
+        assert server.post(grid(), Authorization=f"{scheme} t0ken-7391").status == 200
+    for other in ("Basic t0ken-7391", "t0ken-7391", "Bearer", "Bearer t0ken-7391x"):
+        assert server.post(grid(), Authorization=other).status == 401
     assert server.ask("GET", "/version").status == 401
     assert server.ask("GET", "/health").status == 200
+    client(two).delete_registered_model_alias(NAME, "champion")
+    until(lambda: server.health["problem"] is not None)
+    assert "send the token" in server.health["problem"]
+    assert NAME not in server.ask("GET", "/health").body.decode()
+    with_token = server.ask("GET", "/health", Authorization="Bearer t0ken-7391").read
+    assert with_token["problem"].startswith(f"{NAME}: no version has the alias")
     assert "t0ken-7391" not in server.log.read_text()
 
 

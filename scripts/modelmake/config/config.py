@@ -81,7 +81,8 @@ class Serve(Section):
     """`[serve]`: what the scoring server of `make serve` keeps to itself, and the names that it answers to."""
 
     private: list[str] = Field(default=[])
-    """Columns that the request log leaves out. `make watch` does not compare them."""
+    """Columns that the request log leaves out, and whose values no page of the server shows. `make watch` does not
+    compare them."""
     hosts: list[Text] = Field(default=[])
     """Names, in addition to localhost, by which clients may reach the scoring server, as their Host header has
     them. `*` allows every name."""

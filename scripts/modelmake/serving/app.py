@@ -35,6 +35,7 @@ from modelmake.serving.wire import SMALL, SMOKE, identity, other, read, refused
 WAITING = 64  # large requests at once
 HELD = 1 << 27  # bytes of all bodies that arrive or wait
 HOSTS = ("localhost", "127.0.0.1", "[::1]", "scorer")
+HIDDEN = "send the token to see it; the log of the server has it too"
 PORT = re.compile(r":\d*$")
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -61,15 +62,14 @@ class Server:
 
     def __init__(self, follower: Follower, log: Log, options: Options) -> None:
         """Keep what the routes share; one thread computes large requests, so that the loop can answer others."""
-        self.follower, self.log, self.token = follower, log, options.token
+        self.follower, self.log, self.options, self.token = follower, log, options, options.token
         self.watched = Path(options.folder, "watch.json")  # `make watch` writes it for /metrics
-        self.hosts = {*HOSTS, *map(str.lower, options.hosts)}  # a page in a browser could name the server by another
+        self.hosts = {*HOSTS, *map(str.lower, options.hosts)}
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="scorer")
         self.waiting = self.held = 0
 
     def routes(self) -> list[Route]:
         """Return the routes."""
-        open_routes = {"/ping": self.ping, "/health": self.health}
         closed = {"/version": self.version, "/metrics": self.metrics, "/openapi.json": self.openapi, "/": self.page}
         return [
             *(
@@ -77,17 +77,21 @@ class Server:
                 for protocol in PROTOCOLS
                 for path in protocol.PATHS
             ),
-            *(Route(path, self.answered(handler, token=False)) for path, handler in open_routes.items()),
+            Route("/ping", self.answered(self.ping, host=False, token=False)),  # probes ask by the address
+            Route("/health", self.answered(self.health, token=False)),
             *(Route(path, self.answered(handler)) for path, handler in closed.items()),
         ]
 
-    def answered(self, handler: Handler, *, token: bool = True) -> Handler:
+    def answered(self, handler: Handler, *, host: bool = True, token: bool = True) -> Handler:
         """Return a handler that checks host and token, and answers a refusal in the one form."""
 
         async def answer(request: Request) -> Response:
             request.state.id = identity(request)
             try:
-                self.check(request, token=token)
+                if host:
+                    self.check_host(request)
+                if token and not self.has_token(request):
+                    raise Refusal(401, "missing or wrong token: send Authorization: Bearer …")
                 response = await handler(request)
             except Refusal as refusal:
                 response = refused(refusal, request.state.id)
@@ -103,15 +107,17 @@ class Server:
 
         return answer
 
-    def check(self, request: Request, *, token: bool) -> None:
-        """Raise Refusal for another host, and, where a token is needed, for another token."""
+    def check_host(self, request: Request) -> None:
+        """Raise Refusal for another host: a page in a browser could name the server by it."""
         hosts = {PORT.sub("", host).lower() for host in request.headers.getlist("host") or [""]}
         if "*" not in self.hosts and not hosts <= self.hosts:
             raise Refusal(400, "the host of the request is not allowed: add it to hosts under [serve]")
-        if token and self.token:
-            expected, given = f"Bearer {self.token}", request.headers.get("authorization", "")
-            if not hmac.compare_digest(expected.encode(), given.encode()):
-                raise Refusal(401, "missing or wrong token: send Authorization: Bearer …")
+
+    def has_token(self, request: Request) -> bool:
+        """Return whether a request has the token, or none is needed."""
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        bearer = scheme.lower() == "bearer"
+        return not self.token or (hmac.compare_digest(self.token.encode(), given.strip().encode()) and bearer)
 
     @property
     def model(self) -> Model:
@@ -172,8 +178,11 @@ class Server:
         """Answer 200 if there is a model."""
         return Response("\n", 200 if self.follower.model else 503)
 
-    async def health(self, _request: Request) -> Response:
-        """Say what is served, and what keeps the server from the version that the alias names."""
+    async def health(self, request: Request) -> Response:
+        """Say what is served, and what keeps the server from the version that the alias names.
+
+        The problem may name an address or a path, so whoever needs a token and has none gets to know only that it is.
+        """
         state, model = self.follower.state, self.follower.model
         status = "no model" if model is None else "ok" if not state.problem else "stale"
         facts = {
@@ -182,7 +191,7 @@ class Server:
             "registry": "up" if state.up else "down",
             "checked": state.checked or None,
             "refused": state.refused or None,
-            "problem": state.problem or None,
+            "problem": (state.problem if self.has_token(request) else state.problem and HIDDEN) or None,
         }
         return JSONResponse(facts, 200 if model else 503)
 
@@ -198,11 +207,14 @@ class Server:
     async def openapi(self, _request: Request) -> Response:
         """Return the OpenAPI description."""
         model = self.model
-        return JSONResponse(page.openapi(model.scorer.contract, model.named, token=bool(self.token)))
+        shown = page.without(model.scorer.contract, self.options.private)
+        return JSONResponse(page.openapi(shown, model.named, token=bool(self.token)))
 
-    async def page(self, _request: Request) -> Response:
+    async def page(self, request: Request) -> Response:
         """Return the page for people."""
-        return HTMLResponse(page.html(self.model.scorer.contract, self.model.named))
+        model, folder = self.model, self.options.folder
+        shown, address = page.without(model.scorer.contract, self.options.private), str(request.base_url).rstrip("/")
+        return HTMLResponse(page.html(shown, model.named, address, folder, token=bool(self.token)))
 
     def facts(self) -> tuple[counts.Info, dict[str, float], dict[str, float]]:
         """Return the gauges: the served version, the registry, and what `make watch` saw last."""

@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from http import HTTPStatus
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from modelmake.serving.refusal import Refusal
@@ -12,8 +13,29 @@ from modelmake.serving.wire import refused
 PATIENCE = 10  # seconds from a request's first byte, or from the connection, to the end of its headers
 LIMIT = 1 << 20  # bytes of the headers, by whole reads; the parser copies what it has with each further read
 TOO_LARGE = Refusal(431, f"the headers are larger than {LIMIT >> 20} MB: send the rows in the body")
-NO_REQUEST = Refusal(400, "the request is not HTTP/1.1: send one length of the body, and no Upgrade with a body")
-LENGTHS = (b"content-length", b"transfer-encoding")
+NO_REQUEST = Refusal(400, "the request is not HTTP/1.1: send one length of the body")
+
+
+class Parser(httptools.HttpRequestParser):
+    """A parser for which a request that asks for another protocol, such as HTTP/2, is one of HTTP/1.1, as it may be.
+
+    The parser of httptools takes the headers of such a request for its end, so it gets them again without Upgrade.
+    """
+
+    def __init__(self, connection: "Patient") -> None:
+        """Parse for a connection, as uvicorn does."""
+        super().__init__(connection)
+        self.connection = connection
+        self.set_dangerous_leniencies(lenient_data_after_close=True)
+
+    def feed_data(self, data: bytes) -> None:  # type: ignore[override]  # uvicorn has nothing else
+        """Parse bytes."""
+        while data:
+            try:
+                super().feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as upgrade:
+                data = self.connection.head() + data[upgrade.args[0] :]
 
 
 class Patient(HttpToolsProtocol):
@@ -25,6 +47,7 @@ class Patient(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
         super().connection_made(transport)
+        self.parser = Parser(self)
         self._wait()
 
     def data_received(self, data: bytes) -> None:
@@ -45,15 +68,24 @@ class Patient(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """End the wait; raises ValueError for an upgrade with a body, which the parser would read as a request."""
-        self._read = None
-        self._end_wait()
-        upgrade = self.parser.should_upgrade()
-        if upgrade and any(name in LENGTHS and value.strip(b"0 ") for name, value in self.headers):
+        """End the wait; raises ValueError for CONNECT, which asks for what is not HTTP."""
+        if not self.parser.should_upgrade():
+            self._read = None
+            self._end_wait()
+            super().on_headers_complete()
+        elif self.parser.get_method() == b"CONNECT":
             raise ValueError
-        super().on_headers_complete()
-        if upgrade:
-            self.cycle.keep_alive = False  # uvicorn drops what came with it
+
+    def on_message_complete(self) -> None:
+        """End the body, if there is a request: one that asks for another protocol comes again."""
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
+
+    def head(self) -> bytes:
+        """Return the headers of the request without the wish for another protocol."""
+        first = b"%s %s HTTP/%s\r\n" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+        kept = (b"%s: %s\r\n" % (name, value) for name, value in self.headers if name != b"upgrade")
+        return first + b"".join(kept) + b"\r\n"
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's own text
         """Answer data that is not a request."""

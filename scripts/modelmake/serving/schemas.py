@@ -7,10 +7,11 @@ from modelmake.model.contract import Feature
 
 def column(feature: Feature) -> dict[str, Any]:
     """Return the schema of a column's values; null is a missing value."""
-    types = [feature.type.json, *(["boolean"] if feature.truth else []), *(["null"] if feature.optional else [])]
+    more = {"boolean": feature.truth, "integer": feature.type.name == "boolean", "null": feature.optional}
+    types = [feature.type.json, *(name for name, taken in more.items() if taken)]
     schema: dict[str, Any] = {"type": types if len(types) > 1 else types[0]}
     if feature.type.name == "date":
-        schema["format"] = "date-time"
+        schema["description"] = f"{feature.type.words}; in UTC without a zone"
     stated = feature.stated
     if stated is not None and not isinstance(stated.min, str) and not isinstance(stated.max, str):
         bounds = {"minimum": stated.min, "maximum": stated.max}

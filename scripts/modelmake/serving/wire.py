@@ -1,8 +1,11 @@
 """Wire: the bytes of a request within their limits, and the one form of a refusal."""
 
 import asyncio
+import gzip
+import io
 import re
 import uuid
+import zlib
 from collections.abc import Callable
 
 from starlette.exceptions import HTTPException
@@ -16,6 +19,7 @@ MOST = 1 << 28  # bytes that are read, and forgotten, of a larger one: only then
 SMALL = 1 << 16  # bytes; a thread would cost such a request more than the wait costs the others
 PATIENCE = 10  # seconds for a body to arrive
 SMOKE = "x-modelmake-smoke"  # the header of requests by `make smoke`
+GZIP = b"\x1f\x8b"  # with which it starts
 ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
@@ -32,7 +36,8 @@ async def read(request: Request, hold: Callable[[int], None]) -> bytes:
     Raises
     ------
     Refusal
-        With 413 for too large a body, with 408 for one that takes too long.
+        With 413 for too large a body, with 408 for one that takes too long, with 400 and 415 for one that is packed in
+        a way that cannot be read.
 
     """
     too_large = Refusal(413, f"the body is larger than {LIMIT >> 20} MB: send fewer rows, or use make predict")
@@ -52,7 +57,24 @@ async def read(request: Request, hold: Callable[[int], None]) -> bytes:
         raise Refusal(408, f"the body did not arrive within {PATIENCE} seconds") from None
     if size > LIMIT:
         raise too_large
-    return bytes(body)
+    unpacked = _unpacked(bytes(body), request.headers.get("content-encoding", "identity").lower())
+    if len(unpacked) > LIMIT:
+        raise too_large
+    hold(max(0, len(unpacked) - size))
+    return unpacked
+
+
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    """Return a body as it was before the client packed it, or the first LIMIT bytes of it and one more."""
+    if encoding == "identity" and not body.startswith(GZIP):
+        return body
+    if encoding not in ("gzip", "x-gzip"):
+        raise Refusal(415, "the body is packed: send gzip with the header Content-Encoding: gzip, or the plain body")
+    try:
+        with gzip.open(io.BytesIO(body)) as file:
+            return file.read(LIMIT + 1)
+    except (OSError, EOFError, zlib.error):
+        raise Refusal(400, "the body is not gzip, though its Content-Encoding says so") from None
 
 
 def identity(request: Request) -> str:

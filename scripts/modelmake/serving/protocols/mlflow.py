@@ -196,43 +196,41 @@ def examples(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[Ex
 
 def describe(contract: Contract) -> Description:
     """Return the schemas of a request and of its answer."""
-    record: dict[str, Any] = {
-        "type": "object",
-        "properties": {feature.name: column(feature) for feature in contract.features},
-        "required": contract.names,
-        "additionalProperties": False,
-    }
-    if contract.ignored:
-        record["properties"] |= {name: {"description": "ignored"} for name in contract.ignored}
+    schemas = {feature.name: column(feature) for feature in contract.features}
+    others: dict[str, Any] = {name: {"description": "ignored"} for name in contract.ignored}
+    record = {"type": "object", "properties": schemas | others, "required": contract.names}
     records = {"type": "array", "items": {"$ref": "#/components/schemas/row"}, "minItems": 1}
-    split = {
-        "type": "object",
-        "properties": {
-            "columns": {"type": "array", "items": {"type": "string"}, "const": contract.names},
-            "data": {"type": "array", "minItems": 1, "items": cells(contract)},
-        },
-        "required": ["columns", "data"],
-        "additionalProperties": False,
+    listed = {name: {"type": "array", "items": schema, "minItems": 1} for name, schema in (schemas | others).items()}
+    columns = {"type": "object", "properties": listed, "required": contract.names, "additionalProperties": False}
+    matrix = [{"type": "array", "items": {"type": "array", "prefixItems": [*schemas.values()], "maxItems": 1}}]
+    several = [records, *(matrix if len(schemas) == 1 else [])]
+    forms = {
+        "dataframe_split": _split(contract),
+        "dataframe_records": records,
+        "inputs": {"anyOf": [*several, columns]},
+        "instances": {"anyOf": several},
     }
-    forms = dict.fromkeys(FORMS, records) | {"dataframe_split": split}
-    body = {
-        "oneOf": [
-            {"type": "object", "properties": {form: schema}, "required": [form], "additionalProperties": False}
-            for form, schema in forms.items()
-        ]
-    }
+    ignored = {name: {"description": "ignored"} for name in IGNORED}
+    bodies = [
+        {"type": "object", "properties": {form: schema} | ignored, "required": [form], "additionalProperties": False}
+        for form, schema in forms.items()
+    ]
     example = json.loads(next(examples(contract.names, contract.rows[:1])).body)
+    table = {"type": "string", "description": "a line with the names of the columns, then the rows"}
     return Description(
-        request={JSON: {"schema": body, "example": example}, CSV: {"schema": {"type": "string"}}},
+        request={JSON: {"schema": {"oneOf": bodies}, "example": example}, CSV: {"schema": table}},
         answer={"$ref": "#/components/schemas/predictions"},
-        schemas={"row": record, "predictions": predictions(contract)},
+        schemas={"row": record | {"additionalProperties": False}, "predictions": predictions(contract)},
     )
 
 
-def cells(contract: Contract) -> dict[str, Any]:
-    """Return the schema of a row of `dataframe_split`."""
-    columns = [column(feature) for feature in contract.features]
-    return {"type": "array", "prefixItems": columns, "minItems": len(columns), "maxItems": len(columns)}
+def _split(contract: Contract) -> dict[str, Any]:
+    """Return the schema of `dataframe_split`: the columns in any order, and the values of each row in theirs."""
+    count, names = len(contract.names), [*contract.names, *contract.ignored]
+    header = {"type": "array", "items": {"enum": names}, "uniqueItems": True, "minItems": count}
+    row = {"type": "array", "minItems": count, "maxItems": len(names)}
+    properties = {"columns": header, "data": {"type": "array", "minItems": 1, "items": row}, "index": {}}
+    return {"type": "object", "properties": properties, "required": ["columns", "data"], "additionalProperties": False}
 
 
 def predictions(contract: Contract) -> dict[str, Any]:
