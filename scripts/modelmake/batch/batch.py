@@ -31,28 +31,13 @@ Faults = dict[int, tuple[str, str]]  # the column and the reason, by the place o
 
 @dataclass(frozen=True)
 class Scored:
-    """The rows of one chunk.
-
-    Parameters
-    ----------
-    chunk : Chunk
-        The rows as the file has them.
-    X : pandas.DataFrame of shape (n_good, n_features)
-        The rows that were predicted.
-    good : ndarray of shape (n_rows,)
-        Which rows were predicted.
-    y_pred : ndarray of shape (n_good,)
-        Their predictions.
-    rejected : pandas.DataFrame of shape (n_bad, 4)
-        File, row from 1, column and reason of each other row.
-
-    """
+    """The rows of one chunk, of which n_good were predicted."""
 
     chunk: Chunk
-    X: pd.DataFrame
-    good: Mask
-    y_pred: NDArray[Any]
-    rejected: pd.DataFrame
+    X: pd.DataFrame  # of shape (n_good, n_features)
+    good: Mask  # of shape (n_rows,)
+    y_pred: NDArray[Any]  # of shape (n_good,)
+    rejected: pd.DataFrame  # file, row from 1, column and reason of each other row
 
 
 def scored(scorer: Scorer, table: Table) -> Iterator[Scored]:

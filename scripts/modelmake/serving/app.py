@@ -47,21 +47,10 @@ def busy() -> Refusal:
 
 
 class Server:
-    """The routes, with what they share.
-
-    Parameters
-    ----------
-    follower : Follower
-        Has the model.
-    log : Log
-        Takes a record of each answer.
-    options : Options
-        As `make serve` passes them.
-
-    """
+    """The routes, with what they share: the model of the follower, the log, and the options of `make serve`."""
 
     def __init__(self, follower: Follower, log: Log, options: Options) -> None:
-        """Keep what the routes share; one thread computes large requests, so that the loop can answer others."""
+        """Keep them; one thread computes large requests, so that the loop can answer others."""
         self.follower, self.log, self.options, self.token = follower, log, options, options.token
         self.watched = Path(options.folder, "watch.json")  # `make watch` writes it for /metrics
         self.hosts = {*HOSTS, *map(str.lower, options.hosts)}

@@ -31,22 +31,11 @@ NUMBERS, TRUTH = {int, float, type(None)}, {int, float, bool, type(None)}
 
 @dataclass(frozen=True)
 class Cast:
-    """A column in its type.
+    """A column in its type; each array has the shape (n_rows,)."""
 
-    Parameters
-    ----------
-    values : array of shape (n_rows,)
-        Any value of the type where one is missing or does not fit.
-    missing : ndarray of shape (n_rows,)
-        Where a value is missing.
-    wrong : tuple of (str, ndarray of shape (n_rows,))
-        What a value can be that the model does not accept, and where it is; never a value.
-
-    """
-
-    values: Array
+    values: Array  # any value of the type where one is missing or does not fit
     missing: Mask
-    wrong: tuple[tuple[str, Mask], ...]
+    wrong: tuple[tuple[str, Mask], ...]  # what the model does not accept, never a value, and where it is
 
     def with_gaps(self, rows: Mask | None = None) -> Array:
         """Return the values; whole numbers and booleans as floating-point numbers if one of `rows` is missing."""
@@ -56,20 +45,7 @@ class Cast:
 
 
 def form(texts: pd.Series, feature: Feature, reading: Reading, decimal: str, where: str) -> Form:
-    """Return how a file writes a column: as the training table where that fits, else by the first rows of the file.
-
-    Parameters
-    ----------
-    texts : pandas.Series of shape (n_rows,)
-        The first rows of the file.
-    feature : Feature
-        What the model needs.
-    reading : Reading
-        How the training table was read.
-    decimal : str
-        The decimal mark of the file.
-    where : str
-        The file, for the error.
+    """Return how a file writes a column: as the training table where that fits, else as its first rows, `texts`, do.
 
     Raises
     ------

@@ -47,20 +47,7 @@ class State:
 
 
 class Follower:
-    """Keeps the model of one worker at the champion.
-
-    Parameters
-    ----------
-    folder : Path
-        The volume.
-    name : str
-        The registered model.
-    trusted : sequence of str
-        Types that the model may contain, besides TRUSTED_TYPES.
-    say : callable
-        Takes a line for the log.
-
-    """
+    """Keeps the model of one worker at the champion; `folder` is the volume, and `say` takes a line for the log."""
 
     def __init__(self, folder: Path, name: str, trusted: Sequence[str], say: Callable[[str], None] = print) -> None:
         """Prepare; `start` loads the model of the cache."""

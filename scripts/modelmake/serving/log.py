@@ -37,16 +37,7 @@ class Record:
 
 
 class Log:
-    """Files of JSON lines in a folder, those of this process.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder, which other processes share.
-    private : collection of str
-        Columns that are left out.
-
-    """
+    """The files of this process in a folder of JSON lines, without the values of private columns."""
 
     def __init__(self, folder: Path, private: Collection[str]) -> None:
         """Start the thread."""

@@ -15,19 +15,7 @@ from modelmake.serving.refusal import Refusal
 
 
 def frame(table: Table, contract: Contract) -> pd.DataFrame:
-    """Return the rows as a frame with the columns and the types of the training rows.
-
-    Parameters
-    ----------
-    table : Table
-        The request.
-    contract : Contract
-        The model's.
-
-    Returns
-    -------
-    pandas.DataFrame of shape (n_rows, n_features)
-        Null is a missing value, which only an optional column has.
+    """Return the rows as a frame of shape (n_rows, n_features) with the columns and the types of the training rows.
 
     Raises
     ------

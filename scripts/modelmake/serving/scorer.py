@@ -27,22 +27,11 @@ SCALARS = {bool, int, float, str}  # what a prediction may be
 
 @dataclass(frozen=True)
 class Scorer:
-    """A model that gives the logged predictions for its golden rows.
-
-    Parameters
-    ----------
-    contract : Contract
-        What it accepts.
-    predict : callable
-        Takes a frame of shape (n_rows, n_features) and returns an array of shape (n_rows,).
-    golden : Agreement
-        How much its predictions of the golden rows differ from the logged ones.
-
-    """
+    """A model that gives the logged predictions for its golden rows."""
 
     contract: Contract
-    predict: Predict
-    golden: Agreement = EQUAL
+    predict: Predict  # of a frame of shape (n_rows, n_features), in the types of the contract
+    golden: Agreement = EQUAL  # how much its predictions of the golden rows differ from the logged ones
 
     def answer(self, body: bytes, content_type: str, protocol: Protocol = mlflow) -> tuple[Table, list[Any]]:
         """Return the rows of a request, and its predictions as JSON has them.

@@ -26,12 +26,7 @@ ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 async def read(request: Request, hold: Callable[[int], None]) -> bytes:
     """Return the body; its bytes are counted, because Content-Length may be wrong.
 
-    Parameters
-    ----------
-    request : Request
-        The request.
-    hold : callable
-        Takes the number of bytes of each part that is kept, and may raise Refusal.
+    `hold` takes the number of bytes of each part that is kept, and may raise Refusal.
 
     Raises
     ------
