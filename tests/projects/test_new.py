@@ -142,12 +142,15 @@ def test_texts_for_gaps_are_listed(new: New) -> None:
 
 
 @pytest.mark.parametrize("write", ["$ {:.2f}", "{:.1f}%", "{:.1f} kg"])
-def test_numbers_with_signs_are_left_out_until_somebody_cleans_them(new: New, write: str) -> None:
-    """The other columns can be read, and the comment says what is better; the column has no hundred categories."""
+def test_numbers_with_signs_are_numbers(new: New, write: str) -> None:
+    """Where one sign stands beside all of them; a column with two is left out, and the comment says why."""
     price = [write.format(1 + number) for number in np.abs(numbers(100))]
-    config, text = loaded(new, pd.DataFrame({"price": price, "x": numbers(100, 2), "y": numbers(100, 1)}))
+    table = pd.DataFrame({"price": price, "x": numbers(100, 2), "y": numbers(100, 1)})
+    assert loaded(new, table)[0].data.drop is None
+    Path("pipelines/table.toml").unlink()
+    config, text = loaded(new, table.assign(price=[f"{index} {'kg' if index % 2 else 'lb'}" for index in range(100)]))
     assert config.data.drop == ["price"]
-    assert "write them without units and signs of currency" in " ".join(text.replace("#", "").split())
+    assert "has the units 'lb' and 'kg'; write one of them in all rows" in " ".join(text.replace("#", "").split())
 
 
 @pytest.mark.parametrize("classes", [(1, 2), (-1, 1), (0, 1), (1.0, 2.0), (False, True)], ids=str)
@@ -200,12 +203,10 @@ def test_few_rows_are_named(new: New) -> None:
     assert "the table has 30 rows, and the gate requires 30 held-out rows" in text
 
 
-def test_a_target_with_signs_is_named(new: New, error_line: Callable[[Outcome, int], str]) -> None:
-    """It is a quantity, though not yet numbers."""
-    frame = pd.DataFrame({"x": numbers(100), "y": [f"${1000 + number}" for number in range(100)]})
-    frame.to_csv("data/table.csv", index=False)
-    line = error_line(new(DATA="data/table.csv", TARGET="y"), 2)
-    assert "TARGET=y: has numbers that are read as text, such as '$1000'" in line
+def test_a_target_with_signs_is_a_quantity(new: New) -> None:
+    """As a feature with them is."""
+    config, _ = loaded(new, pd.DataFrame({"x": numbers(100), "y": [f"${1000 + number}" for number in range(100)]}))
+    assert config.model.estimator.endswith("Ridge")
 
 
 def test_two_other_pipelines_of_one_name_are_not_in_the_way(new: New) -> None:

@@ -13,7 +13,7 @@ from modelmake.core.errors import InvalidValue
 from modelmake.core.types import MISSING
 
 SNAPSHOTS = "data/snapshots"
-READING = ("format", "delimiter", "decimal", "encoding", "comment", "sheet", "missing")  # keys of [data]
+READING = ("format", "delimiter", "decimal", "encoding", "comment", "sheet", "missing", "numbers")  # keys of [data]
 
 
 def snapshot(data: Mapping[str, object]) -> str:
@@ -46,6 +46,9 @@ class Data(Section):
     """Character between the fields of a text file. If it is not set, it is taken from the content."""
     decimal: Literal[".", ","] | None = None
     """Decimal character of the numbers in a text file. If it is not set, it is taken from the content."""
+    numbers: Literal["1,234.5", "1.234,5", "1 234.5", "1 234,5", "1'234.5"] | None = None
+    """How numbers with marks of thousands are written in texts, by an example. If it is not set, it is taken from the
+    content, and a column that can be read in two ways is named."""
     encoding: Text | None = None
     """Encoding of a text file. If it is not set, it is taken from the content."""
     comment: Annotated[str, Field(min_length=1, max_length=1)] | None = None
@@ -93,7 +96,9 @@ class Data(Section):
     @model_validator(mode="before")
     @classmethod
     def locate(cls, table: object) -> object:
-        """Name the snapshot of `source` as the path."""
+        """Name the snapshot of `source` as the path, and the decimal mark of `numbers` as that of the table."""
+        if isinstance(table, dict) and isinstance(example := table.get("numbers"), str):
+            table = {"decimal": example[-2:-1]} | table
         if not isinstance(table, dict) or "source" not in table:
             return table
         if "path" in table:
@@ -103,6 +108,8 @@ class Data(Section):
     @model_validator(mode="after")
     def is_consistent(self) -> Self:
         """Raise InvalidValue for keys that exclude each other."""
+        if self.numbers and self.decimal != self.numbers[-2]:
+            raise InvalidValue(f"'decimal' is '{self.decimal}', and 'numbers' is '{self.numbers}'", "keep one")
         if self.stratify and self.time is not None:
             raise InvalidValue("'stratify' and 'time': the latest rows are held out, whatever their class", "keep one")
         return self

@@ -15,7 +15,7 @@ from modelmake.data.read import check_keys, read_table, without_target
 from modelmake.data.split import hold_out
 from modelmake.tables.columns import plain
 from modelmake.tables.table import Table, opened
-from modelmake.tables.texts import WRITE, decorated, read_texts
+from modelmake.tables.texts import read_texts
 
 FEW_NUMBERS = 10  # different whole numbers that are classes rather than a quantity
 MANY_CLASSES = 100
@@ -160,9 +160,6 @@ def is_classes(target: pd.Series, path: str) -> bool:
         whole = target.dtype.kind != "f" or bool((target % 1 == 0).all())
         return different == 2 or (whole and different <= FEW_NUMBERS and different <= len(target) / 10)
     if different > MANY_CLASSES or different > len(target) / 2:
-        if decorated(target):
-            what = f"has numbers that are read as text, such as '{target.iloc[0]}'"
-            raise UserError(where, what, WRITE)
         what = f"has {different} different texts in {len(target)} rows, so they are neither classes nor a quantity"
         raise UserError(where, what, "name another column")
     return True

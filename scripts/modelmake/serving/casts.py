@@ -14,7 +14,8 @@ from modelmake.core.types import EXACT
 from modelmake.data.constraints import constraints
 from modelmake.model.contract import Feature
 from modelmake.tables import dates, numbers
-from modelmake.tables.forms import Form, has_form, written_as
+from modelmake.tables.forms import PLAIN, Form
+from modelmake.tables.marks import has_form, written_as
 from modelmake.tables.reading import Reading
 
 Floats = NDArray[np.float64]
@@ -24,7 +25,6 @@ Given: TypeAlias = pd.Series | Sequence[Any]  # of a file, or as JSON has them
 
 TEXT = pd.StringDtype(na_value=np.nan)  # "str", which is looked up by its name otherwise
 OF_A_TABLE = ("unique", "missing")  # keys about a whole column, of which some rows say nothing
-PLAIN = Form()
 GAP = "missing"  # what a value is that is not there
 NUMBERS, TRUTH = {int, float, type(None)}, {int, float, bool, type(None)}
 
@@ -129,7 +129,7 @@ def _exact(value: float | str, written: Form) -> int:
     """Return a large whole number with all of its digits."""
     if not isinstance(value, str):
         return int(value)
-    return numbers.exact(value, written.decimal, written.thousands)
+    return numbers.exact(value, written)
 
 
 def _booleans(given: Given, feature: Feature, written: Form) -> tuple[Array, Mask]:
@@ -186,7 +186,7 @@ def _floats(given: Given, feature: Feature, written: Form, *, truth: bool) -> Fl
         return array
     if given.dtype != "str":
         return np.full(len(given), np.nan)
-    return numbers.read(given, written.decimal, written.thousands, truth=truth)
+    return numbers.read(given, written, truth=truth)
 
 
 def _of_json(given: Sequence[Any], allowed: set[type], *, read: bool) -> Floats:

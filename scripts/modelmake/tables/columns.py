@@ -7,7 +7,8 @@ from modelmake.config.data import Data
 from modelmake.core import toml
 from modelmake.core.errors import UserError
 from modelmake.core.types import LARGEST
-from modelmake.tables.forms import Form, written_as
+from modelmake.tables.forms import Form
+from modelmake.tables.marks import written_as
 from modelmake.tables.texts import Suspect, explain, read_texts
 
 SECONDS = "turn them into seconds"
@@ -68,7 +69,9 @@ def typed(frame: pd.DataFrame, config: Data) -> tuple[pd.DataFrame, dict[str, Fo
             values, suspect = read_texts(texts, config)
             suspects += [suspect] if suspect else []
             if values is not texts:
-                forms[str(name)] = written_as(texts, config.decimal or ".", dates=values.dtype.kind == "M")[0]
+                forms[str(name)] = written_as(
+                    texts, config.decimal or ".", dates=values.dtype.kind == "M", stated=config.numbers or ""
+                )[0]
         _check(values, config)
         if values is not column:
             frame.isetitem(place, values)

@@ -9,35 +9,61 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from modelmake.core.types import BOOLEANS
+from modelmake.tables.forms import PLAIN, Form
 
 NUMBER = r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$"
 MINUS = "\u2212"  # as word processors write it
+SPACES = ("\u00a0", "\u2009", "\u202f")  # which do not break
+SCALES = (("k|K", "e3"), ("M|mn", "e6"), ("B|bn", "e9"))
 SIGNS = [pa.array([text for text, value in BOOLEANS.items() if value is one]) for one in (True, False)]
 
 
-def read(given: pd.Series, decimal: str, thousands: str, *, truth: bool) -> NDArray[np.float64]:
+def body(decimal: str, thousands: str) -> str:
+    """Return the pattern of the digits of a number with these marks."""
+    point, mark = re.escape(decimal), re.escape(thousands)
+    whole = rf"(?:[1-9]\d{{0,2}}(?:{mark}\d{{3}})+|\d+)" if thousands else r"\d+"
+    return rf"(?:{whole}(?:{point}\d*)?|{point}\d+)"
+
+
+def read(given: pd.Series, written: Form, *, truth: bool = False) -> NDArray[np.float64]:
     """Return the numbers that texts are, NaN for other texts."""
     texts = pa.array(given.array, pa.large_string(), from_pandas=True)
-    if (decimal, thousands, truth) == (".", "", False):
+    plain = written.model_copy(update={"date": ""}) == PLAIN
+    if plain and not truth:
         try:
             return _array(pc.cast(texts, pa.float64()))
         except pa.ArrowInvalid:  # one of them is not a number
             pass
     texts = pc.replace_substring(pc.utf8_trim_whitespace(texts), MINUS, "-")
-    if thousands:
-        texts = pc.replace_substring(texts, thousands, "")
-    if decimal != ".":
-        texts = pc.replace_substring(texts, decimal, ".")
     if truth:
         yes, no = (pc.is_in(texts, signs.cast(texts.type)) for signs in SIGNS)
         texts = pc.if_else(yes, "1", pc.if_else(no, "0", texts))
+    texts = _without_marks(texts, written)
     fits = pc.match_substring_regex(texts, NUMBER)
     return _array(pc.cast(pc.if_else(fits, texts, pa.scalar(None, texts.type)), pa.float64()))
 
 
+def _without_marks(texts: pa.Array, written: Form) -> pa.Array:
+    """Return numbers with marks as numbers without; another text as one that is no number."""
+    for mark, others in (("'", "\u2019"), (" ", SPACES)):
+        for other in others:
+            texts = pc.replace_substring(texts, other, mark)
+    if written.unit:
+        texts = pc.replace_substring_regex(texts, rf" ?{re.escape(written.unit)} ?", "")
+    texts = pc.replace_substring_regex(texts, r"^\(([^-+]*)\)$", r"-\1")  # as accountants write a negative number
+    texts = pc.replace_substring_regex(texts, r"^([^-+].*)-$", r"-\1")
+    texts = pc.replace_substring_regex(texts, r"^([-+]) +", r"\1")
+    for letters, power in SCALES if written.scaled else ():
+        texts = pc.replace_substring_regex(texts, rf" ?(?:{letters})$", power)
+    fits = pc.match_substring_regex(texts, rf"^[-+]?{body(written.decimal, written.thousands)}(?:[eE][-+]?\d+)?$")
+    if written.thousands:
+        texts = pc.replace_substring(texts, written.thousands, "")
+    return pc.if_else(fits, pc.replace_substring(texts, written.decimal, "."), "")
+
+
 def booleans(column: pd.Series) -> pd.Series:
     """Return texts as booleans, or as 1, 0 and NaN where one is missing; unchanged where a text is neither."""
-    values = pd.Series(read(column, ".", "", truth=True), index=column.index, name=column.name)
+    values = pd.Series(read(column, PLAIN, truth=True), index=column.index, name=column.name)
     if not values[column.notna()].isin([0, 1]).all():
         return column
     return values if column.isna().any() else values.astype(bool)
@@ -51,11 +77,10 @@ def number(text: str, *, truth: bool) -> float | None:
     return float(text) if re.match(NUMBER, text, re.ASCII) else None
 
 
-def exact(text: str, decimal: str, thousands: str) -> int:
+def exact(text: str, written: Form) -> int:
     """Return a large whole number with all of its digits."""
-    plain = text.strip().replace(MINUS, "-")
-    plain = plain.replace(thousands, "") if thousands else plain
-    return int(plain) if plain.lstrip("+-").isdecimal() else int(float(plain.replace(decimal, ".")))
+    [plain] = _without_marks(pa.array([text.strip().replace(MINUS, "-")]), written).to_pylist()
+    return int(plain) if plain.lstrip("+-").isdecimal() else int(float(plain))
 
 
 def _array(numbers: pa.Array) -> NDArray[np.float64]:

@@ -13,26 +13,18 @@ from modelmake.core.types import LARGEST
 from modelmake.tables.codes import are_codes
 from modelmake.tables.content import named
 from modelmake.tables.dates import DATE, parse, sample
-from modelmake.tables.dialect import COMMA, GROUPS
-from modelmake.tables.forms import marks
-from modelmake.tables.numbers import MINUS, booleans
+from modelmake.tables.dialect import COMMA
+from modelmake.tables.forms import Form
+from modelmake.tables.marks import NUMBER, UNIT, Numbers, numbers_of
+from modelmake.tables.numbers import booleans
 
 SAMPLE = 500  # texts by which a column is taken for dates or numbers
 MOST = 0.9
 FEW_CODES = 20  # different numbers that may be categories beside texts
 MANY = 5  # texts that may all mean a missing value
 SHOWN = 3  # columns or texts in an error message
-WRITE = "write them without units and signs of currency, percent or thousands"
+ALIKE = "write all numbers alike, with one unit or none"
 AS_TEXT = ("category", "text")
-DECORATED = re.compile(
-    r"[-+(\u2212]?[$€£¥]? ?[-+]?(\d{1,3}([,.' \u00a0\u202f]\d{3})+|\d+)([.,]\d+)? ?[%$€£¥)]?(?: ?(?:USD|EUR|GBP|CHF))?"
-)
-
-
-UNIT = re.compile(
-    r"[-+]?\d+([.,]\d+)? ?(mg|g|kg|t|lbs?|oz|mm|cm|m|km|mi|ft|in|ml|l|ms|s|sec|min|h|hrs?|W|kW|kWh|V|A|Hz|GHz|"
-    r"kB|KB|MB|GB|TB|px|°C|°F|°|C|F|K|bpm|mph|kmh|km/h|m/s|m²|m2|sqm|sqft)"
-)
 
 
 @dataclass(frozen=True)
@@ -55,15 +47,10 @@ def read_texts(column: pd.Series, config: Data) -> tuple[pd.Series, Suspect | No
     if kind in ("boolean", "number", "integer"):
         return (booleans(column), None) if kind == "boolean" else _declared(column, config)
     counts = sample(column.value_counts(), SAMPLE)
-    feature = column.name != config.target
-    if feature and (kind == "date" or _share(counts, DATE) > 0.5):
+    if column.name != config.target and (kind == "date" or _share(counts, DATE) > 0.5):
         return _dates(column, certain=kind == "date")
-    numbers = _numbers(pd.Series(counts.index, dtype="str"), config).notna().to_numpy()
-    if counts[numbers].sum() > 0.4 * counts.sum():
-        return _numbers_in_part(column, config)
-    if feature and max(_share(counts, DECORATED), _share(counts, UNIT)) > 0.5:
-        return _decorated(column)
-    return column, None
+    numbers = _numbers(counts, config).values.notna().to_numpy()
+    return _numbers_in_part(column, config) if counts[numbers].sum() > 0.4 * counts.sum() else (column, None)
 
 
 def explain(suspects: list[Suspect], config: Data) -> UserError:
@@ -89,12 +76,6 @@ def _is_binary(config: Data) -> bool:
     return not named(Path(config.path)) <= {"csv", "xlsx"}
 
 
-def decorated(column: pd.Series) -> bool:
-    """Return whether most values of a column of text are numbers with signs or units."""
-    counts = sample(column.value_counts(), SAMPLE)
-    return max(_share(counts, DECORATED), _share(counts, UNIT)) > 1 / 2
-
-
 def _declare(name: str, kind: str) -> str:
     return f'set type = "{kind}" under [data.schema.{toml.key(name)}]'
 
@@ -105,20 +86,10 @@ def _share(counts: pd.Series, pattern: re.Pattern[str]) -> float:
     return fitting / max(1, int(counts.sum()))
 
 
-def _numbers(texts: pd.Series, config: Data) -> pd.Series:
-    """Return texts as numbers, NaN where a text is none."""
-    if config.decimal == ",":
-        texts = texts.str.replace(",", ".", regex=False)
-    texts = texts.str.replace(MINUS, "-", regex=False)
-    return pd.to_numeric(texts.astype(object), errors="coerce")
-
-
-def _grouped(texts: pd.Series) -> pd.Series | None:
-    """Return texts as numbers if they are, with a mark of thousands."""
-    if (found := marks(texts)) is None:
-        return None
-    plain = texts.str.replace(found[1], "", regex=False).str.replace(found[0], ".", regex=False)
-    return pd.to_numeric(plain.astype(object))
+def _numbers(counts: pd.Series, config: Data) -> Numbers:
+    """Return the numbers that texts are; `counts` has them as its index."""
+    texts = pd.Series(counts.index, index=counts.index, dtype="str")
+    return numbers_of(texts, config.decimal or ".", config.numbers or "")
 
 
 def _shown(counts: pd.Series) -> str:
@@ -134,31 +105,41 @@ def _mapped(column: pd.Series, values: pd.Series) -> pd.Series:
 
 def _declared(column: pd.Series, config: Data) -> tuple[pd.Series, Suspect | None]:
     counts = column.value_counts()
-    numbers = _numbers(pd.Series(counts.index, index=counts.index), config)
-    if (wrong := counts[numbers.isna().to_numpy()]).empty:
-        return _mapped(column, numbers.astype(float)), None
+    found = _numbers(counts, config)
+    wrong = counts[found.values.isna().to_numpy()]
+    if found.doubt:
+        return column, _doubtful(str(column.name), found)
+    if wrong.empty:
+        return _mapped(column, found.values), None
     what = f"column '{column.name}' is declared as numbers and has {_shown(wrong)}"
-    gaps = [text for text in wrong.index if not (DECORATED.fullmatch(text.strip()) or UNIT.fullmatch(text.strip()))]
-    return column, Suspect(str(column.name), what, "" if gaps else WRITE, gaps=tuple(gaps[:MANY]))
+    gaps = tuple(text for text in wrong.index if not NUMBER.fullmatch(text.strip()))[:MANY]
+    return column, Suspect(str(column.name), what, "" if gaps else ALIKE, gaps)
+
+
+def _doubtful(name: str, found: Numbers) -> Suspect:
+    fix = f"{found.fix}; if it is text, {_declare(name, 'category')}"
+    return Suspect(name, f"column '{name}' has {found.doubt}", fix)
 
 
 def _numbers_in_part(column: pd.Series, config: Data) -> tuple[pd.Series, Suspect | None]:
-    """Name a column in which most values are numbers, or many numbers stand beside a few texts."""
+    """Return a column of numbers with marks, or name one in which most values are numbers, or many beside few texts."""
     name, counts = str(column.name), column.value_counts()
-    texts = pd.Series(counts.index, index=counts.index)
-    if (grouped := _grouped(texts)) is not None:
-        return _mapped(column, grouped), None
-    numbers = _numbers(texts, config)
-    others = counts[numbers.isna().to_numpy()]
-    number, total, different = int(counts.sum() - others.sum()), int(counts.sum()), int(numbers.notna().sum())
-    if others.empty:
-        if (config.decimal == "," and texts.str.contains(",").any()) or texts.str.contains(MINUS).any():
-            return _mapped(column, numbers), None
-        return column, _all_numbers(name, counts, numbers)
+    found = _numbers(counts, config)
+    others = counts[found.values.isna().to_numpy()]
+    number, total, different = int(counts.sum() - others.sum()), int(counts.sum()), int(found.values.notna().sum())
     few = len(others) <= MANY and different > FEW_CODES and number >= total / 2
-    if not (few or number >= MOST * total) or (name == config.target and different <= FEW_CODES):
+    plain = found.form == Form(decimal=config.decimal or ".")
+    if others.empty and plain and pd.to_numeric(counts.index, errors="coerce").notna().all():
+        return column, _all_numbers(name, counts, found.values)
+    if different <= FEW_CODES and (
+        name == config.target or re.fullmatch(UNIT, found.form.unit)
+    ):  # classes, sizes or models
         return column, None
-    return column, _beside(name, number, others)
+    if not (others.empty or few or number >= MOST * total):
+        return column, None
+    if found.doubt:
+        return column, _doubtful(name, found)
+    return (_mapped(column, found.values), None) if others.empty else (column, _beside(name, number, others))
 
 
 def _beside(name: str, number: int, others: pd.Series) -> Suspect:
@@ -169,6 +150,8 @@ def _beside(name: str, number: int, others: pd.Series) -> Suspect:
     )
     if all(COMMA.fullmatch(other.strip()) for other in others.index):
         return Suspect(name, what, f'set data.decimal = ","; if it is text, {text}')
+    if any(NUMBER.fullmatch(other.strip()) for other in others.index) and len(others) <= MANY:
+        return Suspect(name, what, f"{ALIKE}; if it is text, {text}")
     if len(others) <= MANY:
         return Suspect(name, what, gaps=tuple(others.index))
     fix = f"if it has ids, leave it out: {toml.data('drop', [name])}; if it has codes, {text}"
@@ -190,23 +173,6 @@ def _all_numbers(name: str, counts: pd.Series, numbers: pd.Series) -> Suspect | 
     what = f"column '{name}' has {counts.sum()} numbers as text, such as '{counts.index[0]}'"
     codes = len(counts) <= FEW_CODES
     return Suspect(name, what, choose, type="category" if codes else "number")
-
-
-def _decorated(column: pd.Series) -> tuple[pd.Series, Suspect | None]:
-    """Name a column of numbers with signs of currency, percent or thousands, or with another decimal mark."""
-    name, counts = str(column.name), column.value_counts()
-    texts = pd.Series(counts.index, index=counts.index)
-    if (grouped := _grouped(texts)) is not None:
-        return _mapped(column, grouped), None
-    ones = counts.clip(upper=1)  # each text once
-    measures = len(counts) > FEW_CODES and _share(ones, UNIT) >= MOST  # a few are sizes or models
-    if _share(ones, DECORATED) < MOST and not measures:
-        return column, None
-    what = f"column '{name}' has numbers that are read as text, such as '{counts.index[0]}'"
-    text = f"if it is text, {_declare(name, 'category')}"
-    if _share(ones, COMMA) >= MOST > _share(ones, GROUPS[","]):
-        return column, Suspect(name, what, f'set data.decimal = ","; {text}')
-    return column, Suspect(name, what, f"{WRITE}; {text}")
 
 
 def _dates(column: pd.Series, *, certain: bool) -> tuple[pd.Series, Suspect | None]:
