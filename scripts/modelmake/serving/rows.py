@@ -10,8 +10,9 @@ from modelmake.core.errors import UserError, suggestion
 from modelmake.model.contract import Contract, Feature
 from modelmake.model.padding import EVEN, filled
 from modelmake.serving.body import LONG, Columns, Table
-from modelmake.serving.casts import GAP, PLAIN, TEXT, Cast, cast, form, of_json, without_gaps
+from modelmake.serving.casts import GAP, TEXT, Cast, cast, form, of_json, without_gaps
 from modelmake.serving.refusal import Refusal
+from modelmake.tables.forms import PLAIN
 
 
 def frame(table: Table, contract: Contract) -> pd.DataFrame:
