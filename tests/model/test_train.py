@@ -13,7 +13,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from modelmake.__main__ import interrupt
+from modelmake.config import config as configuration
 from modelmake.core import provenance
+from modelmake.model import train
 from modelmake.tracking.runs import Tracking
 from tests.conftest import ROOT, Outcome, Project
 
@@ -276,3 +278,33 @@ def test_a_run_that_is_worked_on_names_its_process(evaluated: Project) -> None:
         tags = tracking.run(run.run_id).tags
         assert tags["modelmake.pid"] == str(os.getpid())
         assert tracking.fail_orphans("flowers") == []
+
+
+def test_a_rule_that_no_model_can_meet_is_named_before_the_fit(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A class of one row is in one part alone, and in one fold; the report has the warning too."""
+    table = project.path / "data/iris.csv"
+    header, *rows = table.read_text().splitlines()
+    table.write_text("\n".join([header, f"{rows[0].rpartition(',')[0]},rare", *rows[1:], ""]))
+    project.edit("[gate]", "[train]\nfolds = 3\n[gate]")
+    project.edit('"accuracy > 0.8"', '"accuracy > 0.8", "roc_auc_ovr > 0.8", "cv(roc_auc_ovr) > 0.8"')
+    task = train.prepare(configuration.load())
+    said = [line for line in capsys.readouterr().out.splitlines() if "cannot hold" in line]
+    undefined = "roc_auc_ovr is not defined on"
+    assert any(f"'cv(roc_auc_ovr) > 0.8' cannot hold: {undefined} fold " in line for line in said), said
+    assert all(line.endswith("where no row is of class 'rare'") for line in said)
+    assert [line.removeprefix("warning: ") for line in said] == [one for one in task.findings if "cannot hold" in one]
+
+
+def test_dates_far_from_today_pass_the_gate(project: Project) -> None:
+    """9999-12-31 stands for an open end in many tables; MLflow's dates end in 2262."""
+    table = project.path / "data/iris.csv"
+    header, *rows = table.read_text().splitlines()
+    dates = ("9999-12-31", "1066-10-14", "2020-02-29")
+    lines = [f"{dates[place % 3]},{row}" for place, row in enumerate(rows)]
+    table.write_text("\n".join([f"until,{header}", *lines, ""]))
+    for stage in ("train", "evaluate"):
+        done = project.stage(stage)
+        assert done.code == 0, done.err
+    assert re.search("pass +served as logged +the same", done.out), done.out

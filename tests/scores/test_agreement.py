@@ -19,7 +19,7 @@ from sklearn.svm import SVR
 
 from modelmake.config.data import Data
 from modelmake.gate.scorer import served_otherwise
-from modelmake.model.contract import FILE, contract
+from modelmake.model.contract import FILE, Contract, contract
 from modelmake.model.padding import predictions
 from modelmake.model.probe import save
 from modelmake.scores.agreement import DOUBLE, SINGLE, Agreement, Expected, tolerance
@@ -201,3 +201,24 @@ def test_a_linear_model_passes_the_gate(project: Project) -> None:
         done = project.stage(stage)
         assert done.code == 0, done.out + done.err
     assert re.search("pass +served as logged +the same", done.out), done.out
+
+
+def test_the_gate_asks_for_every_bit_where_a_key_says_so(project: Project) -> None:
+    """Golden rows that differ in a last bit pass with a note; with gate.exact they are refused with it."""
+    X, y = table()
+    X.assign(y=y).to_csv("data/iris.csv", index=False)
+    project.edit('target = "species"', 'target = "y"')
+    project.edit('"sklearn.ensemble.RandomForestClassifier"', '"sklearn.linear_model.Ridge"')
+    project.edit("[model.params]\nn_estimators = 5\n", "")
+    project.edit("accuracy > 0.8", "r2 > 0.8")
+    assert project.stage("train").code == 0
+    [path] = (project.path / ".mlflow/artifacts").rglob("contract.json")
+    logged = Contract.model_validate_json(path.read_text())
+    near = [value * (1 + 1e-14) for value in logged.predictions]
+    path.write_text(logged.model_copy(update={"predictions": near}).text())
+    done = project.stage("evaluate")
+    assert re.search("pass +served as logged +the same: 20 of 20 predictions differ, by up to 1e-14 relative", done.out)
+    project.edit("[registry]", "exact = true\n[registry]")
+    done = project.stage("evaluate")
+    assert done.code == 3
+    assert "bit for bit (gate.exact): 20 of 20 predictions differ, by up to 1e-14 relative" in done.err

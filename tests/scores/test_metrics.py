@@ -108,6 +108,40 @@ def test_every_metric_that_the_gate_may_name_is_a_scorer_and_computed() -> None:
     assert {*metrics.scores(classified(60, 3, 1)), *metrics.scores(regressed(60, 1))} == set(REPORTED)
 
 
+@pytest.mark.parametrize(
+    ("metric", "truth", "classes", "why"),
+    [
+        ("roc_auc_ovr", ["a", "b", "b"], ["a", "b", "c"], "no row is of class 'c'"),
+        ("roc_auc", ["no", "no"], ["no", "yes"], "no row is of class 'yes'"),
+        ("average_precision", ["no", "no"], ["no", "yes"], "no row is of class 'yes'"),
+        ("f1", [0, 0], [0, 1], "no row is of class 1"),
+        ("matthews_corrcoef", [0, 0], [0, 1], "no row is of class 1"),
+        ("r2", [2.0, 2.0, 2.0], None, "all values are the same"),
+        ("neg_mean_squared_log_error", [2.0, -1.0], None, "a value is -1 or below"),
+        ("accuracy", ["a", "a"], ["a", "b"], ""),
+        ("neg_log_loss", ["a", "z"], ["a", "b"], ""),
+        ("roc_auc", ["no", "yes"], ["no", "yes"], ""),
+        ("f1", [0, 1], [0, 1], ""),
+        ("r2", [2.0, 3.0], None, ""),
+        ("neg_mean_absolute_error", [2.0, 2.0], None, ""),
+    ],
+)
+def test_it_is_known_before_a_fit_that_a_metric_says_nothing(
+    metric: str, truth: list[object], classes: list[object] | None, why: str
+) -> None:
+    """With the class that is missing, or what the values have in common."""
+    known = None if classes is None else np.array(classes)
+    assert metrics.undefined(metric, np.array(truth), known) == why
+
+
+@given(st.integers(2, 6), st.integers(2, 4), st.integers(0, 2**32 - 1))
+def test_a_metric_is_not_defined_for_any_model_or_for_each(n: int, k: int, seed: int) -> None:
+    """Whatever the predictions are: NaN exactly where it is said before the fit."""
+    p = classified(n, k, seed)
+    for metric in ("roc_auc_ovr", "average_precision", "neg_log_loss", "accuracy", "f1_macro"):
+        assert bool(metrics.undefined(metric, p.y_true, p.classes)) == bool(np.isnan(metrics.score(p, metric))), metric
+
+
 def test_an_undefined_metric_is_nan() -> None:
     """ROC AUC without a row of each class is not known, and is not passed off as 0."""
     p = Predictions(np.array(["a", "a"]), np.array(["a", "b"]), np.full((2, 2), 0.5), np.array(["a", "b"]))

@@ -1,5 +1,6 @@
 """Mistakes in `[search]` and in the variables of `make tune`: one line with the key, before the first fit."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -92,6 +93,20 @@ def test_steps_without_constraints_are_not_checked() -> None:
     _check_values(make_pipeline(ToStr(), DecisionTreeClassifier()))
     with pytest.raises(ValueError, match="max_depth"):
         _check_values(make_pipeline(ToStr(), DecisionTreeClassifier(max_depth=-1)))
+
+
+def test_a_metric_that_no_trial_has_is_named_before_trial_0(searching: Searching, error_line: Check) -> None:
+    """A class of two rows is in two of three folds; no journal is begun, and no run."""
+    table = searching.path / "data/iris.csv"
+    header, *rows = table.read_text().splitlines()
+    rare = [f"{row.rpartition(',')[0]},rare" if place in (3, 77) else row for place, row in enumerate(rows)]
+    table.write_text("\n".join([header, *rare, ""]))
+    searching.edit("[search]\n", '[search]\nmetric = "roc_auc_ovr"\n')
+    line = error_line(searching.stage("tune"), 2)
+    assert re.search(
+        r"search.metric: 'roc_auc_ovr' is not defined on fold \d of 3, where no row is of class 'rare'", line
+    )
+    assert not (searching.path / "build/search").exists()
 
 
 def test_a_grid_without_end(searching: Searching, error_line: Check) -> None:

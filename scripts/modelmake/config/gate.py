@@ -99,6 +99,10 @@ class Gate(Section):
     """`true` refuses a run with uncommitted changes, or without a commit."""
     resamples: int = Field(default=2000, ge=100, le=100_000)
     """Number of bootstrap resamples of each interval."""
+    exact: bool = False
+    """`true`: the served model must give the scored predictions bit for bit. If it is not set, floating-point numbers
+    may differ by 1e-9 of the largest magnitude (1e-5 in single precision), as they do between processors; labels may
+    not differ at all."""
     on_refusal: Literal["fail", "skip"] = "fail"
     """`skip`: a refusal ends with exit code 0. Nothing is registered."""
 

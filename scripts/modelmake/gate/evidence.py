@@ -144,6 +144,8 @@ def gather(subject: Subject, champion: facts.Champion | None) -> facts.Evidence:
     copies = duplicates(split)
     problem = subject.served.result() or subject.problem
     agreement = widest(subject.served.agreement, subject.agreement)
+    if config.gate.exact and not problem and not agreement.equal:
+        problem = f"the served model does not give the scored predictions bit for bit (gate.exact): {agreement}"
     return facts.Evidence(
         model_id=subject.model_id,
         rows=len(p),

@@ -37,6 +37,12 @@ def of_two(positive: object, classes: np.ndarray | None) -> object:
     return positive_class(positive, classes.tolist())
 
 
+def undefined(metric: str, y_fit: pd.Series, y_test: pd.Series, positive: object, *, classifier: bool) -> str:
+    """Return why a metric says nothing about the rows of `y_test`, whatever a model of `y_fit` predicts, or ""."""
+    classes = np.sort(y_fit.unique()) if classifier else None
+    return metrics.undefined(metric, y_test.to_numpy(), classes, of_two(positive, classes))
+
+
 Rows = TypeVar("Rows", pd.DataFrame, pd.Series)
 
 

@@ -35,10 +35,11 @@ NAME = "model"  # in its run
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted pipeline, the rows that it was fitted to, and its contract."""
+    """A fitted pipeline, the rows that it was fitted to, MLflow's schema of the whole table, and its contract."""
 
     pipeline: Pipeline
     X: pd.DataFrame
+    schema: Schema
     contract: Contract
 
 
@@ -140,7 +141,7 @@ def _save(fitted: Fitted, folder: Path, model: Model, types: Sequence[str]) -> N
             pipeline,
             folder,
             mlflow_model=model,
-            signature=ModelSignature(signature(X), infer_signature(model_output=pipeline.predict(example)).outputs),
+            signature=ModelSignature(fitted.schema, infer_signature(model_output=pipeline.predict(example)).outputs),
             input_example=dated(example),
             pip_requirements=requirements(packages),
             code_paths=sorted(map(str, code.iterdir())) if files else None,
@@ -160,16 +161,24 @@ def signature(X: pd.DataFrame) -> Schema:
     """Return the schema of the rows that a model accepts; it requires every column of the training rows.
 
     Whole numbers and truth values have the type `any`, which MLflow passes on unchanged: with `long` it refuses a
-    gap, with `double` a frame without gaps, and with `boolean` it makes a gap False.
+    gap, with `double` a frame without gaps, and with `boolean` it makes a gap False. So have dates, which then arrive
+    as text, where one is outside of 1677 to 2262: those of MLflow have nanoseconds.
     """
     return Schema([ColSpec(_type(column), str(name)) for name, column in X.items()])
 
 
 def _type(column: pd.Series) -> DataType | AnyType:
     name = of(column.dtype).mlflow
-    if not name or (column.dtype == np.float64 and _whole(column.to_numpy())):
+    if not name or (column.dtype == np.float64 and _whole(column.to_numpy())) or not _has_nanoseconds(column):
         return AnyType()
     return DataType.float if column.dtype == np.float32 else DataType[name]
+
+
+def _has_nanoseconds(column: pd.Series) -> bool:
+    """Whether the column has no date that is too far from 1970 for nanoseconds in 64 bits."""
+    if column.dtype.kind != "M" or column.isna().all():
+        return True
+    return bool(pd.Timestamp.min < column.min() and column.max() < pd.Timestamp.max)
 
 
 def _whole(values: NDArray[np.float64]) -> bool:

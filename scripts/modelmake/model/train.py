@@ -3,6 +3,7 @@
 import json
 import random
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +27,7 @@ from modelmake.model.cross_validate import cross_validated
 from modelmake.model.estimator import build, fit, parameters
 from modelmake.model.preprocess import pipeline
 from modelmake.model.probe import probe
-from modelmake.model.score import on_training_rows, sample
+from modelmake.model.score import on_training_rows, sample, undefined
 from modelmake.source import copies
 from modelmake.tables.reading import Reading
 from modelmake.tables.table import opened
@@ -98,8 +99,21 @@ def prepare(config: configuration.Config) -> Task:
     config.gate.check(list(frame.columns), classes, config.data.positive)
     n_folds = config.train.folds
     parts = folds(split, config.data, n_folds, seed=config.seed, classifier=classifier) if n_folds else []
+    unmet = list(_unmet(config, split, parts, classifier=classifier))
+    print("".join(f"warning: {warning}\n" for warning in unmet), end="", flush=True)
     unfitted = pipeline(config, estimator, split.X_train, split.y_train)
-    return Task(config, data, data_sha256, frame, reading, split, parts, warnings, estimator, unfitted)
+    return Task(config, data, data_sha256, frame, reading, split, parts, [*warnings, *unmet], estimator, unfitted)
+
+
+def _unmet(config: configuration.Config, split: Split, parts: list[Fold], *, classifier: bool) -> Iterator[str]:
+    """Yield what to say of each rule whose metric is not defined on the rows that it asks about."""
+    y = split.y_train
+    folded = [(f"fold {n}", y.iloc[fold.fit], y.iloc[fold.test]) for n, fold in enumerate(parts, start=1)]
+    for rule in config.gate.rules:
+        for where, y_fit, y_test in folded if rule.cv else [("the held-out rows", y, split.y_test)]:
+            if why := undefined(rule.metric, y_fit, y_test, config.data.positive, classifier=classifier):
+                yield f"the rule '{rule}' cannot hold: {rule.metric} is not defined on {where}, where {why}"
+                break
 
 
 def begin(tracking: Tracking, config: configuration.Config, tags: dict[str, str]) -> Run:
@@ -142,7 +156,8 @@ def main() -> None:
         copies.keep(tracking, run, task.data, task.data_sha256)
         tracking.log_data(run, task.frame, path=config.data.path, target=config.data.target, sha256=task.data_sha256)
         promised = contract(fitted, split.X_train, task.frame, config.data, task.reading)
-        model = store.Fitted(fitted, split.X_train, promised)
+        accepted = store.signature(task.frame[list(split.X_train.columns)])
+        model = store.Fitted(fitted, split.X_train, accepted, promised)
         model_id = store.log(tracking, run, model, params=params, trusted=config.model.trusted_types)
     print(f"model   {model_id}, fitted in {seconds:.2f} s")
     receipt.Train(

@@ -14,6 +14,7 @@ from modelmake.model.estimator import build
 from modelmake.model.imports import UnknownParameter
 from modelmake.model.preprocess import pipeline
 from modelmake.model.probe import probe
+from modelmake.model.score import undefined
 from modelmake.model.train import Task
 from modelmake.search import methods
 from modelmake.search.trial import Problem
@@ -58,6 +59,7 @@ def check(config: Config, search: Search, task: Task, problem: Problem) -> None:
         if kind not in seen:
             seen.add(kind)
             probe(unfitted, X, y, config.model.trusted_types)
+    _check_folds(metric, problem, classifier=classes is not None)
     if classes is not None and search.growing == ROWS and search.stages:
         _check_shares(search, problem)
 
@@ -72,6 +74,16 @@ def _check_metric(config: Config, search: Search, columns: list[str], classes: l
         if search.metric is None:
             raise
         raise UserError(entry("search.metric"), f"'{metric}' does not score this estimator", error.what) from None
+
+
+def _check_folds(metric: str, problem: Problem, *, classifier: bool) -> None:
+    """Raise UserError for a fold on which no trial has a score."""
+    y = problem.y
+    for number, fold in enumerate(problem.folds, start=1):
+        positive = problem.config.data.positive
+        if why := undefined(metric, y.iloc[fold.fit], y.iloc[fold.test], positive, classifier=classifier):
+            what = f"'{metric}' is not defined on fold {number} of {len(problem.folds)}, where {why}"
+            raise UserError(entry("search.metric"), what, "choose another metric, or fewer folds: search.folds")
 
 
 def _check_shares(search: Search, problem: Problem) -> None:
