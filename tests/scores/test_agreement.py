@@ -214,7 +214,7 @@ def test_the_gate_asks_for_every_bit_where_a_key_says_so(project: Project) -> No
     assert project.stage("train").code == 0
     [path] = (project.path / ".mlflow/artifacts").rglob("contract.json")
     logged = Contract.model_validate_json(path.read_text())
-    near = [value * (1 + 1e-14) for value in logged.predictions]
+    near = tuple(value * (1 + 1e-14) for value in logged.predictions)
     path.write_text(logged.model_copy(update={"predictions": near}).text())
     done = project.stage("evaluate")
     assert re.search("pass +served as logged +the same: 20 of 20 predictions differ, by up to 1e-14 relative", done.out)
