@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -38,12 +38,12 @@ def two(once: Once, empty_store: Path, project: Project, monkeypatch: pytest.Mon
 
 
 @pytest.fixture
-def followers(tmp_path: Path) -> Iterator[Callable[[], Follower]]:
+def followers(tmp_path: Path) -> Iterator[Callable[..., Follower]]:
     """A way to start followers on one volume, which end with the test."""
     started: list[Follower] = []
 
-    def begin() -> Follower:
-        follower = Follower(tmp_path / "volume", NAME, (), lambda _line: None)
+    def begin(private: Sequence[str] = ()) -> Follower:
+        follower = Follower(tmp_path / "volume", NAME, (), private, lambda _line: None)
         follower.start()
         started.append(follower)
         return follower
@@ -86,6 +86,24 @@ def test_a_promotion_and_a_rollback_are_served(two: Project, followers: Callable
     until(lambda: version(follower) == "1")
     assert follower.model.scorer is first
     assert follower.state.problem == ""
+
+
+def test_a_private_column_that_the_model_does_not_have_is_no_reason_to_log_another(
+    two: Project, followers: Callable[..., Follower]
+) -> None:
+    """Nothing is served, from the registry or from the cache, and the state says why; a further start serves again."""
+    for private in (["petal_lenght"], ["sepal_width", "petal_lenght"]):
+        follower = followers(private)
+        until(lambda follower=follower: "did you mean 'petal_length'?" in follower.state.problem)
+        assert (version(follower), follower.state.refused) == (None, "1")
+        assert follower.state.problem.startswith(
+            "pipeline.toml: serve.private: no column 'petal_lenght' in version 1 of"
+        )
+        follower.stop()
+        again = followers(["petal_length", "species"])
+        until(lambda again=again: version(again) == "1")
+        until(lambda again=again: again.state.problem == "")
+        again.stop()
 
 
 def tampered(folder: Path) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
@@ -127,12 +128,24 @@ class Config(Section):
             raise InvalidValue(f"gate.rules: {asking[0]}: there are no folds", "set folds = 5 under [train]")
         return self
 
+    def check_columns(self, columns: Collection[str]) -> None:
+        """Raise UserError for a column that [serve] or [watch] names and the table does not have."""
+        check_columns("serve.private", self.serve.private, columns, self.data.path)
+        check_columns("watch.ignore", self.watch.ignore, columns, self.data.path)
+
     @property
     def training_sha256(self) -> str:
         """SHA-256 of the keys that the trained model depends on: not of `experiment`, `[gate]` and `[registry]`."""
         # Keys that are not set are left out, so a new key does not change the hash of older configs.
         values = self.model_dump(mode="json", include=set(SHAPING), exclude_none=True)
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def check_columns(key: str, named: Collection[str], columns: Collection[str], table: str) -> None:
+    """Raise UserError for a column that a key names and a table, or a model, does not have."""
+    for name in named:
+        if name not in columns:
+            raise UserError(files.entry(key), f"no column '{name}' in {table}", suggestion(name, columns))
 
 
 def load(path: Path | None = None) -> Config:

@@ -97,6 +97,7 @@ def prepare(config: configuration.Config) -> Task:
     print("".join(f"warning: {warning}\n" for warning in warnings), end="", flush=True)
     classes = sorted(split.y_train.unique().tolist(), key=str) if classifier else None
     config.gate.check(list(frame.columns), classes, config.data.positive)
+    config.check_columns(list(frame.columns))
     n_folds = config.train.folds
     parts = folds(split, config.data, n_folds, seed=config.seed, classifier=classifier) if n_folds else []
     unmet = list(_unmet(config, split, parts, classifier=classifier))

@@ -228,7 +228,7 @@ def make() -> Starlette:
     warnings.simplefilter("ignore")  # scikit-learn's may quote a value of a row
     counts.forget_the_dead()
     log = Log(folder / "log", options.private)
-    follower = Follower(folder, options.name, options.trusted, say)
+    follower = Follower(folder, options.name, options.trusted, options.private, say)
     follower.start()
     server = Server(follower, log, options)
 

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO
 
+from modelmake.config.config import check_columns
 from modelmake.core import files
 from modelmake.core.aliases import CHAMPION
 from modelmake.core.errors import PipelineError, TrackingError, UserError
@@ -49,9 +50,16 @@ class State:
 class Follower:
     """Keeps the model of one worker at the champion; `folder` is the volume, and `say` takes a line for the log."""
 
-    def __init__(self, folder: Path, name: str, trusted: Sequence[str], say: Callable[[str], None] = print) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        trusted: Sequence[str],
+        private: Sequence[str] = (),
+        say: Callable[[str], None] = print,
+    ) -> None:
         """Prepare; `start` loads the model of the cache."""
-        self.folder, self.name, self.trusted, self.say = folder, name, trusted, say
+        self.folder, self.name, self.trusted, self.private, self.say = folder, name, trusted, private, say
         self.cache, self.registry = Cache(folder / "cache"), registry()
         self.model: Model | None = None
         self.before: Model | None = None  # stays in memory, for a rollback
@@ -120,7 +128,7 @@ class Follower:
             if named is None:
                 raise UserError(self.name, f"no version has the alias @{CHAMPION}", "make promote")
             refused = named.version
-            if named != self.cache.current():
+            if self.model is None or named != self.cache.current():
                 self._take(named)
             self._record(State(now, "", up=True))
         except PipelineError as error:
@@ -147,13 +155,20 @@ class Follower:
         """Load a version from the cache, or fetch it."""
         folder = self.cache.model(named.model_id)
         if folder is not None:
-            return load(folder, named.model_id, self.trusted)
+            return self._load(folder, named)
         self.say(f"fetching version {named.version} of {self.name}")
         return self.cache.add(
             named.model_id,
             lambda place: self.registry.fetch(named.model_id, place),
-            lambda place: load(place, named.model_id, self.trusted),
+            lambda place: self._load(place, named),
         )
+
+    def _load(self, folder: Path, named: Named) -> Scorer:
+        """Load a model; raises UserError for a private column that it does not have, which may be a misspelt one."""
+        scorer = load(folder, named.model_id, self.trusted)
+        columns = [*scorer.contract.names, *scorer.contract.ignored]
+        check_columns("serve.private", self.private, columns, f"version {named.version} of {named.name}")
+        return scorer
 
     def _exchange(self) -> None:
         """Serve the version that the cache names, if this worker serves a different one."""
@@ -164,7 +179,7 @@ class Follower:
             if (model := self._in_memory(named)) is not None:
                 self._loaded(model.scorer, named)
             elif (folder := self.cache.model(named.model_id)) is not None:
-                self._loaded(load(folder, named.model_id, self.trusted), named)
+                self._loaded(self._load(folder, named), named)
 
     def _in_memory(self, named: Named) -> Model | None:
         models = (model for model in (self.model, self.before) if model is not None)

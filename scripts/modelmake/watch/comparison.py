@@ -10,10 +10,9 @@ import pandas as pd
 from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 
-from modelmake.config.config import Config
+from modelmake.config.config import Config, check_columns
 from modelmake.core import settings
-from modelmake.core.errors import UserError, suggestion
-from modelmake.core.files import entry
+from modelmake.core.errors import UserError
 from modelmake.data import drift, profile
 from modelmake.data.split import PROFILE, TRAINED
 from modelmake.gate.evaluate import PREDICTED
@@ -46,12 +45,11 @@ class Subject:
     @property
     def left_out(self) -> dict[str, str]:
         """The columns that are not compared, and why; raises UserError for one that the model does not have."""
-        ignored = self.config.watch.ignore
-        for name in ignored:
-            if name not in self.contract.names:
-                fix = suggestion(name, self.contract.names)
-                raise UserError(entry("watch.ignore"), f"version {self.version.number} has no column '{name}'", fix)
-        return dict.fromkeys(ignored, "watch.ignore") | dict.fromkeys(self.config.serve.private, "serve.private")
+        contract, version = self.contract, f"version {self.version.number}"
+        keys = {"watch.ignore": self.config.watch.ignore, "serve.private": self.config.serve.private}
+        for key, named in keys.items():
+            check_columns(key, named, [*contract.names, *contract.ignored], version)
+        return {name: key for key, named in keys.items() for name in named}
 
 
 def report(tracking: Tracking, subject: Subject, window: Window, server: Path) -> tuple[Report, pd.DataFrame | None]:

@@ -1,0 +1,33 @@
+"""Columns: a key that names a column which the table does not have is one line, with the column that it may mean."""
+
+import pytest
+
+from modelmake.config import config as configuration
+from modelmake.core.errors import UserError
+from modelmake.model.train import prepare
+from tests.conftest import Project
+
+RULES = 'rules = ["accuracy > 0.8"'
+
+
+@pytest.mark.parametrize(
+    ("key", "before", "after"),
+    [
+        ("data.target", 'target = "species"', 'target = "specie"'),
+        ("data.drop", 'target = "species"', 'target = "species"\ndrop = ["petal_width", "petal_lenght"]'),
+        ("data.id", 'target = "species"', 'target = "species"\nid = "petal_lenght"'),
+        ("data.group", 'target = "species"', 'target = "species"\ngroup = "petal_lenght"'),
+        ("data.time", 'target = "species"', 'target = "species"\ntime = "petal_lenght"'),
+        ("data.schema.petal_lenght", "[model]", "[data.schema.petal_lenght]\nmin = 0\n[model]"),
+        ("gate.rules: accuracy > 0.5 by petal_lenght", RULES, 'rules = ["accuracy > 0.5 by petal_lenght"'),
+        ("serve.private", "[gate]", '[serve]\nprivate = ["petal_width", "petal_lenght"]\n[gate]'),
+        ("watch.ignore", "[gate]", '[watch]\nignore = ["petal_lenght"]\n[gate]'),
+    ],
+)
+def test_a_misspelt_column_is_one_line(project: Project, key: str, before: str, after: str) -> None:
+    """Before the fit, whatever key names it."""
+    project.edit(before, after)
+    with pytest.raises(UserError) as stopped:
+        prepare(configuration.load())
+    assert stopped.value.where == f"pipeline.toml: {key}"
+    assert stopped.value.fix == f"did you mean '{'species' if key == 'data.target' else 'petal_length'}'?"
