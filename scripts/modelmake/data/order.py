@@ -114,9 +114,6 @@ def _dates(texts: pd.Series, codes: Integers, config: Data) -> pd.Series:
     numbers = pd.to_numeric(texts, errors="coerce")
     if numbers.notna().all():
         return numbers
-    quarters = texts.str.extract(r"(?i)^(\d{4})[- ]?[QW](\d{1,2})$").astype(float)
-    if quarters.notna().all(axis=None):
-        return quarters[0] * 100 + quarters[1]
     dates, exchanged = parse(texts, pd.Series(np.bincount(codes)))
     wrong = dates.isna() & numbers.isna() if numbers.notna().any() else dates.isna()
     if dates.isna().any():

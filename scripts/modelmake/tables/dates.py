@@ -7,20 +7,29 @@ import numpy as np
 import pandas as pd
 
 FIRST = 500  # texts by which the format is chosen
-CLOCK = ("", " %H:%M", " %H:%M:%S")
 EXCHANGED = ("%d/%m/%Y", "%d-%m-%Y", "%d/%m/%y", "%m/%d/%Y", "%m-%d-%Y", "%m/%d/%y")  # day and month look alike
 DATES = (
-    *("%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d.%m.%y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y"),
-    *("%B %d, %Y", "%b %d %Y", "%b %Y", "%b-%Y", "%B %Y", "%Y %b", "%Y-%b", "%Y %B", "%Y/%m", "%m/%Y"),
-    *("%a, %d %b %Y", *EXCHANGED),
+    *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d.%m.%y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y"),
+    *("%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%b %Y", "%b-%Y", "%B %Y", "%Y %b", "%Y-%b", "%Y %B", "%Y/%m", "%m/%Y"),
+    *("%a, %d %b %Y", "%A, %d %B %Y", "%A, %B %d, %Y", "%d%b%Y", "%Y年%m月%d日", "%Y%m%d", *EXCHANGED),
 )
+WHOLE = ("%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %z %Y")  # with the year behind the clock
+QUARTER = "quarter"  # in the place of a format
+QUARTERS = re.compile(r"(?P<year>\d{4})[- /]?[Qq](?P<of>[1-4])|[Qq](?P<first>[1-4])[- /]?(?P<last>\d{4})")
 END = np.datetime64("10000-01-01")  # the first year that ISO 8601 writes otherwise
+NO_DAY, DAY = np.datetime64("1900-01-01"), np.datetime64("1970-01-01")  # of a time of day: where pandas puts it, and we
 ISO = re.compile(r"\d{4}-\d\d(-\d\d([T ]\d\d(:?\d\d(:?\d\d([.,]\d+)?)?)? ?(Z|UTC|[-+]\d\d(:?\d\d)?)?)?)?")
-DATE = re.compile(
-    r"(\w{3}, )?(\d{4}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4} [A-Za-z]{3,9}|"
-    r"\d{1,2}[- ][A-Za-z]{3,9}[- ]\d{2,4}|[A-Za-z]{3,9}[- ](\d{1,2},? )?\d{4})\b.{0,20}"
+RARE = re.compile(r"\d{4}-?W\d\d(-?\d)?|\d{8}T\d{2,6}(\.\d+)?(Z|[-+]\d\d:?\d\d)?")  # of ISO 8601 too
+CLOCK = re.compile(
+    r"(?P<gap>|,? (?:at )?|T|:)(?P<minutes>\d{1,2}:\d\d)(?P<seconds>:\d\d)?(?P<fraction>\.\d{1,9})?"
+    r"(?P<half> ?[AaPp][Mm])?(?P<zone> ?(?:Z|UTC|GMT|[-+]\d\d:?\d\d))?"
 )
-
+DATE = re.compile(
+    r"([A-Za-z]{3,9},? )?(\d{4}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4} [A-Za-z]{3,9}|"
+    r"\d{1,2}[- ]?[A-Za-z]{3,9}[- ]?\d{2,4}|[A-Za-z]{3,9}[- ](\d{1,2},? )?\d{4}|[A-Za-z]{3} \d\d \d\d:\d\d|\d{4}年\d|"
+    r"\d{8}(?=T| \d\d:\d\d)|\d{4}-?W\d\d)(?![A-Za-z]{4}).{0,25}"
+    rf"|{QUARTERS.pattern}|{CLOCK.pattern.replace('(?P<gap>|', '(?:|')}"
+)
 MOMENT = re.compile(  # a date or a time of day in a text
     r"(?i)\b\d{1,2}:\d{2}\b|\b\d{8}T\d|\b\d{4}-?[QW]\d|\b(?:19|20)\d\d[-/.]\d{1,2}\b|"
     r"\b\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b|"
@@ -36,8 +45,14 @@ def parse(texts: pd.Series, counts: pd.Series) -> tuple[pd.Series, bool]:
 
 def read(texts: pd.Series, form: str) -> pd.Series:
     """Return the dates of a format, ISO 8601 for ""; NaT for a text that is not a date."""
+    if form == QUARTER:
+        parts = texts.str.extract(QUARTERS).astype(float)
+        year, quarter = parts["year"].fillna(parts["last"]), parts["of"].fillna(parts["first"])
+        months = pd.DataFrame({"year": year, "month": 3 * quarter - 2, "day": 1})
+        return pd.to_datetime(months, errors="coerce").astype("datetime64[us]")
     if form:
-        return pd.to_datetime(texts, format=form, errors="coerce").astype("datetime64[us]")
+        dates = pd.to_datetime(texts, format=form, errors="coerce", utc=True).dt.tz_convert(None)
+        return (dates - NO_DAY + DAY if form.startswith(("%H", "%I")) else dates).astype("datetime64[us]")
     iso = texts.str.fullmatch(ISO, na=False)
     dates = pd.to_datetime(texts.where(iso), format="ISO8601", utc=True, errors="coerce")
     dates = dates.dt.tz_convert(None).astype("datetime64[us]")
@@ -73,12 +88,15 @@ def sample(texts: pd.Series, most: int) -> pd.Series:
 
 def form_of(texts: pd.Series, counts: pd.Series) -> tuple[str, bool]:
     """Return the format that most texts have, "" for ISO 8601, and whether day and month are in an unclear order."""
-    iso = texts.map(lambda text: bool(ISO.fullmatch(text)))
+    iso = texts.map(lambda text: bool(ISO.fullmatch(text) or RARE.fullmatch(text)))
     if counts[iso.to_numpy()].sum() > counts.sum() / 2:
         return "", False
     some = sample(texts, FIRST)
-    formats = [date + clock for date in DATES for clock in CLOCK]
-    best = max(formats, key=lambda form: int(pd.to_datetime(some, format=form, errors="coerce").notna().sum()))
+    if some.str.fullmatch(QUARTERS).mean() > 1 / 2:
+        return QUARTER, False
+    clock = _clock(some)
+    formats = [clock, *(date + clock for date in DATES), *WHOLE]
+    best = max(filter(None, formats), key=lambda form: int(read(some, form).notna().sum()))
     if not best.startswith(EXCHANGED):
         return best, False
     swapped = best.replace("%d", "%_").replace("%m", "%d").replace("%_", "%m")
@@ -86,3 +104,17 @@ def form_of(texts: pd.Series, counts: pd.Series) -> tuple[str, bool]:
     if dates.notna().sum() == months.notna().sum():
         return best, not dates.equals(months)
     return max((dates, best), (months, swapped), key=lambda parsed: int(parsed[0].notna().sum()))[1], False
+
+
+def _clock(texts: pd.Series) -> str:
+    """Return the format of the time of day that most texts end with, and what stands before it; "" for none."""
+    parts = texts.str.extract(CLOCK.pattern + "$")
+    written = parts[parts["minutes"].notna()].fillna("")
+    if len(written) <= len(texts) / 2:
+        return ""
+    forms = written["gap"] + written["half"].map(lambda half: "%I:%M" if half else "%H:%M")
+    forms += written["seconds"].map(lambda seconds: ":%S" if seconds else "")
+    forms += written["fraction"].map(lambda fraction: ".%f" if fraction else "")
+    forms += written["half"].str.replace(r"\w+", "%p", regex=True)
+    forms += written["zone"].str.replace(r"[-+].*", "%z", regex=True)
+    return str(forms.value_counts().index[0])

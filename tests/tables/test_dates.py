@@ -1,0 +1,69 @@
+"""Dates: texts of many forms as moments; times of day are moments of one day."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from modelmake.config.data import Data
+from modelmake.data.findings import findings
+from modelmake.data.read import read_table
+from modelmake.tables.dates import DATE, form_of, read
+
+FORMS = {
+    "20240105T030709": "2024-01-05 03:07:09",
+    "20240105T030709Z": "2024-01-05 03:07:09",
+    "20240105 03:07": "2024-01-05 03:07:00",
+    "Fri, 05 Jan 2024 03:07:09 GMT": "2024-01-05 03:07:09",
+    "Fri, 05 Jan 2024 03:07:09 +0100": "2024-01-05 02:07:09",
+    "Friday, January 5, 2024": "2024-01-05 00:00:00",
+    "Fri Jan 05 03:07:09 +0000 2024": "2024-01-05 03:07:09",
+    "Fri Jan 05 03:07:09 2024": "2024-01-05 03:07:09",
+    "05.01.2024, 03:07": "2024-01-05 03:07:00",
+    "25/01/2024 03:07:09.5": "2024-01-25 03:07:09.500000",
+    "1/25/2024 3:07 PM": "2024-01-25 15:07:00",
+    "2024-01-05 03:07:09 am": "2024-01-05 03:07:09",
+    "2024-01-05, 03:07": "2024-01-05 03:07:00",
+    "5 January 2024 at 03:07": "2024-01-05 03:07:00",
+    "05JAN2024": "2024-01-05 00:00:00",
+    "05JAN2024:03:07:09": "2024-01-05 03:07:09",
+    "2024年1月5日": "2024-01-05 00:00:00",
+    "2024Q1": "2024-01-01 00:00:00",
+    "2024-q3": "2024-07-01 00:00:00",
+    "Q4 2024": "2024-10-01 00:00:00",
+    "2018-W05": "2018-01-29 00:00:00",
+    "2018W05": "2018-01-29 00:00:00",
+    "2018-W05-6": "2018-02-03 00:00:00",
+    "08:15": "1970-01-01 08:15:00",
+    "8:15:30": "1970-01-01 08:15:30",
+    "3:07 PM": "1970-01-01 15:07:00",
+}
+
+
+@pytest.mark.parametrize("text", FORMS)
+def test_a_moment_is_read_as_it_is_written(text: str) -> None:
+    """Its column is known as one of dates, and the form that is kept reads the same later."""
+    assert DATE.fullmatch(text)
+    texts = pd.Series([text], dtype="str")
+    form, exchanged = form_of(texts, pd.Series([1]))
+    assert (exchanged, str(read(texts, form)[0])[:19]) == (False, FORMS[text][:19])
+
+
+@pytest.mark.parametrize(
+    "text", ["A1", "12 Main Street", "May be", "1:2", "room 08:15", "2024", "12-34", "1.2.3.4", "v2024Q1"]
+)
+def test_other_texts_are_no_moments(text: str) -> None:
+    """Codes, addresses, scores and versions."""
+    assert not DATE.fullmatch(text)
+
+
+@pytest.mark.parametrize("form", ["%Y%m%dT%H%M%S", "%a, %d %b %Y %H:%M:%S GMT", "%d.%m.%Y, %H:%M", "%H:%M"])
+def test_moments_are_features_and_their_order_counts(tmp_path: Path, form: str) -> None:
+    """Each is in one row, and none is left out as an id; the rows are in the order of those that have a day."""
+    moments = pd.date_range("2024-01-05 03:07", periods=60, freq="23h11min" if "Y" in form else "7min")
+    table = pd.DataFrame({"when": moments.strftime(form), "y": [number % 7 for number in range(60)]})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    config = Data(path=str(tmp_path / "t.csv"), target="y")
+    frame = read_table(config)
+    assert frame["when"].dtype == "datetime64[us]"
+    assert [(one.key, one.value) for one in findings(frame, config, classifier=False)] == [("time", "when")]
