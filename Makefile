@@ -149,6 +149,8 @@ parity: ## check that a direct run and a replay give identical results
 
 comment: ## post the report on the pull request; for the GitHub workflow
 alert: ## open an issue on an alert of `make watch`, and with RETRAIN=1 train again (GitHub workflow)
+approval: ## show who approved a promotion on GitHub, or that nobody had to (GitHub workflow)
+exposure: ## refuse a table whose snapshot a public repository would expose (GitHub workflow)
 
 ## Environment
 

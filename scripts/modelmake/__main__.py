@@ -39,7 +39,7 @@ ROOMS = {
     "batch": ("predict",),
     "watch": ("watch",),
     "server": ("up", "login", "archive", "gc", "verify"),
-    "github": ("comment", "alert"),
+    "github": ("comment", "alert", "approval", "exposure"),
     "checks": ("format", "examples", "workflow", "sbom", "audit", "add", "docs"),
 }
 MODULES = {verb: f"modelmake.{room}.{verb}" for room, verbs in ROOMS.items() for verb in verbs}

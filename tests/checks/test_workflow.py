@@ -30,7 +30,7 @@ def test_the_jobs_are_a_chain_that_hands_the_run_on() -> None:
     assert JOBS["cd"]["env"]["MODELMAKE_RUN_ID"] == "${{ needs.train.outputs.run_id }}"
     ran = {name: [step["run"].split()[1] for step in job["steps"] if "run" in step] for name, job in JOBS.items()}
     assert ran["ci"] == ["pipelines", "lint", "test", "examples"]
-    assert ran["train"] == ["up", "fetch", "tune", "train", "backup"]
+    assert ran["train"] == ["up", "exposure", "fetch", "tune", "train", "backup"]
     assert ran["cd"] == ["restore", "evaluate", "register", "comment", "backup"]
 
 
@@ -85,22 +85,54 @@ def test_what_only_github_can_do_is_left_out_under_act() -> None:
     """Act clones every foreign action beforehand, so each sits in one of ours, behind a guard."""
     assert set(re.findall(r"uses: (actions/[a-z-]+)", TEXT + ONE + PROMOTE + WATCH)) == {"actions/checkout"}
     watched = [step for job in yaml.safe_load(WATCH)["jobs"].values() for step in job["steps"]]
-    for step in STEPS + watched:
+    promoted = yaml.safe_load(PROMOTE)["jobs"]["promote"]["steps"]
+    for step in STEPS + watched + promoted:
         if step.get("uses", "").startswith("./") or step.get("run", "").split()[1:2] in (
             ["backup"],
             ["restore"],
             ["comment"],
             ["fetch"],
             ["alert"],
+            ["approval"],
+            ["exposure"],
         ):
             assert "!env.ACT" in step["if"], step
 
 
+def test_a_push_runs_on_the_default_branch_only() -> None:
+    """Whatever its name; a merge queue has branches of its own, and is tested as a pull request is."""
+    events = WORKFLOW[True]  # YAML takes `on` for true
+    assert {"push", "pull_request", "merge_group", "schedule", "workflow_dispatch"} == set(events)
+    assert events["push"] == {"branches": ["**"]}
+    branch = "github.event_name != 'push' || github.ref_name == github.event.repository.default_branch"
+    assert JOBS["ci"]["if"] == f"${{{{ {branch} }}}}"
+    replay = (ROOT / "docker/replay/act.sh").read_text()
+    assert '--defaultbranch "$branch"' in replay
+
+
+def test_a_failed_job_can_run_again() -> None:
+    """The artifacts of its first attempt are replaced; the cache of the tests is never kept from an older commit."""
+    uploads = yaml.safe_load(ACTIONS["upload"])["runs"]["steps"]
+    assert [step["with"]["overwrite"] for step in uploads] == [True] * 3
+    [cache] = yaml.safe_load(ACTIONS["tested"])["runs"]["steps"]
+    assert (cache["with"]["key"], cache["with"]["restore-keys"]) == ("tested-${{ github.sha }}", "tested-")
+
+
+def test_fetch_has_the_credentials_that_its_page_names() -> None:
+    """Of S3, Google and Azure; each is a secret, or a variable where it is no secret."""
+    [fetch] = [step for step in JOBS["train"]["steps"] if step.get("run") == "make fetch"]
+    named = re.search(r"^sources=\"([^\"]+)\"", (ROOT / "docker/environment.sh").read_text(), re.M)
+    assert named
+    assert set(fetch["env"]) == set(named[1].split())
+    for name, value in fetch["env"].items():
+        assert value in (f"${{{{ secrets.{name} }}}}", f"${{{{ vars.{name} }}}}")
+
+
 def test_a_pull_request_never_registers() -> None:
-    """Nor does a dispatch that says no; a registration is not cancelled by the next push."""
+    """Nor does a merge queue, or a dispatch that says no; a registration is not cancelled by the next push."""
     [register] = [step for step in STEPS if step.get("run") == "make register"]
     assert register["if"] == "${{ inputs.register }}"
-    assert "github.event_name != 'pull_request' &&" in CALL["with"]["register"]
+    assert "github.event_name != 'pull_request' && github.event_name != 'merge_group' &&" in CALL["with"]["register"]
     assert "inputs.register" in CALL["with"]["register"]
     assert CALLED[True]["workflow_call"]["inputs"]["register"]["default"] is False
     assert WORKFLOW["concurrency"]["cancel-in-progress"] == "${{ github.event_name == 'pull_request' }}"
@@ -132,7 +164,15 @@ def test_a_promotion_is_approved_and_asked_for_by_hand() -> None:
     assert workflow["permissions"] == {}
     assert set(job["permissions"].values()) == {"read"}
     ran = [step["run"] for step in job["steps"] if "run" in step]
-    assert ran == ["make up", "make promote", "make rollback", "make serve", "make smoke", "make history"]
+    assert ran == [
+        "make approval",
+        "make up",
+        "make promote",
+        "make rollback",
+        "make serve",
+        "make smoke",
+        "make history",
+    ]
     assert job["steps"][0]["with"]["persist-credentials"] is False
 
 
@@ -143,9 +183,11 @@ def test_the_watch_never_promotes_and_may_write_no_code() -> None:
     assert workflow["permissions"] == {}
     job = workflow["jobs"]["watch"]
     assert {name for name, right in job["permissions"].items() if right == "write"} == {"issues", "actions"}
-    ran = {step["run"]: step["if"] for step in job["steps"] if "run" in step}
-    assert list(ran) == ["make up", "make watch", "make alert"]
-    assert all("env.MLFLOW_TRACKING_URI" in condition for condition in ran.values())
+    assert [step["run"] for step in job["steps"] if "run" in step] == ["make up", "make watch", "make alert"]
+    assert job["if"] == "${{ needs.pipelines.outputs.pipelines }}"
+    checkout, *listing = workflow["jobs"]["pipelines"]["steps"]
+    assert checkout["uses"].startswith("actions/checkout@")
+    assert all("env.MLFLOW_TRACKING_URI" in step["if"] for step in listing)  # else not even the image is pulled
     tokens = [step.get("env", {}).get("GITHUB_TOKEN") for step in job["steps"]]
     assert tokens == [None, None, None, None, "${{ github.token }}"]
     assert job["strategy"]["max-parallel"] == 1  # each asks whether the one before it has started the pipeline

@@ -21,7 +21,8 @@ class GitHub(BaseHTTPRequestHandler):
     runs: list[dict]
     started: list[dict]
     status: int
-    refused: str  # the requests to write that `status` answers: those with this in their path
+    facts: dict[str, object]  # what else is asked, by its path
+    refused: str  # the requests that `status` answers: those with this in their path
 
     def answer(self, status: int, body: object, **headers: str) -> None:
         self.send_response(status)
@@ -35,6 +36,10 @@ class GitHub(BaseHTTPRequestHandler):
         if self.path.startswith(f"{DISPATCH}/runs?event=workflow_dispatch"):
             return self.answer(200, {"workflow_runs": self.runs})
         path, _, query = self.path.partition("?")
+        if self.status != 200 and self.refused and self.refused in self.path:
+            return self.answer(self.status, {})
+        if path in self.facts:
+            return self.answer(200, self.facts[path])
         assert path in ("/repos/a/b/issues", "/repos/a/b/issues/7/comments")
         assert query.startswith("state=open")
         first = PAGE * int(query.partition("&page=")[2] or 0)
@@ -70,7 +75,7 @@ class GitHub(BaseHTTPRequestHandler):
 def github(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[GitHub]]:
     """A repository with three entries of somebody else, in a workflow on main."""
     GitHub.entries = [{"body": None if k else "not ours", "url": "", "html_url": ""} for k in range(3)]
-    GitHub.runs, GitHub.started, GitHub.status, GitHub.refused = [], [], 200, ""
+    GitHub.runs, GitHub.started, GitHub.facts, GitHub.status, GitHub.refused = [], [], {}, 200, ""
     with ThreadingHTTPServer(("127.0.0.1", 0), GitHub) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         values = {

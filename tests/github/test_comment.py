@@ -2,6 +2,7 @@
 
 import pytest
 
+from modelmake.core import job
 from tests.conftest import Project
 from tests.github.conftest import TOKEN, GitHub
 
@@ -21,6 +22,40 @@ def test_later_pushes_update_the_one_comment(evaluated: Project, github: type[Gi
     assert [each["body"] for each in theirs] == ["not ours", None, None]
     assert ": refuse" in ours["body"]
     assert "c0ffee" in ours["body"]
+
+
+def test_a_long_report_is_cut_at_a_heading(evaluated: Project, github: type[GitHub]) -> None:
+    """GitHub takes 65,536 characters: what is left is whole, and says where the rest is."""
+    table = "| column | value |\n| --- | --- |\n" + "| a | b |\n" * 1000
+    sections = "".join(f"**Section {k}**\n\n{table}\n" for k in range(9))
+    (evaluated.path / "build/report.md").write_text(f"## flowers: pass\n\n{sections}")
+    assert evaluated.stage("comment").out == "http://new\n"
+    body = github.entries[3]["body"]
+    assert 50_000 < len(body) <= 65_536
+    assert body.partition("\n\n**Cut**")[0].endswith("| a | b |")
+    assert "github.example/a/b/actions/runs/7" in body.splitlines()[-1]
+    assert body.count("**Section") == body.count("| column | value |")
+
+
+def test_the_model_is_in_an_artifact_where_no_server_stays(
+    evaluated: Project, github: type[GitHub], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can open the job's own server on localhost; a replay and a server of the user have a link."""
+    for uri, kept in (
+        ("http://localhost:5000", True),
+        ("sqlite:///.mlflow/mlflow.db", True),
+        ("https://x.example", False),
+    ):
+        assert ("kept in" in job.facts(uri)) == kept
+    assert "`state-pipeline`" in job.facts("http://localhost:5000")["kept in"]
+    monkeypatch.setenv("MODELMAKE_UI", "http://localhost:5000")
+    assert evaluated.stage("evaluate").code == 0
+    assert evaluated.stage("comment").code == 0
+    body = github.entries[3]["body"]
+    assert "version 1, and no champion" in body
+    assert "localhost" not in body
+    monkeypatch.setenv("ACT", "true")
+    assert job.facts("http://localhost:5000") == {}
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 500])

@@ -139,6 +139,15 @@ def test_the_registry_is_listed(promoted: Project) -> None:
     assert second[-1] == promoted.receipt("train")["run_id"]
 
 
+def test_a_version_of_uncommitted_code_is_marked(promoted: Project) -> None:
+    """The commit alone does not have the code of the model."""
+    promoted.client.set_model_version_tag("flower_classifier", "1", "modelmake.git.commit", "c0ffee")
+    promoted.client.set_model_version_tag("flower_classifier", "1", "modelmake.git.dirty", "true")
+    _, second, first, legend = promoted.stage("registry").out.splitlines()
+    assert (" c0ffee+ " in first, "+" in second) == (True, False)
+    assert legend == "+ with uncommitted changes"
+
+
 def test_of_many_at_once_each_moves_whole_or_says_why_not(promoted: Project) -> None:
     """Eight threads promote two versions: no error but the clear one, and the history is one unbroken chain."""
     results: list[str] = []

@@ -16,6 +16,7 @@ import fsspec
 import pandas as pd
 import pytest
 
+from modelmake.source import stores
 from modelmake.source import web as downloads
 from tests.conftest import EXAMPLE, ROOT, Outcome, Project
 from tests.source.conftest import IRIS, Answer, Fetching, Web, snapshots
@@ -280,6 +281,27 @@ def test_path_and_source_exclude_each_other(project: Project, error_line: Check)
     """A table comes from one place."""
     project.edit('path = "data/iris.csv"', 'path = "data/iris.csv"\nsource = "https://example.com/x.csv"')
     assert "both 'path' and 'source'" in error_line(project.stage("fetch"), 2)
+
+
+def test_a_secret_of_github_is_a_file_for_googles_client(
+    fetching: Fetching, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the text of the file; the client gets a file that nobody else reads, which is gone afterwards."""
+    seen = []
+
+    def opened(_address: str) -> None:
+        path = Path(os.environ[stores.GOOGLE])
+        seen.append((path, path.read_text(), path.stat().st_mode & 0o777))
+        raise FileNotFoundError
+
+    monkeypatch.setattr("fsspec.core.url_to_fs", opened)
+    for value, text in (('{"type": "service_account"}', '{"type": "service_account"}'), (str(tmp_path / "key"), "key")):
+        (tmp_path / "key").write_text("key")
+        (tmp_path / "key").chmod(0o600)
+        monkeypatch.setenv(stores.GOOGLE, value)
+        assert fetching("gs://bucket/table.csv").stage("fetch").code == 2
+        assert seen[-1][1:] == (text, 0o600)
+    assert [path.exists() for path, *_ in seen] == [False, True]
 
 
 def test_a_store_of_fsspec_is_a_source(fetching: Fetching) -> None:

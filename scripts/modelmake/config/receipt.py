@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from modelmake.config import inputs
-from modelmake.core import provenance, settings
+from modelmake.core import job, provenance, settings
 from modelmake.core.errors import UserError
 from modelmake.core.files import place, replace
 from modelmake.core.stages import STAGES
@@ -72,6 +72,7 @@ class Receipt(BaseModel):
     seconds: float = 0.0
     inputs: dict[str, str] = {}
     outputs: dict[str, str] = {}
+    tracking_uri: str = ""
 
     def write(self, started: float) -> None:
         """Write <stage>.md and <stage>.json; `started` is the `time.monotonic()` at the start of the stage."""
@@ -84,7 +85,7 @@ class Receipt(BaseModel):
             "inputs": inputs.seen(self.stage),
             "outputs": {left: inputs.blob(place(left))} if left and place(left).exists() else {},
         }
-        summarize(self.stage, {"result": f"done in {seconds:.1f} s", **self.rows()})
+        summarize(self.stage, {"result": f"done in {seconds:.1f} s", **self.rows(), **job.facts(self.tracking_uri)})
         replace(f"{self.stage}.json", self.model_copy(update=common).model_dump_json(indent=2) + "\n")
 
     def rows(self) -> dict[str, str]:
@@ -138,7 +139,6 @@ class Tune(Receipt):
     """The best trial of a search; no run where the config has no search."""
 
     stage = "tune"
-    tracking_uri: str = ""
     run_id: str = ""
     trial: str = ""
     score: str = ""

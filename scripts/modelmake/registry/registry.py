@@ -8,6 +8,8 @@ from modelmake.tracking import versions
 from modelmake.tracking.address import uri
 from modelmake.tracking.runs import Tracking
 
+DIRTY = "modelmake.git.dirty"
+
 
 def age(milliseconds: int, now: float) -> str:
     """Return how long ago a moment in milliseconds since 1970 was, in the largest unit that fits."""
@@ -34,9 +36,11 @@ def main() -> None:
             *(version.tags.get(metric, "") for metric in metrics),
             age(version.created, now),
             version.tags.get("modelmake.runner", ""),
-            version.tags.get("modelmake.git.commit", "")[:12],
+            version.tags.get("modelmake.git.commit", "")[:12] + "+" * (version.tags.get(DIRTY) == "true"),
             version.run_id,
         )
         for version in newest
     ]
     print(aligned([("version", "aliases", "verdict", *metrics, "age", "runner", "commit", "run"), *rows]))
+    if any(version.tags.get(DIRTY) == "true" for version in newest):
+        print("+ with uncommitted changes")

@@ -1,6 +1,8 @@
 """Stores: a file, or the files of a folder, from a file system of fsspec, such as an object store."""
 
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,8 @@ from modelmake.core import settings
 from modelmake.core.errors import UserError
 from modelmake.source.address import Source
 from modelmake.source.transfer import BLOCK, Remote, write
+
+GOOGLE = "GOOGLE_APPLICATION_CREDENTIALS"  # the path of a file, or its text
 
 
 def download(source: Source, path: Path) -> Remote:
@@ -24,20 +28,40 @@ def download(source: Source, path: Path) -> Remote:
     if bundle := settings.variable("SSL_CERT_FILE"):
         settings.export({"AWS_CA_BUNDLE": bundle})  # botocore reads another variable
     try:
-        store, place = fsspec.core.url_to_fs(source.address)
-        if not store.isdir(place):
-            facts = store.info(place)
-            with store.open(place, "rb") as file:
-                write(_blocks(file), path, int(facts.get("size") or 0))
-            return Remote(*(str(_fact(facts, *names)) for names in (("ETag", "etag"), ("LastModified", "updated"))))
-        for member in sorted(store.find(place)):
-            with store.open(member, "rb") as file:
-                write(_blocks(file), path / _relative(member.removeprefix(place)), 0)
-        return Remote()
+        with _google():
+            store, place = fsspec.core.url_to_fs(source.address)
+            return _copied(store, place, path)
     except UserError:
         raise
     except Exception as error:  # a client raises the types of its own library
         raise _refusal(error, source) from None
+
+
+@contextmanager
+def _google() -> Iterator[None]:
+    """Give Google's client a file where the variable is the text of one, as a secret of GitHub is."""
+    text = settings.variable(GOOGLE)
+    with tempfile.NamedTemporaryFile("w", suffix=".json") if text.startswith("{") else nullcontext() as file:
+        if file is None:
+            yield
+            return
+        file.write(text)
+        file.flush()
+        with settings.exported({GOOGLE: file.name}):
+            yield
+
+
+def _copied(store: Any, place: str, path: Path) -> Remote:  # noqa: ANN401  # a file system of fsspec
+    """Write a file, or the files of a folder, to `path`."""
+    if not store.isdir(place):
+        facts = store.info(place)
+        with store.open(place, "rb") as file:
+            write(_blocks(file), path, int(facts.get("size") or 0))
+        return Remote(*(str(_fact(facts, *names)) for names in (("ETag", "etag"), ("LastModified", "updated"))))
+    for member in sorted(store.find(place)):
+        with store.open(member, "rb") as file:
+            write(_blocks(file), path / _relative(member.removeprefix(place)), 0)
+    return Remote()
 
 
 def _refusal(error: Exception, source: Source) -> UserError:

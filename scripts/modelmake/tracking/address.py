@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import getproxies
 
-from modelmake.core import settings
+from modelmake.core import job, settings
 from modelmake.core.errors import UserError, first_line, suggestion
 
 VARIABLE = "MLFLOW_TRACKING_URI"
@@ -65,6 +65,8 @@ def page(path: str) -> str:
     shown = uri()
     if shown == REPLAY:
         return f"{path} (on {REPLAY})"
+    if job.owns(shown):
+        return f"{path} (on the job's own MLflow server, which is kept as the artifact {job.artifact()})"
     served = STORE / "server.url"  # docker/server/embedded.sh writes it while it serves the embedded store
     if shown == EMBEDDED and served.exists():
         shown = served.read_text(encoding="utf-8").strip()
