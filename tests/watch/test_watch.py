@@ -222,7 +222,7 @@ def test_a_table_is_watched_as_the_log_is(served: Project, monkeypatch: pytest.M
     done = served.stage("watch")
     assert (done.code, "No drift" in done.out, "live    accuracy" in done.out) == (0, True, True)
     strange = rows(100).drop(columns="sepal_width")
-    strange["petal_width"] = strange["petal_width"].map("{} cm".format)
+    strange["petal_width"] = (strange["petal_width"] > 1).map({True: "wide", False: "narrow"})
     strange.to_csv("today.csv", index=False)
     done = served.stage("watch")
     assert "the column 'sepal_width' is missing" in done.out
