@@ -16,7 +16,7 @@ from modelmake.model.contract import Contract, Feature
 from modelmake.serving.casts import Cast, Mask, cast, form, without_gaps
 from modelmake.serving.scorer import Scorer
 from modelmake.tables.chunk import Chunk
-from modelmake.tables.forms import Form
+from modelmake.tables.forms import PLAIN, Form
 from modelmake.tables.reading import Reading
 from modelmake.tables.table import Table
 
@@ -144,4 +144,5 @@ def values(chunk: Chunk, feature: Feature, forms: Forms, reading: Reading) -> Ca
         given = without_gaps(given, reading.gaps)
     if given.dtype == "str" and feature.type.name != "text" and place not in forms and given.notna().any():
         forms[place] = form(given, feature, reading, chunk.decimal, str(chunk.path))
-    return cast(given, feature, forms.get(place, Form()))
+    trained = reading.forms.get(feature.name, PLAIN) if feature.type.name == "text" else PLAIN
+    return cast(given, feature, forms.get(place, trained))

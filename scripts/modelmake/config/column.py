@@ -23,6 +23,8 @@ class Column(Section):
     """The values that are allowed."""
     unique: bool | None = None
     """`true`: no value may occur twice."""
+    empty: Annotated[list[str | int | float], Field(min_length=1)] | None = None
+    """Values that stand for a missing value, such as -999."""
     missing: float | None = Field(default=None, ge=0, le=1)
     """Largest share of rows without a value; 0 allows none."""
 

@@ -58,6 +58,9 @@ class Data(Section):
     missing: list[str] | None = None
     """Texts that stand for a missing value in a text file, in addition to an empty field. If it is not set, pandas'
     own list applies (NA, None, null and more). No effect on Parquet, Feather and JSON lines."""
+    ignore_case: list[str] | None = None
+    """Columns in which texts are the same if they differ only in case, or in spaces. The most frequent spelling
+    counts."""
     target: Text
     """The column to predict."""
     drop_missing_target: bool | None = None

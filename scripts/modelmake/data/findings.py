@@ -14,14 +14,18 @@ from numpy.typing import NDArray
 
 from modelmake.config.data import Data
 from modelmake.core import toml
+from modelmake.core.errors import few
 from modelmake.data import keys
 from modelmake.data.hashes import exceeds_float
 from modelmake.data.keys import certain_time, counts_rows, determines, identifies, in_order
 from modelmake.data.leaks import leaks
+from modelmake.data.sentinels import sentinels
 from modelmake.tables.names import UNNAMED
+from modelmake.tables.spellings import several
 
 ROWS = 20_000  # rows that are looked at, evenly spread over the table
 SHOWN = 3  # columns in a sentence
+MANY_TEXTS = 1_000  # different texts of a column that are not labels
 GAPS = 0.5  # share of missing values that is worth a word
 RARE, RARE_OF_MANY = 0.05, 0.01  # shares of the rarest class of two, and of more
 
@@ -50,7 +54,7 @@ class Finding:
     columns: tuple[str, ...]
     text: str
     advice: str
-    key: Literal["drop", "group", "time", "stratify", ""] = ""
+    key: Literal["drop", "group", "time", "stratify", "ignore_case", ""] = ""
     value: list[str] | str | bool = ""
     certain: bool = False
     identifies: bool = False
@@ -88,6 +92,8 @@ def findings(frame: pd.DataFrame, config: Data, *, classifier: bool) -> list[Fin
         *_empty(features, sample),
         *_copies(features, tried),
         *_rounded(rest),
+        *_sentinels(frame[[name for name in frame.columns if name in rest or name == config.target]]),
+        *_spellings(frame[[name for name in frame.columns if name in rest or name == config.target]], config),
         *starmap(_leak, leaks(tried, target, classifier=classifier, ordered=bool(config.time or times))),
         *(_determining(name, rest[name].nunique()) for name in told if not config.group),
         *([_grouped(rest[group], certain)] if group and not time else []),
@@ -181,6 +187,28 @@ def _rounded(features: pd.DataFrame) -> Iterator[Finding]:
     large = [name for name in features.columns if features[name].dtype.kind in "iu" and exceeds_float(features[name])]
     what = "whole numbers above 2^53, which estimators round"
     yield from _drop(large, f"has {what}", f"have {what}")
+
+
+def _sentinels(frame: pd.DataFrame) -> Iterator[Finding]:
+    """Yield a finding for each column with numbers that may stand for a missing value."""
+    for name in frame.columns:
+        if codes := sentinels(frame[name]):
+            rows = ", ".join(f"{int((frame[name] == code).sum())} × {code}" for code in codes)  # noqa: RUF001
+            ask = "if that stands for a missing value, set"
+            advice = f"{ask} empty = {toml.value(codes)} under [data.schema.{toml.key(str(name))}]"
+            yield Finding((str(name),), f"column '{name}' has {rows}, far from all its other values", advice)
+
+
+def _spellings(frame: pd.DataFrame, config: Data) -> Iterator[Finding]:
+    """Yield a finding about the columns with texts that differ only in case or spaces; free text is not one."""
+    texts = [name for name in frame.columns if frame[name].dtype == "str" and frame[name].nunique() <= MANY_TEXTS]
+    found = {str(name): several(frame[name]) for name in texts if name not in (config.ignore_case or [])}
+    if names := [name for name, same in found.items() if same]:
+        text = (
+            _listed(names, "has texts", "have texts") + f" that differ only in case or spaces: {few(found[names[0]])}"
+        )
+        advice = f"if they are the same, set {toml.data('ignore_case', names)}"
+        yield Finding(tuple(names), text, advice, "ignore_case", names)
 
 
 def _same(one: pd.Series, other: pd.Series) -> bool:

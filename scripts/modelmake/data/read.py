@@ -12,7 +12,7 @@ from modelmake.core.files import entry
 from modelmake.core.types import EXACT
 from modelmake.data.hashes import row_hashes
 from modelmake.data.order import listed
-from modelmake.tables.columns import typed
+from modelmake.tables.columns import emptied, typed
 from modelmake.tables.file import ROW_HASHES
 from modelmake.tables.reading import Reading
 from modelmake.tables.table import Table, opened
@@ -44,7 +44,7 @@ def read(table: Table) -> tuple[pd.DataFrame, Reading]:
     """Read an opened table as `read_table` does; return it, and what was decided about its texts."""
     (frame, reading), config = table.read(), table.config
     _check(frame, table)
-    frame = _with_target(frame, table)
+    frame = _with_target(frame.assign(**{config.target: emptied(frame[config.target], config)}), table)
     frame, forms = typed(frame, config.model_copy(update={"decimal": reading.decimal}))
     frame = identified(frame, [*(config.drop or []), *([config.id] if config.id else [])])
     return frame, reading.model_copy(update={"forms": forms})
@@ -82,14 +82,15 @@ def _absent_target(columns: list[str], config: Data) -> UserError:
 
 def check_keys(columns: list[str], config: Data) -> None:
     """Raise UserError for a key that names no column, or the target."""
-    named = [("drop", name) for name in config.drop or []] + [
+    listed = {"drop": config.drop, "ignore_case": config.ignore_case}
+    named = [(key, name) for key, names in listed.items() for name in names or []] + [
         (key, name) for key in ("id", "group", "time") if (name := getattr(config, key))
     ]
     for key, name in named:
         if name not in columns:
             what = f"no column '{name}' in {config.path}"
             raise UserError(entry(f"data.{key}"), what, suggestion(name, columns))
-        if name == config.target:
+        if name == config.target and key != "ignore_case":
             what = f"'{name}' is the target, and cannot be in data.{key} too"
             raise UserError(entry(f"data.{key}"), what, "name another column, or another target")
     if config.group and config.group in (config.drop or []):

@@ -17,6 +17,7 @@ from modelmake.tables import dates, numbers
 from modelmake.tables.forms import PLAIN, Form
 from modelmake.tables.marks import has_form, written_as
 from modelmake.tables.reading import Reading
+from modelmake.tables.spellings import is_empty, spelled
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -73,7 +74,7 @@ def without_gaps(given: Given, gaps: Collection[str]) -> Given:
 
 def of_json(given: Sequence[Any], feature: Feature, reading: Reading) -> Cast:
     """Return a column of JSON in the type of the training rows, with the gaps and the dates of the training table."""
-    written = reading.forms.get(feature.name, PLAIN) if feature.type.name == "date" else PLAIN
+    written = reading.forms.get(feature.name, PLAIN) if feature.type.name in ("date", "text") else PLAIN
     return cast(without_gaps(given, reading.gaps), feature, written)
 
 
@@ -86,6 +87,11 @@ def cast(given: Given, feature: Feature, written: Form) -> Cast:
     missing: Mask = given.isna().to_numpy() if isinstance(given, pd.Series) else np.array([v is None for v in given])
     values, fits = CASTS[feature.type.name](given, feature, written)
     lost: Mask = ~fits & ~missing
+    if feature.stated and feature.stated.empty:
+        gone: Mask = is_empty(pd.Series(values), feature.stated.empty).to_numpy(dtype=bool)
+        missing = missing | gone
+        values = values if values.dtype.kind in "iub" else pd.Series(values).mask(gone).array
+        values = values if feature.type.name == "text" else np.asarray(values)
     wrong = [] if feature.optional else [(GAP, missing)]
     wrong.append((f"not {feature.type.words}", lost))
     made = Cast(values, missing, tuple(wrong))
@@ -138,12 +144,14 @@ def _booleans(given: Given, feature: Feature, written: Form) -> tuple[Array, Mas
     return floats == 1, (floats == 0) | (floats == 1)
 
 
-def _texts(given: Given, _feature: Feature, _written: Form) -> tuple[Array, Mask]:
+def _texts(given: Given, _feature: Feature, written: Form) -> tuple[Array, Mask]:
     if not isinstance(given, pd.Series):
         fits = np.array([type(value) is str for value in given])
-        return pd.array([value if type(value) is str else None for value in given], dtype=TEXT), fits
+        texts = pd.array([value if type(value) is str else None for value in given], dtype=TEXT)
+        return spelled(pd.Series(texts), written.spellings).array if written.spellings else texts, fits
     if given.dtype == "str":
-        return given.array, given.notna().to_numpy()
+        column = spelled(given, written.spellings) if written.spellings else given
+        return column.array, column.notna().to_numpy()
     return pd.array([None] * len(given), dtype=TEXT), np.zeros(len(given), dtype=bool)
 
 

@@ -78,7 +78,7 @@ def _of_csv(feature: Feature, given: Sequence[str], contract: Contract) -> Any: 
     """Return the values of one column of a CSV, whose texts are read as those of the training table are."""
     texts = without_gaps(pd.Series(given, dtype=TEXT), contract.missing)
     if feature.type.name == "text":
-        return _fitting(cast(texts, feature, PLAIN), feature)
+        return _fitting(cast(texts, feature, contract.reading.forms.get(feature.name, PLAIN)), feature)
     try:
         written = form(texts, feature, contract.reading, contract.reading.decimal, feature.name)
     except UserError:

@@ -9,6 +9,7 @@ from modelmake.core.errors import UserError
 from modelmake.core.types import LARGEST
 from modelmake.tables.forms import Form
 from modelmake.tables.marks import written_as
+from modelmake.tables.spellings import is_empty, spelled, spellings
 from modelmake.tables.texts import Suspect, explain, read_texts
 
 SECONDS = "turn them into seconds"
@@ -63,8 +64,11 @@ def typed(frame: pd.DataFrame, config: Data) -> tuple[pd.DataFrame, dict[str, Fo
         if name in untouched:
             continue
         column = frame.iloc[:, place]
-        values = _plain(column, config)
-        if values.dtype == "str" and name != config.group:
+        values = emptied(_plain(column, config), config)
+        if values.dtype == "str" and name in (config.ignore_case or []):
+            forms[str(name)] = Form(spellings=spellings(values))
+            values = spelled(values, forms[str(name)].spellings)
+        elif values.dtype == "str" and name != config.group:
             texts = values
             values, suspect = read_texts(texts, config)
             suspects += [suspect] if suspect else []
@@ -78,6 +82,15 @@ def typed(frame: pd.DataFrame, config: Data) -> tuple[pd.DataFrame, dict[str, Fo
     if suspects:
         raise explain(suspects, config)
     return frame, forms
+
+
+def emptied(column: pd.Series, config: Data) -> pd.Series:
+    """Return a column without the values that [data.schema] calls empty."""
+    declared = (config.columns or {}).get(str(column.name))
+    if not (declared and declared.empty):
+        return column
+    gone = is_empty(column, declared.empty)
+    return column.mask(gone) if gone.any() else column
 
 
 def _plain(column: pd.Series, config: Data) -> pd.Series:

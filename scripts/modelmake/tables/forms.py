@@ -16,6 +16,8 @@ class Form(BaseModel):
         Whether K, M and B behind a number stand for thousands, millions and billions.
     date : str
         The format of its dates, "" for ISO 8601.
+    spellings : dict of str to str
+        The spelling of each text that has several, by the text in lower case.
 
     """
 
@@ -26,6 +28,7 @@ class Form(BaseModel):
     unit: str = ""
     scaled: bool = False
     date: str = ""
+    spellings: dict[str, str] = {}
 
 
 PLAIN = Form()
