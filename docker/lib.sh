@@ -92,6 +92,11 @@ compose_up() {
 
 # The address of the user's MLflow server; "" stands for the local one.
 tracking_address() { tr -d '[:space:]' <<<"${MLFLOW_TRACKING_URI:-}"; }
+# Ends if the caller's shell selects a place that modelmake does not use: Python does the same for a server of the user.
+only_known_places() {
+  [ -z "${MODELMAKE_REFUSED:-}" ] || die "${MODELMAKE_REFUSED%% *}" "selects a place that modelmake does not use" \
+    "unset it; MLFLOW_TRACKING_URI, MLFLOW_WORKSPACE and the keys of pipeline.toml select it"
+}
 reachable() { # address, from a container
   [[ $1 != sqlite:* ]] ||
     die MLFLOW_TRACKING_URI "a container cannot reach an SQLite file of this machine" "http://…, or RUNNER=host"

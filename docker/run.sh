@@ -36,6 +36,7 @@ table() { # the one that variable $1 names, at its absolute path, unless it is a
 access_mlflow() { # the tracking server
   # From these variables the next run learns which processes have ended (scripts/modelmake/core/provenance.py).
   local address moment
+  only_known_places
   read -r MODELMAKE_HOST moment < <(docker info -f '{{.ID}} {{.SystemTime}}')
   MODELMAKE_CONTAINER="modelmake-run-$$-$RANDOM"
   MODELMAKE_CONTAINERS="$moment $(docker ps --filter name=^modelmake-run- --format '{{.Names}}' | tr '\n' ' ')"
@@ -54,7 +55,9 @@ access_mlflow() { # the tracking server
     if on_this_machine "$address"; then reach host; else reach bridge && proxied; fi
     mount MLFLOW_TRACKING_SERVER_CERT_PATH "${MLFLOW_TRACKING_SERVER_CERT_PATH:-}" /etc/tracking-ca.pem
   fi
-  pass MLFLOW_TRACKING_URI MLFLOW_TRACKING_USERNAME MLFLOW_TRACKING_PASSWORD MLFLOW_TRACKING_TOKEN MLFLOW_RUN_ID
+  mount MLFLOW_TRACKING_CLIENT_CERT_PATH "${MLFLOW_TRACKING_CLIENT_CERT_PATH:-}" /run/tracking-client.pem
+  pass MLFLOW_TRACKING_URI MLFLOW_WORKSPACE MLFLOW_TRACKING_USERNAME MLFLOW_TRACKING_PASSWORD MLFLOW_TRACKING_TOKEN \
+    MLFLOW_S3_ENDPOINT_URL MLFLOW_RUN_ID
 }
 access_cluster() { # the scheduler of ENGINE=dask: that of the user, or of `make cluster`
   [ "${MODELMAKE_ENGINE:-}" = dask ] || return 0

@@ -13,6 +13,7 @@ esac
 tracking=$(tr -d '[:space:]' <<<"${MLFLOW_TRACKING_URI:-}") default=.mlflow
 [ "$runner" != docker ] || default=$(project "")
 tracking=${tracking%%[?#]*} tracking=${tracking%/} tracking=${tracking:-$default}
+tracking+=${MLFLOW_WORKSPACE:+ workspace $MLFLOW_WORKSPACE}
 run=$(tr -d '[:space:]' <<<"${MODELMAKE_RUN_ID:-${MLFLOW_RUN_ID:-}}")
 
 whole() { # writes standard input to a file; several containers may do this at once
@@ -33,8 +34,8 @@ hashed() { # the facts, and the files whose names Python has written
   echo "${run:--} (RUN_ID)"
   echo "${CI:-0}${ACT:-} (CI)"
   # A change of .venv is no input, but Python must look at it (scripts/modelmake/core/lock.py).
-  find .venv/lib*/python3*/site-packages -maxdepth 1 -name '*.dist-info' 2>/dev/null | git hash-object --stdin |
-    sed 's/$/ (.venv)/'
+  { find .venv/lib/python3*/site-packages -maxdepth 1 -name '*.dist-info' 2>/dev/null || true; } | LC_ALL=C sort |
+    git hash-object --stdin | sed 's/$/ (.venv)/'
   git hash-object --no-filters build/files | sed 's/$/ (files)/'
   [ ! -f "$receipts/names" ] || names=$(listed <"$receipts/names")
   [ -z "${names:-}" ] || paste -d ' ' <(git hash-object --no-filters --stdin-paths <<<"$names") - <<<"$names"

@@ -17,7 +17,7 @@ done
 verb=$1
 cd "$root"
 case $verb in # Kubernetes sets MLFLOW_PORT to an address if a service is named mlflow
-  up | ensure) check MLFLOW_PORT port ;;
+  up | ensure) check MLFLOW_PORT port && only_known_places ;;
   *) is_port "${MLFLOW_PORT:-0}" || unset MLFLOW_PORT ;; # no other verb needs a port
 esac
 

@@ -5,7 +5,7 @@ set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 cd "$root"
 port_file=.mlflow/port # the last value of MLFLOW_PORT
-[ "$1" != up ] || check MLFLOW_PORT port
+[ "$1" != up ] || { check MLFLOW_PORT port && only_known_places; }
 port=${MLFLOW_PORT:-$(cat "$port_file" 2>/dev/null || echo 5000)}
 python=.venv/bin/python
 running() { [ -f .mlflow/server.pid ] && kill -0 "$(cat .mlflow/server.pid)" 2>/dev/null; }

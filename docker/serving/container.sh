@@ -14,6 +14,7 @@ copy_code() { # prints the folder
 }
 variables() { # of docker/serving/*.yaml, whose files this selects
   local address
+  only_known_places
   address=$(tracking_address) files=(-f docker/serving/scorer.yaml)
   MODELMAKE_PROXY="" MODELMAKE_CA="" MODELMAKE_UI=""
   if [ -z "$address" ]; then
@@ -29,12 +30,17 @@ variables() { # of docker/serving/*.yaml, whose files this selects
   if [ -f "${MLFLOW_TRACKING_SERVER_CERT_PATH:-}" ]; then
     cp "$MLFLOW_TRACKING_SERVER_CERT_PATH" "$state/tracking-ca.pem" && MODELMAKE_CA=$state/tracking-ca.pem
   fi
+  MODELMAKE_CLIENT=
+  if [ -f "${MLFLOW_TRACKING_CLIENT_CERT_PATH:-}" ]; then
+    (umask 077 && cp "$MLFLOW_TRACKING_CLIENT_CERT_PATH" "$state/tracking-client.pem")
+    MODELMAKE_CLIENT=$state/tracking-client.pem
+  fi
   MLFLOW_TRACKING_URI=$address MODELMAKE_IMAGE=$(docker/image/image.sh name) MODELMAKE_USER="$(id -u):$(id -g)"
   MODELMAKE_NAME=$name MODELMAKE_CODE="$root/$code" MODELMAKE_PROJECT=$checkout MODELMAKE_SERVE_PORT=$port
   MODELMAKE_DOORS=$([ ! -f "$state/token" ] || git hash-object "$state/token")
   [ ! -f "$state/tls.key" ] || MODELMAKE_DOORS+=" tls"
   MODELMAKE_MEMORY=${MODELMAKE_WORKERS:-1}g
-  export MLFLOW_TRACKING_URI MODELMAKE_{IMAGE,USER,NAME,CODE,PROJECT,SERVE_PORT,DOORS,MEMORY,PROXY,CA,UI}
+  export MLFLOW_TRACKING_URI MODELMAKE_{IMAGE,USER,NAME,CODE,PROJECT,SERVE_PORT,DOORS,MEMORY,PROXY,CA,CLIENT,UI}
 }
 start() {
   local code

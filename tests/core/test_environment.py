@@ -135,6 +135,23 @@ def test_a_venv_that_is_not_the_lock_runs_nothing(empty_store: Path, tmp_path: P
     assert line in done.stderr.splitlines()
 
 
+def test_a_workspace_is_part_of_the_identity(empty_store: Path, tmp_path: Path) -> None:
+    """Receipts of one workspace do not hold in another, and a place that is not used ends the command."""
+    host = Host(tmp_path / "a check out").fill(empty_store)
+
+    def identity(**environment: str) -> str:
+        done = host.make("why", **environment)
+        assert done.returncode == 0, done.stderr
+        lines = (host.path / "build/hashes").read_text().splitlines()
+        return next(line for line in lines if line.endswith(" (tracking server)"))
+
+    url = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
+    assert len({identity(**url), identity(**url, MLFLOW_WORKSPACE="a"), identity(**url, MLFLOW_WORKSPACE="b")}) == 3
+    done = host.make("registry", MLFLOW_EXPERIMENT_NAME="mallory")
+    assert done.returncode == 2
+    assert "error: MLFLOW_EXPERIMENT_NAME: selects a place that modelmake does not use" in done.stderr
+
+
 @pytest.fixture(scope="module")
 def tidy(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """A checkout that no test changes, whose makefile can be asked for what it has read."""

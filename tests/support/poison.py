@@ -148,9 +148,6 @@ def _python(folder: Path) -> dict[str, str]:
         "PIP_REQUIRE_VIRTUALENV": "1",
         "UV_SYSTEM_PYTHON": "1",
         "OMP_NUM_THREADS": "mallory",
-        "MLFLOW_REGISTRY_URI": "http://127.0.0.1:9",
-        "MLFLOW_EXPERIMENT_NAME": "mallory",
-        "MLFLOW_BACKEND_STORE_URI": "sqlite:////nowhere/mlflow.db",
         "MLFLOW_HOST": "0.0.0.0",  # noqa: S104
         "MLFLOW_TRACKING_INSECURE_TLS": "mallory",
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "mallory",

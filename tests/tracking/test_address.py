@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from modelmake.server import up
 from modelmake.tracking import address
 from modelmake.tracking.connection import failure, local
 from modelmake.tracking.runs import Tracking, translated
-from tests.conftest import Outcome, Project
+from tests.conftest import ROOT, Outcome, Project
 from tests.support.checkout import free_port
 
 Check = Callable[[Outcome, int], str]
@@ -119,6 +120,53 @@ def test_an_address_of_another_kind_is_one_line(
     assert what in line
     assert fix in line
     assert "cret" not in line
+
+
+def test_a_workspace_stands_beside_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the address that is printed and kept in receipts, and in links; requests go to the plain address."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:s3cret@mlflow:5000")
+    monkeypatch.setenv("MLFLOW_WORKSPACE", "team a")
+    assert address.uri() == "http://mlflow:5000 (workspace team a)"
+    assert address.page("models/iris") == "http://mlflow:5000/#/models/iris?workspace=team%20a"
+    assert address.scrubbed("GET http://mlflow:5000/api") == "GET http://mlflow:5000/api"
+
+
+@pytest.mark.parametrize("given", ["", "sqlite:///runs.db"])
+def test_a_workspace_of_a_file_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    """MLflow would ignore it, and write to its only place; the name of that place is no other place."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", given)
+    monkeypatch.setenv("MLFLOW_WORKSPACE", "team")
+    with pytest.raises(UserError, match="MLFLOW_WORKSPACE=team: an SQLite file has no workspaces"):
+        address.tracking_uri()
+    monkeypatch.setenv("MLFLOW_WORKSPACE", "default")
+    assert address.tracking_uri().startswith("sqlite:///")
+
+
+REFUSED_PLACES = ("MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID", "MLFLOW_BACKEND_STORE_URI")
+
+
+@pytest.mark.parametrize("name", REFUSED_PLACES)
+def test_a_place_that_is_not_used_is_refused(project: Project, error_line: Check, name: str) -> None:
+    """It reaches Python only as a name, by docker/shell, and nothing is written."""
+    words = [ROOT / "docker/shell", "-c", "echo $MODELMAKE_REFUSED ${!1-}", "bash", name]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(name, "http://elsewhere")
+        told = subprocess.run(words, capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip()
+        assert told == name
+        patch.setenv("MODELMAKE_REFUSED", told)
+        line = error_line(project.stage("registry"), 2)
+    assert line.startswith(f"error: {name}: selects a place that modelmake does not use (unset it; ")
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [{"MLFLOW_ENABLE_WORKSPACES": "false"}, {"MLFLOW_REGISTRY_URI": "http://a", "MLFLOW_TRACKING_URI": "http://a"}],
+)
+def test_a_place_that_is_no_other_place_is_not_refused(harmless: dict[str, str]) -> None:
+    """Switched off, or the registry of the tracking server itself."""
+    words = [ROOT / "docker/shell", "-c", "echo $MODELMAKE_REFUSED"]
+    environment = os.environ | harmless
+    assert subprocess.run(words, capture_output=True, text=True, check=True, cwd=ROOT, env=environment).stdout == "\n"
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -64,7 +64,6 @@ class Server:
     uri: str = ""
     password: str = ""
     token: str = ""
-    server_cert_path: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,6 +119,11 @@ def dask() -> Dask:
 def github() -> GitHub:
     """Return the variables of GitHub; all are empty outside of GitHub Actions and act."""
     return _read(GitHub, "GITHUB_") if in_github() else GitHub()
+
+
+def workspace() -> str:
+    """Return the workspace on the tracking server, "" for its default."""
+    return variable("MLFLOW_WORKSPACE")
 
 
 def run_id() -> str:

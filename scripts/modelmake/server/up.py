@@ -1,6 +1,5 @@
 """Up: wait until the tracking server at MLFLOW_TRACKING_URI answers."""
 
-import ssl
 import time
 import urllib.error
 import urllib.request
@@ -9,6 +8,7 @@ from modelmake.core import settings
 from modelmake.core.errors import TrackingError
 from modelmake.core.progress import Progress
 from modelmake.tracking.address import hidden, message, tracking_uri, uri
+from modelmake.tracking.claims import Unanswered, tls
 from modelmake.tracking.connection import detour, local, proxy, unauthorized
 
 PATIENCE = 60  # seconds; a server needs about ten to start
@@ -32,9 +32,8 @@ def refusal(address: str, through: str) -> str:
     """
     named, around = detour(address, through)
     try:
-        trusted = ssl.create_default_context(cafile=settings.server().server_cert_path or None)
         proxies = urllib.request.ProxyHandler({"http": through, "https": through} if through else {})
-        ask = urllib.request.build_opener(proxies, urllib.request.HTTPSHandler(context=trusted))
+        ask = urllib.request.build_opener(proxies, urllib.request.HTTPSHandler(context=tls()))
         ask.open(f"{hidden(address)}/version", timeout=10).close()
     except urllib.error.HTTPError as error:
         if through and error.code == 407:
@@ -43,7 +42,7 @@ def refusal(address: str, through: str) -> str:
             what = f"the server refuses clients: HTTP 403 {error.reason}{named}"
             raise TrackingError(uri(), what, f"check its --allowed-hosts{around}") from None
         return f"HTTP {error.code} {error.reason}" if error.code >= 500 else ""
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, Unanswered) as error:
         if "Tunnel connection failed: 407" in str(error):
             raise unauthorized(address, through) from None
         return message(error)

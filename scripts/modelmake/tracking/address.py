@@ -33,12 +33,16 @@ def tracking_uri() -> str:
     Raises
     ------
     UserError
-        MLFLOW_TRACKING_URI is not an http://, https:// or sqlite:/// address.
+        MLFLOW_TRACKING_URI is not an http://, https:// or sqlite:/// address, or another variable selects a place that
+        modelmake does not use (docker/environment.sh).
 
     """
+    if refused := settings.variable("MODELMAKE_REFUSED").split():
+        fix = f"unset it; {VARIABLE}, MLFLOW_WORKSPACE and the keys of pipeline.toml select it"
+        raise UserError(refused[0], "selects a place that modelmake does not use", fix)
     given = settings.server().uri
     if not given:
-        return EMBEDDED
+        return _without_workspaces(EMBEDDED)
     scheme, separator, rest = given.partition("://")
     scheme = scheme.lower()
     if separator and scheme in ("http", "https"):
@@ -46,12 +50,17 @@ def tracking_uri() -> str:
         _check(address)
         return address
     if separator and scheme == "sqlite" and rest.startswith("/") and rest not in ("/", "/:memory:"):
-        return f"sqlite://{rest}"
+        return _without_workspaces(f"sqlite://{rest}")
     raise _unsupported(given)
 
 
 def uri() -> str:
-    """Return the address that the user can open, without credentials."""
+    """Return the address that the user can open, without credentials, and the workspace there."""
+    workspace = settings.workspace()
+    return _shown() + (f" (workspace {workspace})" if workspace else "")
+
+
+def _shown() -> str:
     address = tracking_uri()
     if outside := settings.container().ui:  # in a container the server has another name
         return hidden(outside).rstrip("/")
@@ -62,7 +71,8 @@ def uri() -> str:
 
 def page(path: str) -> str:
     """Return the address of `path` in MLflow's pages, with the store's address where no server runs."""
-    shown = uri()
+    shown, workspace = _shown(), settings.workspace()
+    path += f"?workspace={quote(workspace, safe='')}" if workspace else ""
     if shown == REPLAY:
         return f"{path} (on {REPLAY})"
     if job.owns(shown):
@@ -90,7 +100,7 @@ def scrubbed(text: str) -> str:
     for secret, shown in sorted(_secrets(), key=lambda pair: -len(pair[0])):
         text = text.replace(secret, shown)
     text = re.sub(r"//[^\s/]*@", "//", text)
-    return text.replace(hidden(tracking_uri()), uri())
+    return text.replace(hidden(tracking_uri()), _shown())
 
 
 def message(error: BaseException) -> str:
@@ -118,6 +128,14 @@ def _check(address: str) -> None:
         urlsplit(address)
     except ValueError:
         raise _mistake(hidden(address), "a bracket or a letter that a password cannot contain", ENCODED) from None
+
+
+def _without_workspaces(address: str) -> str:
+    """Return the address of an SQLite file, unless a workspace is selected, which it cannot have."""
+    if settings.workspace() not in ("", "default"):
+        what = "an SQLite file has no workspaces"
+        raise UserError(f"MLFLOW_WORKSPACE={settings.workspace()}", what, "unset it, or name a server that has them")
+    return address
 
 
 def _unsupported(given: str) -> UserError:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from http.client import HTTPResponse
 
 PATIENCE = 3  # seconds, for all answers of a server
+API = "api/2.0/mlflow"
 BUSY = 1  # seconds, for another process that writes to the database
 
 Claim = tuple[str, ...]  # its kind, and its names in MLflow
@@ -131,13 +132,13 @@ class Server:
         if parts.scheme == "https":
             handlers.append(urllib.request.HTTPSHandler(context=tls()))
         self.request, self.opener = urllib.request.Request, urllib.request.build_opener(*handlers)
-        self.api = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}/api/2.0"
+        self.base = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
         self.headers = {"User-Agent": "modelmake", "Authorization": authorization(address)}
         self.headers["X-MLFLOW-WORKSPACE"] = os.environ.get("MLFLOW_WORKSPACE", "").strip()
 
     def open(self, path: str, patience: float) -> "HTTPResponse":
-        """Return the answer to a request for `path` below /api/2.0, which waits for `patience` seconds."""
-        request = self.request(f"{self.api}/{path}")
+        """Return the answer to a request for `path`, which waits for `patience` seconds."""
+        request = self.request(f"{self.base}/{path}")
         for name, value in self.headers.items():
             if value:
                 request.add_unredirected_header(name, value)  # a redirect to another host carries no password
@@ -158,7 +159,7 @@ class Server:
         kind, *names = claim
         path = PAGES[kind].format(*(quote(name, safe="") for name in names))
         try:
-            with self.open(f"mlflow/{path}", PATIENCE) as response:
+            with self.open(f"{API}/{path}", PATIENCE) as response:
                 return confirmed(claim, response.read())
         except urllib.error.HTTPError as error:
             if missing(error.read()):
@@ -167,13 +168,17 @@ class Server:
 
 
 def tls() -> "ssl.SSLContext":
-    """Return the TLS settings, with the certificates that MLflow's variables name."""
+    """Return the TLS settings, with the certificates of the server and of the client that MLflow's variables name."""
     import ssl  # noqa: PLC0415  # slow to import, and only https needs it
 
+    name = "MLFLOW_TRACKING_SERVER_CERT_PATH"
     try:
-        context = ssl.create_default_context(cafile=os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or None)
+        context = ssl.create_default_context(cafile=os.environ.get(name) or None)
+        name = "MLFLOW_TRACKING_CLIENT_CERT_PATH"
+        if client := os.environ.get(name):
+            context.load_cert_chain(client)
     except OSError as error:
-        raise Unanswered(f"MLFLOW_TRACKING_SERVER_CERT_PATH: {error.strerror}") from None
+        raise Unanswered(f"{name}: {error.strerror or error}") from None
     if os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1"):
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from requests.exceptions import RequestException
 from requests.utils import get_environ_proxies, select_proxy
 
+from modelmake.core import settings
 from modelmake.core.errors import TrackingError
 from modelmake.tracking.address import hidden, message, tracking_uri, uri
 
@@ -72,7 +73,7 @@ def failure(action: str, error: Exception) -> TrackingError:
         return TrackingError(
             uri(), f"not asked: the proxy {hidden(by)} is not a usable address", f"http://proxy:3128{around}"
         )
-    fix = "make logs"
+    fix = "check MLFLOW_WORKSPACE" if settings.workspace() and "orkspace" in text else "make logs"
     if re.search(r"error code 40[13]", text):
         fix = "check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
     # An answer with one of MLflow's own codes passed every proxy, and a full disk has no proxy.

@@ -3,11 +3,13 @@
 import json
 import shutil
 import urllib.error
+from contextlib import suppress
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from modelmake.core import settings
 from modelmake.core.errors import TrackingError, first_line
 from modelmake.tracking.address import scrubbed, uri
 from modelmake.tracking.claims import Server, Unanswered, missing
@@ -15,6 +17,7 @@ from modelmake.tracking.readers.registry import Named, Registry, named
 
 PATIENCE = 5  # seconds, for one answer
 CHUNK = 1 << 20
+INFO = "api/3.0/mlflow/server-info"
 
 
 class Rest(Registry):
@@ -23,6 +26,7 @@ class Rest(Registry):
     def __init__(self, address: str) -> None:
         """Prepare requests, without sending one."""
         self.server = Server(address)
+        self.has_workspaces = False
 
     def at(self, name: str, alias: str) -> Named | None:
         """Return the version with this alias, None where there is none."""
@@ -80,15 +84,26 @@ class Rest(Registry):
 
     def _open(self, path: str) -> HTTPResponse:
         try:
-            return self.server.open(path, PATIENCE)
+            self._check_workspaces()
+            return self.server.open(f"api/2.0/{path}", PATIENCE)
         except urllib.error.HTTPError as error:
-            if missing(body := error.read()) or b"INVALID_PARAMETER_VALUE" in body:
+            if b"Workspace '" in (body := error.read()):
+                raise TrackingError(uri(), "there is no such workspace", "check MLFLOW_WORKSPACE") from None
+            if missing(body) or b"INVALID_PARAMETER_VALUE" in body:
                 raise _Missing from None
             fix = "check the login" if error.code in (401, 403) else "make logs"
             raise TrackingError(uri(), f"the registry answers HTTP {error.code}", fix) from None
         except (OSError, Unanswered) as error:
             what = f"no answer: {scrubbed(first_line(getattr(error, 'reason', error)))}"
             raise TrackingError(uri(), what, "check that it runs: make up") from None
+
+    def _check_workspaces(self) -> None:
+        """Raise TrackingError if one is selected and the server has none: it would answer from another place."""
+        if settings.workspace() and not self.has_workspaces:
+            with suppress(urllib.error.HTTPError, ValueError), self.server.open(INFO, PATIENCE) as answer:
+                self.has_workspaces = bool(json.load(answer).get("workspaces_enabled"))
+            if not self.has_workspaces:
+                raise TrackingError(uri(), "the server has no workspaces", "unset MLFLOW_WORKSPACE")
 
 
 class _Missing(Exception):
