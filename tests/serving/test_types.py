@@ -183,6 +183,19 @@ def test_texts_are_booleans_where_the_schema_says_so(tmp_path: Path, suffix: str
         assert table["flag"].dtype == dtype
 
 
+def test_a_boolean_of_any_spelling_is_one_boolean(tmp_path: Path) -> None:
+    """Also where files spell it in several ways; true beside other texts is a text."""
+    for words, values in (
+        (["True", "0", " false ", "1", "TRUE", "1.0"], [True, False, False, True, True, True]),
+        (["true", "", "0", "1"], [1, None, 0, 1]),
+        (["true", "false", "maybe"], ["true", "false", "maybe"]),
+    ):
+        columns: Columns = {"flag": words * 4, "y": [0, 1] * (2 * len(words))}
+        as_csv(columns, tmp_path / "table.csv", "")
+        read = read_table(Data(path=str(tmp_path / "table.csv"), target="y"))["flag"]
+        assert [None if pd.isna(value) else value for value in read.head(len(words))] == values
+
+
 def test_a_model_gives_one_answer_by_every_door(project: Project) -> None:
     """Trained on a CSV by `make train`; each format of `make predict` and each form of a request gives the same."""
     rng = np.random.default_rng(1)
