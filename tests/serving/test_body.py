@@ -36,12 +36,32 @@ def test_every_form_has_the_same_rows(request_body: object) -> None:
     assert (columns(table), table.rows) == (ROWS, 2)
 
 
-@pytest.mark.parametrize("text", ["a,b\n1,x\n2,\n", "\ufeffa,b\r\n1,x\r\n2,\r\n", '"a","b"\n1,"x"\n2,""\n'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a,b\n1,x\n2,\n",
+        "\ufeffa,b\r\n1,x\r\n2,\r\n",
+        '"a","b"\n1,"x"\n2,""\n',
+        "a;b\n1;x\n2;\n",
+        "a\tb\n1\tx\n2\t\n",
+        "a|b\n1|x\n2|\n",
+        "a, b\n1, x\n2, \n",
+        "\na,b\n\n1,x\n2,\n",
+    ],
+)
 def test_a_csv_has_texts(text: str) -> None:
-    """With a byte order mark, quotes, or another end of line."""
+    """With a byte order mark, quotes, another delimiter, or another end of line."""
     table = read(text.encode(), "text/csv; charset=utf-8", NAMES)
     assert columns(table) == {"a": ["1", "2"], "b": ["x", ""]}
     assert table.text
+
+
+def test_the_names_decide_about_the_delimiter() -> None:
+    """Whatever the values are, and whatever else a name has; a model of one column needs none."""
+    assert columns(read(b"a;b\n1,5;x,y\n", CSV, NAMES)) == {"a": ["1,5"], "b": ["x,y"]}
+    assert columns(read(b"a;b,c\n1;2,3\n", CSV, ["a;b", "c"])) == {"a;b": ["1;2"], "c": ["3"]}
+    assert columns(read(b"a\n1;2\n", CSV, ["a"])) == {"a": ["1;2"]}
+    assert columns(read(b"a,b\n1, x\n2,y\n", CSV, NAMES)) == {"a": ["1", "2"], "b": [" x", "y"]}
 
 
 WRONG = [

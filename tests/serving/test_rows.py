@@ -312,7 +312,9 @@ def test_any_schema_takes_or_refuses_any_value(
             assert len(received) == len(rows_given)
 
 
-@pytest.mark.parametrize("text", ["1_000", "٣", "nan", "inf", "-Infinity", "0x10", "1e", "--3", "+-3", "1,5", "1e999"])
+@pytest.mark.parametrize(
+    "text", ["1_000", "٣", "nan", "inf", "-Infinity", "0x10", "1e", "--3", "+-3", "1,5,5", "1e999"]
+)
 def test_a_text_that_only_python_reads_as_a_number_is_none(text: str) -> None:
     """In a CSV, as in the tables of `make predict`."""
     feature = Feature(name="n", dtype="float64", optional=True)

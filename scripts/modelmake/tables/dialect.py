@@ -81,7 +81,7 @@ def sniff(head: str, encoding: str, config: Data, *, whole: bool) -> Dialect:
         comment=comment,
         skip=skip + header,
         prefix=prefix,
-        spaces=delimiter != " " and _spaced(records),
+        spaces=delimiter != " " and spaced(records),
         row_names=more == "names",
         trailing=more == "trailing",
     )
@@ -171,7 +171,7 @@ def _decimal(fields: list[str], delimiter: str) -> str:
     return "," if len(commas) > len([field for field in dots if not GROUPS["."].fullmatch(field)]) else "."
 
 
-def _spaced(records: Records) -> bool:
+def spaced(records: Records) -> bool:
     """Return whether the fields after the first start with a space in nearly all rows."""
     later = [field for record in records for field in record[1:] if field]
     return bool(later) and sum(field[0] == " " for field in later) >= 0.9 * len(later)

@@ -19,6 +19,7 @@ from modelmake.serving.body import JSON, LONG, Columns, Table
 from modelmake.serving.protocols.protocol import Description, Example
 from modelmake.serving.refusal import Refusal
 from modelmake.serving.schemas import column
+from modelmake.tables.dialect import spaced
 
 PATHS: tuple[str, ...] = ("/invocations",)
 FORMS = ("dataframe_split", "dataframe_records", "inputs", "instances")
@@ -26,6 +27,7 @@ FORM = f"send one of: {', '.join(FORMS)}"
 IGNORED = ("params", "client_request_id")  # as MLflow does where a model has no parameters
 KEY = re.compile(rb'"\s*:')  # what ends a key
 CSV = "text/csv"
+DELIMITERS = ",;\t|"
 
 
 def read(body: bytes, content_type: str, names: Sequence[str]) -> Table:
@@ -52,7 +54,7 @@ def read(body: bytes, content_type: str, names: Sequence[str]) -> Table:
         raise Refusal(415, f"the content type is neither {JSON} nor {CSV}: set the header Content-Type")
     if charset not in ("", "utf-8", "utf8", "us-ascii"):
         raise Refusal(415, "the body is not in UTF-8: send UTF-8")
-    return of_csv(body) if kind == CSV else of_json(body, names)
+    return of_csv(body, names) if kind == CSV else of_json(body, names)
 
 
 def of_json(body: bytes, names: Sequence[str]) -> Table:
@@ -100,16 +102,27 @@ def _twice(names: Iterable[str]) -> str:
     return Counter(names).most_common(1)[0][0][:LONG]
 
 
-def of_csv(body: bytes) -> Table:
-    """Return the rows of a CSV with a header; a byte order mark does not count."""
+def of_csv(body: bytes, names: Sequence[str]) -> Table:
+    """Return the rows of a CSV with a header, by the delimiter that finds most names; a byte order mark does not count.
+
+    Spaces after the delimiters do not count where nearly all fields have them, as in a file.
+    """
     try:
-        lines = csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
-        header, *data = [line for line in lines if line]
+        text = body.decode("utf-8-sig")
+        delimiter = max(DELIMITERS, key=lambda sign: len({*names} & {*next(_records(text, sign), ())}))
+        spaces = spaced([*_records(text, delimiter)])
+        header, *data = _records(text, delimiter, spaces=spaces, strict=True)
     except UnicodeDecodeError:
         raise Refusal(400, "the body is not in UTF-8: send UTF-8") from None
     except (csv.Error, ValueError):
         raise Refusal(400, "the body is not a CSV with a header: send a line with the names, then the rows") from None
     return Table(*table(header, data, "the CSV"), text=True)
+
+
+def _records(text: str, delimiter: str, *, spaces: bool = False, strict: bool = False) -> Iterator[list[str]]:
+    """Yield the lines that are not empty."""
+    file = io.StringIO(text, newline="")
+    return (line for line in csv.reader(file, delimiter=delimiter, skipinitialspace=spaces, strict=strict) if line)
 
 
 def of_split(split: object, form: str, _names: Sequence[str]) -> Table:
