@@ -27,7 +27,6 @@ builder=$replay/docker/image/image.sh
   "choose a later commit"
 "$builder" build
 image=$("$builder" name)
-branch=$(git -C "$replay" symbolic-ref --short HEAD) # which counts as the default branch here
 event=$(docker run "${sealed[@]}" -v "$root/scripts:/product:ro" -v "$replay:/src:ro" -w /src -e PYTHONPATH=/product \
   -e MODELMAKE_WORKFLOW -e MODELMAKE_EVENT -e MODELMAKE_JOB "$image" python -m modelmake workflow </dev/null) || exit
 scratch=act
@@ -86,7 +85,7 @@ take_turn() {
     "${closed[@]}" "${no_proxies[@]}" \
     --user "$(id -u):$(id -g)" --group-add "$(stat -c %g "$socket" 2>/dev/null || echo 0)" \
     -v "$socket:/var/run/docker.sock" -v "$replay:$replay" -w "$replay" "$image" \
-    act "$event" --workflows ".github/workflows/$workflow.yml" --defaultbranch "$branch" ${MODELMAKE_JOB:+--job "$MODELMAKE_JOB"} \
+    act "$event" --workflows ".github/workflows/$workflow.yml" ${MODELMAKE_JOB:+--job "$MODELMAKE_JOB"} \
     "${jobs[@]}" "${options[@]}" ${MODELMAKE_ARGS:-}
 }
 until turn=$(take_turn 2>"$replay.log"); do
