@@ -33,8 +33,17 @@ def test_rows_without_a_target_are_left_out_and_named(drafted: Write) -> None:
     made = drafted({"x": RNG.normal(size=N), "y": y})
     assert (made.data.drop_missing_target, len(made.frame)) == (True, N - 1)
     assert made.why["drop_missing_target"] == "1 row has no 'y': the field is empty, in row 17"
-    made = drafted({"x": RNG.normal(size=N), "y": ["no", "yes", "None", "no"] * (N // 4)})
+    y = ["no", "yes"] * (N // 2)
+    made = drafted({"x": RNG.normal(size=N), "y": ["NA", "NA", *y[2:]]})
     assert "if one is a class, set data.missing = []" in made.why["drop_missing_target"]
+
+
+def test_a_text_of_many_rows_of_the_target_is_a_class(drafted: Write) -> None:
+    """None is one of three grades; the other texts of this kind stay gaps."""
+    made = drafted({"x": [1.5, None] * (N // 2), "y": ["None", "Mild", "Severe", "Mild"] * (N // 4)})
+    assert (len(made.frame), set(made.target), made.data.drop_missing_target) == (N, {"None", "Mild", "Severe"}, None)
+    assert ("NA" in made.data.missing, "None" in made.data.missing) == (True, False)
+    assert made.frame["x"].dtype == float
 
 
 def test_a_rare_class_is_on_both_sides(drafted: Write) -> None:
@@ -42,6 +51,9 @@ def test_a_rare_class_is_on_both_sides(drafted: Write) -> None:
     y = ["a"] * 100 + ["b"] * 97 + ["c"] * 3
     made = drafted({"x": RNG.normal(size=N), "y": y})
     assert made.data.stratify
+    made = drafted({"x": RNG.normal(size=N), "y": [*y[:-1], "d"]})
+    assert not made.data.stratify
+    assert "data.stratify is not set: 'd' has 1 row; add rows, or leave it out" in made.warnings
 
 
 def test_the_only_feature_stays(drafted: Write) -> None:
@@ -56,7 +68,10 @@ def test_a_key_with_gaps_is_not_set(drafted: Write) -> None:
     days = pd.Series(pd.date_range("2026-01-01", periods=N)).mask(np.arange(N) == 50)
     made = drafted({"day": days, "x": RNG.normal(size=N), "y": RNG.normal(size=N)})
     assert made.data.time is None
-    assert any("column 'day' has no value in row 51" in line for line in made.warnings)
+    assert any(line.endswith("so that the last rows are held out, once its 1 gap is filled") for line in made.warnings)
+    ids = pd.Series(np.repeat(range(100, 140), 5)).mask(np.arange(N) == 50)
+    made = drafted({"customer_id": ids.map("C{:.0f}".format, na_action="ignore"), "y": RNG.normal(size=N)})
+    assert (made.data.group, made.data.time) == (None, None)
 
 
 def test_a_table_that_cannot_be_split_is_refused(drafted: Write) -> None:

@@ -30,7 +30,8 @@ def named(config: configuration.Config) -> "Named":
     version = registry().numbered(name, number) if number else registry().at(name, CHAMPION)
     if version is None:
         missing = f"version {number:.40}" if number else f"version with the alias @{CHAMPION}"
-        raise UserError(name, f"has no {missing}", "make registry lists the versions")
+        fix = "" if number else "make promote gives it to a version; VERSION=1 names one; "
+        raise UserError(name, f"has no {missing}", f"{fix}make registry lists them")
     return version
 
 

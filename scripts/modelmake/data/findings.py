@@ -97,7 +97,7 @@ def findings(frame: pd.DataFrame, config: Data, *, classifier: bool) -> list[Fin
         *starmap(_leak, leaks(tried, target, classifier=classifier, ordered=bool(config.time or times))),
         *(_determining(name, rest[name].nunique()) for name in told if not config.group),
         *([_grouped(rest[group], certain)] if group and not time else []),
-        *([_panel(key, frame[time])] if time else map(_time, times[:1])),
+        *([_panel(key, frame[time])] if time else [_time(features[name]) for name in times[:1]]),
         *(_rare(frame[config.target], config) if classifier else []),
     ]
 
@@ -232,7 +232,8 @@ def _grouped(column: pd.Series, certain: bool) -> Finding:
     name, many = str(column.name), column.nunique()
     text = f"column '{name}' has {many} values with {len(column) / many:.3g} rows each on average"
     ask = f"if rows of one value belong together, set {toml.data('group', name)}"
-    return Finding((name,), text, f"{ask}, so that they are all trained on or all held out", "group", name, certain)
+    advice = f"{ask}, so that they are all trained on or all held out{_filled(column)}"
+    return Finding((name,), text, advice, "group", name, certain and not column.isna().any())
 
 
 def _panel(key: str, time: pd.Series) -> Finding:
@@ -240,13 +241,22 @@ def _panel(key: str, time: pd.Series) -> Finding:
     text = f"each pair of '{key}' and '{name}' is in one row"
     advice = f"if the model is for later rows, set {toml.data('time', name)}"
     advice += f"; if it is for other values of '{key}', set {toml.data('group', key)}"
-    return Finding((name, key), text, advice, "time", name, certain_time(time))
+    return Finding(
+        (name, key), text, f"{advice}{_filled(time)}", "time", name, certain_time(time) and time.notna().all()
+    )
 
 
-def _time(name: str) -> Finding:
+def _filled(column: pd.Series) -> str:
+    """Return what a key needs whose column has gaps, "" if it has none."""
+    gaps = int(column.isna().sum())
+    return f", once its {gaps} gap{'s are' if gaps > 1 else ' is'} filled" if gaps else ""
+
+
+def _time(column: pd.Series) -> Finding:
+    name = str(column.name)
     text = f"the rows are in the order of column '{name}'"
     advice = f"if the model is for later rows, set {toml.data('time', name)}, so that the last rows are held out"
-    return Finding((name,), text, advice, "time", name, certain=True)
+    return Finding((name,), text, f"{advice}{_filled(column)}", "time", name, certain=not column.isna().any())
 
 
 def _rare(target: pd.Series, config: Data) -> list[Finding]:

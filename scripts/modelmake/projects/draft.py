@@ -9,7 +9,7 @@ import pandas as pd
 
 from modelmake.config.data import Data
 from modelmake.core import toml
-from modelmake.core.errors import UserError
+from modelmake.core.errors import UserError, few
 from modelmake.data.findings import findings
 from modelmake.data.read import check_keys, read_table, without_target
 from modelmake.data.split import hold_out
@@ -24,6 +24,7 @@ LARGE = 10_000  # rows from which boosting is faster than other trees
 IMBALANCED = 0.2  # share of the rarest class
 TEST_ROWS = 30  # the gate's default of held-out rows
 SEED = 42
+CLASS, SHARE = 10, 0.05  # rows, and share of the rows, of a text that is a class and no gap
 ROUNDS = 5  # texts that mean a gap, found one after the other
 YES = re.compile(
     r"(?i)1|y|yes|ja|j|oui|s[ií]|sim|tak|да|true|t|wahr|pos(itive)?|churn(ed)?|default(ed)?|fraud|spam|survived|bad|ill|sick|malignant|won?"
@@ -104,7 +105,11 @@ def _settle(made: Draft) -> Iterator[bool]:
     config = made.data.model_copy(update={"decimal": reading.decimal})
     for name in (name for name in frame.columns if name not in (made.data.drop or [])):
         column = frame[name]
-        if name == made.data.target and column.isna().any():
+        if name == made.data.target and (classes := _classes_of_gaps(column, table)):
+            made.data = made.data.model_copy(update={"missing": [t for t in made.data.gaps if t and t not in classes]})
+            made.why["missing"] = f"without {few(classes)}, which so many rows have as '{name}' that it is a class"
+            yield True
+        elif name == made.data.target and column.isna().any():
             what, fix = without_target(column, table)
             made.set("drop_missing_target", True, f"{what}{fix}")
         suspect = read_texts(column, config)[1] if column.dtype == "str" else None
@@ -122,6 +127,13 @@ def _settle(made: Draft) -> Iterator[bool]:
             yield True
         elif name != made.data.target and (problem := _problem(frame[[name]].copy(), config)):
             made.set("drop", [name], problem)
+
+
+def _classes_of_gaps(target: pd.Series, table: Table) -> list[str]:
+    """Return the texts that stand for a missing value, and that as many rows of the target have as a class has."""
+    fields = table.fields(str(target.name)) if target.dtype == "str" else None
+    counts = fields[target.isna().to_numpy()].value_counts() if fields is not None else pd.Series(dtype=int)
+    return [str(text) for text, count in counts.items() if text and count >= max(CLASS, SHARE * len(target))]
 
 
 def _infinite(name: str, table: Table) -> list[str]:
@@ -209,6 +221,9 @@ def _sizes(made: Draft) -> None:
         made.set("positive", positive, "the class that f1 scores")
     if made.classifier and not made.data.time and not made.data.group and counts.min() >= 2:
         made.set("stratify", True, "the shares of the classes are equal in both parts")
+    elif made.classifier and counts.min() < 2:
+        rare = few([value for value, count in counts.items() if count < 2])
+        made.warnings.append(f"data.stratify is not set: {rare} has 1 row; add rows, or leave it out")
     if len(made.frame) * 0.2 < TEST_ROWS <= len(made.frame) * 0.4:
         share = -(-100 * TEST_ROWS // len(made.frame)) / 100
         made.set("test_size", share, f"{TEST_ROWS} of {len(made.frame)} rows: the gate requires this many")

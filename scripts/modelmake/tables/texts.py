@@ -47,9 +47,9 @@ def read_texts(column: pd.Series, config: Data) -> tuple[pd.Series, Suspect | No
     if kind in ("boolean", "number", "integer"):
         return (booleans(column), None) if kind == "boolean" else _declared(column, config)
     counts = sample(column.value_counts(), SAMPLE)
-    if len(counts) <= len(BOOLEANS) + FEW_CODES and any(text.strip() in BOOLEANS for text in counts.index):
-        if (values := booleans(column)) is not column:  # as 1 and 0 are, beside them
-            return values, None
+    truths = any(text.strip() in BOOLEANS for text in counts.index)
+    if truths and (values := booleans(column)) is not column:  # as 1 and 0 are, beside them
+        return values, None
     if column.name != config.target and (kind == "date" or _share(counts, DATE) > 0.5):
         return _dates(column, certain=kind == "date")
     numbers = _numbers(counts, config).values.notna().to_numpy()
