@@ -1,7 +1,7 @@
 """Arrow: the types of Parquet and Arrow files as the plain types that a CSV has too."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pandas as pd
@@ -26,8 +26,8 @@ def to_frame(table: pa.Table, config: Data) -> pd.DataFrame:
     """
     table = indexed(table)
     for place, field in enumerate(table.schema):
-        if (field.name == config.time or field.name not in (config.drop or [])) and (cast := _cast(field.type)):
-            table = table.set_column(place, field.name, cast(table.column(place)))
+        if field.name == config.time or field.name not in (config.drop or []):
+            table = table.set_column(place, field.name, plain(table.column(place)))
     frame = table.to_pandas(ignore_metadata=True, split_blocks=True, self_destruct=True)
     pa.default_memory_pool().release_unused()  # as much as the frame takes, which a split needs
     return frame
@@ -45,16 +45,12 @@ def indexed(table: pa.Table, first: int = 0) -> pa.Table:
     return table
 
 
-def of_columns(columns: Mapping[str, object]) -> pa.Table:
-    """Return columns as a table; values of several types become text, as `columns.plain` makes them."""
-    return pa.table([_array(values) for values in columns.values()], names=list(columns))
-
-
-def _array(values: Any) -> pa.Array:  # noqa: ANN401  # a list, or a column of pandas
+def array(values: Any) -> pa.Array:  # noqa: ANN401  # a list, or a column of pandas
+    """Return values of Python as a column; values of several types become text."""
     try:
         return pa.array(values, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        return pa.array([None if value is None else str(value) for value in values], pa.string())
+        return pa.array([None if pd.api.types.is_scalar(v) and pd.isna(v) else str(v) for v in values], pa.string())
 
 
 def slices(table: pa.Table, rows: int) -> Iterator[pa.Table]:
@@ -80,14 +76,6 @@ def with_types(table: pa.Table, schema: pa.Schema | None) -> pa.Table:
     return table
 
 
-def _cast(kind: pa.DataType) -> Callable[[pa.ChunkedArray], pa.ChunkedArray] | None:
-    """Return what makes a column of a type plain, None where it is plain, or can't be."""
-    if pa.types.is_dictionary(kind):
-        inner = _cast(kind.value_type) or (lambda column: column)
-        return lambda column: inner(column.cast(kind.value_type))
-    return next((cast for fits, cast in CASTS if fits(kind)), None)
-
-
 def _boolean(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return 0 and 1 where there are gaps, which JSON can say for numbers alone."""
     return column.cast(pa.float64()) if column.null_count else column
@@ -108,12 +96,37 @@ def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column.cast(pa.string() if largest is not None and largest > LARGEST else pa.int64())
 
 
+def _moments(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return moments without a zone, in UTC where the type has one."""
+    return column.cast(pa.timestamp("us"), safe=False)
+
+
 CASTS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.ChunkedArray], pa.ChunkedArray]], ...] = (
+    (pa.types.is_dictionary, lambda column: plain(column.cast(column.type.value_type))),
     (pa.types.is_boolean, _boolean),
     (pa.types.is_decimal, _decimal),
     (pa.types.is_uint64, _whole),
-    (pa.types.is_date, lambda column: column.cast(pa.timestamp("us"), safe=False)),
-    (pa.types.is_timestamp, lambda column: column.cast(pa.timestamp("us"), safe=False)),  # one with a zone in UTC
+    (pa.types.is_temporal, _moments),
     (pa.types.is_null, lambda column: column.cast(pa.float64())),
     (pa.types.is_float16, lambda column: column.cast(pa.float32())),
 )
+SECONDS = "turn them into seconds"
+REFUSED: tuple[tuple[Callable[[pa.DataType], bool], tuple[str, str]], ...] = (  # what they are, and the cast
+    (pa.types.is_time, ("times of day", f"{SECONDS} since midnight")),
+    (pa.types.is_duration, ("durations", f"{SECONDS}: .dt.total_seconds()")),
+    (lambda kind: "binary" in str(kind), ("bytes", 'turn them into text: .str.decode("utf-8")')),
+    (pa.types.is_struct, ("records in records", "split it into several columns")),
+    (pa.types.is_nested, ("lists", "split it into several columns")),
+    (lambda kind: "Interval" in str(kind), ("intervals", "turn them into their midpoints, or into text")),
+)
+
+
+def plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column of a plain type: booleans, numbers, texts or moments; of a type in REFUSED as it is."""
+    fitting = (cast for fits, cast in CASTS if fits(column.type) and not refused(column.type))
+    return next(fitting, lambda column: column)(column)
+
+
+def refused(kind: pa.DataType) -> tuple[str, str] | None:
+    """Return what values of a type are that no model takes, and the cast that makes plain ones; None for others."""
+    return next((words for fits, words in REFUSED if fits(kind)), None)

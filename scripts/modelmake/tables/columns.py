@@ -1,29 +1,22 @@
 """Columns: values of any type as numbers, booleans, texts and dates, so that every format gives the same model."""
 
+import datetime
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 
 from modelmake.config.data import Data
 from modelmake.core import toml
 from modelmake.core.errors import UserError
-from modelmake.core.types import LARGEST
+from modelmake.tables import arrow
 from modelmake.tables.forms import Form
 from modelmake.tables.marks import written_as
 from modelmake.tables.spellings import is_empty, spelled, spellings
 from modelmake.tables.texts import Suspect, explain, read_texts
 
-SECONDS = "turn them into seconds"
-REFUSED = {  # by what pandas infers: what the column contains, and the cast
-    "time": ("times of day", f"{SECONDS} since midnight"),
-    "timedelta": ("durations", f"{SECONDS}: .dt.total_seconds()"),
-    "bytes": ("bytes", 'turn them into text: .str.decode("utf-8")'),
-    "complex": ("complex numbers", "turn them into two columns: .real and .imag"),
-    "interval": ("intervals", "turn them into their midpoints, or into text"),
-    "list": ("lists", "split it into several columns"),
-    "dict": ("records in records", "split it into several columns"),
-    "ndarray": ("lists", "split it into several columns"),
-    "tuple": ("lists", "split it into several columns"),
-}
+PLAIN = tuple(map(np.dtype, ("bool", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "f4", "f8", "M8[us]")))
+SCALARS = (str, int, float, Decimal, datetime.date, np.generic)  # a moment is a date of Python's
 
 
 def plain(frame: pd.DataFrame, config: Data) -> pd.DataFrame:
@@ -94,117 +87,31 @@ def emptied(column: pd.Series, config: Data) -> pd.Series:
 
 
 def _plain(column: pd.Series, config: Data) -> pd.Series:
-    """Return one column of a plain type."""
+    """Return one column of a plain type; raises UserError where it has none."""
     dtype = column.dtype
     if dtype == "str":
         return column.astype(float) if column.isna().all() else column
-    if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
-        return _of_numbers(column)
-    if dtype.kind == "M":
-        return _without_zone(column)
-    if isinstance(dtype, np.dtype):
-        return _of_objects(column.astype(object), config)
-    return _of_extension(column, config)
-
-
-def _of_numbers(column: pd.Series) -> pd.Series:
-    """Return numbers that JSON clients and estimators can have, as text where one is too large."""
-    if column.dtype == np.uint64:
-        return column.astype("str" if column.max() > LARGEST else np.int64)
-    return column.astype(np.float32) if column.dtype == np.float16 else column
-
-
-def _of_extension(column: pd.Series, config: Data) -> pd.Series:
-    """Return a column of one of pandas' own types as a plain one."""
-    dtype = column.dtype
-    if isinstance(dtype, pd.CategoricalDtype):
-        return _plain(column.astype(dtype.categories.dtype), config)
+    if dtype in PLAIN:
+        return column
     if isinstance(dtype, pd.PeriodDtype):
-        return column.dt.to_timestamp().astype("datetime64[us]")
-    if isinstance(dtype, pd.SparseDtype):
-        return _plain(column.sparse.to_dense(), config)
-    return _plain(_without_extension(column), config) if dtype.kind in "biuf" else _of_objects(column, config)
+        column = column.dt.to_timestamp()
+    values = arrow.array(column)
+    scalars = dtype.kind != "O" or column.dropna().map(lambda value: isinstance(value, SCALARS)).all()
+    if (words := arrow.refused(values.type)) or not scalars:
+        raise _refused(column, words, config)
+    return pd.Series(arrow.plain(values).to_pandas().array, index=column.index, name=column.name)
 
 
-def _without_zone(column: pd.Series) -> pd.Series:
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
-        column = column.dt.tz_convert(None)
-    return column if column.dtype == "datetime64[us]" else column.astype("datetime64[us]")
-
-
-def _without_extension(column: pd.Series) -> pd.Series:
-    """Return a nullable column as a plain one, a number where it has gaps."""
-    if not column.isna().any():
-        return column.astype(column.dtype.numpy_dtype)
-    return pd.Series(column.to_numpy(dtype=float, na_value=np.nan), index=column.index, name=column.name)
-
-
-def _of_objects(column: pd.Series, config: Data) -> pd.Series:
-    """Return values of Python as one plain type."""
-    column = column.astype(object)
-    kind = pd.api.types.infer_dtype(column, skipna=True)
-    if kind in OBJECTS:
-        return OBJECTS[kind](column)
-    if kind.startswith("mixed") and column.dropna().map(lambda value: isinstance(value, (str, int, float))).all():
-        return _strings(column)
-    raise _refused(column, "timedelta" if kind == "timedelta64" else kind, config)
-
-
-def _strings(column: pd.Series) -> pd.Series:
-    return column.where(column.isna(), column.map(str)).astype("str")
-
-
-def _booleans(column: pd.Series) -> pd.Series:
-    return column.astype(float if column.isna().any() else bool)
-
-
-def _periods(column: pd.Series) -> pd.Series:
-    return pd.Series(pd.PeriodIndex(column).to_timestamp(), index=column.index, name=column.name)
-
-
-def _decimals(column: pd.Series) -> pd.Series:
-    """Return floating-point numbers, or whole ones for decimal numbers without decimal places."""
-    present = column.dropna()
-    numbers = column.astype(float)
-    places = present.map(lambda value: getattr(value, "as_tuple", lambda: None)())
-    if len(present) < len(column) or places.isna().any() or not places.map(lambda value: value.exponent >= 0).all():
-        return numbers
-    return _integers(column.map(int))
-
-
-def _integers(column: pd.Series) -> pd.Series:
-    """Return whole numbers, as text where one is too large."""
-    present = column.dropna()
-    if len(present) and (max(present) > LARGEST or min(present) < -LARGEST):
-        return _strings(column)
-    return column.astype(float if len(present) < len(column) else np.int64)
-
-
-def _dates(column: pd.Series) -> pd.Series:
-    dates = pd.to_datetime(column, utc=True, errors="coerce")
-    return dates.dt.tz_convert(None).astype("datetime64[us]")
-
-
-OBJECTS = {  # by what pandas infers
-    "string": lambda column: column.astype("str"),
-    **dict.fromkeys(("empty", "floating", "decimal", "mixed-integer-float"), _decimals),
-    "boolean": _booleans,
-    "integer": _integers,
-    **dict.fromkeys(("datetime", "datetime64", "date"), _dates),
-    "period": _periods,
-}
-
-
-def _refused(column: pd.Series, kind: str, config: Data) -> UserError:
+def _refused(column: pd.Series, words: tuple[str, str] | None, config: Data) -> UserError:
     """Return the error for a column that can't be a feature, with the cast that makes one of it."""
     names = dict.fromkeys(type(value).__name__ for value in column.dropna())
-    kind = kind if kind in REFUSED else next((name for name in names if name in REFUSED), "")
-    values, cast = REFUSED.get(kind, (f"objects of the type{'s' * (len(names) > 1)} {', '.join(list(names)[:3])}", ""))
+    objects = f"objects of the type{'s' * (len(names) > 1)} {', '.join(list(names)[:3])}"
+    values, cast = words or (objects, "turn them into numbers or texts")
     what = f"column '{column.name}' contains {values}: values that are neither numbers nor text"
     if column.name == config.target:
-        return UserError(config.path, what, cast or "turn them into numbers or texts")
+        return UserError(config.path, what, cast)
     leave = f"leave the column out: {toml.data('drop', [column.name])}"
-    return UserError(config.path, what, f"{cast or 'turn them into numbers or texts'}, or {leave}")
+    return UserError(config.path, what, f"{cast}, or {leave}")
 
 
 def _check(column: pd.Series, config: Data) -> None:

@@ -2,36 +2,25 @@
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
+import pyarrow as pa
+from pyarrow import feather
 
 from modelmake.config.data import Data
+from modelmake.tables.arrow import slices, to_frame
 from modelmake.tables.file import File
 from modelmake.tables.kinds.kind import Kind
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 FILE, FIRST, STREAM = b"ARROW1", b"FEA1", b"\xff\xff\xff\xff"
 
 
 def _read(file: File, config: Data, _texts: Collection[str]) -> pd.DataFrame:
-    import pyarrow as pa  # noqa: PLC0415  # a CSV does not need it
-    from pyarrow import feather  # noqa: PLC0415
-
-    from modelmake.tables.arrow import to_frame  # noqa: PLC0415
-
     source, stream = pa.BufferReader(file.content()), file.head().startswith(STREAM)
     return to_frame(pa.ipc.open_stream(source).read_all() if stream else feather.read_table(source), config)
 
 
-def _stream(file: File, _config: Data, rows: int) -> "Iterator[pa.Table]":
-    import pyarrow as pa  # noqa: PLC0415
-    from pyarrow import feather  # noqa: PLC0415
-
-    from modelmake.tables.arrow import slices  # noqa: PLC0415
-
+def _stream(file: File, _config: Data, rows: int) -> Iterator[pa.Table]:
     head = file.head()
     source = pa.BufferReader(file.content()) if file.compression else pa.memory_map(str(file.path))
     if head.startswith(FIRST):

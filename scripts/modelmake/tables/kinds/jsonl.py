@@ -5,17 +5,16 @@ import itertools
 import json
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from modelmake.config.data import Data
 from modelmake.core.errors import UserError
+from modelmake.tables.arrow import array
 from modelmake.tables.file import File
 from modelmake.tables.kinds.kind import Kind
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 ROWS = 50_000  # records that are parsed at once
 SUFFIXES = (".json", ".jsonl", ".ndjson")
@@ -26,13 +25,11 @@ def _read(file: File, config: Data, _texts: Collection[str]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
-def _stream(file: File, config: Data, rows: int) -> "Iterator[pa.Table]":
-    from modelmake.tables.arrow import of_columns  # noqa: PLC0415
-
+def _stream(file: File, config: Data, rows: int) -> Iterator[pa.Table]:
     names = dict[str, None]()
     for part in _parts(file, config, rows):
         names |= dict.fromkeys(name for record in part for name in record)
-        yield of_columns({name: [record.get(name) for record in part] for name in names})
+        yield pa.table({name: array([record.get(name) for record in part]) for name in names})
 
 
 def _parts(file: File, config: Data, rows: int) -> Iterator[list[dict[str, Any]]]:

@@ -1,33 +1,25 @@
 """Parquet: with types, by row groups."""
 
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from modelmake.config.data import Data
+from modelmake.tables.arrow import to_frame
 from modelmake.tables.file import File
 from modelmake.tables.kinds.kind import Kind
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
 
 BUFFER = 1 << 20  # bytes of a column that are read at once
 
 
 def _read(file: File, config: Data, _texts: Collection[str]) -> pd.DataFrame:
-    import pyarrow.parquet as pq  # noqa: PLC0415  # a CSV does not need it
-
-    from modelmake.tables.arrow import to_frame  # noqa: PLC0415
-
     return to_frame(pq.read_table(_source(file), partitioning=None), config)
 
 
-def _stream(file: File, _config: Data, rows: int) -> "Iterator[pa.Table]":
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.parquet as pq  # noqa: PLC0415
-
+def _stream(file: File, _config: Data, rows: int) -> Iterator[pa.Table]:
     # With pre_buffer, its default, Arrow keeps all that it has read until the end.
     with pq.ParquetFile(_source(file), pre_buffer=False, buffer_size=BUFFER) as opened:
         for batch in opened.iter_batches(rows):
@@ -35,14 +27,10 @@ def _stream(file: File, _config: Data, rows: int) -> "Iterator[pa.Table]":
 
 
 def _source(file: File) -> Any:  # noqa: ANN401  # a path, or a buffer of Arrow
-    import pyarrow as pa  # noqa: PLC0415
-
     return pa.BufferReader(file.content()) if file.compression else file.path
 
 
-def _metadata(file: File) -> "pq.FileMetaData | None":
-    import pyarrow.parquet as pq  # noqa: PLC0415
-
+def _metadata(file: File) -> pq.FileMetaData | None:
     return None if file.compression else pq.read_metadata(file.path)
 
 

@@ -3,20 +3,18 @@
 import zipfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
+import pyarrow as pa
 
 from modelmake.config.data import Data
 from modelmake.core.errors import UserError, suggestion
 from modelmake.core.files import entry
+from modelmake.tables.arrow import array, slices
 from modelmake.tables.codes import are_codes
 from modelmake.tables.dialect import PREAMBLE
 from modelmake.tables.file import CONVERT, File
 from modelmake.tables.kinds.kind import Kind
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 def _read(file: File, config: Data, _texts: Collection[str]) -> pd.DataFrame:
@@ -38,16 +36,9 @@ def _numbers(column: pd.Series) -> pd.Series:
         return column
 
 
-def _stream(file: File, config: Data, rows: int) -> "Iterator[pa.Table]":
-    from modelmake.tables.arrow import of_columns, slices  # noqa: PLC0415
-
+def _stream(file: File, config: Data, rows: int) -> Iterator[pa.Table]:
     frame = _read(file, config, ())
-    columns = {str(name): _values(frame[name]) for name in frame.columns}
-    yield from slices(of_columns(columns), rows)
-
-
-def _values(column: pd.Series) -> "pd.Series | list[object]":
-    return column.where(column.notna(), None).tolist() if column.dtype == object else column
+    yield from slices(pa.table({str(name): array(frame[name]) for name in frame.columns}), rows)
 
 
 def _about(file: File, config: Data) -> str:
