@@ -12,6 +12,7 @@ from modelmake.config.section import Section, Text
 from modelmake.core.errors import InvalidValue
 from modelmake.core.types import MISSING
 
+Format = Literal["parquet", "feather", "xlsx", "jsonl", "csv"]  # by which a file is recognized first; any text is CSV
 SNAPSHOTS = "data/snapshots"
 READING = ("format", "delimiter", "decimal", "encoding", "comment", "sheet", "missing", "numbers")  # keys of [data]
 
@@ -40,7 +41,7 @@ class Data(Section):
     snapshot: Literal["file", "mlflow"] | None = None
     """`mlflow` keeps the table on the tracking server too, once for each content, so that `make reproduce` finds
     it. `file`: it stays where it is."""
-    format: Literal["csv", "parquet", "xlsx", "jsonl", "feather"] | None = None
+    format: Format | None = None
     """Format of the file, if its suffix does not name it."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     """Character between the fields of a text file. If it is not set, it is taken from the content."""

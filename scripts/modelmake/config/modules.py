@@ -61,9 +61,11 @@ def imported(path: Path, root: Path = Path()) -> frozenset[Path]:
     """
     file = root / path
     paths = {path, *(one.relative_to(root) for one in file.parent.glob(f"{path.stem}.[hm]*"))}
-    for name in imports(file):
-        module = Path("scripts", *name.split("."))
+    modules = {Path("scripts", *name.split(".")) for name in imports(file) if name.startswith("modelmake.")}
+    if path.stem == "__init__" and "import_module(" in file.read_text(encoding="utf-8"):
+        modules |= {one.relative_to(root).with_suffix("") for one in file.parent.glob("[!_]*.py")}
+    for module in modules:
         for code in (module.with_suffix(".py"), module / "__init__.py"):
-            if name.startswith("modelmake.") and (root / code).exists() and code != path:
+            if (root / code).exists() and code != path:
                 paths |= imported(code, root)
     return frozenset(paths)

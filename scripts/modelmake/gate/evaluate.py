@@ -8,7 +8,6 @@ import pandas as pd
 
 from modelmake.config import config as configuration
 from modelmake.config import receipt
-from modelmake.config.data import Data
 from modelmake.config.gate import METRICS
 from modelmake.core import files, settings
 from modelmake.core.errors import GateRefusal
@@ -23,16 +22,16 @@ from modelmake.gate.records import FILE, FOLDER, record
 from modelmake.model import store
 from modelmake.scores import intervals, metrics
 from modelmake.source import copies
-from modelmake.tables.location import fingerprint
+from modelmake.tables.table import Table, opened
 from modelmake.tracking.address import uri
 from modelmake.tracking.runs import Run, Tracking
 
 PREDICTED, PREDICTION = "predictions.json", "prediction"  # the profile of the predictions, and its one column
 
 
-def mismatch(run: Run, config: configuration.Config, data: Data) -> str:
-    """Return why `data` and config differ from those of the run's training, or ""."""
-    current = {"modelmake.data": fingerprint(data), "modelmake.config": config.training_sha256}
+def mismatch(run: Run, config: configuration.Config, table: Table) -> str:
+    """Return why table and config differ from those of the run's training, or ""."""
+    current = {"modelmake.data": table.sha256, "modelmake.config": config.training_sha256}
     names = {"modelmake.data": config.data.path, "modelmake.config": str(files.pipeline())}
     for tag, sha256 in current.items():
         trained = run.tags.get(tag, "")
@@ -42,7 +41,7 @@ def mismatch(run: Run, config: configuration.Config, data: Data) -> str:
     return ""
 
 
-def look(tracking: Tracking, run: Run, config: configuration.Config) -> tuple[report.Report, str]:
+def look(tracking: Tracking, run: Run, config: configuration.Config, table: Table) -> tuple[report.Report, str]:
     """Judge the run's model by the gate; log metrics, verdict, evidence and report to the run.
 
     Returns
@@ -54,7 +53,7 @@ def look(tracking: Tracking, run: Run, config: configuration.Config) -> tuple[re
 
     """
     with Progress("predicting the held-out rows"):
-        subject = load(tracking, run, config)
+        subject = load(tracking, run, config, table)
     p, X_test = subject.predictions, subject.split.X_test
     with Progress(f"scoring the champion on the same {len(p)} rows"):
         champion, rival = challenge(tracking, subject)
@@ -120,13 +119,13 @@ def main() -> None:
     tracking = Tracking()
     run = tracking.run(run_id)
     store.find(tracking, run)
-    data = copies.of_run(tracking, run, config.data)
-    if reason := mismatch(run, config, data):
+    table = opened(copies.of_run(tracking, run, config.data))
+    if reason := mismatch(run, config, table):
         origin = Provenance.from_tags(run.tags).values("report")
         page, sha256 = report.refused(config.registry.name, run.run_id, run.url, reason, origin), ""
     else:
         with tracking.open(run):
-            page, sha256 = look(tracking, run, config.model_copy(update={"data": data}))
+            page, sha256 = look(tracking, run, config.model_copy(update={"data": table.config}), table)
     verdict, evidence = page.verdict, page.evidence
     refused = verdict.verdict == "refuse" and config.gate.on_refusal == "fail"
     if page.metrics:

@@ -25,7 +25,7 @@ from modelmake.model.user_code import CODE
 from modelmake.scores import intervals, metrics
 from modelmake.scores.agreement import Agreement, Expected, widest
 from modelmake.scores.sample_size import enough, only_class
-from modelmake.tables.table import opened
+from modelmake.tables.table import Table
 from modelmake.tracking.runs import Run, Tracking
 
 SERVED = 1_000  # rows that go through the scoring server's code
@@ -48,14 +48,14 @@ class Subject:
     own_code: bool
 
 
-def load(tracking: Tracking, run: Run, config: Config) -> Subject:
+def load(tracking: Tracking, run: Run, config: Config, table: Table) -> Subject:
     """Load the run's model and predict the held-out rows with it."""
     model_id = store.find(tracking, run)
     served = isolation.take()
     checked = store.download(model_id, config.model.trusted_types, str(served.scratch))
     served.load(checked.folder)
     contract = Contract.read(checked.folder)
-    frame, _ = read(opened(config.data, contract.reading, [config.data.target, *contract.names]))
+    frame, _ = read(table.by(contract.reading, [config.data.target, *contract.names]))
     pipeline = checked.pipeline()
     classifier = is_classifier(pipeline)
     classes = pipeline.classes_.tolist() if classifier else None

@@ -1,17 +1,16 @@
 """Chunk: some rows of a file, as the file has them and in plain types."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
+import pyarrow as pa
 
 from modelmake.config.data import Data
 from modelmake.core.errors import UserError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from modelmake.tables.arrow import indexed, to_frame
+from modelmake.tables.names import UNNAMED, check
 
 Partitions = Mapping[str, str | None]
 
@@ -38,7 +37,7 @@ class Chunk:
     path: Path
     first: int
     frame: pd.DataFrame
-    table: "pa.Table | pd.DataFrame"
+    table: pa.Table | pd.DataFrame
     decimal: str = "."
 
 
@@ -46,17 +45,22 @@ def of_texts(
     file: Path, first: int, fields: pd.DataFrame, more: Partitions, decimal: str, gaps: Collection[str]
 ) -> Chunk:
     """Return rows of a text file, with the columns `more` that its folders name."""
-    fields.columns = [str(name) for name in fields.columns]
     fields = fields.assign(**more) if more else fields
     return Chunk(file, first, fields.mask(fields.isin([*gaps])), fields, decimal)
 
 
-def of_types(file: Path, first: int, table: "pa.Table", more: Partitions, config: Data) -> Chunk:
+def like(chunk: Chunk, first: Chunk) -> Chunk:
+    """Return a chunk with the columns of the first one, in their order."""
+    names, given = list(first.frame.columns), list(chunk.frame.columns)
+    if names == given:
+        return chunk
+    check(chunk.path, [n for n in given if n in names or not UNNAMED.fullmatch(n)], first.path, names)
+    table = chunk.table[names] if isinstance(chunk.table, pd.DataFrame) else chunk.table.select(names)
+    return replace(chunk, frame=chunk.frame[names], table=table)
+
+
+def of_types(file: Path, first: int, table: pa.Table, more: Partitions, config: Data) -> Chunk:
     """Return rows of a file that has types, with the columns `more` that its folders name."""
-    import pyarrow as pa  # noqa: PLC0415  # a CSV does not need it
-
-    from modelmake.tables.arrow import indexed, to_frame  # noqa: PLC0415
-
     if len(set(table.column_names)) != table.num_columns:
         raise UserError(str(file), "column names must be text, each used once", "rename them")
     kept = indexed(table, first).replace_schema_metadata(None)

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pandas as pd
-
 from modelmake.config.data import Data
 from modelmake.core.errors import UserError, first_line
 
@@ -22,8 +20,6 @@ def readable(config: Data) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except pd.errors.EmptyDataError:
-        raise UserError(config.path, "the file is empty", "add a header line and rows") from None
     except DAMAGED as error:
         what = f"the file is damaged, or its end is missing: {first_line(error)}"
         raise UserError(config.path, what, "download or copy it again") from None

@@ -15,6 +15,7 @@ DOT = re.compile(r"[-+]?(\d{1,3}(,\d{3})+|\d*)\.\d+([eE][-+]?\d+)?")
 GROUPS = {",": re.compile(r"[-+]?\d{1,3}(,\d{3})+"), ".": re.compile(r"[-+]?\d{1,3}(\.\d{3})+")}
 
 Records = list[list[str]]
+csv.field_size_limit(2**31 - 1)  # a field may be a whole document
 
 
 @dataclass(frozen=True)
@@ -23,14 +24,14 @@ class Dialect:
 
     Parameters
     ----------
-    skip : int
-        The lines before the header, comments not counted.
+    skip, header : int
+        The lines before the header, comments not counted, and those of the header.
+    names : tuple of str
+        The columns; "" for what the header has no name for, row names or a field behind the last delimiter.
     prefix : str
         What the header line has before the first name, such as "#".
-    row_names : bool
-        Whether each row starts with a field for which the header has no name.
-    trailing : bool
-        Whether each row ends with a delimiter, and the header does not.
+    spaces : bool
+        Whether fields start with a space that does not count.
 
     """
 
@@ -39,10 +40,15 @@ class Dialect:
     encoding: str = "utf-8"
     comment: str | None = None
     skip: int = 0
+    header: int = 1
+    names: tuple[str, ...] = ()
     prefix: str = ""
     spaces: bool = False
-    row_names: bool = False
-    trailing: bool = False
+
+    @property
+    def places(self) -> list[str]:
+        """A text for each column that no other has."""
+        return [str(place) for place in range(len(self.names))]
 
     def __str__(self) -> str:
         """Return what differs from plain CSV, as one line."""
@@ -53,7 +59,7 @@ class Dialect:
             self.encoding if self.encoding != "utf-8" else "",
             f"without the comment lines ({self.comment})" if self.comment else "",
             f"without the {lines} before the header" if self.skip else "",
-            "without the row names" if self.row_names else "",
+            "without the row names" if self.names[:1] == ("",) else "",
         )
         return ", ".join(part for part in parts if part)
 
@@ -69,21 +75,22 @@ def sniff(head: str, encoding: str, config: Data, *, whole: bool) -> Dialect:
     stated, skip = _stated(lines)
     prefix, comment = _comment([line for line in lines[skip:] if line.strip()], config)
     body = list(without_comments(lines[skip:], comment, prefix))
-    header = _header(body, config)
-    delimiter = config.delimiter or stated or _delimiter(body[header:], config)
-    records = _records(body[header:], delimiter)
-    fields = [field for record in records[1:] for field in record]
-    more = _more_fields(records)
+    title = _header(body, config)
+    delimiter = config.delimiter or stated or _delimiter(body[title:], config)
+    rows, spaces = _records(body[title:], delimiter), False
+    if delimiter != " " and spaced(rows):
+        rows, spaces = _records(body[title:], delimiter, spaces=True), True
+    fields = [field for row in rows[1:] for field in row]
     return Dialect(
         delimiter=delimiter,
         decimal=config.decimal or _decimal(fields, delimiter),
         encoding=encoding,
         comment=comment,
-        skip=skip + header,
+        skip=skip + title,
+        header=_lines(body[title:], delimiter),
+        names=_columns(rows),
         prefix=prefix,
-        spaces=delimiter != " " and spaced(records),
-        row_names=more == "names",
-        trailing=more == "trailing",
+        spaces=spaces,
     )
 
 
@@ -129,10 +136,10 @@ def _names(line: str, target: str) -> bool:
 
 
 def _header(lines: list[str], config: Data) -> int:
-    """Return how many lines stand before the first that names the target; 0 where none does."""
+    """Return how many lines stand before the first that names the target, or before the first with a text."""
+    first = next((place for place, line in enumerate(lines) if line.strip()), 0)
     named = (place for place, line in enumerate(lines[:PREAMBLE]) if _names(line, config.target))
-    place = next(named, 0)
-    return place if any(line.strip() for line in lines[:place]) else 0
+    return next(named, first)
 
 
 def _delimiter(lines: list[str], config: Data) -> str:
@@ -149,14 +156,25 @@ def _fit(records: Records, sign: str, config: Data) -> tuple[bool, bool, float, 
     return named, steady, round(count / len(records), 1) if steady else 0.0, width if steady else 0
 
 
-def _records(lines: list[str], delimiter: str) -> Records:
-    """Return the fields of each record, which may be several lines in quotes."""
+def records(lines: Iterable[str], delimiter: str, *, spaces: bool = False) -> Iterator[list[str]]:
+    """Yield the fields of each record, which may be several lines in quotation marks."""
     if delimiter == " ":
-        lines = [re.sub(r"[ \t]+", " ", line.strip()) for line in lines]
+        lines = (f"{line.strip()}\n".replace("\t", " ") for line in lines)
+    return csv.reader(lines, delimiter=delimiter, skipinitialspace=spaces or delimiter == " ")
+
+
+def _records(lines: Iterable[str], delimiter: str, *, spaces: bool = False) -> Records:
     try:
-        return [record for record in csv.reader((f"{line}\n" for line in lines), delimiter=delimiter) if record]
+        return [row for row in records((f"{line}\n" for line in lines), delimiter, spaces=spaces) if row]
     except csv.Error:  # a field without an end
         return [line.split(delimiter) for line in lines if line]
+
+
+def _lines(lines: list[str], delimiter: str) -> int:
+    """Return how many lines the first record is."""
+    reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter)
+    next(reader, None)
+    return reader.line_num
 
 
 def _decimal(fields: list[str], delimiter: str) -> str:
@@ -177,11 +195,16 @@ def spaced(records: Records) -> bool:
     return bool(later) and sum(field[0] == " " for field in later) >= 0.9 * len(later)
 
 
-def _more_fields(records: Records) -> str:
-    """Return whether rows have one field more than the header: "names" before it, "trailing" where it is empty."""
-    if len(records) < 2:
-        return ""
-    width = Counter(map(len, records[1:])).most_common(1)[0][0]
-    if width != len(records[0]) + 1:
-        return ""
-    return "trailing" if all(not record[-1] for record in records[1:] if len(record) == width) else "names"
+def _columns(rows: Records) -> tuple[str, ...]:
+    """Return the names of the columns; where rows have one field more, it is a row name, or it is empty and last."""
+    if not rows:
+        return ()
+    names: list[str] = []
+    for place, title in enumerate(rows[0]):
+        name, count = title or f"Unnamed: {place}", rows[0][:place].count(title)
+        names.append(f"{name}.{count}" if title and count else name)
+    widths = Counter(map(len, rows[1:])).most_common(1)
+    if widths and widths[0][0] == len(names) + 1:
+        more = all(not row[-1] for row in rows[1:] if len(row) == widths[0][0])
+        return (*names, "") if more else ("", *names)
+    return tuple(names)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
+import pyarrow as pa
+
 from modelmake.core.errors import UserError, few
 from modelmake.tables.dialect import Dialect
 
@@ -22,11 +24,25 @@ CONVERT = "convert it to .csv, .parquet, .xlsx, .jsonl or .feather"
 
 @dataclass(frozen=True)
 class File:
-    """A file; `compression` is a name such as gzip, "" for none, and `dialect` counts for text alone."""
+    """One file of a table.
+
+    Parameters
+    ----------
+    path : Path
+        Where it is.
+    compression : str
+        A name such as gzip, "" for none.
+    dialect : Dialect
+        How its text is written, if it is text.
+    quotes : int
+        The number of quotation marks in its text.
+
+    """
 
     path: Path
     compression: str = ""
     dialect: Dialect = PLAIN
+    quotes: int = 0
 
     def open(self) -> BinaryIO:
         """Return the decompressed content."""
@@ -59,8 +75,6 @@ def _opened(path: Path, compression: str) -> BinaryIO:
     if compression == "zip":
         return _member(path)
     if compression == "zstd":
-        import pyarrow as pa  # noqa: PLC0415  # slow, and few tables need it
-
         return cast("BinaryIO", io.BufferedReader(pa.input_stream(str(path), compression="zstd")))
     return path.open("rb")
 

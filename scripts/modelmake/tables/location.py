@@ -2,7 +2,9 @@
 
 import difflib
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from modelmake.config.data import Data
 from modelmake.core.errors import UserError
@@ -32,12 +34,16 @@ def files(config: Data) -> list[Path]:
     return [path]
 
 
-def fingerprint(config: Data) -> str:
-    """Return the SHA-256 of the data file, or of the names and contents of the files in a folder."""
-    paths, folder = files(config), Path(config.path)
+def fingerprint(config: Data, digests: Mapping[Path, str] = MappingProxyType({})) -> str:
+    """Return the SHA-256 of the data file, or of the names and contents of the files in a folder.
+
+    `digests` has those of files that were read already.
+    """
+    folder = Path(config.path)
+    of_files = {path: digests.get(path) or sha256(path) for path in files(config)}
     if not folder.is_dir():
-        return sha256(folder)
-    lines = [f"{sha256(path)} {path.relative_to(folder).as_posix()}\n" for path in paths]
+        return of_files[folder]
+    lines = [f"{digest} {path.relative_to(folder).as_posix()}\n" for path, digest in of_files.items()]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 

@@ -1,7 +1,6 @@
 """Names: the columns of a table, which all of its files have."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -9,7 +8,6 @@ import pandas as pd
 
 from modelmake.config.data import Data
 from modelmake.core.errors import UserError, few
-from modelmake.tables.chunk import Chunk
 
 UNNAMED = re.compile(r"Unnamed: \d+")
 HIVE = re.compile(r"([^=/]+)=([^=/]*)")
@@ -21,16 +19,6 @@ def named(frame: pd.DataFrame) -> pd.DataFrame:
     frame.columns = [str(name) for name in frame.columns]
     empty = [name for name in frame.columns if UNNAMED.fullmatch(name) and frame[name].isna().to_numpy().all()]
     return frame.drop(columns=empty) if empty else frame
-
-
-def like(chunk: Chunk, first: Chunk) -> Chunk:
-    """Return a chunk with the columns of the first one, in their order."""
-    names, given = list(first.frame.columns), list(chunk.frame.columns)
-    if names == given:
-        return chunk
-    check(chunk.path, [n for n in given if n in names or not UNNAMED.fullmatch(n)], first.path, names)
-    table = chunk.table[names] if isinstance(chunk.table, pd.DataFrame) else chunk.table.select(names)
-    return replace(chunk, frame=chunk.frame[names], table=table)
 
 
 def check(path: Path, columns: list[str], first_path: Path, first: list[str]) -> None:

@@ -1,6 +1,7 @@
 """Numbers: texts as numbers, to the last bit as JSON has them; and as 1 and 0 where they may be booleans."""
 
 import re
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -8,10 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from modelmake.core.types import BOOLEANS
+from modelmake.core.types import BOOLEANS, LARGEST
 from modelmake.tables.forms import PLAIN, Form
 
 NUMBER = r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$"
+LONG = r"^\s*[-+]?\d{19,}\s*$"
 MINUS = "\u2212"  # as word processors write it
 SPACES = ("\u00a0", "\u2009", "\u202f")  # which do not break
 SCALES = (("k|K", "e3"), ("M|mn", "e6"), ("B|bn", "e9"))
@@ -59,6 +61,45 @@ def _without_marks(texts: pa.Array, written: Form) -> pa.Array:
     if written.thousands:
         texts = pc.replace_substring(texts, written.thousands, "")
     return pc.if_else(fits, pc.replace_substring(texts, written.decimal, "."), "")
+
+
+def inferred(texts: pa.ChunkedArray, decimal: str) -> pa.ChunkedArray:
+    """Return a column of texts as whole numbers, numbers or booleans, if all of its texts are; else as it is.
+
+    Whole numbers of 2^63 and more stay texts, since a floating-point number would lose digits.
+    """
+    if (numbers := _numbers(texts, decimal)) is not None:
+        try:
+            return pc.cast(texts, pa.int64())
+        except pa.ArrowInvalid:  # not all are whole
+            large = pc.any(pc.greater_equal(pc.abs(numbers), float(LARGEST))).as_py()
+            return texts if large and not _each(lambda part: pc.invert(_matches(part, LONG)), texts) else numbers
+    if _each(lambda part: pc.is_in(part, pa.concat_arrays(SIGNS)), texts):
+        return pc.if_else(pc.is_null(texts), None, pc.is_in(texts, SIGNS[0]))
+    return texts
+
+
+def _numbers(texts: pa.ChunkedArray, decimal: str) -> pa.ChunkedArray | None:
+    """Return texts as floating-point numbers if all are, else None."""
+    if decimal != ".":
+        if not _each(lambda part: pc.invert(pc.match_substring(part, ".")), texts):
+            return None
+        texts = pc.replace_substring(texts, decimal, ".")
+    try:
+        numbers = pc.cast(texts, pa.float64())
+    except pa.ArrowInvalid:  # one has a space or a plus, or is none
+        plain = _each(lambda part: _matches(pc.utf8_trim_whitespace(part), NUMBER), texts)
+        return pc.cast(pc.utf8_trim_whitespace(texts), pa.float64()) if plain else None
+    return None if pc.any(pc.is_nan(numbers)).as_py() else numbers
+
+
+def _each(fits: Callable[[pa.Array], pa.Array], texts: pa.ChunkedArray) -> bool:
+    """Return whether all texts that are not missing fit; the parts behind the first one that does not are not read."""
+    return all(pc.all(fits(part.drop_null()), min_count=0).as_py() for part in texts.chunks)
+
+
+def _matches(texts: pa.Array, pattern: str) -> pa.Array:
+    return pc.match_substring_regex(texts, pattern)
 
 
 def booleans(column: pd.Series) -> pd.Series:

@@ -1,9 +1,10 @@
 """Reading: how the texts of a table are read, decided once over all of its rows and files, and kept with the model."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
 from modelmake.tables.dialect import COMMA, DOT, GROUPS
@@ -43,41 +44,28 @@ class Reading(BaseModel):
 TYPED = Reading()  # of a table that has types
 
 
-def decimal_of(frame: pd.DataFrame, guess: str, fields: Iterable[pd.Series]) -> str:
+def decimal_of(columns: Callable[[], Iterable[pa.ChunkedArray]]) -> str:
     """Return the mark of more fields; the comma is none where all of them have groups of three digits behind it.
 
     Parameters
     ----------
-    frame : pandas.DataFrame of shape (n_rows, n_columns)
-        The table, read with the mark `guess`: its texts have all numbers with the other mark.
-    guess : str
-        The mark of the first rows.
-    fields : iterable of pandas.Series
-        The fields of the columns of floating-point numbers; asked for where the values leave a doubt.
+    columns : callable
+        Returns the fields of a table, column by column; called up to three times where fields have commas.
 
     """
-    texts = [_marks(frame[name].dropna()) for name in frame.columns if frame[name].dtype == "str"]
-    floats = [frame[name].dropna() for name in frame.columns if frame[name].dtype.kind == "f"]
-    certain = sum(int((column % 1 != 0).sum()) for column in floats)
-    commas, dots, ungrouped = (sum(counts) for counts in zip(*texts, strict=True)) if texts else (0, 0, 0)
-    other, another = (dots, commas) if guess == "," else (commas, dots)
-    if other == 0 or certain + another > other:
-        return guess
-    if guess == "." and ungrouped == 0:
+    if not any(_count(part, COMMA) > _count(part, GROUPS[","]) for part in _parts(columns, ",")):
         return "."
-    counted = [(commas, dots, ungrouped), *map(_marks, fields)]
-    commas, dots, ungrouped = (sum(counts) for counts in zip(*counted, strict=True))
-    return "," if ungrouped and commas > dots else "."
+    dots = sum(_count(part, DOT) - _count(part, GROUPS["."]) for part in _parts(columns, "."))
+    return "," if dots == 0 or sum(_count(part, COMMA) for part in _parts(columns, ",")) > dots else "."
 
 
-def _marks(texts: pd.Series) -> tuple[int, int, int]:
-    """Return how many texts are numbers with a comma, with a dot, and with a comma that is not one of thousands."""
-    counts = texts.value_counts()
-    stripped = pd.Series(counts.index, index=counts.index, dtype="str").str.strip()
-    commas, dots = _matches(stripped, COMMA), _matches(stripped, DOT) & ~_matches(stripped, GROUPS["."])
-    ungrouped = commas & ~_matches(stripped, GROUPS[","])
-    return int(counts[commas].sum()), int(counts[dots].sum()), int(counts[ungrouped].sum())
+def _parts(columns: Callable[[], Iterable[pa.ChunkedArray]], mark: str) -> Iterator[pa.Array]:
+    """Yield the fields that have a mark, some at a time."""
+    for part in (part for column in columns() for part in column.chunks):
+        if len(fields := part.filter(pc.match_substring(part, mark))):
+            yield fields
 
 
-def _matches(texts: pd.Series, pattern: re.Pattern[str]) -> pd.Series:
-    return texts.str.fullmatch(pattern, na=False).astype(bool)
+def _count(fields: pa.Array, pattern: re.Pattern[str]) -> int:
+    """Return how many fields a pattern matches."""
+    return int(pc.sum(pc.match_substring_regex(fields, rf"^\s*({pattern.pattern})\s*$")).as_py() or 0)

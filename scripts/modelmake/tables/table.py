@@ -1,30 +1,32 @@
 """Table: the user's file or folder, opened once; all that reads it asks here."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from modelmake.config.data import Data
 from modelmake.core.errors import UserError
 from modelmake.core.files import entry
-from modelmake.tables import location, names
-from modelmake.tables.chunk import Chunk, of_texts, of_types
-from modelmake.tables.codes import ROWS, may_be, with_zeros
+from modelmake.tables import arrow, location
+from modelmake.tables.chunk import Chunk, like, of_texts, of_types
+from modelmake.tables.codes import with_zeros
 from modelmake.tables.content import recognized
 from modelmake.tables.damage import readable
 from modelmake.tables.dialect import sniff
-from modelmake.tables.encoding import UNMARKED, encoding_of, looked
+from modelmake.tables.encoding import UNMARKED, Bytes, encoding_of, looked
 from modelmake.tables.file import HEAD, File
-from modelmake.tables.kinds.delimited import parsed
+from modelmake.tables.kinds import csv
 from modelmake.tables.kinds.kind import Kind
+from modelmake.tables.names import check, named, number, of_folders
+from modelmake.tables.numbers import inferred
 from modelmake.tables.reading import TYPED, Reading, decimal_of
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+BLOCK = 100_000  # rows of a text file that are read at once
 
 
 @dataclass(frozen=True)
@@ -39,18 +41,21 @@ class Table:
         In the order of their names.
     kind : Kind
         Their format.
-    guess : Reading
-        How its texts are read: as was decided before, or as the first rows say, until `read` decides over all of them.
-    doubts : frozenset of str
-        What of it `read` has to decide: "decimal", "codes".
+    bytes : tuple of Bytes
+        What the bytes of each text file say.
+    reading : Reading
+        How its texts are read: as was decided before, or as the first rows say, until all rows decide.
+    decided : bool
+        Whether `reading` was decided before.
 
     """
 
     config: Data
     files: tuple[File, ...]
     kind: Kind
-    guess: Reading = TYPED
-    doubts: frozenset[str] = frozenset()
+    bytes: tuple[Bytes, ...] = ()
+    reading: Reading = TYPED
+    decided: bool = False
 
     def __str__(self) -> str:
         """Return how the table is written, as one line, "" for a plain CSV or Parquet file."""
@@ -61,7 +66,30 @@ class Table:
     @cached_property
     def sha256(self) -> str:
         """The SHA-256 of the data file, or of the names and contents of the files in a folder."""
-        return location.fingerprint(self.config)
+        digests = {file.path: one.sha256 for file, one in zip(self.files, self.bytes, strict=False) if one.sha256}
+        return location.fingerprint(self.config, digests)
+
+    def by(self, reading: Reading, columns: Sequence[str]) -> "Table":
+        """Return the table of a trained model, or one like it: read by what was decided then, if it has its columns.
+
+        Parameters
+        ----------
+        reading : Reading
+            What was decided when the model was trained.
+        columns : sequence of str
+            The columns of the model.
+
+        """
+        table = replace(self, config=self.config.model_copy(update={"target": columns[0]}))
+        if self.kind.read:
+            return table
+        other = reading.encoding if reading.encoding in UNMARKED else ""
+        if reading.delimiter:
+            keys = {key: getattr(self.config, key) or getattr(reading, key) for key in ("delimiter", "decimal")}
+            fitting = table._sniffed(table.config.model_copy(update=keys), other)
+            if all(set(columns) <= set(table._columns(file)) for file in fitting.files):
+                return replace(fitting, reading=reading.model_copy(update=keys), decided=True)
+        return table._sniffed(table.config, other)
 
     def count(self) -> int | None:
         """Return the number of rows where the files say it, None where they do not."""
@@ -76,100 +104,109 @@ class Table:
     def read(self) -> tuple[pd.DataFrame, Reading]:
         """Return all rows, and how their texts are read, which does not depend on their order; raises as `frame`."""
         with readable(self.config):
-            frame = self._typed(self.guess.codes)
-            if "decimal" in self.doubts:
-                floats = (self.fields(name) for name in frame.columns if frame[name].dtype.kind == "f")
-                decimal = decimal_of(frame, self.guess.decimal, (fields for fields in floats if fields is not None))
-                if decimal != self.guess.decimal:
-                    return self._with(self.guess.model_copy(update={"decimal": decimal}), "decimal").read()
-            if "codes" in self.doubts:
-                codes = self._codes([*self.guess.codes, *may_be(frame, self.config.target)])
-                if set(codes) != set(self.guess.codes):
-                    return self._with(self.guess.model_copy(update={"codes": codes}), "codes").read()
-            return names.named(frame), self.guess
+            if self.kind.read:
+                frames = [self.kind.read(file, self.config) for file in self.files]
+                columns = self._common([list(frame.columns) for frame in frames])
+                frame = pd.concat([frame[columns] for frame in frames], ignore_index=True) if frames[1:] else frames[0]
+                return self._with_folders(frame, [len(frame) for frame in frames]), self.reading
+            parts = [self._texts(file) for file in self.files]
+            names = self._common([part.column_names for part in parts])
+            texts, lengths = pa.concat_tables(part.select(names) for part in parts), [len(part) for part in parts]
+            del parts  # a column of numbers takes the place of its texts
+            reading = self.reading if self.decided else self._decided(texts)
+            for place, name in enumerate(names):
+                if name not in reading.codes:
+                    texts = texts.set_column(place, name, inferred(texts.column(place), reading.decimal))
+            return self._with_folders(arrow.to_frame(texts, self.config), lengths), reading
 
     def fields(self, column: str) -> pd.Series | None:
         """Return the fields of a column as the files have them, None where they are not text."""
-        return self._fields([column])[column] if self.kind.text else None
+        if self.kind.read:
+            return None
+        parts = [part.column(column) for file in self.files for part in csv.fields(file, BLOCK)]
+        return pa.chunked_array([chunk for part in parts for chunk in part.chunks], pa.string()).to_pandas()
 
     def chunks(self, rows: int) -> Iterator[Chunk]:
-        """Yield the rows by `guess`, some at a time, with the columns of the first chunk; raises as `frame`."""
+        """Yield the rows, some at a time, with the columns of the first chunk; raises as `frame`."""
         first: Chunk | None = None
         with readable(self.config):
-            for chunk in self._chunks(rows):
-                first = first or replace(chunk, frame=names.named(chunk.frame))
-                yield names.like(chunk, first)
+            decimal = self.reading.decimal if self.kind.read or self.decided else self._decimal(self._streamed)
+            for chunk in self._chunks(rows, decimal):
+                first = first or replace(chunk, frame=named(chunk.frame))
+                yield like(chunk, first)
 
-    def _with(self, guess: Reading, decided: str = "") -> "Table":
-        """Return the table by another guess, of which `decided` is in doubt no more."""
-        files = (replace(file, dialect=replace(file.dialect, decimal=guess.decimal)) for file in self.files)
-        return replace(self, files=tuple(files), guess=guess, doubts=self.doubts - {decided})
+    def _sniffed(self, config: Data, other: str = "") -> "Table":
+        """Return the table with how its files are written; `other` is the encoding of those that are not Unicode."""
+        other, files = other or encoding_of(self.bytes), []
+        encodings = [config.encoding or one.encoding or other for one in self.bytes]
+        for file, encoding, one in zip(self.files, encodings, self.bytes, strict=True):
+            head = file.head()
+            dialect = sniff(head.decode(encoding, errors="replace"), encoding, config, whole=len(head) < HEAD)
+            if not dialect.names:
+                raise UserError(str(file.path), "the file is empty", "add a header line and rows")
+            files.append(replace(file, dialect=dialect, quotes=one.quotes))
+        first, encoding = files[0].dialect, next((name for name in encodings if name != "utf-8"), "utf-8")
+        reading = Reading(delimiter=first.delimiter, encoding=encoding, decimal=first.decimal, gaps=config.gaps)
+        return replace(self, files=tuple(files), reading=reading)
 
-    def _fields(self, columns: list[str]) -> pd.DataFrame:
-        frames = [parsed(file, self.config, dtype=str, usecols=columns, raw=True) for file in self.files]
-        return pd.concat(frames, ignore_index=True).fillna("")
+    def _decided(self, texts: pa.Table) -> Reading:
+        """Return how all rows say that their texts are read."""
+        decimal = self._decimal(lambda: texts.columns)
+        return self.reading.model_copy(update={"decimal": decimal, "codes": with_zeros(texts, self.config.target)})
 
-    def _codes(self, columns: list[str]) -> tuple[str, ...]:
-        inside = [
-            name for name in columns if not any(name in names.of_folders(file.path, self.config) for file in self.files)
-        ]
-        return tuple(sorted(with_zeros(self._fields(inside), self.config.target))) if inside else ()
+    def _decimal(self, columns: Callable[[], Iterable[pa.ChunkedArray]]) -> str:
+        return self.config.decimal or decimal_of(columns)
 
-    def _typed(self, texts: Sequence[str]) -> pd.DataFrame:
-        """Return all rows; what is text in a part of a file, or in one of the files, is text in all of them."""
-        frame = self._joined(texts)
-        mixed = _mixed(frame) if self.kind.text else []
-        return self._joined([*texts, *mixed]) if mixed else frame
-
-    def _joined(self, texts: Sequence[str]) -> pd.DataFrame:
-        """Return the rows of all files, whose columns have the same names in any order."""
-        frames = []
+    def _streamed(self) -> Iterator[pa.ChunkedArray]:
+        """Yield the fields of all files, column by column of some rows."""
         for file in self.files:
-            frame = self.kind.read(file, self.config, texts)
-            for name, text in names.of_folders(file.path, self.config).items():
-                frame[name] = names.number(text)
-            frames.append(frame)
-        if len(frames) == 1:
-            return frames[0]
-        columns = list(frames[0].columns)
-        for frame, file in zip(frames, self.files, strict=True):
-            names.check(file.path, list(frame.columns), self.files[0].path, columns)
-        return pd.concat([frame[columns] for frame in frames], ignore_index=True)
+            for part in self.kind.stream(file, self.config, BLOCK):
+                yield from part.columns
 
-    def _chunks(self, rows: int) -> Iterator[Chunk]:
-        from modelmake.tables.arrow import with_types  # noqa: PLC0415  # a CSV does not need it
+    def _texts(self, file: File) -> pa.Table:
+        schema = pa.schema([(name, pa.string()) for name in file.dialect.names if name])
+        return pa.concat_tables([schema.empty_table(), *csv.fields(file, BLOCK, self.config.gaps)])
 
+    def _columns(self, file: File) -> list[str]:
+        """Return the names of the columns of a text file, and of those that its folders name."""
+        return [*filter(None, file.dialect.names), *of_folders(file.path, self.config)]
+
+    def _common(self, columns: list[list[str]]) -> list[str]:
+        """Return the columns of the first file, which all files have, in any order; raises UserError as `check`."""
+        whole = [[*names, *of_folders(file.path, self.config)] for names, file in zip(columns, self.files, strict=True)]
+        for names, file in zip(whole, self.files, strict=True):
+            check(file.path, names, self.files[0].path, whole[0])
+        return columns[0]
+
+    def _with_folders(self, frame: pd.DataFrame, lengths: list[int]) -> pd.DataFrame:
+        """Return the rows of all files with the columns that their folders name."""
+        folders = [of_folders(file.path, self.config) for file in self.files]
+        for name in folders[0]:
+            values = np.array([number(folder[name]) for folder in folders], dtype=object)
+            frame[name] = pd.Series(np.repeat(values, lengths)).infer_objects()
+        return named(frame)
+
+    def _chunks(self, rows: int, decimal: str) -> Iterator[Chunk]:
         schema = self._schema()
         for file in self.files:
-            more, first = names.of_folders(file.path, self.config), 0
+            more, first = of_folders(file.path, self.config), 0
             for part in self.kind.stream(file, self.config, rows):
-                if isinstance(part, pd.DataFrame):
-                    chunk = of_texts(file.path, first, part, more, self.guess.decimal, self.config.gaps)
+                if self.kind.read:
+                    chunk = of_types(file.path, first, arrow.with_types(part, schema), more, self.config)
                 else:
-                    chunk = of_types(file.path, first, with_types(part, schema), more, self.config)
+                    chunk = of_texts(file.path, first, part.to_pandas(), more, decimal, self.config.gaps)
                 yield chunk
                 first += len(part)
 
-    def _schema(self) -> "pa.Schema | None":
+    def _schema(self) -> pa.Schema | None:
         """Return the types that all files of a folder can have, None where the files do not say it."""
-        from modelmake.tables.arrow import common  # noqa: PLC0415
-
         stated = [self.kind.metadata(file) for file in self.files] if len(self.files) > 1 else []
         schemas = [one.schema.to_arrow_schema() for one in stated if one]
-        return common(schemas) if schemas and len(schemas) == len(stated) else None
+        return arrow.common(schemas) if schemas and len(schemas) == len(stated) else None
 
 
-def opened(config: Data, reading: Reading | None = None, columns: Sequence[str] = ()) -> Table:
-    """Open the table at config.path.
-
-    Parameters
-    ----------
-    config : Data
-        The keys of [data].
-    reading : Reading or None
-        What was decided when a model was trained; it counts where the table has the `columns` by it.
-    columns : sequence of str
-        The columns of that model.
+def opened(config: Data, reading: Reading = TYPED, columns: Sequence[str] = ()) -> Table:
+    """Open the table at config.path, by the `reading` of a model with `columns` as `Table.by` does, if they are given.
 
     Raises
     ------
@@ -184,51 +221,10 @@ def opened(config: Data, reading: Reading | None = None, columns: Sequence[str] 
             counts = " and ".join(f"{formats.count(name)} {name}" for name in sorted(set(formats)))
             what = f"the folder '{config.path}' has files of several formats ({counts})"
             raise UserError(entry("data.path"), what, "name one file, or keep files of one format in the folder")
-        config = config.model_copy(update={"target": columns[0]}) if columns else config
         gaps = config.gaps if kinds[0].gaps else ()
-        table = Table(config, files, kinds[0], Reading(decimal=config.decimal or ".", gaps=gaps))
-        return _written(table, reading or TYPED, columns) if table.kind.text else table
-
-
-def _written(table: Table, reading: Reading, columns: Sequence[str]) -> Table:
-    """Return a table of text files with how each is written, by what was decided before where that fits."""
-    config, contents = table.config, [looked(file) for file in table.files]
-    other = reading.encoding if reading.encoding in UNMARKED else encoding_of(contents)
-    encodings = [config.encoding or content.encoding or other for content in contents]
-    if reading.delimiter:
-        keys = {key: getattr(config, key) or getattr(reading, key) for key in ("delimiter", "decimal")}
-        files = _sniffed(table.files, config.model_copy(update=keys), encodings)
-        if all(
-            set(columns) <= {*parsed(file, config, nrows=0).columns, *names.of_folders(file.path, config)}
-            for file in files
-        ):
-            return replace(table, files=files, guess=reading.model_copy(update=keys))
-    files = _sniffed(table.files, config, encodings)
-    first, signs = files[0].dialect, [file.dialect.delimiter for file in files]
-    commas = any(content.has_commas(sign) for content, sign in zip(contents, signs, strict=True))
-    zeros = any(content.has_zeros(sign) for content, sign in zip(contents, signs, strict=True))
-    head = parsed(files[0], config, dtype=str, nrows=ROWS, raw=True) if zeros else pd.DataFrame()
-    guess = Reading(
-        delimiter=first.delimiter,
-        encoding=next((name for name in encodings if name != "utf-8"), "utf-8"),
-        decimal=config.decimal or (first.decimal if commas else "."),
-        gaps=config.gaps,
-        codes=tuple(with_zeros(head, config.target)),
-    )
-    doubts = {"decimal": commas and not config.decimal, "codes": zeros}
-    return replace(table, files=files, doubts=frozenset(key for key in doubts if doubts[key]))._with(guess)
-
-
-def _sniffed(files: Sequence[File], config: Data, encodings: Sequence[str]) -> tuple[File, ...]:
-    made = []
-    for file, encoding in zip(files, encodings, strict=True):
-        head = file.head()
-        dialect = sniff(head.decode(encoding, errors="replace"), encoding, config, whole=len(head) < HEAD)
-        made.append(replace(file, dialect=dialect))
-    return tuple(made)
-
-
-def _mixed(frame: pd.DataFrame) -> list[str]:
-    """Return the columns with texts beside values of other types."""
-    objects = [name for name, dtype in frame.dtypes.items() if dtype.kind == "O" and dtype != "str"]
-    return [name for name in objects if pd.api.types.infer_dtype(frame[name], skipna=True).startswith("mixed")]
+        table = Table(config, files, kinds[0], reading=Reading(decimal=config.decimal or ".", gaps=gaps))
+        if not table.kind.read:
+            table = replace(table, bytes=tuple(map(looked, files)))
+        if columns:
+            return table.by(reading, columns)
+        return table if table.kind.read else table._sniffed(config)

@@ -1,6 +1,6 @@
 """Feather: Arrow's own file, of either version, or its stream."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +15,7 @@ from modelmake.tables.kinds.kind import Kind
 FILE, FIRST, STREAM = b"ARROW1", b"FEA1", b"\xff\xff\xff\xff"
 
 
-def _read(file: File, config: Data, _texts: Collection[str]) -> pd.DataFrame:
+def _read(file: File, config: Data) -> pd.DataFrame:
     source, stream = pa.BufferReader(file.content()), file.head().startswith(STREAM)
     return to_frame(pa.ipc.open_stream(source).read_all() if stream else feather.read_table(source), config)
 
@@ -38,4 +38,4 @@ def _fits(path: Path, head: bytes) -> bool:
     return path.suffix.lower() == ".arrow" and head.startswith(STREAM)
 
 
-KIND = Kind("feather", "an Arrow file", (".feather", ".arrow"), _read, _stream, magic=(FILE, FIRST), fits=_fits)
+KIND = Kind("feather", "an Arrow file", (".feather", ".arrow"), _stream, _read, magic=(FILE, FIRST), fits=_fits)

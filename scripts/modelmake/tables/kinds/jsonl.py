@@ -3,7 +3,7 @@
 import io
 import itertools
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ ROWS = 50_000  # records that are parsed at once
 SUFFIXES = (".json", ".jsonl", ".ndjson")
 
 
-def _read(file: File, config: Data, _texts: Collection[str]) -> pd.DataFrame:
+def _read(file: File, config: Data) -> pd.DataFrame:
     frames = [pd.DataFrame.from_records(part) for part in _parts(file, config, ROWS)]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
@@ -61,4 +61,4 @@ def _fits(path: Path, head: bytes) -> bool:
         return head.lstrip().startswith((b'[{"', b'[\n  {"'))
 
 
-KIND = Kind("jsonl", "", SUFFIXES, _read, _stream, fits=_fits)
+KIND = Kind("jsonl", "", SUFFIXES, _stream, _read, fits=_fits)

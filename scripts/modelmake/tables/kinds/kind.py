@@ -1,18 +1,15 @@
 """Kind: what a format of tables provides."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from modelmake.config.data import Data
 from modelmake.tables.file import File
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
 
 
 @dataclass(frozen=True)
@@ -29,12 +26,10 @@ class Kind:
         Of the names of its files.
     fits : callable
         Says by the path of a file and its first bytes, decompressed, whether it is of this format.
-    read : callable
-        Returns the rows of a file with the types that it has; the columns that it is given stay text where it has none.
     stream : callable
-        Yields the rows of a file, some at a time: frames where all is text, else Arrow's tables.
-    text : bool
-        Whether every field is text until it is read.
+        Yields the rows of a file, some at a time.
+    read : callable or None
+        Returns the rows of a file with the types that it has; None for text, where all rows say which types they have.
     gaps : bool
         Whether a text in it may stand for a missing value.
     magic : tuple of bytes
@@ -49,13 +44,12 @@ class Kind:
     name: str
     title: str
     suffixes: tuple[str, ...]
-    read: Callable[[File, Data, Collection[str]], pd.DataFrame]
-    stream: "Callable[[File, Data, int], Iterator[pd.DataFrame | pa.Table]]"
-    text: bool = False
+    stream: Callable[[File, Data, int], Iterator[pa.Table]]
+    read: Callable[[File, Data], pd.DataFrame] | None = None
     gaps: bool = False
     magic: tuple[bytes, ...] = ()
     fits: Callable[[Path, bytes], bool] = lambda _path, _head: False
-    metadata: "Callable[[File], pq.FileMetaData | None]" = lambda _file: None
+    metadata: Callable[[File], pq.FileMetaData | None] = lambda _file: None
     about: Callable[[File, Data], str] = lambda _file, _config: ""
 
     def has(self, path: Path, head: bytes) -> bool:

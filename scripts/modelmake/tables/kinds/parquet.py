@@ -1,6 +1,6 @@
 """Parquet: with types, by row groups."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -15,7 +15,7 @@ from modelmake.tables.kinds.kind import Kind
 BUFFER = 1 << 20  # bytes of a column that are read at once
 
 
-def _read(file: File, config: Data, _texts: Collection[str]) -> pd.DataFrame:
+def _read(file: File, config: Data) -> pd.DataFrame:
     return to_frame(pq.read_table(_source(file), partitioning=None), config)
 
 
@@ -34,4 +34,4 @@ def _metadata(file: File) -> pq.FileMetaData | None:
     return None if file.compression else pq.read_metadata(file.path)
 
 
-KIND = Kind("parquet", "a Parquet file", (".parquet", ".pq"), _read, _stream, magic=(b"PAR1",), metadata=_metadata)
+KIND = Kind("parquet", "a Parquet file", (".parquet", ".pq"), _stream, _read, magic=(b"PAR1",), metadata=_metadata)

@@ -1,7 +1,7 @@
 """Workbooks of Excel: one sheet."""
 
 import zipfile
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +17,7 @@ from modelmake.tables.file import CONVERT, File
 from modelmake.tables.kinds.kind import Kind
 
 
-def _read(file: File, config: Data, _texts: Collection[str]) -> pd.DataFrame:
+def _read(file: File, config: Data) -> pd.DataFrame:
     options = {"keep_default_na": False, "na_values": [*config.gaps]}
     sheet, header = _sheet(_sheets(file), file, config)
     cells = pd.read_excel(file.path, sheet_name=sheet, header=header, engine="openpyxl", dtype=object, **options)
@@ -37,7 +37,7 @@ def _numbers(column: pd.Series) -> pd.Series:
 
 
 def _stream(file: File, config: Data, rows: int) -> Iterator[pa.Table]:
-    frame = _read(file, config, ())
+    frame = _read(file, config)
     yield from slices(pa.table({str(name): array(frame[name]) for name in frame.columns}), rows)
 
 
@@ -81,4 +81,4 @@ def is_workbook(path: Path) -> bool:
     return "xl/workbook.xml" in names
 
 
-KIND = Kind("xlsx", "an Excel workbook", (".xlsx",), _read, _stream, gaps=True, about=_about)
+KIND = Kind("xlsx", "an Excel workbook", (".xlsx",), _stream, _read, gaps=True, about=_about)

@@ -1,0 +1,114 @@
+"""CSV, and what programs make of it: text, of which every field is a text until all of them say what they are."""
+
+import io
+import itertools
+from collections.abc import Collection, Iterator
+
+import pyarrow as pa
+from pyarrow import csv
+
+from modelmake.config.data import Data
+from modelmake.core.errors import UserError
+from modelmake.tables.arrow import slices
+from modelmake.tables.dialect import records, without_comments
+from modelmake.tables.file import File
+from modelmake.tables.kinds.kind import Kind
+
+BLOCK = 1 << 22  # bytes that are parsed at once
+END = "\0"  # a record behind the last one, which a quotation mark without an end would swallow
+
+
+def _stream(file: File, _config: Data, rows: int) -> Iterator[pa.Table]:
+    return fields(file, rows)
+
+
+def fields(file: File, rows: int, gaps: Collection[str] = ()) -> Iterator[pa.Table]:
+    """Yield the fields of a file as texts, some rows at a time; those of `gaps` have no value.
+
+    Raises
+    ------
+    UserError
+        A row has more fields than the header, or a quotation mark has no end.
+
+    """
+    done, dialect = 0, file.dialect
+    if not (dialect.comment or dialect.spaces or dialect.delimiter == " " or file.quotes % 2):
+        try:
+            for table in _at_once(file, gaps):
+                for part in slices(table, rows):
+                    yield part
+                    done += len(part)
+        except pa.ArrowInvalid:  # such as a row with fewer fields than the header
+            pass
+        else:
+            return
+    others = itertools.islice(_one_by_one(file), done, None)
+    while some := list(itertools.islice(others, rows)):
+        columns = ([None if field in gaps else field for field in column] for column in zip(*some, strict=True))
+        yield _named(pa.table([pa.array(column, pa.string()) for column in columns], dialect.places), file)
+
+
+def _at_once(file: File, gaps: Collection[str]) -> Iterator[pa.Table]:
+    """Yield the fields of a plain file, block by block."""
+    places = file.dialect.places
+    with file.open() as opened:
+        reader = csv.open_csv(
+            opened,
+            csv.ReadOptions(
+                block_size=BLOCK,
+                column_names=places,
+                skip_rows=file.dialect.skip + file.dialect.header,
+                encoding=file.dialect.encoding,
+            ),
+            csv.ParseOptions(delimiter=file.dialect.delimiter, newlines_in_values=file.quotes > 0),
+            csv.ConvertOptions(
+                column_types=dict.fromkeys(places, pa.string()), null_values=[*gaps], strings_can_be_null=True
+            ),
+        )
+        for batch in reader:
+            yield _named(pa.Table.from_batches([batch]), file)
+
+
+def _one_by_one(file: File) -> Iterator[list[str]]:
+    """Yield the fields of each row, as many as the header has; raises UserError as `fields`."""
+    dialect, line = file.dialect, [0]
+    encoding = "utf-8-sig" if dialect.encoding == "utf-8" else dialect.encoding
+    with io.TextIOWrapper(file.open(), encoding=encoding, newline="") as text:
+        lines = without_comments(_counted(text, line), dialect.comment, dialect.prefix)
+        rest = itertools.islice(lines, dialect.skip + dialect.header, None)
+        began, width = dialect.skip + dialect.header + 1, len(dialect.names)
+        for record in records(itertools.chain(rest, [END]), dialect.delimiter, spaces=dialect.spaces):
+            if record == [END]:
+                return
+            if record and record[-1].endswith(END):
+                what = f"cannot be parsed: a quotation mark has no end: that of the row that begins in line {began}"
+                raise UserError(str(file.path), what, "add its end, or remove it")
+            if any(record[width:]):
+                what = f"cannot be parsed: line {line[0]} has {len(record)} fields, and the header has {width}"
+                fix = f"write a field that contains {dialect.delimiter!r} in quotation marks"
+                raise UserError(str(file.path), what, fix)
+            began = line[0] + 1
+            if record and (record[0].strip() or record[1:] or width == 1):
+                yield (record + [""] * width)[:width]
+
+
+def _counted(text: io.TextIOWrapper, line: list[int]) -> Iterator[str]:
+    for line[0], content in enumerate(text, 1):
+        yield content
+
+
+def _named(table: pa.Table, file: File) -> pa.Table:
+    """Return the columns that have a name: row names and what stands behind a trailing delimiter have none."""
+    table = table.rename_columns([*file.dialect.names])
+    return table.select([place for place, name in enumerate(file.dialect.names) if name])
+
+
+KIND = Kind(
+    name="csv",
+    title="",
+    suffixes=(".csv", ".tsv", ".txt", ".data", ".dat"),
+    stream=_stream,
+    gaps=True,
+    fits=lambda _path, _head: True,
+    about=lambda file, _config: str(file.dialect),
+)
