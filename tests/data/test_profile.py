@@ -58,3 +58,12 @@ def test_a_value_that_is_several_quantiles_has_its_own_bin() -> None:
     """Many zeros are told apart from the numbers above them, and from a column without zeros."""
     [column] = profile.describe(pd.DataFrame({"a": [0.0] * 380 + list(range(1, 21))})).columns
     assert list(column.counts.values()) == [0, 380, 20]
+
+
+def test_moments_of_one_day_are_shown_by_their_time() -> None:
+    """And those of several days by their day."""
+    times = pd.Series(pd.date_range("1970-01-01 08:00", periods=61, freq="5min"), name="at")
+    [at] = profile.describe(times.to_frame()).columns
+    assert at.summary == "08:00 to 13:00, median 10:30"
+    [at] = profile.describe((times + pd.to_timedelta(np.arange(61), "D")).to_frame()).columns
+    assert at.summary == "1970-01-01 to 1970-03-02, median 1970-01-31"

@@ -95,7 +95,7 @@ def _column(column: pd.Series) -> Column:
     present = present[: len(present) - np.count_nonzero(np.isnan(present))]
     if np.count_nonzero(present[1:] != present[:-1]) >= BINS:
         edges = _edges(present)
-        first, middle, last = (_shown(value, column) for value in np.quantile(present, [0, 0.5, 1]))
+        first, middle, last = _shown(np.quantile(present, [0, 0.5, 1]), column)
         summary = f"{first} to {last}, median {middle}"
     else:
         common = texts(column).value_counts()
@@ -158,8 +158,12 @@ def numbers(column: pd.Series) -> Floats:
     return np.asarray(pd.to_numeric(column, errors="coerce"), dtype=float)
 
 
-def _shown(value: float, column: pd.Series) -> str:
-    return str(np.datetime64(int(value), "us"))[:10] if column.dtype.kind == "M" else f"{value:.4g}"
+def _shown(values: Floats, column: pd.Series) -> list[str]:
+    """Return numbers as texts, dates by their day, and moments of one day by their time."""
+    if column.dtype.kind != "M":
+        return [f"{value:.4g}" for value in values]
+    texts = [str(np.datetime64(int(value), "us").astype("datetime64[s]")) for value in values]
+    return [text[11:16] for text in texts] if texts[0][:10] == texts[-1][:10] else [text[:10] for text in texts]
 
 
 def count(column: pd.Series, edges: list[float] | None, listed: set[str] | None) -> dict[str, int]:
