@@ -1,5 +1,6 @@
 """The scoring server in its container, started by make, asked by its users."""
 
+import html
 import http.client
 import json
 import os
@@ -158,6 +159,14 @@ def test_a_token_and_tls_close_it_further(stack: Stack) -> None:
         connection.request("POST", "/invocations", json.dumps(BODY), {"Content-Type": "application/json"} | headers)
         assert connection.getresponse().status == status
         connection.close()
+    connection = http.client.HTTPSConnection("localhost", PORT, timeout=30, context=context)
+    connection.request("GET", "/", headers=headers)
+    page = html.unescape(connection.getresponse().read().decode())
+    connection.close()
+    command = page.partition("<pre>")[2].partition("</pre>")[0]
+    assert f"https://localhost:{PORT}/invocations" in command
+    done = subprocess.run(["bash", "-c", command], cwd=stack.path, capture_output=True, check=True)
+    assert list(json.loads(done.stdout)) == ["predictions"]
     assert stack.make("smoke").returncode == 0
     assert stack.make("serve", "AUTH=0", "TLS=0").returncode == 0
     assert ask("POST", "/invocations", BODY)[0] == 200
