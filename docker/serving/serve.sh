@@ -32,16 +32,17 @@ doors() { # a token, and a certificate, as `make up` has a login and TLS
 }
 scheme() { if [ -f "$state/tls.key" ]; then echo https; else echo http; fi; }
 ready() { # waits until the server serves a model, or says why it does not
-  local answer
+  local answer problem
   for _ in $(seq 240); do
     if answer=$(health 2>/dev/null); then
       echo "$(scheme)://localhost:$port" && return
     fi
     alive || break
-    # The registry has answered, and there is nothing to serve.
-    if [[ $answer == *'"registry":"up"'*'"problem":"'* && $answer != *'"problem":null'* ]]; then
-      answer=${answer##*'"problem":"'}
-      echo "serve: no model yet: ${answer%'"}'*}" >&2
+    # The registry has answered, and there is nothing to serve: no champion yet, or one that is refused.
+    if [[ $answer == *'"registry":"up"'*'"problem":"'* ]]; then
+      problem=${answer##*'"problem":"'}
+      echo "serve: no model yet: ${problem%'"}'*}" >&2
+      [[ $answer == *'"refused":null'* ]] || exit 2
       echo "$(scheme)://localhost:$port" && return
     fi
     sleep 0.25

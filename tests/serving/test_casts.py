@@ -190,6 +190,18 @@ def test_a_text_that_is_a_gap_in_the_training_table_is_one_by_every_door(tmp_pat
                 assert received["name"].isna().tolist() == [optional]
 
 
+def test_a_text_that_is_a_value_of_a_table_with_types_is_one_by_every_door(tmp_path: Path) -> None:
+    """NA is a country there, and none is missing; what no value has is a gap in a CSV, where all is text."""
+    names = ["NA", "None", "DE", None] * 5
+    pd.DataFrame({"name": names, "size": 1.5, "y": range(20)}).to_parquet(tmp_path / "train.parquet")
+    scorer, _ = trained(tmp_path / "train.parquet")
+    for text, expected in (("NA", "NA"), ("None", "None"), ("DE", "DE"), ("null", None), ("", None)):
+        (tmp_path / "in.csv").write_text(f"name,size,y\n{text},1.5,1\n")
+        read, _ = rows(scorer, tmp_path / "in.csv")
+        sent = frame(mlflow.read(f"name,size\n{text},1.5\n".encode(), CSV, ["name", "size"]), scorer.contract)
+        assert [None if pd.isna(one["name"][0]) else one["name"][0] for one in (read, sent)] == [expected] * 2
+
+
 def test_a_date_of_json_is_read_as_those_of_the_training_table(tmp_path: Path) -> None:
     """ISO 8601, or the format of the table; spaces around it do not count, as in a file."""
     (tmp_path / "train.csv").write_text("day,y\n" + "".join(f"{n}.01.2026,{n}\n" for n in range(10, 30)))

@@ -172,6 +172,20 @@ def test_a_token_and_tls_close_it_further(stack: Stack) -> None:
     assert ask("POST", "/invocations", BODY)[0] == 200
 
 
+def test_a_misspelt_private_column_is_not_served(stack: Stack) -> None:
+    """Exit code 2 with the column that it may mean; with that one the server serves again."""
+    pipeline = stack.path / "pipeline.toml"
+    before = pipeline.read_text()
+    pipeline.write_text(before + '\n[serve]\nprivate = ["petal_lenght"]\n')
+    done = stack.make("serve")
+    assert done.returncode == 2
+    assert "serve.private: no column 'petal_lenght' in version" in done.stderr
+    assert "did you mean 'petal_length'?" in done.stderr
+    assert ask("POST", "/invocations", BODY)[0] == 503
+    pipeline.write_text(before)
+    assert stack.make("serve").returncode == 0
+
+
 def test_a_taken_port_is_one_line(stack: Stack) -> None:
     """It names who has it; the server that runs stays."""
     done = stack.make("serve", f"SERVE_PORT={stack.port}", PIPELINE="pipeline.toml")

@@ -146,7 +146,7 @@ def contract(
     return Contract(
         features=tuple(_feature(X[name], frame[name], stated.get(str(name))) for name in X.columns),
         ignored=tuple(sorted(map(str, set(frame.columns) - set(X.columns)))),
-        missing=config.gaps,
+        missing=_gaps(X, config),
         classes=None if classes is None else tuple(np.asarray(classes).tolist()),
         rows=tuple(tuple(row) for row in cells(golden)),
         predictions=tuple(y_pred.tolist()),
@@ -174,6 +174,13 @@ def _feature(column: pd.Series, whole: pd.Series, stated: Column | None) -> Feat
     numbers = column.dropna() if column.dtype.kind in "iuf" else column.iloc[:0]
     truth = len(numbers) > 0 and bool(numbers.isin([0, 1]).all())
     return Feature(name=str(column.name), dtype=str(column.dtype), optional=optional, truth=truth, stated=stated)
+
+
+def _gaps(X: pd.DataFrame, config: Data) -> tuple[str, ...]:
+    """Return the texts that are gaps in a text file; one that is a value of a table with types is none."""
+    texts = [X[name] for name in X.columns if X[name].dtype == "str"]
+    present = {text for column in texts for text in column[column.isin(config.gaps)].unique()}
+    return tuple(text for text in config.gaps if text not in present)
 
 
 def _examples(X: pd.DataFrame) -> list[int]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from modelmake.config import config as configuration
 from modelmake.core import files, settings
 from modelmake.core.aliases import CHAMPION
-from modelmake.core.errors import UserError
+from modelmake.core.errors import UserError, counted
 from modelmake.core.provenance import IMAGE
 from modelmake.tracking.address import uri
 
@@ -70,7 +70,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="metrics-") as metrics:
         settings.export(dict.fromkeys(SINGLE, "1"))
         settings.export({"MODELMAKE_SERVE": json.dumps(asdict(options)), "PROMETHEUS_MULTIPROC_DIR": metrics})
-        print(f"serve   @{CHAMPION} of {config.registry.name} on {uri()}, {workers} worker(s)", flush=True)
+        print(f"serve   @{CHAMPION} of {config.registry.name} on {uri()}, {counted(workers, 'worker')}", flush=True)
         import uvicorn  # noqa: PLC0415  # see above
 
         uvicorn.run(
