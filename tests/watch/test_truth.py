@@ -11,6 +11,8 @@ import pytest
 from modelmake.config.data import Data
 from modelmake.core.errors import UserError
 from modelmake.model.contract import Contract, Feature
+from modelmake.tables.forms import Form
+from modelmake.tables.reading import Reading
 from modelmake.watch import truth
 from modelmake.watch.window import PREDICTION, REQUEST, ROW, TIME, Window
 
@@ -114,6 +116,18 @@ def test_a_target_is_read_as_the_model_answers(
     assert joined(tmp_path, f"request_id,y\n{rows}", windows, kind=kind)[truth.TRUTH].tolist() == expected
     with pytest.raises(UserError, match=f"row 4: {wrong!r} is not a"):
         joined(tmp_path, f"request_id,y\n{rows}r3,{wrong}\n", windows, kind=kind)
+
+
+def test_spellings_and_sentinels_of_the_pipeline_count(tmp_path: Path) -> None:
+    """Labels that data.ignore_case joins are one class, and a value that the schema calls empty is not known yet."""
+    spelled = Form(spellings={"yes": "yes", "no": "no"})
+    model = contract().model_copy(update={"reading": Reading(forms={"y": spelled})})
+    (tmp_path / "truth.csv").write_text("request_id,y\nr1,YES\nr2, no\n")
+    assert truth.read(tmp_path / "truth.csv", DATA, model).keys[truth.TRUTH].tolist() == ["yes", "no"]
+    data = Data.model_validate({"path": "table.csv", "target": "y", "schema": {"y": {"empty": [-999], "max": 5}}})
+    (tmp_path / "truth.csv").write_text("request_id,y\nr1,-999\nr2,7\n")
+    known = truth.read(tmp_path / "truth.csv", data, contract("number"))
+    assert (known.keys[truth.TRUTH].tolist(), known.unknown) == ([7.0], 1)
 
 
 def test_what_was_matched_is_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -53,6 +53,12 @@ class Feature(BaseModel):
         """The type of its values."""
         return of(self.dtype)
 
+    @property
+    def lenient(self) -> Self:
+        """The column as `make watch` reads it: what [data.schema] does not allow is drift, and is no error."""
+        stated = Column(type=self.stated.type, empty=self.stated.empty) if self.stated else None
+        return self.model_copy(update={"optional": True, "stated": stated})
+
 
 class Contract(BaseModel):
     """What a model accepts, and what it answers.

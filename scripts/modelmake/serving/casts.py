@@ -38,6 +38,11 @@ class Cast:
     missing: Mask
     wrong: tuple[tuple[str, Mask], ...]  # what the model does not accept, never a value, and where it is
 
+    @property
+    def lost(self) -> Mask:
+        """Where a value is not of the type, as a mask of shape (n_rows,)."""
+        return next(mask for reason, mask in self.wrong if reason != GAP)
+
     def with_gaps(self, rows: Mask | None = None) -> Array:
         """Return the values; whole numbers and booleans as floating-point numbers if one of `rows` is missing."""
         if self.values.dtype.kind in "iub" and (self.missing if rows is None else self.missing & rows).any():

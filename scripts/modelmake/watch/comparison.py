@@ -22,7 +22,7 @@ from modelmake.model.contract import Contract
 from modelmake.model.padding import predictions
 from modelmake.tracking.runs import Run, Tracking
 from modelmake.tracking.versions import Version
-from modelmake.watch import truth, windows
+from modelmake.watch import quality, truth, windows
 from modelmake.watch.report import Report
 from modelmake.watch.window import PREDICTION, Window
 
@@ -67,7 +67,9 @@ def report(tracking: Tracking, subject: Subject, window: Window, server: Path) -
         raise UserError(subject.config.registry.name, what, "train it again: make train FORCE=1, then promote it")
     predicted = subject.profile(tracking, f"{FOLDER}/{PREDICTED}")
     known = truths(subject, window, server)
-    live = None if known is None else truth.measured(known, subject.pipeline, subject.contract.names, subject.config)
+    measured = (
+        None if known is None else quality.measured(known, subject.pipeline, subject.contract.names, subject.config)
+    )
     since, until = span(window)
     found = Report(
         name=subject.config.registry.name,
@@ -79,7 +81,7 @@ def report(tracking: Tracking, subject: Subject, window: Window, server: Path) -
         drifts=[*drifts(subject, trained, window), answers(predicted, window)],
         profile=profile.describe(window),
         trained=trained,
-        live=live,
+        quality=measured,
         expected=expected_accuracy(subject, window),
     )
     return found, known
@@ -113,8 +115,8 @@ def truths(subject: Subject, window: Window, server: Path) -> pd.DataFrame | Non
         found = truth.joined([*windows.kept(server, subject.version.model_id), window], known)
     elif (path := settings.make().in_) and window.predicted and data.target in window.columns:
         found = truth.own(window, path, data, contract)
-    if found is not None and len(found) < truth.FEWEST:
-        print(f"note: {len(found)} rows have a truth, and at least {truth.FEWEST} are needed")
+    if found is not None and len(found) < quality.FEWEST:
+        print(f"note: {len(found)} rows have a truth, and at least {quality.FEWEST} are needed")
         return None
     return found
 

@@ -1,15 +1,21 @@
 """History: the windows that were watched before, as runs in MLflow."""
 
 import io
+import math
+import re
 import time
 
 import pandas as pd
 from pydantic import BaseModel
 
 from modelmake.config.receipt import Receipt
+from modelmake.core import provenance, settings
 from modelmake.core.errors import UserError
 from modelmake.tracking.runs import Run, Tracking
-from modelmake.watch.truth import FEWEST, KEYS, TRUTH
+from modelmake.watch.quality import FEWEST
+from modelmake.watch.report import Report
+from modelmake.watch.truth import KEYS, TRUTH
+from modelmake.watch.window import Window
 
 FOLDER, FILE, TRUTHS = "watch", "watch.json", "truth.parquet"
 NAMES = ("model", "source", "version", "number", "alert", "rows")
@@ -51,7 +57,7 @@ def number(run: Run | None) -> int:
 def last(tracking: Tracking, experiment: str, name: str, source: str) -> Run | None:
     """Return the run of the last window of a model, of the log or of a table, by its number and not by the clock."""
     query = f"tags.`{NAME}` = '{name}' and tags.`{SOURCE}` = '{source}' and attributes.status = 'FINISHED'"
-    return max(tracking.search(experiment, query, most=RECENT), key=number, default=None)
+    return max(tracking.search(f"{experiment}.watch", query, most=RECENT), key=number, default=None)
 
 
 def fresh(tracking: Tracking, before: Run, known: pd.DataFrame) -> bool:
@@ -62,6 +68,68 @@ def fresh(tracking: Tracking, before: Run, known: pd.DataFrame) -> bool:
     earlier = pd.read_parquet(io.BytesIO(content))
     rows = known[[*KEYS, TRUTH]].astype({TRUTH: str}).merge(earlier, how="left", indicator=True)
     return int((rows["_merge"] == "left_only").sum()) >= FEWEST
+
+
+def running(tracking: Tracking, before: Run | None, page: Report, window: Window, known: pd.DataFrame | None) -> bool:
+    """Return whether a window is the second one running that raises an alert: by other rows, or by other truths."""
+    if before is None or before.tags.get(ALERT) != "true" or before.tags.get(VERSION) != page.version:
+        return False
+    others = before.tags.get(ROWS) != window.sha256
+    if page.moved and others:
+        return True
+    if not page.broken or known is None:
+        return False
+    return fresh(tracking, before, known) if settings.make().truth else others
+
+
+def log(tracking: Tracking, experiment: str, page: Report, window: Window, known: pd.DataFrame | None) -> Facts:
+    """Log the window to MLflow, and return its facts."""
+    source = "table" if settings.make().in_ else "log"
+    before = last(tracking, experiment, page.name, source)
+    alert = page.alert and running(tracking, before, page, window, known)
+    tags = {
+        "mlflow.runName": f"version {page.version}, until {page.until}",
+        "mlflow.user": provenance.user(),
+        NAME: page.name,
+        SOURCE: source,
+        VERSION: page.version,
+        NUMBER: str(number(before) + 1),
+        ALERT: str(page.alert).lower(),
+        ROWS: window.sha256,
+    }
+    run = tracking.create_run(f"{experiment}.watch", tags)
+    facts = Facts(
+        alert=alert,
+        name=page.name,
+        version=page.version,
+        headline=page.headline,
+        run_id=run.run_id,
+        url=run.url,
+        n_rows=page.rows,
+        since=page.since,
+        until=page.until,
+        findings=page.findings,
+    )
+    values = {"rows": float(page.rows), **{f"effect {clean(one.name)}": one.effect for one in page.drifts}}
+    values |= {f"live {name}": value for name, value in (page.quality.values if page.quality else {}).items()}
+    values |= {} if page.expected is None else {"expected accuracy": page.expected}
+    kept = {"report.html": page.html.encode(), FILE: facts.model_dump_json(indent=2).encode()}
+    kept |= {
+        "profile.json": page.profile.model_dump_json(indent=2).encode(),
+        "window.parquet": window.path.read_bytes(),
+    }
+    if settings.make().truth and known is not None:
+        known[[*KEYS, TRUTH]].astype({TRUTH: str}).to_parquet(table := io.BytesIO(), index=False)
+        kept[TRUTHS] = table.getvalue()
+    with tracking.open(run):
+        tracking.log(run, metrics={name: value for name, value in values.items() if math.isfinite(value)})
+        tracking.log_files(run, FOLDER, kept)
+    return facts
+
+
+def clean(name: str) -> str:
+    """Return a column's name as a metric's name may be."""
+    return re.sub(r"[^\w\-./ ]", "_", name)[:200]
 
 
 def newest(tracking: Tracking, experiment: str, name: str, version: str) -> Facts | None:
@@ -80,7 +148,7 @@ def newest(tracking: Tracking, experiment: str, name: str, version: str) -> Fact
     hours = (time.time() - run.started) / 3600
     if hours > OLD:
         what = f"the last window is {hours:.0f} hours old and does not describe today"
-        raise UserError(f"experiment {experiment}", what, "run make watch daily on the machine that serves")
+        raise UserError(f"experiment {experiment}.watch", what, "run make watch daily on the machine that serves")
     facts = Facts.model_validate_json(text)
     # A window of the version before says nothing about the champion.
     return facts if facts.version == version else facts.model_copy(update={"alert": False})

@@ -8,7 +8,7 @@ from modelmake.config import receipt
 from modelmake.data.drift import MIN_ROWS, Drift
 from modelmake.data.profile import Column, Profile
 from modelmake.report import page
-from modelmake.watch.truth import Live
+from modelmake.watch.quality import Quality
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Report:
         The drift of each column, and of the predictions.
     profile, trained : Profile
         The window, and the training rows.
-    live : Live or None
+    quality : Quality or None
         The gate's rules on rows whose truth is known.
     expected : float or None
         The accuracy that the model itself expects.
@@ -54,7 +54,7 @@ class Report:
     drifts: Sequence[Drift]
     profile: Profile
     trained: Profile
-    live: Live | None
+    quality: Quality | None
     expected: float | None
 
     @property
@@ -65,7 +65,7 @@ class Report:
     @property
     def broken(self) -> bool:
         """Whether a rule of the gate does not hold."""
-        return bool(self.live and self.live.broken)
+        return bool(self.quality and self.quality.broken)
 
     @property
     def alert(self) -> bool:
@@ -75,7 +75,7 @@ class Report:
     @property
     def judged(self) -> bool:
         """Whether the rows are enough for a verdict."""
-        return self.rows >= MIN_ROWS or self.live is not None
+        return self.rows >= MIN_ROWS or self.quality is not None
 
     @property
     def headline(self) -> str:
@@ -91,7 +91,7 @@ class Report:
     def findings(self) -> list[str]:
         """Which rules are broken and what has drifted, as sentences."""
         moved = [finding.text for drift in self.drifts for finding in drift.findings if finding.counts]
-        return [*(self.live.broken if self.live else []), *moved]
+        return [*(self.quality.broken if self.quality else []), *moved]
 
     @property
     def columns(self) -> list[Line]:

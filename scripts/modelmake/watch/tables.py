@@ -5,7 +5,6 @@ from pathlib import Path
 import pandas as pd
 
 from modelmake.batch.batch import ROWS, Forms, values
-from modelmake.config.column import Column
 from modelmake.config.data import Data
 from modelmake.core.errors import UserError
 from modelmake.model.contract import Contract
@@ -38,11 +37,9 @@ def requests(path: Path, config: Data, contract: Contract) -> pd.DataFrame:
     opened, forms = table("IN", path, data, contract.reading, contract.names), Forms()
     chunks, columns = list(opened.chunks(ROWS)), dict[str, pd.Series]()
     for feature in contract.features:
-        empty = Column(empty=feature.stated.empty) if feature.stated else None
-        lenient = feature.model_copy(update={"optional": True, "stated": empty})  # a gap is drift, not another type
         given = [chunk.frame[feature.name] for chunk in chunks if feature.name in chunk.frame]
-        casts = [values(chunk, lenient, forms, contract.reading) for chunk in chunks[: len(given)]]
-        fits = not any(lost.any() for cast in casts for _, lost in cast.wrong)
+        casts = [values(chunk, feature.lenient, forms, contract.reading) for chunk in chunks[: len(given)]]
+        fits = not any(cast.lost.any() for cast in casts)
         if given:
             parts = [pd.Series(cast.with_gaps()) for cast in casts] if fits else [_texts(one) for one in given]
             columns[feature.name] = pd.concat(parts, ignore_index=True)

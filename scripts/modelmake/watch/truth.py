@@ -1,48 +1,23 @@
-"""Truth: what the targets of requests turned out to be, from a table, and how good the answers to them were."""
+"""Truth: what the targets of requests turned out to be, from a table, joined to the rows of the log."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.base import is_classifier
-from sklearn.pipeline import Pipeline
 
 from modelmake.batch.batch import ROWS, Forms, values
-from modelmake.config.config import Config
 from modelmake.config.data import Data
-from modelmake.config.gate import OF_PROBABILITIES
 from modelmake.core.errors import UserError, few, suggestion
-from modelmake.data.slices import slices
-from modelmake.gate import rules
-from modelmake.gate.facts import Measured
 from modelmake.model.contract import Contract, Feature
-from modelmake.model.score import of_two, predict
-from modelmake.scores import intervals
-from modelmake.scores.metrics import Predictions
 from modelmake.tables.chunk import Chunk
 from modelmake.watch.tables import table
-from modelmake.watch.window import META, PREDICTION, REQUEST, ROW, TIME, Window
+from modelmake.watch.window import META, REQUEST, ROW, TIME, Window
 
-FEWEST = 30  # rows with a truth; fewer show nothing
 TRUTH, PLACE = META + "truth", META + "place"
 KEYS = [REQUEST, ROW]
 HEADER = "x-request-id"
-
-
-@dataclass(frozen=True)
-class Live:
-    """The checks of the gate's rules on live rows, and the rows that they were asked of."""
-
-    rows: int
-    checks: tuple[rules.Check, ...]
-    values: dict[str, float]
-
-    @property
-    def broken(self) -> list[str]:
-        """The reasons of the rules that do not hold."""
-        return [check.reason for check in self.checks if check.outcome != "pass"]
 
 
 @dataclass(frozen=True)
@@ -76,7 +51,7 @@ def read(path: Path, data: Data, contract: Contract) -> Truth:
 
     """
     where, forms = f"TRUTH={path}", Forms()
-    target = _feature(data.target, contract)
+    target = _feature(data, contract)
     opened = table("TRUTH", path, data.model_copy(update={"delimiter": None, "encoding": None}))
     parts = [_part(chunk, target, forms, contract) for chunk in opened.chunks(ROWS)]
     keys = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*KEYS, TRUTH, PLACE])
@@ -92,13 +67,13 @@ def read(path: Path, data: Data, contract: Contract) -> Truth:
     return Truth(where, known.drop(columns=PLACE), int(keys[TRUTH].isna().sum()))
 
 
-def _feature(name: str, contract: Contract) -> Feature:
+def _feature(data: Data, contract: Contract) -> Feature:
     """Return what a target is: a class of the model, or a number."""
-    if contract.classes is None:
-        return Feature(name=name, dtype="float64", optional=True)
-    kind = np.asarray(contract.classes).dtype
-    of_two_numbers = set(contract.classes) <= {0, 1} and kind.kind in "if"
-    return Feature(name=name, dtype="str" if kind.kind in "UO" else str(kind), optional=True, truth=of_two_numbers)
+    kind = np.asarray(contract.classes if contract.classes is not None else 0.0).dtype
+    truth = kind.kind in "if" and set(contract.classes or [2]) <= {0, 1}
+    stated = (data.columns or {}).get(data.target)
+    dtype = "str" if kind.kind in "UO" else str(kind)
+    return Feature(name=data.target, dtype=dtype, optional=True, truth=truth, stated=stated).lenient
 
 
 def _part(chunk: Chunk, target: Feature, forms: Forms, contract: Contract) -> pd.DataFrame:
@@ -151,7 +126,7 @@ def answers(variable: str, target: Feature, chunk: Chunk, forms: Forms, contract
     given = chunk.frame[target.name].reset_index(drop=True)
     made = values(chunk, target, forms, contract.reading)
     found = pd.Series(made.with_gaps()).astype(object).where(~made.missing, None)
-    wrong = np.any([mask for _, mask in made.wrong], axis=0)
+    wrong = made.lost.copy()
     if contract.classes is not None:
         found = found.map({one: one for one in contract.classes}, na_action="ignore")
         wrong |= found.isna().to_numpy() & ~made.missing
@@ -212,7 +187,7 @@ def _numbered(truth: Truth, found: pd.DataFrame) -> pd.DataFrame:
 
 def own(window: Window, path: Path, data: Data, contract: Contract) -> pd.DataFrame:
     """Return the rows of the table IN that have a target, with it as the column TRUTH; raises as `read`."""
-    target, forms, first = _feature(data.target, contract), Forms(), 0
+    target, forms, first = _feature(data, contract), Forms(), 0
     parts = []
     for part in window.chunks():
         truths = answers("IN", target, Chunk(path, first, part, part), forms, contract)
@@ -221,36 +196,3 @@ def own(window: Window, path: Path, data: Data, contract: Contract) -> pd.DataFr
     found = pd.concat(parts, ignore_index=True)
     print(f"truth   {len(found)} of {len(window)} rows have one")
     return found
-
-
-def measured(found: pd.DataFrame, pipeline: Pipeline, names: Sequence[str], config: Config) -> Live:
-    """Ask the gate's rules of live rows.
-
-    The champion predicts the rows again where all of its columns were logged, which gives probabilities too. Else what
-    it answered counts, and rules on probabilities are left out. Rules on folds or on columns that were not logged are
-    left out as well.
-    """
-    whole = set(names) <= set(found.columns)
-    truth = found[TRUTH].infer_objects()
-    if whole:
-        p = predict(pipeline, found[list(names)], truth, config.data.positive)
-    else:
-        known = np.asarray(pipeline.classes_) if is_classifier(pipeline) else None
-        positive = of_two(config.data.positive, known)
-        p = Predictions(truth.to_numpy(), found[PREDICTION].to_numpy(), None, known, positive)
-    checks, values = [], {}
-    for rule in config.gate.rules:
-        if rule.cv or (rule.by and rule.by not in found.columns) or (rule.metric in OF_PROBABILITIES and not whole):
-            continue
-        parts = slices(found[rule.by]).items() if rule.by else [(None, np.ones(len(found), dtype=bool))]
-        for name, mask in parts:
-            part = p.take(mask)
-            if len(part) < FEWEST:
-                continue
-            seed, resamples = config.seed, config.gate.resamples
-            estimate = intervals.bootstrap(part, rule.metric, seed=seed, resamples=resamples)
-            measurement = Measured(metric=rule.metric, by=rule.by, slice=name, rows=len(part), estimate=estimate)
-            checks.append(rules.asked(rule, measurement, "refuse"))
-            if name is None:
-                values[rule.metric] = estimate.value
-    return Live(len(found), tuple(checks), values)

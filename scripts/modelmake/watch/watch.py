@@ -1,18 +1,14 @@
 """Watch: compare the requests to the champion since the last window, or the table IN, with the training rows."""
 
-import io
 import json
-import math
-import re
 import tempfile
 import time
 from pathlib import Path
 
-import pandas as pd
 import pyarrow as pa
 
 from modelmake.config import config as configuration
-from modelmake.core import files, provenance, settings
+from modelmake.core import files, settings
 from modelmake.core.aliases import CHAMPION
 from modelmake.core.errors import DriftAlert, UserError
 from modelmake.data import drift
@@ -20,79 +16,14 @@ from modelmake.model import store
 from modelmake.model.contract import Contract
 from modelmake.serving import serve
 from modelmake.tracking import versions
-from modelmake.tracking.runs import Run, Tracking
+from modelmake.tracking.runs import Tracking
 from modelmake.tracking.versions import Version
 from modelmake.watch import comparison, history, tables, windows
 from modelmake.watch.comparison import Subject
 from modelmake.watch.report import Report
-from modelmake.watch.truth import KEYS, TRUTH
 from modelmake.watch.window import Window
 
 NOTHING = "watch: nothing to watch: no champion has served a request"
-
-
-def running(tracking: Tracking, before: Run | None, page: Report, window: Window, known: pd.DataFrame | None) -> bool:
-    """Return whether a window is the second one running that raises an alert: by other rows, or by other truths."""
-    if before is None or before.tags.get(history.ALERT) != "true" or before.tags.get(history.VERSION) != page.version:
-        return False
-    others = before.tags.get(history.ROWS) != window.sha256
-    if page.moved and others:
-        return True
-    if not page.broken or known is None:
-        return False
-    return history.fresh(tracking, before, known) if settings.make().truth else others
-
-
-def log(
-    tracking: Tracking, subject: Subject, page: Report, window: Window, known: pd.DataFrame | None
-) -> history.Facts:
-    """Log the window to MLflow, and return its facts."""
-    experiment, source = f"{subject.config.experiment}.watch", "table" if settings.make().in_ else "log"
-    before = history.last(tracking, experiment, page.name, source)
-    alert = page.alert and running(tracking, before, page, window, known)
-    tags = {
-        "mlflow.runName": f"version {page.version}, until {page.until}",
-        "mlflow.user": provenance.user(),
-        history.NAME: page.name,
-        history.SOURCE: source,
-        history.VERSION: page.version,
-        history.NUMBER: str(history.number(before) + 1),
-        history.ALERT: str(page.alert).lower(),
-        history.ROWS: window.sha256,
-    }
-    run = tracking.create_run(experiment, tags)
-    facts = history.Facts(
-        alert=alert,
-        name=page.name,
-        version=page.version,
-        headline=page.headline,
-        run_id=run.run_id,
-        url=run.url,
-        n_rows=page.rows,
-        since=page.since,
-        until=page.until,
-        findings=page.findings,
-    )
-    values = {"rows": float(page.rows), **{f"effect {clean(one.name)}": one.effect for one in page.drifts}}
-    values |= {f"live {name}": value for name, value in (page.live.values if page.live else {}).items()}
-    values |= {} if page.expected is None else {"expected accuracy": page.expected}
-    kept = {"report.html": page.html.encode(), history.FILE: facts.model_dump_json(indent=2).encode()}
-    kept |= {
-        "profile.json": page.profile.model_dump_json(indent=2).encode(),
-        "window.parquet": window.path.read_bytes(),
-    }
-    if settings.make().truth and known is not None:
-        known[[*KEYS, TRUTH]].astype({TRUTH: str}).to_parquet(table := io.BytesIO(), index=False)
-        kept[history.TRUTHS] = table.getvalue()
-    with tracking.open(run):
-        tracking.log(run, metrics={name: value for name, value in values.items() if math.isfinite(value)})
-        tracking.log_files(run, history.FOLDER, kept)
-    return facts
-
-
-def clean(name: str) -> str:
-    """Return a column's name as a metric's name may be."""
-    return re.sub(r"[^\w\-./ ]", "_", name)[:200]
 
 
 def for_metrics(server: Path, page: Report, *, alert: bool) -> None:
@@ -115,7 +46,7 @@ def end(facts: history.Facts, started: float) -> None:
 
 def elsewhere(tracking: Tracking, config: configuration.Config, version: Version, started: float) -> None:
     """Show the last window that the serving host logged, since this machine has no request log."""
-    facts = history.newest(tracking, f"{config.experiment}.watch", config.registry.name, version.number)
+    facts = history.newest(tracking, config.experiment, config.registry.name, version.number)
     if facts is None and settings.in_act():
         print(NOTHING)
         return
@@ -178,7 +109,7 @@ def watch(tracking: Tracking, subject: Subject, window: Window, server: Path, st
     if not page.judged:
         print(f"no verdict: {page.rows} rows, and {drift.MIN_ROWS} are needed; they count in the next window")
         return
-    facts = log(tracking, subject, page, window, known)
+    facts = history.log(tracking, subject.config.experiment, page, window, known)
     if page.rows >= drift.MIN_ROWS and not settings.make().in_:
         windows.finish(server, subject.version.model_id, window)
     for_metrics(server, page, alert=facts.alert)
@@ -195,8 +126,8 @@ def show(page: Report, facts: history.Facts) -> None:
         print(
             f"note: {page.repeated} requests repeat another one, with the same x-request-id and rows, and do not count"
         )
-    if page.live:
-        print("".join(f"live    {check.name}: {check.measured}\n" for check in page.live.checks), end="")
+    if page.quality:
+        print("".join(f"live    {check.name}: {check.measured}\n" for check in page.quality.checks), end="")
     if page.expected is not None:
         print(f"note: without labels the model expects an accuracy of {page.expected:.3f} (never an alert)")
     print("".join(f"  {line}\n" for line in page.findings), end="")

@@ -146,9 +146,8 @@ def _values(record: Record, name: str) -> list[Any]:
 
 
 def _array(feature: Feature, reading: Reading, given: list[Any]) -> pa.Array:
-    made = of_json(given, feature.model_copy(update={"optional": True, "stated": None}), reading)
-    lost = np.any([mask for _, mask in made.wrong], axis=0)
-    return pa.Array.from_pandas(pd.Series(made.with_gaps()).mask(lost))
+    made = of_json(given, feature.lenient, reading)
+    return pa.Array.from_pandas(pd.Series(made.with_gaps()).mask(made.lost))
 
 
 def finish(server: Path, model_id: str, window: Window) -> Path:
