@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 from modelmake.serving.log import Log, Record
+from modelmake.tracking.runs import Tracking
+from modelmake.watch import history
 from tests.conftest import Once, Outcome, Project, copy, forget
 from tests.serving.conftest import promoted
 
@@ -118,6 +120,12 @@ def test_another_machine_reads_the_last_window(served: Project, error_line: Chec
     assert "'petal_length'" in error_line(served.stage("watch"), 3)
     assert served.receipt("watch")["alert"]
     assert len(runs(served)) == 2
+    facts = history.newest(Tracking(), "flowers", NAME, "2")  # of the version before: nothing about the champion
+    assert facts
+    assert (facts.version, facts.alert) == ("1", False)
+    [first] = [run for run in runs(served) if run.data.tags[history.NUMBER] == "1"]
+    served.client.set_tag(first.info.run_id, history.NUMBER, "9")  # the clock was set back since
+    assert history.last(Tracking(), "flowers", NAME, "log").run_id == first.info.run_id
 
 
 def answered(

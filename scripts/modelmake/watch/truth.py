@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from modelmake.batch.batch import ROWS, Forms, values
+from modelmake.config.column import Column
 from modelmake.config.data import Data
 from modelmake.core.errors import UserError, few, suggestion
 from modelmake.model.contract import Contract, Feature
@@ -52,7 +53,9 @@ def read(path: Path, data: Data, contract: Contract) -> Truth:
     """
     where, forms = f"TRUTH={path}", Forms()
     target = _feature(data, contract)
-    opened = table("TRUTH", path, data.model_copy(update={"delimiter": None, "encoding": None}))
+    columns = {**(data.columns or {}), "request_id": Column(type="text")}  # also where a workbook has digits
+    keys_of_its_own = {"delimiter": None, "encoding": None, "sheet": None, "columns": columns}
+    opened = table("TRUTH", path, data.model_copy(update=keys_of_its_own))
     parts = [_part(chunk, target, forms, contract) for chunk in opened.chunks(ROWS)]
     keys = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*KEYS, TRUTH, PLACE])
     known = keys[keys[TRUTH].notna()].drop_duplicates([*KEYS, TRUTH])

@@ -22,7 +22,9 @@ def _read(file: File, config: Data) -> pd.DataFrame:
     sheet, header = _sheet(_sheets(file), file, config)
     cells = pd.read_excel(file.path, sheet_name=sheet, header=header, engine="openpyxl", dtype=object, **options)
     frame = cells.infer_objects()
-    return frame.assign(**{str(name): _numbers(column) for name, column in frame.items() if column.dtype.kind == "O"})
+    texts = {name for name, stated in (config.columns or {}).items() if stated.type in ("text", "category")}
+    mixed = {str(name): column for name, column in frame.items() if column.dtype.kind == "O" and name not in texts}
+    return frame.assign(**{name: _numbers(column) for name, column in mixed.items()})
 
 
 def _numbers(column: pd.Series) -> pd.Series:
