@@ -19,6 +19,9 @@ UNIQUE: dict[str, tuple[list[str], list[float]]] = {
     "apostrophes": (["1'234.50", "12\u2019345.00", "3"], [1234.5, 12_345, 3]),
     "thousands beside small numbers": (["1,234", "900", "12,500"], [1234, 900, 12_500]),
     "thousands and decimals": (["1.234,5", "1.234.567", "12"], [1234.5, 1_234_567, 12]),
+    "points of thousands beside small numbers": (["1.500", "900", "12.345"], [1500, 900, 12_345]),
+    "decimals of a program": (["1.5", "900", "12.345"], [1.5, 900, 12.345]),
+    "three decimals of a program": (["1.234", "900", "12.345"], [1.234, 900, 12.345]),
     "a decimal comma beside large numbers": (["1,234", "2500", "12,500"], [1.234, 2500, 12.5]),
     "K and M": (["1.2K", "3M", "800", "2.5B"], [1200, 3_000_000, 800, 2.5e9]),
     "negatives in brackets": (["(1,234.50)", "900.25", "(7)"], [-1234.5, 900.25, -7]),
@@ -80,6 +83,15 @@ def test_features_and_target_are_read_alike(tmp_path: Path) -> None:
     frame = read_table(Data(path=str(written(tmp_path, texts)), target="y"))
     assert frame["y"].dtype == float
     np.testing.assert_array_equal(frame["price"], frame["y"])
+
+
+@pytest.mark.parametrize(("text", "value"), [("1.500", 1500), ("1.512", 1.512)])
+def test_points_of_thousands_in_a_plain_file_are_named_or_read(tmp_path: Path, text: str, value: float) -> None:
+    """A zero at the end says that they are no decimals, also in a column that could be floating-point numbers."""
+    rows = [f"{text};{text};{number}" for number in range(30)] + [f"{number};{number};1" for number in range(30)]
+    (tmp_path / "t.csv").write_text("\n".join(["a;y;x", *rows]) + "\n")
+    frame = read_table(Data(path=str(tmp_path / "t.csv"), target="y"))
+    assert (frame["a"].iloc[0], frame["y"].iloc[0], frame["a"].iloc[-1]) == (value, value, 29)
 
 
 def test_data_numbers_settles_the_reading(tmp_path: Path) -> None:

@@ -101,19 +101,23 @@ def _moments(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column.cast(pa.timestamp("us"), safe=False)
 
 
+def _of_day(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return times of day as moments of 1970-01-01, as the texts of a CSV are."""
+    return column.cast(pa.time64("us"), safe=False).cast(pa.int64()).cast(pa.timestamp("us"))
+
+
 CASTS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.ChunkedArray], pa.ChunkedArray]], ...] = (
     (pa.types.is_dictionary, lambda column: plain(column.cast(column.type.value_type))),
     (pa.types.is_boolean, _boolean),
     (pa.types.is_decimal, _decimal),
     (pa.types.is_uint64, _whole),
+    (pa.types.is_time, _of_day),
     (pa.types.is_temporal, _moments),
     (pa.types.is_null, lambda column: column.cast(pa.float64())),
     (pa.types.is_float16, lambda column: column.cast(pa.float32())),
 )
-SECONDS = "turn them into seconds"
 REFUSED: tuple[tuple[Callable[[pa.DataType], bool], tuple[str, str]], ...] = (  # what they are, and the cast
-    (pa.types.is_time, ("times of day", f"{SECONDS} since midnight")),
-    (pa.types.is_duration, ("durations", f"{SECONDS}: .dt.total_seconds()")),
+    (pa.types.is_duration, ("durations", "turn them into seconds: .dt.total_seconds()")),
     (lambda kind: "binary" in str(kind), ("bytes", 'turn them into text: .str.decode("utf-8")')),
     (pa.types.is_struct, ("records in records", "split it into several columns")),
     (pa.types.is_nested, ("lists", "split it into several columns")),

@@ -16,7 +16,7 @@ from modelmake.tables.spellings import is_empty, spelled, spellings
 from modelmake.tables.texts import Suspect, explain, read_texts
 
 PLAIN = tuple(map(np.dtype, ("bool", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "f4", "f8", "M8[us]")))
-SCALARS = (str, int, float, Decimal, datetime.date, np.generic)  # a moment is a date of Python's
+SCALARS = (str, int, float, Decimal, datetime.date, datetime.time, np.generic)  # a moment is a date of Python's
 
 
 def plain(frame: pd.DataFrame, config: Data) -> pd.DataFrame:

@@ -103,22 +103,33 @@ def _unit(parts: pd.DataFrame) -> tuple[str, str]:
 
 def _marks(digits: pd.Series, decimal: str, stated: str) -> tuple[tuple[str, str], str, str]:
     """Return the marks of numbers, and the doubt and the key that settles it where they can be read in two ways."""
-    bodies = digits.drop_duplicates().str.replace(SPACES, " ", regex=True).str.replace("\u2019", "'")
     if stated:
         return WRITTEN[stated], "", ""
+    bodies = digits.drop_duplicates().str.replace(SPACES, " ", regex=True).str.replace("\u2019", "'")
     fitting = {marks: bodies.str.fullmatch(numbers.body(*marks)) for marks in MARKS}
-    most = max((int(fits.sum()) for fits in fitting.values()), default=0)
+    most = max(int(fits.sum()) for fits in fitting.values())
     best = [marks for marks in MARKS if fitting[marks].sum() == most]
     used = [marks for marks in best if not marks[1] or bodies[fitting[marks]].str.contains(marks[1], regex=False).any()]
-    single, *others = sorted(used or best, key=lambda marks: (marks[0] != decimal, bool(marks[1])))
-    if " " in {marks[1] for marks in used} and _are_codes(bodies):
+    if _are_codes(bodies) and " " in {marks[1] for marks in used}:
         return (decimal, ""), "", ""
-    grouped = next((marks for marks in (single, *others) if marks[1]), None)
-    if grouped is None or not others or decimal == ",":
+    single, *others = sorted(used or best, key=lambda marks: (marks[0] != decimal, bool(marks[1])))
+    grouped, alone = (
+        next((marks for marks in (single, *others) if bool(marks[1]) is one), None) for one in (True, False)
+    )
+    if grouped is None or alone is None or decimal == ",":
         return single, "", ""
+    return _of_groups(bodies, grouped, alone)
+
+
+def _of_groups(
+    bodies: pd.Series, grouped: tuple[str, str], single: tuple[str, str]
+) -> tuple[tuple[str, str], str, str]:
+    """Return which of two readings numbers such as 1,234 have: numbers without the mark, small or large, tell it."""
     plain = bodies[bodies.str.fullmatch(r"\d+")]
-    if plain.str.len().max() > 3:  # a number with a mark of thousands has it from 1000 on
-        return next(marks for marks in (single, *others) if not marks[1]), "", ""
+    if plain.str.len().max() > 3:
+        return single, "", ""
+    if grouped[1] == ".":  # a program writes 1.234 too, but no zero at the end
+        return (grouped if len(plain) and bodies.str.contains(r"\.\d+0$").any() else single), "", ""
     if len(plain):
         return grouped, "", ""
     keys = {marks: key for key, marks in WRITTEN.items()}

@@ -72,11 +72,21 @@ def inferred(texts: pa.ChunkedArray, decimal: str) -> pa.ChunkedArray:
         try:
             return pc.cast(texts, pa.int64())
         except pa.ArrowInvalid:  # not all are whole
+            if decimal == "." and _grouped(texts):  # their mark of thousands is the point
+                return texts
             large = pc.any(pc.greater_equal(pc.abs(numbers), float(LARGEST))).as_py()
             return texts if large and not _each(lambda part: pc.invert(_matches(part, LONG)), texts) else numbers
     if _each(lambda part: pc.is_in(part, pa.concat_arrays(SIGNS)), texts):
         return pc.if_else(pc.is_null(texts), None, pc.is_in(texts, SIGNS[0]))
     return texts
+
+
+def _grouped(texts: pa.ChunkedArray) -> bool:
+    """Return whether numbers are such as 1.500 beside 900: three digits behind a point, of which one is a zero."""
+    if not _each(lambda part: _matches(part, r"^[-+]?(?:[1-9]\d{0,2}\.\d{3}|\d{1,3})$"), texts):
+        return False
+    zeros, whole = (_matches(texts, pattern) for pattern in (r"\.\d+0$", r"^[-+]?\d+$"))
+    return bool(pc.any(zeros).as_py() and pc.any(whole).as_py())
 
 
 def _numbers(texts: pa.ChunkedArray, decimal: str) -> pa.ChunkedArray | None:
