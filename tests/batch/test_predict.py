@@ -6,7 +6,6 @@ import resource
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +24,7 @@ from modelmake.serving.scorer import Scorer
 from modelmake.tables.table import opened
 from tests.conftest import ROOT, Once, Outcome, Project, copy, forget
 from tests.serving.conftest import JSON, Kinds, promoted, split
+from tests.support.warm import python
 
 Check = Callable[[Outcome, int], str]
 
@@ -200,7 +200,7 @@ def test_a_signal_leaves_nothing(served: Project) -> None:
         "MODELMAKE_OUT": "out.csv",
         "PYTHONPATH": f"{ROOT}/scripts",
     }
-    process = subprocess.Popen([sys.executable, "-m", "modelmake", "predict"], env=environment, stderr=subprocess.PIPE)
+    process = subprocess.Popen([python(), "-m", "modelmake", "predict"], env=environment, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 60
     while not any(part.stat().st_size for part in Path().glob(".part*/*")):
         assert process.poll() is None

@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from modelmake.__main__ import run as run_stage
 from tests.conftest import ROOT, Once, Project, copy, enter, forget, scratch
+from tests.support.warm import python
 
 SEARCH = """
 [search]
@@ -92,7 +92,7 @@ class Searching(Project):
 
     def start(self, **settings: str) -> subprocess.Popen[str]:
         """Start `python -m modelmake tune`."""
-        words = [sys.executable, "-W", "ignore", "-m", "modelmake", "tune"]
+        words = [python(), "-m", "modelmake", "tune"]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         process = subprocess.Popen(words, env=self.environment(**settings), cwd=self.path, text=True, **pipes)
         self.started.append(process)

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from modelmake.model.contract import Contract, contract
 from tests.conftest import ROOT, Once, copy, enter, scratch
 from tests.support.checkout import free_port
 from tests.support.inside import Inside
+from tests.support.warm import python
 
 JSON = "application/json"
 
@@ -69,7 +69,7 @@ class Process:
         self.log = path / f"serve-{self.port}.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "modelmake", "serve"], cwd=path, env=environment, stdout=log, stderr=log
+                [python(), "-m", "modelmake", "serve"], cwd=path, env=environment, stdout=log, stderr=log
             )
 
     def wait(self, status: int = 200, path: str = "/ping") -> "Process":

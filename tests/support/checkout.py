@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from tests.conftest import EXAMPLE, ROOT
+from tests.support.warm import python
 
 if TYPE_CHECKING:
     import docker
@@ -52,7 +53,7 @@ class Checkout:
         """Return a user's environment, without what an outer make left in it."""
         outer = ("MLFLOW_", "MODELMAKE_", "MAKE", "MFLAGS", "GITHUB_", "CI", "ACT")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(outer)}
-        path = f"{Path(sys.executable).parent}:{kept['PATH']}"
+        path = f"{python().parent}:{Path(sys.executable).parent}:{kept['PATH']}"
         return kept | {"PATH": path, "MODELMAKE_RUNNER": self.runner, "PYTHONDONTWRITEBYTECODE": "1"}
 
     def make(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:

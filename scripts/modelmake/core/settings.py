@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import PositiveInt, ValidationError
+from pydantic import Field, PositiveInt, ValidationError
 from pydantic.dataclasses import dataclass as typed
 
 from modelmake.core.errors import UserError
@@ -39,7 +39,7 @@ class Settings:
     job: str = ""
     engine: Literal["local", "dask"] = "local"
     workers: PositiveInt | None = None
-    serve_port: int | None = None
+    serve_port: Annotated[int, Field(ge=0, le=65535)] | None = None
     force: bool = False
     retrain: bool = False
 
