@@ -83,6 +83,8 @@ def prepare(config: configuration.Config) -> Task:
     config = tuning.chosen(config, data_sha256)
     if how := str(table):
         print(f"data    {config.data.path}: {how}")
+    if how := str(reading):
+        print(f"read    {how}")
     random.seed(config.seed)
     np.random.seed(config.seed)
     estimator = build(config.model, seed=config.seed)

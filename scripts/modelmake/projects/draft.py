@@ -11,9 +11,10 @@ from modelmake.config.data import Data
 from modelmake.core import toml
 from modelmake.core.errors import UserError, few
 from modelmake.data.findings import findings
-from modelmake.data.read import check_keys, read_table, without_target
+from modelmake.data.read import check_keys, read, without_target
 from modelmake.data.split import hold_out
 from modelmake.tables.columns import plain
+from modelmake.tables.reading import TYPED, Reading
 from modelmake.tables.table import Table, opened
 from modelmake.tables.texts import read_texts
 
@@ -49,6 +50,7 @@ class Draft:
     data: Data
     frame: pd.DataFrame
     classifier: bool
+    reading: Reading = TYPED
     why: dict[str, str] = field(default_factory=dict)  # by key
     types: dict[str, str] = field(default_factory=dict)  # reasons for [data.schema.<column>]
     warnings: list[str] = field(default_factory=list)
@@ -89,7 +91,7 @@ def draft(path: str, target: str) -> Draft:
     for _ in range(ROUNDS):
         if not any(list(_settle(settled))):
             break
-    settled.frame = read_table(settled.data)
+    settled.frame, settled.reading = read(opened(settled.data))
     settled.classifier = is_classes(settled.target, path)
     _answer(settled)
     _sizes(settled)

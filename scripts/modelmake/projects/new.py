@@ -147,7 +147,7 @@ def main() -> None:
     path = table(settings.make().data)
     new = file(path, settings.make().name)
     made = draft.draft(str(path), target(path, settings.make().target))
-    how = str(opened(made.data))
+    how = "; ".join(filter(None, (str(opened(made.data)), str(made.reading))))
     text = written(made, free(new.stem), how)
     config = Config.model_validate(tomllib.loads(text))
     new.parent.mkdir(exist_ok=True)

@@ -30,5 +30,13 @@ class Form(BaseModel):
     date: str = ""
     spellings: dict[str, str] = {}
 
+    def __str__(self) -> str:
+        """Return what is worth a word: what a program would not write so."""
+        parts = [f"dates as {self.date}"] if self.date else []
+        parts += [f"numbers with {self.unit!r}"] if self.unit else []
+        parts += [f"{self.thousands!r} between thousands"] if self.thousands else []
+        parts += ["K, M and B for thousands, millions and billions"] if self.scaled else []
+        return ", ".join(parts)
+
 
 PLAIN = Form()

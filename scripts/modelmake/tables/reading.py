@@ -27,7 +27,7 @@ class Reading(BaseModel):
     codes : tuple of str
         The columns whose digits are text.
     forms : dict of str to Form
-        Of each column whose texts are dates, or numbers with a mark of thousands.
+        Of each column whose texts are dates, numbers with marks, or several spellings of one text.
 
     """
 
@@ -39,6 +39,10 @@ class Reading(BaseModel):
     gaps: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
     forms: dict[str, Form] = {}
+
+    def __str__(self) -> str:
+        """Return how texts are read as numbers and dates, as one line, "" where each is as a program writes it."""
+        return "; ".join(f"'{name}' has {form}" for name, form in self.forms.items() if str(form))
 
 
 TYPED = Reading()  # of a table that has types
