@@ -126,6 +126,19 @@ def test_what_was_kept_comes_back(server: Server) -> None:
     assert sorted(path.name for path in server.folder.iterdir()) == ["artifacts", "mlflow.db"]
 
 
+def test_the_key_of_webhooks_comes_along(server: Server) -> None:
+    """Without it the server cannot read their secrets, which are in the database; a backup without one keeps it."""
+    key = server.folder / "webhook.key"
+    without = backup(server)
+    key.write_text("first")
+    archive = backup(server)
+    key.write_text("second")
+    restore(server, without)
+    assert key.read_text() == "second"
+    restore(server, archive)
+    assert key.read_text() == "first"
+
+
 def test_only_what_the_database_refers_to_is_kept(server: Server) -> None:
     """Files of a run that came after the database's copy, and of runs that are gone for good, are left out."""
     first = server.run()

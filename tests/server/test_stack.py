@@ -149,6 +149,23 @@ def test_state_survives_down(registered: Stack) -> None:
     assert mlflow.MlflowClient(registered.url).get_run(run_id).info.status == "FINISHED"
 
 
+def test_every_worker_reads_the_secret_of_a_webhook(stack: Stack) -> None:
+    """With one key beside the state, also after a restart; each worker would make its own."""
+    api = f"{stack.url}/api/2.0/mlflow/webhooks"
+    events = [{"entity": "REGISTERED_MODEL", "action": "CREATED"}]
+    hook = {"name": "told", "url": "https://93.184.216.34/hook", "events": events, "secret": "s3cret"}
+    made = requests.post(api, json=hook, timeout=30)
+    assert made.ok, made.text
+
+    def answers() -> set[int]:
+        return {requests.get(api, timeout=30, headers={"Connection": "close"}).status_code for _ in range(20)}
+
+    assert answers() == {200}
+    assert stack.make("down").returncode == 0
+    assert stack.make("up").returncode == 0
+    assert answers() == {200}
+
+
 def test_a_backup_comes_back_on_another_machine(registered: Stack, tmp_path: Path, empty_store: Path) -> None:
     """Runs, version, alias and artifacts come along; a damaged archive is refused and changes nothing."""
     run_id = registered.receipt("register")["run_id"]

@@ -31,6 +31,7 @@ from modelmake.model.score import on_training_rows, sample, undefined
 from modelmake.source import copies
 from modelmake.tables.reading import Reading
 from modelmake.tables.table import opened
+from modelmake.tracking import preflight
 from modelmake.tracking.address import uri
 from modelmake.tracking.runs import Run, Tracking
 
@@ -141,6 +142,15 @@ def main() -> None:
     tracking = Tracking()
     run = begin(tracking, config, tags)
     with tracking.open(run):
+        preflight.check(tracking, run)  # and these are uploaded first, since a proxy may refuse a large table
+        rows = split.X_train.index.to_numpy().astype(HASH).tobytes()
+        described = profile.describe(sample(split.X_train)).model_dump_json(indent=2)
+        files = {ROWS: rows, FINDINGS: json.dumps(task.findings).encode(), PROFILE: described.encode()}
+        if config != asked:
+            files[TUNED] = place(TUNED).read_bytes()
+        tracking.log_files(run, TRAINED, files)
+        copies.keep(tracking, run, task.data, task.data_sha256)
+        tracking.log_data(run, task.frame, path=config.data.path, target=config.data.target, sha256=task.data_sha256)
         count, features = split.X_train.shape
         print(f"fit     {type(estimator).__name__} on {count} rows, {features} features", flush=True)
         fit_started = time.monotonic()
@@ -150,14 +160,6 @@ def main() -> None:
         metrics = {"fit_seconds": seconds, "train_rows": count, "test_rows": len(split.test_places)}
         metrics |= score(fitted, split, task.parts, config)
         tracking.log(run, params=params, metrics=metrics)
-        rows = split.X_train.index.to_numpy().astype(HASH).tobytes()
-        described = profile.describe(sample(split.X_train)).model_dump_json(indent=2)
-        files = {ROWS: rows, FINDINGS: json.dumps(task.findings).encode(), PROFILE: described.encode()}
-        if config != asked:
-            files[TUNED] = place(TUNED).read_bytes()
-        tracking.log_files(run, TRAINED, files)
-        copies.keep(tracking, run, task.data, task.data_sha256)
-        tracking.log_data(run, task.frame, path=config.data.path, target=config.data.target, sha256=task.data_sha256)
         promised = contract(fitted, split.X_train, task.frame, config.data, task.reading)
         accepted = store.signature(task.frame[list(split.X_train.columns)])
         model = store.Fitted(fitted, split.X_train, accepted, promised)

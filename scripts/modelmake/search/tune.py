@@ -23,6 +23,7 @@ from modelmake.search.local import cores, local
 from modelmake.search.progress import Progress
 from modelmake.search.tracking import KEY, SEARCHED, Tracked, ended, recall
 from modelmake.search.trial import Problem, Result, Trial, ranked
+from modelmake.tracking import preflight
 from modelmake.tracking.address import uri
 from modelmake.tracking.runs import Run, Tracking
 
@@ -165,6 +166,7 @@ def main() -> None:
             tags = provenance.tags("tune", task.data_sha256, config.training_sha256)
             run = begin(tracking, config, tags | {KEY: key})
             with tracking.open(run):
+                preflight.check(tracking, run)
                 tracked = Tracked(tracking, run, config, of)
                 short = search(config, of, journal, ready, tracked)
                 found, drawn = outcome(config, of, key, run, journal)

@@ -28,6 +28,7 @@ from modelmake.server.seal import SealedError, decrypted, encrypted
 from modelmake.server.sqlite import SQLite
 
 DATABASE, ARTIFACTS, MANIFEST = "mlflow.db", "artifacts", "manifest.json"
+KEY = "webhook.key"  # of the secrets in the database (compose.yaml)
 FRESH = ".restore"  # the state of an archive, until it is checked
 NEXT = ".next"  # the state that replaces the old one; an interruption does not stop that
 
@@ -80,6 +81,7 @@ def backup(folder: Path, archive: BinaryIO) -> str:
         places = snapshot.referred(database)
         artifacts = (p for p in sorted((folder / ARTIFACTS).rglob("*")) if p.is_file() and ".uploading." not in p.name)
         kept = [path for path in artifacts if not places.isdisjoint(path.relative_to(folder / ARTIFACTS).parents)]
+        kept += [path for path in [folder / KEY] if path.exists()]
         files = {DATABASE: database} | {str(path.relative_to(folder)): path for path in kept}
         summary, checksums = snapshot.facts(database), dict[str, str]()
         with Progress("packing", len(files), "files") as progress:
@@ -139,7 +141,7 @@ def recover(folder: Path) -> None:
     """Complete a restore that was interrupted while it replaced the state, and remove what another one left."""
     if (folder / NEXT / DATABASE).exists():
         opened(folder).load(folder / NEXT / DATABASE)
-        _replace_artifacts(folder)
+        _replace_files(folder)
     for leftover in (folder / NEXT, folder / FRESH, *folder.glob(f"{PART}*")):
         remove(leftover)
 
@@ -173,14 +175,15 @@ def swap(folder: Path) -> None:
     except (ValueError, OSError, sqlite3.Error):
         following.rename(fresh)
         raise
-    _replace_artifacts(folder)
+    _replace_files(folder)
 
 
-def _replace_artifacts(folder: Path) -> None:
+def _replace_files(folder: Path) -> None:
     following = folder / NEXT
-    if (following / ARTIFACTS).exists():  # else an interrupted restore has replaced them
-        remove(folder / ARTIFACTS)
-        (following / ARTIFACTS).rename(folder / ARTIFACTS)
+    for name in (ARTIFACTS, KEY):
+        if (following / name).exists():  # else an interrupted restore has replaced it
+            remove(folder / name)
+            (following / name).rename(folder / name)
     remove(following)
 
 

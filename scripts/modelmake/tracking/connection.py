@@ -57,9 +57,12 @@ def failure(action: str, error: Exception) -> TrackingError:
     through, around = detour(address, by)
     if by and re.search("error code 407|Tunnel connection failed: 407|407 Client Error", text):
         return unauthorized(address, by)
-    if match := re.search(r"too many (5\d\d) error responses", text):
-        what = f"answered HTTP {match[1]} repeatedly{through}, asked to {action}"
-        return TrackingError(uri(), what, f"make logs shows why; check the free space on the server's disk{around}")
+    if match := re.search(r"too many (5\d\d) error responses|413 Client Error|error code 413", text):
+        what = f"answered HTTP {match[1]} repeatedly" if match[1] else "refuses an upload as too large (HTTP 413)"
+        fix = "make logs shows why; check the free space on the server's disk"
+        if not match[1]:
+            fix = "raise the limit of the proxy before the server (nginx: client_max_body_size)"
+        return TrackingError(uri(), f"{what}{through}, asked to {action}", f"{fix}{around}")
     if "CERTIFICATE_VERIFY_FAILED" in text:
         fix = f"set MLFLOW_TRACKING_SERVER_CERT_PATH to the file with the certificate or with its CA{around}"
         return TrackingError(uri(), f"its certificate is not trusted{through}", fix)
