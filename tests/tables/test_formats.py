@@ -110,11 +110,32 @@ def test_binary_formats_are_read_alike(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("encoding", "text"), [("latin-1", "größe"), ("cp1252", "“größe”")])
-def test_texts_of_windows_are_read(tmp_path: Path, encoding: str, text: str) -> None:
-    """A byte that is no UTF-8 may be anywhere in the file."""
+def test_an_encoding_that_is_a_guess_is_asked_for(tmp_path: Path, encoding: str, text: str) -> None:
+    """A byte that is no UTF-8 may be anywhere in the file; what is proposed works."""
     path = written(tmp_path, "t.csv", "a,label\n" + "1,x\n" * 100_000 + f"2,{text}\n", encoding)
-    assert read_table(config(path))["label"].iloc[-1] == text
+    with pytest.raises(UserError, match=rf'column .label. has .{text}. .*set data.encoding = "{encoding}"'):
+        read_table(config(path))
+    assert read_table(config(path, encoding=encoding))["label"].iloc[-1] == text
     assert str(opened(config(path))) == encoding
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("cp1251", "Ìîñêâà"), ("gbk", "±±¾©"), ("cp1250", "£ódŸ")])
+def test_texts_that_no_one_can_be_sure_of_are_shown(tmp_path: Path, encoding: str, shown: str) -> None:
+    """The same rows in UTF-8 would get other answers; a dropped column, and a stated encoding, are no question."""
+    city = {"cp1251": "Москва", "gbk": "北京", "cp1250": "Łódź"}[encoding]
+    path = written(tmp_path, "t.csv", "city,a,label\n" + f"{city},1,x\n{city},2,y\n" * 9, encoding)
+    with pytest.raises(UserError, match=f"which is a guess, column 'city' has '{shown}'"):
+        read_table(config(path))
+    assert len(read_table(config(path, drop=["city"]))) == 18
+    assert read_table(config(path, encoding=encoding))["city"].iloc[0] == city
+
+
+def test_a_wrong_byte_in_a_file_of_utf_8_is_named_with_its_place(tmp_path: Path) -> None:
+    """Not taken for another encoding, which would change every other text."""
+    good = "city,label\n" + "Köln,x\nMünchen,y\n" * 20
+    path = written(tmp_path, "t.csv", good.encode() + b"Tr\xe8ves,x\n")
+    with pytest.raises(UserError, match=r"a byte is not UTF-8: line 42, column 3 \(the only one; 40 other characters"):
+        read_table(config(path))
 
 
 def test_a_number_sign_within_a_row_is_no_comment(tmp_path: Path) -> None:

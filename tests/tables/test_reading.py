@@ -32,7 +32,7 @@ DECIDED = Reading(
 
 
 def data(path: Path) -> Data:
-    return Data(path=str(path), target="y")
+    return Data(path=str(path), target="y", encoding="latin-1")
 
 
 def write(path: Path, rows: list[str], header: str = HEADER) -> Path:

@@ -103,6 +103,10 @@ def draft(path: str, target: str) -> Draft:
 def _settle(made: Draft) -> Iterator[bool]:
     """Set the keys without which a column can't be read; yield whether another look at the table is needed."""
     table = opened(made.data)
+    if table.guess:
+        why = f"the file is not UTF-8, and {table.guess} is a guess: check the texts, and correct it"
+        made.set("encoding", table.guess, why)
+        table = opened(made.data)
     frame, reading = table.read()
     config = made.data.model_copy(update={"decimal": reading.decimal})
     for name in (name for name in frame.columns if name not in (made.data.drop or [])):

@@ -1,7 +1,9 @@
 """Dialect: how a text file writes a table, from its first lines, the name of the target and the keys of the user."""
 
 import csv
+import itertools
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -32,6 +34,8 @@ class Dialect:
         What the header line has before the first name, such as "#".
     spaces : bool
         Whether fields start with a space that does not count.
+    escape : str
+        What stands before a quotation mark in a quoted field, "" where it is doubled.
 
     """
 
@@ -44,6 +48,13 @@ class Dialect:
     names: tuple[str, ...] = ()
     prefix: str = ""
     spaces: bool = False
+    escape: str = ""
+
+    @property
+    def again(self) -> list[str]:
+        """What is said of the columns whose name another column has."""
+        second = [re.fullmatch(r"(.+)\.\d+", name) for name in self.names]
+        return [f"another column '{match[1]}' as '{match[0]}'" for match in second if match and match[1] in self.names]
 
     @property
     def places(self) -> list[str]:
@@ -60,6 +71,7 @@ class Dialect:
             f"without the comment lines ({self.comment})" if self.comment else "",
             f"without the {lines} before the header" if self.skip else "",
             "without the row names" if self.names[:1] == ("",) else "",
+            *self.again,
         )
         return ", ".join(part for part in parts if part)
 
@@ -77,20 +89,23 @@ def sniff(head: str, encoding: str, config: Data, *, whole: bool) -> Dialect:
     body = list(without_comments(lines[skip:], comment, prefix))
     title = _header(body, config)
     delimiter = config.delimiter or stated or _delimiter(body[title:], config)
-    rows, spaces = _records(body[title:], delimiter), False
-    if delimiter != " " and spaced(rows):
-        rows, spaces = _records(body[title:], delimiter, spaces=True), True
+    escape = "\\" if _escaped(body[title:], delimiter) else ""
+    spaces = delimiter != " " and spaced(_records(body[title:], delimiter, escape=escape))
+    rows = _records(body[title:], delimiter, spaces=spaces, escape=escape)
+    header = _lines(body[title:], delimiter)
     fields = [field for row in rows[1:] for field in row]
+    quoted = all(line.startswith('"') for line in body[title + header :] if line)
     return Dialect(
         delimiter=delimiter,
         decimal=config.decimal or _decimal(fields, delimiter),
         encoding=encoding,
         comment=comment,
         skip=skip + title,
-        header=_lines(body[title:], delimiter),
-        names=_columns(rows),
+        header=header,
+        names=_columns(rows, quoted=quoted),
         prefix=prefix,
         spaces=spaces,
+        escape=escape,
     )
 
 
@@ -136,10 +151,26 @@ def _names(line: str, target: str) -> bool:
 
 
 def _header(lines: list[str], config: Data) -> int:
-    """Return how many lines stand before the first that names the target, or before the first with a text."""
+    """Return how many lines stand before the first record that names the target, or before the first with a text.
+
+    One with as many fields as most of the records below counts before a title that is the name of the target.
+    """
     first = next((place for place, line in enumerate(lines) if line.strip()), 0)
-    named = (place for place, line in enumerate(lines[:PREAMBLE]) if _names(line, config.target))
-    return next(named, first)
+    named = [(not fits, place) for sign in DELIMITERS for place, fits in _naming(lines, sign, config.target)]
+    return min(named)[1] if named else first
+
+
+def _naming(lines: list[str], delimiter: str, target: str) -> Iterator[tuple[int, bool]]:
+    """Yield the first line of each record that names the target, and whether the records below have its width."""
+    reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter)
+    began, rows = 0, []
+    for row in itertools.islice(reader, 2 * PREAMBLE):
+        rows.append((began, [name(field) for field in row]))
+        began = reader.line_num
+    for place, (began, row) in enumerate(rows[:PREAMBLE]):
+        if target in row:
+            widths = Counter(len(other) for _, other in rows[place + 1 :] if other).most_common(1)
+            yield began, len(row) > 1 and bool(widths) and widths[0][0] in (len(row), len(row) + 1)
 
 
 def _delimiter(lines: list[str], config: Data) -> str:
@@ -156,18 +187,25 @@ def _fit(records: Records, sign: str, config: Data) -> tuple[bool, bool, float, 
     return named, steady, round(count / len(records), 1) if steady else 0.0, width if steady else 0
 
 
-def records(lines: Iterable[str], delimiter: str, *, spaces: bool = False) -> Iterator[list[str]]:
+def records(lines: Iterable[str], delimiter: str, *, spaces: bool = False, escape: str = "") -> Iterator[list[str]]:
     """Yield the fields of each record, which may be several lines in quotation marks."""
     if delimiter == " ":
         lines = (f"{line.strip()}\n".replace("\t", " ") for line in lines)
-    return csv.reader(lines, delimiter=delimiter, skipinitialspace=spaces or delimiter == " ")
+    spaces = spaces or delimiter == " "
+    return csv.reader(lines, delimiter=delimiter, skipinitialspace=spaces, escapechar=escape or None)
 
 
-def _records(lines: Iterable[str], delimiter: str, *, spaces: bool = False) -> Records:
-    try:
-        return [row for row in records((f"{line}\n" for line in lines), delimiter, spaces=spaces) if row]
-    except csv.Error:  # a field without an end
-        return [line.split(delimiter) for line in lines if line]
+def _records(lines: Iterable[str], delimiter: str, *, spaces: bool = False, escape: str = "") -> Records:
+    return [row for row in records((f"{line}\n" for line in lines), delimiter, spaces=spaces, escape=escape) if row]
+
+
+def _escaped(lines: list[str], delimiter: str) -> bool:
+    """Return whether a backslash stands before quotation marks in quoted fields, and not at the end of a path."""
+    inside = re.compile(rf'\\"(?!\s*({re.escape(delimiter)}|$))')
+    if not any(inside.search(line) for line in lines):
+        return False
+    rows = _records(lines, delimiter, escape="\\")
+    return all(len(row) == len(rows[0]) for row in rows)
 
 
 def _lines(lines: list[str], delimiter: str) -> int:
@@ -195,16 +233,35 @@ def spaced(records: Records) -> bool:
     return bool(later) and sum(field[0] == " " for field in later) >= 0.9 * len(later)
 
 
-def _columns(rows: Records) -> tuple[str, ...]:
-    """Return the names of the columns; where rows have one field more, it is a row name, or it is empty and last."""
-    if not rows:
-        return ()
+def name(text: object) -> str:
+    """Return the name of a column without spaces around it, and with letters and their accents as one character.
+
+    Examples
+    --------
+    >>> name(" Gro\u0308\u00dfe ")
+    'Größe'
+
+    """
+    return unicodedata.normalize("NFC", str(text)).strip()
+
+
+def _columns(rows: Records, *, quoted: bool) -> tuple[str, ...]:
+    """Return the names of the columns; where rows have one field more, it is a row name, or it is empty and last.
+
+    A row name is another one in each row, and a text or the row's number: the first part of 0,5 is none.
+    """
     names: list[str] = []
-    for place, title in enumerate(rows[0]):
-        name, count = title or f"Unnamed: {place}", rows[0][:place].count(title)
-        names.append(f"{name}.{count}" if title and count else name)
+    given = [name(title) for title in rows[0]] if rows else []
+    for place, title in enumerate(given):
+        count = given[:place].count(title)
+        names.append(f"{title}.{count}" if title and count else title or f"Unnamed: {place}")
     widths = Counter(map(len, rows[1:])).most_common(1)
-    if widths and widths[0][0] == len(names) + 1:
-        more = all(not row[-1] for row in rows[1:] if len(row) == widths[0][0])
-        return (*names, "") if more else ("", *names)
-    return tuple(names)
+    if not widths or widths[0][0] != len(names) + 1:
+        return tuple(names)
+    wide = [row for row in rows[1:] if len(row) == len(names) + 1]
+    if all(not row[-1] for row in wide):
+        return (*names, "")
+    first = [row[0] for row in wide]
+    numbers = [int(text) for text in first if text.isdecimal()]
+    counted = numbers == list(range(1, 1 + len(numbers)))
+    return ("", *names) if len(set(first)) == len(first) and (quoted or counted) else tuple(names)

@@ -5,6 +5,11 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from modelmake.config.data import Data
+from modelmake.core.errors import UserError, few
 from modelmake.tables.file import File
 
 MARKS = (
@@ -16,6 +21,8 @@ BLOCK = 1 << 20
 OTHERS = bytes((*range(0x80), *range(0xA0, 0x100)))  # all but the controls of Latin-1, where Windows has characters
 UNDEFINED = frozenset((0x81, 0x8D, 0x8F, 0x90, 0x9D))  # in the encoding of Windows
 UNMARKED = ("cp1252", "latin-1")
+SHOWN = 3  # values in an error message
+OFTEN = "cp1250, cp1251, gbk, shift_jis or mac-roman"
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,34 @@ def looked(file: File) -> Bytes:
                 controls.update(block.translate(None, OTHERS))
                 encoding = encoding and _decoded(decoder, block)
     return Bytes("" if file.compression else digest.hexdigest(), encoding, frozenset(controls), quotes)
+
+
+def check_bytes(file: File) -> None:
+    """Raise UserError for a file that is UTF-8 but for a few bytes, with the place of the first one."""
+    first, wrong, characters = "", 0, 0
+    with file.open() as opened:
+        for number, line in enumerate(opened, 1):
+            if not line.isascii():
+                text = line.decode("utf-8", errors="surrogateescape")
+                places = [place for place, sign in enumerate(text, 1) if "\udc80" <= sign <= "\udcff"]
+                wrong, characters = wrong + len(places), characters + sum(sign > "\x7f" for sign in text) - len(places)
+                first = first or (f"line {number}, column {places[0]}" if places else "")
+    if characters > wrong:
+        many = f"and {wrong - 1} more" if wrong > 1 else "the only one"
+        what = f"a byte is not UTF-8: {first} ({many}; {characters} other characters are UTF-8)"
+        raise UserError(str(file.path), what, "correct it; if the whole file has another encoding, set data.encoding")
+
+
+def guessed(texts: pa.Table, config: Data, encoding: str) -> UserError | None:
+    """Return the error for texts of an encoding that nobody stated, None where all of them are ASCII."""
+    for name in (name for name in texts.column_names if name not in (*(config.drop or []), config.id)):
+        column = texts.column(name)
+        others = column.filter(pc.invert(pc.string_is_ascii(column))).unique().slice(0, SHOWN).to_pylist()
+        if others or not name.isascii():
+            what = f"is not UTF-8. As {encoding}, which is a guess, column '{name}' has {few(others or [name])}"
+            fix = f'if these are right, set data.encoding = "{encoding}", else the right one, such as {OFTEN}'
+            return UserError(config.path, what, fix)
+    return None
 
 
 def encoding_of(files: Sequence[Bytes]) -> str:

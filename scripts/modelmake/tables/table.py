@@ -18,7 +18,7 @@ from modelmake.tables.codes import with_zeros
 from modelmake.tables.content import recognized
 from modelmake.tables.damage import readable
 from modelmake.tables.dialect import sniff
-from modelmake.tables.encoding import UNMARKED, Bytes, encoding_of, looked
+from modelmake.tables.encoding import Bytes, check_bytes, encoding_of, guessed, looked
 from modelmake.tables.file import HEAD, File
 from modelmake.tables.kinds import csv
 from modelmake.tables.kinds.kind import Kind
@@ -47,6 +47,8 @@ class Table:
         How its texts are read: as was decided before, or as the first rows say, until all rows decide.
     decided : bool
         Whether `reading` was decided before.
+    guess : str
+        The encoding of the files that are not Unicode, if nobody stated it.
 
     """
 
@@ -56,6 +58,7 @@ class Table:
     bytes: tuple[Bytes, ...] = ()
     reading: Reading = TYPED
     decided: bool = False
+    guess: str = ""
 
     def __str__(self) -> str:
         """Return how the table is written, as one line, "" for a plain CSV or Parquet file."""
@@ -83,7 +86,7 @@ class Table:
         table = replace(self, config=self.config.model_copy(update={"target": columns[0]}))
         if self.kind.read:
             return table
-        other = reading.encoding if reading.encoding in UNMARKED else ""
+        other = "" if reading.encoding.startswith("utf") else reading.encoding
         if reading.delimiter:
             keys = {key: getattr(self.config, key) or getattr(reading, key) for key in ("delimiter", "decimal")}
             fitting = table._sniffed(table.config.model_copy(update=keys), other)
@@ -137,8 +140,9 @@ class Table:
 
     def _sniffed(self, config: Data, other: str = "") -> "Table":
         """Return the table with how its files are written; `other` is the encoding of those that are not Unicode."""
-        other, files = other or encoding_of(self.bytes), []
-        encodings = [config.encoding or one.encoding or other for one in self.bytes]
+        files, guess = [], other or encoding_of(self.bytes)
+        encodings = [config.encoding or one.encoding or guess for one in self.bytes]
+        unsure = not (other or config.encoding or all(one.encoding for one in self.bytes))
         for file, encoding, one in zip(self.files, encodings, self.bytes, strict=True):
             head = file.head()
             dialect = sniff(head.decode(encoding, errors="replace"), encoding, config, whole=len(head) < HEAD)
@@ -147,12 +151,22 @@ class Table:
             files.append(replace(file, dialect=dialect, quotes=one.quotes))
         first, encoding = files[0].dialect, next((name for name in encodings if name != "utf-8"), "utf-8")
         reading = Reading(delimiter=first.delimiter, encoding=encoding, decimal=first.decimal, gaps=config.gaps)
-        return replace(self, files=tuple(files), reading=reading)
+        return replace(self, files=tuple(files), reading=reading, guess=guess if unsure else "")
 
     def _decided(self, texts: pa.Table) -> Reading:
-        """Return how all rows say that their texts are read."""
+        """Return how all rows say that their texts are read; raises UserError where only the user can say it."""
+        target, config = self.config.target, self.config
+        if f"{target}.1" in texts.column_names and target in texts.column_names:
+            what = f"2 columns have the name '{target}', which is the target"
+            raise UserError(config.path, what, "rename the one that is not")
+        self._check_encoding(texts)
         decimal = self._decimal(lambda: texts.columns)
         return self.reading.model_copy(update={"decimal": decimal, "codes": with_zeros(texts, self.config.target)})
+
+    def _check_encoding(self, texts: pa.Table) -> None:
+        """Raise UserError for texts that are not ASCII, where their encoding is a guess."""
+        if self.guess and (error := guessed(texts, self.config, self.guess)):
+            raise error
 
     def _decimal(self, columns: Callable[[], Iterable[pa.ChunkedArray]]) -> str:
         return self.config.decimal or decimal_of(columns)
@@ -194,6 +208,7 @@ class Table:
                 if self.kind.read:
                     chunk = of_types(file.path, first, arrow.with_types(part, schema), more, self.config)
                 else:
+                    self._check_encoding(part)
                     chunk = of_texts(file.path, first, part.to_pandas(), more, decimal, self.config.gaps)
                 yield chunk
                 first += len(part)
@@ -225,6 +240,10 @@ def opened(config: Data, reading: Reading = TYPED, columns: Sequence[str] = ()) 
         table = Table(config, files, kinds[0], reading=Reading(decimal=config.decimal or ".", gaps=gaps))
         if not table.kind.read:
             table = replace(table, bytes=tuple(map(looked, files)))
+            for file in (
+                file for file, one in zip(files, table.bytes, strict=True) if not (one.encoding or config.encoding)
+            ):
+                check_bytes(file)
         if columns:
             return table.by(reading, columns)
         return table if table.kind.read else table._sniffed(config)

@@ -32,7 +32,7 @@ def fields(file: File, rows: int, gaps: Collection[str] = ()) -> Iterator[pa.Tab
 
     """
     done, dialect = 0, file.dialect
-    if not (dialect.comment or dialect.spaces or dialect.delimiter == " " or file.quotes % 2):
+    if not (dialect.comment or dialect.spaces or dialect.delimiter == " " or (file.quotes % 2 and not dialect.escape)):
         try:
             for table in _at_once(file, gaps):
                 for part in slices(table, rows):
@@ -60,7 +60,11 @@ def _at_once(file: File, gaps: Collection[str]) -> Iterator[pa.Table]:
                 skip_rows=file.dialect.skip + file.dialect.header,
                 encoding=file.dialect.encoding,
             ),
-            csv.ParseOptions(delimiter=file.dialect.delimiter, newlines_in_values=file.quotes > 0),
+            csv.ParseOptions(
+                delimiter=file.dialect.delimiter,
+                escape_char=file.dialect.escape or False,
+                newlines_in_values=file.quotes > 0,
+            ),
             csv.ConvertOptions(
                 column_types=dict.fromkeys(places, pa.string()), null_values=[*gaps], strings_can_be_null=True
             ),
@@ -77,7 +81,8 @@ def _one_by_one(file: File) -> Iterator[list[str]]:
         lines = without_comments(_counted(text, line), dialect.comment, dialect.prefix)
         rest = itertools.islice(lines, dialect.skip + dialect.header, None)
         began, width = dialect.skip + dialect.header + 1, len(dialect.names)
-        for record in records(itertools.chain(rest, [END]), dialect.delimiter, spaces=dialect.spaces):
+        lines = itertools.chain(rest, [END])
+        for record in records(lines, dialect.delimiter, spaces=dialect.spaces, escape=dialect.escape):
             if record == [END]:
                 return
             if record and record[-1].endswith(END):

@@ -16,12 +16,13 @@ BUFFER = 1 << 20  # bytes of a column that are read at once
 
 
 def _read(file: File, config: Data) -> pd.DataFrame:
-    return to_frame(pq.read_table(_source(file), partitioning=None), config)
+    return to_frame(pq.read_table(_source(file), partitioning=None, coerce_int96_timestamp_unit="us"), config)
 
 
 def _stream(file: File, _config: Data, rows: int) -> Iterator[pa.Table]:
     # With pre_buffer, its default, Arrow keeps all that it has read until the end.
-    with pq.ParquetFile(_source(file), pre_buffer=False, buffer_size=BUFFER) as opened:
+    options = {"pre_buffer": False, "buffer_size": BUFFER, "coerce_int96_timestamp_unit": "us"}
+    with pq.ParquetFile(_source(file), **options) as opened:
         for batch in opened.iter_batches(rows):
             yield pa.Table.from_batches([batch])
 
