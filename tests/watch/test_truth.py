@@ -123,6 +123,15 @@ def test_a_target_is_read_as_the_model_answers(
         joined(tmp_path, f"request_id,y\n{rows}r3,{wrong}\n", windows, kind=kind)
 
 
+def test_a_truth_without_a_row_0_says_how_rows_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It may be right, so it is not refused; but somebody may count from 1."""
+    rows = window(tmp_path, ("r1", 3), ("r2", 3))
+    assert len(joined(tmp_path, "request_id,row,y\nr1,1,no\nr2,1,no\n", rows)) == 2
+    assert "no row 0 is among them, and row counts from 0" in capsys.readouterr().out
+    joined(tmp_path, "request_id,row,y\nr1,0,no\nr2,1,no\n", rows)
+    assert "row 0" not in capsys.readouterr().out
+
+
 def test_spellings_and_sentinels_of_the_pipeline_count(tmp_path: Path) -> None:
     """Labels that data.ignore_case joins are one class, and a value that the schema calls empty is not known yet."""
     spelled = Form(spellings={"yes": "yes", "no": "no"})

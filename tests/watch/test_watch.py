@@ -208,6 +208,8 @@ def test_a_column_is_not_compared_where_the_pipeline_says_so(served: Project, er
         ("petal_length", "watch.ignore"),
         ("sepal_width", "serve.private"),
     ]
+    gauges = json.loads((served.path / ".serve/pipeline/watch.json").read_text())
+    assert set(gauges["effects"]) == {"petal_width", "sepal_length", "prediction"}
     assert "not compared: watch.ignore" in (served.path / "build/watch.html").read_text()
     served.edit('ignore = ["petal_length"]', 'ignore = ["petal_lenght"]')
     ask(served, rows(50))

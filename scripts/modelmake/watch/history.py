@@ -110,7 +110,10 @@ def log(tracking: Tracking, experiment: str, page: Report, window: Window, known
         until=page.until,
         findings=page.findings,
     )
-    values = {"rows": float(page.rows), **{f"effect {clean(one.name)}": one.effect for one in page.drifts}}
+    values = {
+        "rows": float(page.rows),
+        **{f"effect {clean(one.name)}": one.effect for one in page.drifts if one.compared},
+    }
     values |= {f"live {name}": value for name, value in (page.quality.values if page.quality else {}).items()}
     values |= {} if page.expected is None else {"expected accuracy": page.expected}
     kept = {"report.html": page.html.encode(), FILE: facts.model_dump_json(indent=2).encode()}

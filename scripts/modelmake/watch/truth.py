@@ -101,10 +101,8 @@ def _ids(column: pd.Series, place: pd.Series, where: str) -> pd.Series:
     elif column.dtype != "str" and column.notna().any():
         fix = f"write request_id as text, as the header {HEADER} has it"
         raise UserError(where, f"column 'request_id' has no texts but values such as {column.dropna().iloc[0]}", fix)
-    texts = column.astype("string").str.strip()
-    _refuse(
-        texts.isna() | (texts == ""), place, where, "'request_id' is blank", f"it is the header {HEADER} of an answer"
-    )
+    texts, fix = column.astype("string").str.strip(), f"it is the header {HEADER} of an answer"
+    _refuse(texts.isna() | (texts == ""), place, where, "'request_id' is blank", fix)
     return texts.astype(object)
 
 
@@ -135,11 +133,9 @@ def answers(variable: str, target: Feature, chunk: Chunk, forms: Forms, contract
         wrong |= found.isna().to_numpy() & ~made.missing
     if wrong.any():
         bad, known = str(given[wrong.argmax()]), [str(one) for one in contract.classes or ()]
-        kind = "a class of the model" if known else "a number"
+        what = f"{bad!r:.80} is not {'a class of the model' if known else 'a number'}"
         fix = suggestion(bad, known) if known else "write numbers, and leave a target that is not known yet empty"
-        raise UserError(
-            f"{variable}={chunk.path}, row {chunk.first + 1 + wrong.argmax()}", f"{bad!r:.80} is not {kind}", fix
-        )
+        raise UserError(f"{variable}={chunk.path}, row {chunk.first + 1 + wrong.argmax()}", what, fix)
     return found
 
 
@@ -167,6 +163,7 @@ def joined(windows: Iterable[Window], truth: Truth) -> pd.DataFrame:
         "do not count, since several requests have their id": int(truth.keys[REQUEST].isin(shared).sum()),
     }
     more = "".join(f"; {count} {note}" for note, count in notes.items() if count)
+    more += "; no row 0 is among them, and row counts from 0" * bool((matched[ROW] > 0).all() and len(matched))
     print(f"truth   {len(matched)} of {len(truth.keys)} targets match a row of the log{more}")
     return matched
 

@@ -29,7 +29,7 @@ NOTHING = "watch: nothing to watch: no champion has served a request"
 def for_metrics(server: Path, page: Report, *, alert: bool) -> None:
     """Leave the gauges that the scoring server shows at /metrics."""
     values = {"alert": float(alert), "rows": float(page.rows), "timestamp_seconds": time.time()}
-    effects = {one.name: round(one.effect, 4) for one in page.drifts}
+    effects = {one.name: round(one.effect, 4) for one in page.drifts if one.compared}
     named = {f"modelmake_watch_{name}": value for name, value in values.items()}
     if server.is_dir():
         files.write(server / "watch.json", json.dumps({"values": named, "effects": effects}))
