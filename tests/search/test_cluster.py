@@ -52,7 +52,7 @@ class Dask:
             self.add()
 
     def add(self, *words: str, **environment: str) -> subprocess.Popen[bytes]:
-        """Start one more worker, without a nanny: nothing starts it again."""
+        """Start one more worker, by default without a nanny: nothing starts it again."""
         options = ("--nthreads=1", "--no-nanny", "--memory-limit=0", f"--local-directory={self.folder}/work")
         worker = self.started("worker", self.address, *options, *words, **environment)
         self.workers.append(worker)
@@ -132,6 +132,29 @@ def test_whatever_is_killed(own: Callable[[str], Searching], dask: Dask) -> None
     done = searching.tune(**settings(dask))
     assert done.returncode == 0, done.stderr
     assert (searching.journal, searching.tuned) == wanted
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("words", [(), ("--nanny",)])
+def test_minutes_end_what_is_running_on_a_cluster(
+    own: Callable[[str], Searching], dask: Dask, words: tuple[str, ...]
+) -> None:
+    """Trials that never end leave their worker free, with a nanny and without; another `make tune` makes them."""
+    searching = own(WIDE)
+    wanted = locally(searching)
+    searching.edit("[search]\n", "[search]\nminutes = 0.2\n")
+    searching.allow(0)
+    dask.up(0)
+    dask.add(*words)
+    done = searching.tune(**settings(dask))
+    assert done.returncode == 1, done.stderr
+    assert "none of the " in done.stderr
+    searching.edit("minutes = 0.2\n", "trial_minutes = 60\n")
+    searching.forget()
+    searching.allow(12)
+    done = searching.tune(**settings(dask))
+    assert done.returncode == 0, done.stderr
+    assert searching.journal == wanted[0]
 
 
 @pytest.mark.long

@@ -245,14 +245,21 @@ def test_a_finished_search_needs_no_worker(searching: Searching) -> None:
 
 
 @pytest.mark.long
-def test_minutes_end_at_a_batch(own: Callable[[str], Searching]) -> None:
-    """The batch that has begun is finished, and a note says that the result depends on the machine."""
-    searching = own("seconds = { choices = [0.3, 0.31] }")
+def test_minutes_end_what_is_running(own: Callable[[str], Searching]) -> None:
+    """Trials that never end are failed trials, and are tried again when `make tune` continues."""
+    searching = own(WIDE)
     searching.edit("[search]\n", "[search]\nminutes = 0.01\n")
+    searching.allow(0)
+    done = searching.tune(MODELMAKE_WORKERS="2")
+    assert done.returncode == 1
+    assert "has a score (trial 0: was running when the search ended (search.minutes))" in done.stderr
+    assert [json.loads(line)["state"] for line in searching.journal] == ["failed", "failed"]
+    searching.edit("minutes = 0.01\n", "")
+    searching.allow(12)
     done = searching.tune(MODELMAKE_WORKERS="2")
     assert done.returncode == 0, done.stderr
-    assert "depends on the speed of this machine" in done.stdout
-    assert len(searching.journal) == 4
+    assert {json.loads(line)["state"] for line in searching.journal} == {"complete"}
+    assert len(searching.journal) == 12
 
 
 def test_without_a_search_there_is_nothing_to_do(project: Project) -> None:

@@ -63,8 +63,10 @@ class Search(Section):
     """Number of trials in a batch, which can run at once: they are proposed without each other's results. The result
     depends on this number, and not on the number of workers."""
     minutes: float | None = Field(default=None, gt=0)
-    """The search ends after the batch in which this time ends. The result then depends on the speed of
-    the machine."""
+    """The search ends after this time. Trials that are running then are ended, and count as failed until `make tune`
+    continues. The result depends on the speed of the machine."""
+    trial_minutes: float | None = Field(default=None, gt=0)
+    """A trial that takes longer is ended, and counts as failed. The result depends on the speed of the machine."""
     metric: str | None = None
     """Metric of the folds. If it is not set, the metric of the gate's first rule."""
     folds: int | None = Field(default=None, ge=2, le=100)

@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import math
 import pickle
 import time
 import uuid
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from types import FunctionType
 from typing import Any, TypeVar, cast
 
@@ -43,23 +44,30 @@ class Cluster:
         wanted = remote.expected(dict(tuning.code(problem.searched)))
         self.size = self._compared(wanted)
         self._problem = self._sent(problem)
-        given = by_value(remote.difference), wanted, locked(), uuid.uuid4().hex
+        self._token = uuid.uuid4().hex
+        given = by_value(remote.difference), wanted, locked(), self._token
         self._comparison = client.submit(by_value(remote.together), *given, pure=False)
 
-    def run(self, trials: Iterable[Trial]) -> Iterator[Result]:
-        """Yield the result of each trial when it has finished. One that kills its workers is tried once more, alone."""
+    def run(self, trials: Iterable[Trial], until: float = math.inf) -> Iterator[Result]:
+        """Yield the result of each trial when it has finished; those that are running at `until` fail.
+
+        One that kills its workers is tried once more, alone.
+        """
         suspects: deque[Trial] = deque()
-        yield from self._run(deque(trials), suspects, AHEAD * self.size)
+        yield from self._run(deque(trials), suspects, AHEAD * self.size, until)
         while suspects:
             trial, again = suspects.popleft(), deque[Trial]()
-            yield from self._run(deque([trial]), again, 1)
+            yield from self._run(deque([trial]), again, 1, until)
             if again:
                 yield Result.failed(trial, KILLED)
 
-    def _run(self, waiting: deque[Trial], suspects: deque[Trial], most: int) -> Iterator[Result]:
+    def _run(self, waiting: deque[Trial], suspects: deque[Trial], most: int, until: float) -> Iterator[Result]:
         running: dict[Future[Any], Trial] = {}
         since = time.monotonic()
         while waiting or running:
+            if time.monotonic() >= until:
+                waiting.clear()
+                self.end()
             some = [waiting.popleft() for _ in range(min(most - len(running), len(waiting)))]
             if some:
                 names = [f"trial-{trial.number}-{uuid.uuid4().hex}" for trial in some]
@@ -83,15 +91,22 @@ class Cluster:
             since = time.monotonic()
             for future in done:
                 trial = running.pop(future)
-                result = self._result(future, trial)
+                result, killed = self._result(future, trial), future.status == "error"
                 future.release()  # or it would be computed again when its worker dies
-                if result is None:
-                    suspects.append(trial)
-                else:
+                if result is not None:
                     yield result
+                elif killed:
+                    suspects.append(trial)
+
+    def end(self) -> None:
+        """End the trials that are running, and let none begin."""
+        try:
+            self._client.run(by_value(remote.end), self._token, on_error="ignore")
+        except Exception as error:  # of a worker that goes while it is asked
+            raise self._gone(first_line(error)) from None
 
     def _result(self, future: Future[Any], trial: Trial) -> Result | None:
-        """Return the result of a task; None if it killed its workers."""
+        """Return the result of a task; None if it killed its workers, or did not begin before the search ended."""
         if future.status == "finished":
             try:
                 line: bytes = self._client.gather(future)
@@ -100,7 +115,7 @@ class Cluster:
             if isinstance(facts := json.loads(line), list):
                 where, what = facts
                 raise UserError(where, what, RESTART)
-            return Result(**facts)
+            return Result(**facts) if facts else None
         if future.status != "error":
             raise self._gone("the scheduler has lost the trials")
         problem: BaseException = future.exception(timeout=CONNECT)
@@ -205,4 +220,7 @@ def connected(problem: Problem) -> AbstractContextManager[Cluster]:
 def _connected(problem: Problem, where: str, secured: Security | None) -> Iterator[Cluster]:
     print(f"cluster {where}", flush=True)
     with client(where, secured) as connection:
-        yield Cluster(connection, problem, where)
+        cluster = Cluster(connection, problem, where)
+        yield cluster
+        with suppress(ClusterError):  # all trials have finished
+            cluster.end()

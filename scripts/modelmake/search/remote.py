@@ -103,7 +103,7 @@ def together(*facts: object) -> tuple[object, ...]:
 
 
 def attempt(trial: bytes, problem: object, comparison: tuple[Any, ...]) -> bytes:
-    """Run a trial and return its line of the journal; from a worker that differs, its name and how.
+    """Run a trial and return its line of the journal; from a worker that differs, its name and how; or null.
 
     Each process compares itself once for each client, so that a worker that joins later is compared too.
     """
@@ -123,7 +123,19 @@ def attempt(trial: bytes, problem: object, comparison: tuple[Any, ...]) -> bytes
         os.environ["MODELMAKE_COMPARED"] = client
 
     from modelmake.search.journal import line  # noqa: PLC0415
+    from modelmake.search.local import alone  # noqa: PLC0415
     from modelmake.search.trial import Problem, run  # noqa: PLC0415
 
     assert isinstance(problem, Problem)  # noqa: S101  # Dask passes what `prepared` returns
-    return line(run(problem, pickle.loads(trial)))  # noqa: S301  # the client's own
+    search, asked = problem.searched.search, pickle.loads(trial)  # noqa: S301  # the client's own
+    if search is None or not (search.minutes or search.trial_minutes):
+        return line(run(problem, asked))
+    result = alone(problem, asked, client)
+    return line(result) if result is not None else b"null"
+
+
+def end(client: str) -> None:
+    """End the trial of a client that runs in this process, and let none begin."""
+    from modelmake.search import local  # noqa: PLC0415
+
+    local.end(client)

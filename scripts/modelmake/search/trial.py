@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # it imports MLflow, which no trial needs
     from modelmake.model.train import Task
 
 State = Literal["complete", "stopped", "failed"]
+ENDED = "was running when the search ended (search.minutes)"
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,11 @@ class Result:
     def score(self) -> float:
         """The mean score of the last stage; NaN for a trial that failed before the first one."""
         return self.means[-1] if self.scores and self.state != "failed" else float("nan")
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the search ended during the trial; it is tried again where the search continues."""
+        return self.reason == ENDED
 
     @property
     def rank(self) -> tuple[float, int]:

@@ -1,6 +1,7 @@
 """Tune: try parameters by `[search]`, and save the best in build/tuned.toml. A second start continues the search."""
 
 import json
+import math
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,8 +34,8 @@ class Executor(Protocol):
 
     size: int
 
-    def run(self, trials: Iterable[Trial]) -> Iterator[Result]:
-        """Yield the result of each trial when it has finished."""
+    def run(self, trials: Iterable[Trial], until: float) -> Iterator[Result]:
+        """Yield the result of each trial when it has finished; those that are running at `until` fail."""
 
 
 def executor(problem: Problem) -> AbstractContextManager[Executor]:
@@ -56,10 +57,10 @@ def unfinished(of: Search, seed: int, journal: Journal) -> Iterator[list[Trial]]
     """Yield the trials of each batch that the journal has not; it has them when the next batch is asked for."""
     method = methods.of(of)
     parts = method.batches(of)
-    if method.independent and not of.stages and of.minutes is None:  # no trial waits for the others of its batch
+    if method.independent and not of.stages:  # no trial waits for the others of its batch
         parts = [range(parts[-1].stop)]
     for numbers in parts:
-        if all(number in journal.results for number in numbers):
+        if all(number in journal.results and not journal.results[number].is_ended for number in numbers):
             continue
         before = [journal.results[number] for number in range(numbers.start) if number in journal.results]
         trials = [trial for trial in method.propose(of, seed, before, numbers) if not _done(trial, journal)]
@@ -70,34 +71,37 @@ def unfinished(of: Search, seed: int, journal: Journal) -> Iterator[list[Trial]]
 def search(
     config: Config, of: Search, journal: Journal, ready: AbstractContextManager[Executor], tracked: Tracked
 ) -> bool:
-    """Run what the journal has not; return whether `minutes` ended the search before its last batch."""
-    started = time.monotonic()
+    """Run what the journal has not; return whether `minutes` ended the search."""
+    until = time.monotonic() + 60 * (of.minutes or math.inf)
     run: Executor | None = None
-    with Progress(of, tuning.metric(config), planned(of), asked(of, journal)) as progress, ExitStack() as stack:
+    before = [one for one in asked(of, journal) if not one.is_ended]
+    with Progress(of, tuning.metric(config), planned(of), before) as progress, ExitStack() as stack:
         for trials in unfinished(of, config.seed, journal):
-            if of.minutes is not None and time.monotonic() - started > 60 * of.minutes:
+            if time.monotonic() >= until:
                 return True
             if run is None:
                 run = stack.enter_context(ready)
                 files.place(files.TUNED).unlink(missing_ok=True)  # an earlier answer; if this is stopped, make goes on
             progress.begin(trials, run.size)
-            for result in each_once(run, trials, [*journal.results.values()]):
+            for result in each_once(run, trials, [*journal.results.values()], until):
                 journal.add(result)
                 progress.add(result)
             tracked.add(asked(of, journal))
-    return False
+    return next(unfinished(of, config.seed, journal), None) is not None
 
 
-def each_once(run: Executor, trials: Sequence[Trial], known: Iterable[Result]) -> Iterator[Result]:
+def each_once(
+    run: Executor, trials: Sequence[Trial], known: Iterable[Result], until: float = math.inf
+) -> Iterator[Result]:
     """Yield the result of each trial. A trial that repeats an earlier one has the same result."""
     same = defaultdict[str, list[Trial]](list)
     for trial in trials:
         same[_given(trial.params, trial.budgets, trial.least)].append(trial)
-    for result in known:
+    for result in (one for one in known if not one.is_ended):
         for trial in same.pop(_given(result.params, result.budgets, ()), ()):
             yield replace(result, number=trial.number)
     groups = {group[0].number: group for group in same.values()}
-    for result in run.run([group[0] for group in groups.values()]):
+    for result in run.run([group[0] for group in groups.values()], until):
         for trial in groups[result.number]:
             yield replace(result, number=trial.number)
 
@@ -131,7 +135,7 @@ def _done(trial: Trial, journal: Journal) -> bool:
     if result is not None and result.params != trial.params:
         what = f"trial {trial.number} has other parameters than this search proposes"
         raise UserError("the journal of the search", what, "make tune FORCE=1 puts it aside and starts again")
-    return result is not None
+    return result is not None and not result.is_ended
 
 
 def main() -> None:
