@@ -208,7 +208,7 @@ def test_repeated_parameters_are_tried_once() -> None:
         size = 1
         ran: list[int] = []  # noqa: RUF012
 
-        def run(self, trials: Iterable[Trial]) -> Iterator[Result]:
+        def run(self, trials: Iterable[Trial], until: float) -> Iterator[Result]:  # noqa: ARG002
             for trial in trials:
                 self.ran.append(trial.number)
                 yield Result(trial.number, trial.params, scores=[[float(str(trial.params["C"]))]])
@@ -226,7 +226,7 @@ def test_a_stage_is_no_repetition() -> None:
     class All:
         size = 1
 
-        def run(self, trials: Iterable[Trial]) -> Iterator[Result]:
+        def run(self, trials: Iterable[Trial], until: float) -> Iterator[Result]:  # noqa: ARG002
             for trial in trials:
                 yield Result(trial.number, trial.params, list(trial.budgets), [[1.0]])
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from sklearn.base import BaseEstimator
 
 from modelmake.core.errors import UserError, first_line, suggestion
+from modelmake.model.needs import is_of
 
 KEYS = {"estimator", "params"}  # of a table that stands for an estimator
 ALIKE = 0.85  # from this similarity on, a name that only **kwargs accepts is a misspelt one
@@ -52,6 +53,7 @@ def make(path: str, params: Mapping[str, object], where: str, *, seed: int) -> o
         raise UserError(f"{where}.params", first_line(error), f"see {path}") from None
     if inner:
         _set(made, {name: given[name] for name in inner}, path, f"{where}.params")
+    _leave_no_files(made)
     return _seeded(made, seed)
 
 
@@ -157,6 +159,13 @@ def _seeded(made: object, seed: int) -> object:
     if getattr(made, "random_state", seed) is None and getattr(made, "shuffle", True):
         made.random_state = seed  # type: ignore[attr-defined]
     return made
+
+
+def _leave_no_files(made: object) -> None:
+    """Keep CatBoost from writing a folder catboost_info beside the project, unless the user asks for it."""
+    for part in (made, *(made.get_params().values() if isinstance(made, BaseEstimator) else ())):
+        if is_of(part, ("catboost",)) and "allow_writing_files" not in part.get_params():
+            part.set_params(allow_writing_files=False)
 
 
 def _is_unset(name: str, value: object) -> bool:

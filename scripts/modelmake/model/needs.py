@@ -47,7 +47,7 @@ def needs(members: Sequence[BaseEstimator]) -> Needs:
     """
     members = _flat(members)
     scale = _scale(members)
-    return Needs(_no_gaps(members), scale, not scale and all(_of(leaf, TREES) for leaf in leaves(members[-1])))
+    return Needs(_no_gaps(members), scale, not scale and all(is_of(leaf, TREES) for leaf in leaves(members[-1])))
 
 
 def leaves(estimator: BaseEstimator) -> list[BaseEstimator]:
@@ -70,7 +70,7 @@ def _flat(members: Sequence[BaseEstimator]) -> list[BaseEstimator]:
 def _no_gaps(members: Sequence[BaseEstimator]) -> bool:
     """Return whether a member refuses gaps before a later member fills them."""
     for member in members:
-        if _of(member, ("sklearn.impute",)):
+        if is_of(member, ("sklearn.impute",)):
             return False
         if not _accepts_gaps(member):
             return True
@@ -82,7 +82,7 @@ def _accepts_gaps(member: BaseEstimator) -> bool:
     if tags.input_tags.allow_nan or tags.no_validation:
         return True
     inner = [value for value in member.get_params(deep=False).values() if _predicts(value)]
-    return bool(inner) and _of(member, WRAPPERS) and not any(_no_gaps(_flat([nested])) for nested in inner)
+    return bool(inner) and is_of(member, WRAPPERS) and not any(_no_gaps(_flat([nested])) for nested in inner)
 
 
 def _scale(members: Sequence[BaseEstimator]) -> bool:
@@ -90,9 +90,9 @@ def _scale(members: Sequence[BaseEstimator]) -> bool:
     if any(type(member).__name__ in SCALERS for member in members):
         return False
     *steps, estimator = members
-    if not all(_of(step, BY_COLUMN) for step in steps):
+    if not all(is_of(step, BY_COLUMN) for step in steps):
         return True
-    return not all(_of(leaf, SCALE_FREE) and not _linear(leaf) for leaf in leaves(estimator))
+    return not all(is_of(leaf, SCALE_FREE) and not _linear(leaf) for leaf in leaves(estimator))
 
 
 def _linear(leaf: BaseEstimator) -> bool:
@@ -100,7 +100,7 @@ def _linear(leaf: BaseEstimator) -> bool:
     return getattr(leaf, "booster", None) == "gblinear"
 
 
-def _of(estimator: BaseEstimator, modules: tuple[str, ...]) -> bool:
+def is_of(estimator: object, modules: tuple[str, ...]) -> bool:
     """Return whether the class, or one that it inherits from, is of one of `modules`."""
     return any(
         f"{kind.__module__}.".startswith(tuple(f"{name}." for name in modules)) for kind in type(estimator).mro()

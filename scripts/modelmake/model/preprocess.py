@@ -10,10 +10,11 @@ from sklearn.pipeline import Pipeline
 from modelmake.config.config import Config
 from modelmake.model.estimator import LABELLED, steps
 from modelmake.model.groups import plan
-from modelmake.model.needs import leaves
+from modelmake.model.needs import is_of, leaves
 from modelmake.model.target import check_target
 
 COUNTED_FROM_0 = ("xgboost",)  # the classes that their classifiers accept are 0, 1, 2 and so on, and nothing else
+OF_ONE_COLUMN = ("catboost",)  # their labels of more than two classes have the shape (n_rows, 1)
 
 
 def pipeline(config: Config, unfitted: BaseEstimator, X: pd.DataFrame, y: pd.Series) -> Pipeline:
@@ -57,14 +58,14 @@ def _takes_names(unfitted: BaseEstimator, X: pd.DataFrame) -> bool:
 
 
 def _encoding_labels(unfitted: BaseEstimator, y: pd.Series) -> BaseEstimator:
-    """Return a classifier that accepts the labels and returns them as they are.
+    """Return a classifier that accepts the labels and returns them as they are, in the shape (n_rows,).
 
     scikit-learn's VotingClassifier numbers the labels for the one classifier in it.
     """
-    packages = {kind.__module__.partition(".")[0] for leaf in leaves(unfitted) for kind in type(leaf).mro()}
-    if not is_classifier(unfitted) or not packages.intersection(COUNTED_FROM_0):
+    if not is_classifier(unfitted):
         return unfitted
-    labels = np.sort(y.unique()) if y.dtype.kind in "iu" else None
-    if labels is not None and np.array_equal(labels, np.arange(len(labels))):
-        return unfitted
-    return VotingClassifier([(LABELLED, unfitted)], voting="soft")
+    labels = np.sort(y.unique())
+    counted = y.dtype.kind in "iu" and np.array_equal(labels, np.arange(len(labels)))
+    numbered = not counted and any(is_of(leaf, COUNTED_FROM_0) for leaf in leaves(unfitted))
+    flattened = len(labels) > 2 and is_of(unfitted, OF_ONE_COLUMN)
+    return VotingClassifier([(LABELLED, unfitted)], voting="soft") if numbered or flattened else unfitted

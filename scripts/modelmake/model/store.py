@@ -16,6 +16,7 @@ from mlflow.models import Model, ModelSignature, infer_signature
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import AnyType
 from numpy.typing import NDArray
+from requests import RequestException
 from sklearn.pipeline import Pipeline
 
 from modelmake.config import modules
@@ -120,8 +121,8 @@ def download(model_id: str, trusted: Sequence[str], scratch: str) -> Checked:
         try:
             folder = Path(mlflow.artifacts.download_artifacts(f"models:/{model_id}", dst_path=scratch))
         except (MlflowException, OSError) as error:
-            if isinstance(error, MlflowException) and not missing(error):
-                raise
+            if isinstance(error, RequestException) or (isinstance(error, MlflowException) and not missing(error)):
+                raise  # such as a connection that is cut: the files exist
             raise UserError(f"model {model_id}", "its files no longer exist", AGAIN) from None
     return check(folder, model_id, trusted)
 

@@ -1,10 +1,9 @@
 """Rest: the registry of an MLflow server, read through its REST API."""
 
 import json
-import shutil
 import urllib.error
 from contextlib import suppress
-from http.client import HTTPResponse
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -65,11 +64,21 @@ class Rest(Registry):
                 continue
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            with (
-                self._open(f"mlflow-artifacts/artifacts/{quote(f'{path}/{name}')}") as answer,
-                target.open("wb") as file,
-            ):
-                shutil.copyfileobj(answer, file, CHUNK)
+            self._save(f"mlflow-artifacts/artifacts/{quote(f'{path}/{name}')}", target, entry.get("file_size"))
+
+    def _save(self, path: str, target: Path, size: int | None) -> None:
+        """Write one file; raises TrackingError where the connection ends before the file does."""
+        with self._open(path) as answer, target.open("wb") as file:
+            try:
+                while chunk := answer.read(CHUNK):
+                    file.write(chunk)
+                cut = bool(answer.length) or (size is not None and file.tell() != int(size))
+            except (HTTPException, ConnectionError, TimeoutError):
+                cut = True
+            if cut:
+                of = f" of {size}" if size is not None else ""
+                what = f"the download of {target.name} was cut after {file.tell()}{of} bytes"
+                raise TrackingError(uri(), what, "run this again: the model itself is not damaged")
 
     def _json(self, path: str) -> dict[str, Any]:
         """Return the server's answer, {} where the object does not exist."""
