@@ -12,6 +12,7 @@ from sklearn import metrics as sk
 from modelmake.config.gate import CLASSIFICATION_METRICS, METRICS, OF_CLASS_1, REGRESSION_METRICS, REPORTED
 from modelmake.scores import metrics
 from modelmake.scores.metrics import Predictions
+from modelmake.scores.sample_size import undefined
 
 
 def classified(n: int, k: int, seed: int, *, numbered: bool = False) -> Predictions:
@@ -131,7 +132,7 @@ def test_it_is_known_before_a_fit_that_a_metric_says_nothing(
 ) -> None:
     """With the class that is missing, or what the values have in common."""
     known = None if classes is None else np.array(classes)
-    assert metrics.undefined(metric, np.array(truth), known) == why
+    assert undefined(metric, np.array(truth), known) == why
 
 
 @given(st.integers(2, 6), st.integers(2, 4), st.integers(0, 2**32 - 1))
@@ -139,7 +140,7 @@ def test_a_metric_is_not_defined_for_any_model_or_for_each(n: int, k: int, seed:
     """Whatever the predictions are: NaN exactly where it is said before the fit."""
     p = classified(n, k, seed)
     for metric in ("roc_auc_ovr", "average_precision", "neg_log_loss", "accuracy", "f1_macro"):
-        assert bool(metrics.undefined(metric, p.y_true, p.classes)) == bool(np.isnan(metrics.score(p, metric))), metric
+        assert bool(undefined(metric, p.y_true, p.classes)) == bool(np.isnan(metrics.score(p, metric))), metric
 
 
 def test_an_undefined_metric_is_nan() -> None:

@@ -164,7 +164,8 @@ def _seeded(made: object, seed: int) -> object:
 def _leave_no_files(made: object) -> None:
     """Keep CatBoost from writing a folder catboost_info beside the project, unless the user asks for it."""
     for part in (made, *(made.get_params().values() if isinstance(made, BaseEstimator) else ())):
-        if is_of(part, ("catboost",)) and "allow_writing_files" not in part.get_params():
+        has_parameters = hasattr(part, "set_params") and not isinstance(part, type)
+        if has_parameters and is_of(part, ("catboost",)) and "allow_writing_files" not in part.get_params():
             part.set_params(allow_writing_files=False)
 
 

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, is_classifier
 from modelmake.config.gate import positive_class
 from modelmake.data.split import Split
 from modelmake.model.padding import predictions
-from modelmake.scores import metrics
+from modelmake.scores import metrics, sample_size
 
 MOST = 100_000  # training rows that are predicted, evenly spread over all of them
 
@@ -40,7 +40,7 @@ def of_two(positive: object, classes: np.ndarray | None) -> object:
 def undefined(metric: str, y_fit: pd.Series, y_test: pd.Series, positive: object, *, classifier: bool) -> str:
     """Return why a metric says nothing about the rows of `y_test`, whatever a model of `y_fit` predicts, or ""."""
     classes = np.sort(y_fit.unique()) if classifier else None
-    return metrics.undefined(metric, y_test.to_numpy(), classes, of_two(positive, classes))
+    return sample_size.undefined(metric, y_test.to_numpy(), classes, of_two(positive, classes))
 
 
 Rows = TypeVar("Rows", pd.DataFrame, pd.Series)

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from modelmake.config.gate import CLASSIFICATION_METRICS, OF_CLASS_1, OF_PROBABILITIES, REGRESSION_METRICS, REPORTED
-from modelmake.core.errors import few
 from modelmake.scores import ranking
 from modelmake.scores.ranking import Bools, Floats, Integers, ratio
 
@@ -113,31 +112,6 @@ def score(p: Predictions, metric: str) -> float:
         return float(FROM_CONFUSION[metric](confusion(p, metric)[None])[0])
     rows, finish = FROM_ROWS[metric]
     return float(finish(rows(p).mean(0, keepdims=True))[0])
-
-
-def undefined(metric: str, y_true: np.ndarray, classes: np.ndarray | None, positive: object = None) -> str:
-    """Return why a metric says nothing about rows of these true values, whatever a model predicts; "" if it does.
-
-    It is asked of the best predictions there are. `classes` are those of the training rows, None for a regressor.
-
-    Examples
-    --------
-    >>> undefined("roc_auc_ovr", np.array(["a", "b"]), np.array(["a", "b", "c"]))
-    "no row is of class 'c'"
-    >>> undefined("r2", np.array([2.0, 2.0]), None)
-    'all values are the same'
-
-    """
-    y_proba = None
-    if classes is not None:
-        y_proba = np.vstack([np.eye(len(classes)), np.zeros(len(classes))])[pd.Index(classes).get_indexer(y_true)]
-    best = score(Predictions(y_true, y_true, y_proba, classes, positive), metric)
-    if best > 0 or (metric.startswith("neg_") and not math.isnan(best)):
-        return ""
-    if classes is None:
-        return "all values are the same" if pd.unique(y_true).size == 1 else "a value is -1 or below"
-    missing = sorted(set(classes.tolist()) - set(y_true.tolist()), key=str)
-    return f"no row is of class {few(missing)}" if missing else "no class has both its rows and others"
 
 
 def binarized(p: Predictions, metric: str) -> Predictions:

@@ -1,11 +1,13 @@
-"""Enough: how many rows, and of how many classes, can show what a model knows."""
+"""Sample size: how many rows, of how many classes, can show what a model knows, and by which metric."""
 
 import math
 
+import numpy as np
 import pandas as pd
 
+from modelmake.core.errors import few
 from modelmake.scores.intervals import CONFIDENCE
-from modelmake.scores.metrics import Predictions
+from modelmake.scores.metrics import Predictions, score
 
 
 def enough(n: int, share: float = 1.0) -> int:
@@ -48,3 +50,28 @@ def only_class(p: Predictions) -> str:
     """
     different = pd.unique(p.y_true)
     return str(different[0]) if p.classes is not None and len(different) == 1 else ""
+
+
+def undefined(metric: str, y_true: np.ndarray, classes: np.ndarray | None, positive: object = None) -> str:
+    """Return why a metric says nothing about rows of these true values, whatever a model predicts; "" if it does.
+
+    It is asked of the best predictions there are. `classes` are those of the training rows, None for a regressor.
+
+    Examples
+    --------
+    >>> undefined("roc_auc_ovr", np.array(["a", "b"]), np.array(["a", "b", "c"]))
+    "no row is of class 'c'"
+    >>> undefined("r2", np.array([2.0, 2.0]), None)
+    'all values are the same'
+
+    """
+    y_proba = None
+    if classes is not None:
+        y_proba = np.vstack([np.eye(len(classes)), np.zeros(len(classes))])[pd.Index(classes).get_indexer(y_true)]
+    best = score(Predictions(y_true, y_true, y_proba, classes, positive), metric)
+    if best > 0 or (metric.startswith("neg_") and not math.isnan(best)):
+        return ""
+    if classes is None:
+        return "all values are the same" if pd.unique(y_true).size == 1 else "a value is -1 or below"
+    missing = sorted(set(classes.tolist()) - set(y_true.tolist()), key=str)
+    return f"no row is of class {few(missing)}" if missing else "no class has both its rows and others"
