@@ -190,6 +190,32 @@ def test_a_text_that_is_a_gap_in_the_training_table_is_one_by_every_door(tmp_pat
                 assert received["name"].isna().tolist() == [optional]
 
 
+@pytest.mark.parametrize(
+    ("texts", "delimiter", "expected"),
+    [
+        (["979.460", "12.5", "-84.195"], ",", [979.46, 12.5, -84.195]),
+        (["1.612e+03", "2.0e+00", "-1.5e+01"], ",", [1612, 2, -15]),
+        (["1.234,50", "12,5", "2.000"], ";", [1234.5, 12.5, 2000]),
+        (["979,460", "12,5", "1,5"], ";", [979.46, 12.5, 1.5]),
+        (["1,234.50", "12.5", "2,000"], ";", [1234.5, 12.5, 2000]),
+        (["$1.50", "$979.460", "$3"], ",", [1.5, 979.46, 3]),
+    ],
+)
+def test_a_number_alone_is_the_number_that_it_is_among_others(
+    tmp_path: Path, texts: list[str], delimiter: str, expected: list[float]
+) -> None:
+    """A request or a file of one row has too little to decide what a mark is: the training table has decided it."""
+    lines = [delimiter.join(("size", "z", "y")), *(delimiter.join((text, "x", "1")) for text in texts * 20)]
+    (tmp_path / "train.csv").write_text("\n".join(lines).replace("x\n", "x\n") + "\n")
+    scorer, X = trained(tmp_path / "train.csv")
+    assert X["size"].tolist() == expected * 20
+    for text, number in zip(texts, expected, strict=True):
+        (tmp_path / "in.csv").write_text(f"{lines[0]}\n{delimiter.join((text, 'x', '1'))}\n")
+        read, reasons = rows(scorer, tmp_path / "in.csv")
+        sent = frame(mlflow.read((tmp_path / "in.csv").read_bytes(), CSV, scorer.contract.names), scorer.contract)
+        assert (reasons, read["size"].tolist(), sent["size"].tolist()) == ([], [number], [number])
+
+
 def test_a_text_that_is_a_value_of_a_table_with_types_is_one_by_every_door(tmp_path: Path) -> None:
     """NA is a country there, and none is missing; what no value has is a gap in a CSV, where all is text."""
     names = ["NA", "None", "DE", None] * 5

@@ -53,16 +53,21 @@ class Cast:
 def form(texts: pd.Series, feature: Feature, reading: Reading, decimal: str, where: str) -> Form:
     """Return how a file writes a column: as the training table where that fits, else as its first rows, `texts`, do.
 
+    Numbers without marks are the plain ones of the file, with its `decimal`: 979.460 is not 979,460 in a request of
+    one row.
+
     Raises
     ------
     UserError
         The column has dates whose day and month could be exchanged.
 
     """
-    decided = reading.forms.get(feature.name)
     moments = feature.type.name == "date"
-    if decided is not None and has_form(texts, decided, dates=moments):
+    if (decided := reading.forms.get(feature.name)) and has_form(texts, decided, dates=moments):
         return decided
+    plain = Form(decimal=decimal)
+    if not moments and not np.isnan(numbers.read(texts.dropna(), plain, truth=True)).any():
+        return plain
     written, exchanged = written_as(texts, decimal, dates=moments)
     if exchanged:
         what = f"column '{feature.name}' has dates whose day and month could be exchanged"
