@@ -61,7 +61,12 @@ def explain(stage: str, error: PipelineError) -> None:
 
         with suppress(PipelineError, OSError):
             receipt.summarize(
-                stage, {"result": f"**{error.outcome}**", "error": str(error), "alone": f"`make {stage}`"}
+                stage,
+                {
+                    "result": f"**{error.outcome}**",
+                    "error": "; ".join(map(str, (error, *error.others))),
+                    "alone": f"`make {stage}`",
+                },
             )
 
 
@@ -83,7 +88,8 @@ def run(verb: str, *words: str) -> int:
         print(f"{verb}: stopped by {stopped.signal.name}", file=sys.stderr, flush=True)
         return 128 + stopped.signal
     except PipelineError as error:
-        print(f"error: {error}\n{verb}: {error.outcome}", file=sys.stderr, flush=True)
+        lines = [f"error: {one}" for one in (error, *error.others)]
+        print("\n".join([*lines, f"{verb}: {error.outcome}"]), file=sys.stderr, flush=True)
         explain(verb, error)
         return error.exit_code
     return 0

@@ -1,6 +1,7 @@
 """pipeline.toml: what is taken, and how a mistake is named."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -46,10 +47,10 @@ def test_config_is_frozen(tmp_path: Path) -> None:
     [
         ("rules =", "rule =", ("gate.rule", "unknown key", "did you mean 'rules'?")),
         ("seed = 42", "sed = 42", ("sed", "unknown key", "did you mean 'seed'?")),
-        ("seed = 42", 'seed = "42"', ("seed", "valid integer", "'42'")),
-        ("seed = 42", "seed = -1", ("seed", "greater than or equal to 0", "-1")),
+        ("seed = 42", 'seed = "42"', ("pipeline.toml:2: seed", '"42" is not a whole number (write 42 without quotes)')),
+        ("seed = 42", "seed = -1", ("pipeline.toml:2: seed", "-1 is less than 0 (use 0 or more)")),
         ('rules = ["accuracy > 0.8"]', "", ("gate.rules", "missing", "add it")),
-        ('["accuracy > 0.8"]', "[]", ("gate.rules", "at least 1 item")),
+        ('["accuracy > 0.8"]', "[]", ("gate.rules", "the list is empty")),
         ("> 0.8", "> nan", ("gate.rules.0", "'nan' is not a number")),
         ("> 0.8", "< 0.8", ("gate.rules.0", "'accuracy < 0.8' is not a rule", "higher is better")),
         (" > 0.8", "", ("gate.rules.0", "'accuracy' is not a rule", "such as")),
@@ -57,13 +58,25 @@ def test_config_is_frozen(tmp_path: Path) -> None:
         ("accuracy > 0.8", "acuracy > 0.8", ("gate.rules.0", "no metric 'acuracy'", "did you mean 'accuracy'?")),
         ("accuracy > 0.8", "rmse > -1", ("gate.rules.0", "no metric 'rmse'", "mean 'neg_root_mean_squared_error'?")),
         ('stage = "Staging"', 'alias = "champion"', ("registry.alias", "make promote sets the alias @champion")),
-        ('target = "species"', 'target = "species"\ntest_size = 1.0', ("data.test_size", "less than 1", "1.0")),
-        ('target = "species"', 'target = "species"\nmissing = "NA"', ("data.missing", "valid list", "'NA'")),
-        ('name = "flower_classifier"', 'name = "a/b"', ("registry.name", "pattern", "a/b")),
+        (
+            'target = "species"',
+            'target = "species"\ntest_size = 1.0',
+            ("pipeline.toml:6: data.test_size", "1.0 is not below 1"),
+        ),
+        (
+            'target = "species"',
+            'target = "species"\nmissing = "NA"',
+            ("data.missing", '"NA" is not a list (write a list: ["NA"])'),
+        ),
+        ('name = "flower_classifier"', 'name = "a/b"', ("registry.name", "'a/b' contains / or :")),
         ('stage = "Staging"', 'alias = "latest"', ("registry.alias", "reserves the alias 'latest'", "staging")),
         ('stage = "Staging"', 'alias = "v12"', ("registry.alias", "reserves the alias 'v12'", "staging")),
-        ('"sklearn.ensemble.RandomForestClassifier"', '"forest"', ("model.estimator", "pattern", "forest")),
-        ("[gate]", "[gate", ("not TOML",)),
+        (
+            '"sklearn.ensemble.RandomForestClassifier"',
+            '"forest"',
+            ("model.estimator", "'forest' is not an import path"),
+        ),
+        ("[gate]", "[gate", ("pipeline.toml:10", "the bracket is not closed (write [gate])")),
     ],
 )
 def test_a_mistake_is_named_with_its_key(tmp_path: Path, old: str, new: str, expected: tuple[str, ...]) -> None:
@@ -99,7 +112,7 @@ def test_a_rule_with_a_bar_is_quoted_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(UserError) as raised:
         load(tmp_path, PIPELINE.replace("accuracy > 0.8", "a|b > 1"))
     error = raised.value
-    assert error.where == f"{tmp_path}/pipeline.toml: gate.rules.0"
+    assert error.where == f"{tmp_path}/pipeline.toml:11: gate.rules.0"
     assert (error.what, error.fix) == ("'a|b > 1' is not a rule", 'write a rule such as "accuracy > 0.9"')
 
 
@@ -123,7 +136,8 @@ def test_no_text_of_a_user_changes_what_a_line_says_of_it(tmp_path_factory: pyte
         with pytest.raises(UserError) as raised:
             load(folder, PIPELINE.replace(old, new, 1))
         error = raised.value
-        assert (error.where, error.what, error.fix) == (f"{folder}/pipeline.toml: {where}", what, fix)
+        assert re.sub(r":\d+: ", ": ", error.where, count=1) == f"{folder}/pipeline.toml: {where}"
+        assert (error.what, error.fix) == (what, fix)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

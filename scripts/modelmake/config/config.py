@@ -6,17 +6,18 @@ import re
 import tomllib
 from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Literal, Self, get_args
+from typing import Literal, Self
 
-from pydantic import BaseModel, Field, JsonValue, ValidationError, field_validator, model_validator
+from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
 
+from modelmake.config import mistakes, syntax
 from modelmake.config.data import Data
 from modelmake.config.gate import Gate
 from modelmake.config.search import Search
-from modelmake.config.section import Section, Text
+from modelmake.config.section import ImportPath, Section, Text
 from modelmake.core import files
 from modelmake.core.aliases import CHAMPION, PREVIOUS
-from modelmake.core.errors import InvalidValue, UserError, suggestion
+from modelmake.core.errors import InvalidValue, UserError
 from modelmake.core.stages import SHAPING
 
 
@@ -26,7 +27,7 @@ class Step(Section):
     A parameter that is a table with the key `estimator` is an estimator too, to any depth.
     """
 
-    estimator: str = Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")
+    estimator: ImportPath
     """Import path of a scikit-learn class, or of a function that returns an estimator. A module of yours must be in
     the repository."""
     params: dict[str, JsonValue] = Field(default={})
@@ -60,12 +61,20 @@ class Train(Section):
 class Registry(Section):
     """`[registry]`: the name and the alias under which `register` registers a model that passes."""
 
-    name: Annotated[Text, Field(pattern=r"^[^/:]+$")]
+    name: Text
     """Name of the registered model."""
-    alias: str = Field(default="staging", pattern=r"^[A-Za-z0-9_-]+$", max_length=250)
+    alias: Text = "staging"
     """Alias that the new version gets. `champion` and `previous` belong to `make promote`."""
     stage: Literal["Staging", "Production", "Archived"] | None = None
     """Stage of the new version, for clients that use MLflow's older stages."""
+
+    @field_validator("name")
+    @classmethod
+    def in_an_address(cls, name: str) -> str:
+        """Raise InvalidValue for a name that `models:/name/version` cannot have."""
+        if re.search("[/:]", name):
+            raise InvalidValue(f"'{name}' contains / or :", "leave them out")
+        return name
 
     @field_validator("alias")
     @classmethod
@@ -154,51 +163,25 @@ def load(path: Path | None = None) -> Config:
     Raises
     ------
     UserError
-        The file is missing, is not TOML, or a key is unknown, missing or of the wrong type or value.
+        The file is missing, is not TOML, or a key is unknown, missing or of the wrong type or value; with `others`
+        for all mistakes after the first one.
 
     """
     path = path or files.pipeline()
     try:
-        return Config.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
+        text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except OSError as error:
         others = sorted(Path("pipelines").glob("*.toml"))
         fix = f"name a pipeline: PIPELINE={others[0]}" if others else "put it beside the Makefile"
         raise UserError(str(path), f"cannot be read: {error.strerror}", fix) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UserError(str(path), f"not TOML: {error}", "see https://toml.io") from None
+    except UnicodeDecodeError as error:
+        number = error.object[: error.start].count(b"\n") + 1
+        raise UserError(f"{path}:{number}", "the file is not UTF-8", "save it as UTF-8") from None
+    try:
+        table = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError):
+        raise mistakes.together(list(syntax.mistakes(path, text))) from None
+    try:
+        return Config.model_validate(table)
     except ValidationError as error:
-        raise _explain(path, error) from None
-
-
-def _explain(path: Path, error: ValidationError) -> UserError:
-    """Return pydantic's first error as one line; an unknown key comes first: if misspelt, it is missing too."""
-    first = min(error.errors(include_url=False), key=lambda details: details["type"] != "extra_forbidden")
-    key = ".".join(str(part) for part in first["loc"])
-    where = f"{path}: {key}" if key else str(path)
-    if first["type"] == "extra_forbidden":
-        return UserError(where, "unknown key", suggestion(str(first["loc"][-1]), _allowed_keys(first["loc"][:-1])))
-    if first["type"] == "missing":
-        return UserError(where, "missing", "add it")
-    if isinstance(problem := first.get("ctx", {}).get("error"), InvalidValue):
-        return UserError(where, problem.what, problem.fix)
-    return UserError(where, f"{first['msg']}, not {first['input']!r:.80}", "correct the value")
-
-
-def _allowed_keys(location: tuple[int | str, ...]) -> list[str]:
-    """Return the keys that the table at `location` may have."""
-    section: type[BaseModel] = Config
-    for part in location:
-        fields = {field.alias or name: field for name, field in section.model_fields.items()}
-        if part not in fields:  # the name of an entry, or its place in a list
-            continue
-        if (inner := _section(fields[str(part)].annotation)) is None:
-            return []
-        section = inner
-    return [field.alias or name for name, field in section.model_fields.items()]
-
-
-def _section(annotation: object) -> type[BaseModel] | None:
-    """Return the table of pipeline.toml that a type contains, such as `list[Step] | None`; None if there is none."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((inner for part in get_args(annotation) if (inner := _section(part))), None)
+        raise mistakes.of_values(path, text, table, error, Config) from None

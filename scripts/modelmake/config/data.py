@@ -3,12 +3,12 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from modelmake.config.column import Column
-from modelmake.config.section import Section, Text
+from modelmake.config.section import Character, Section, Text
 from modelmake.core.errors import InvalidValue
 from modelmake.core.types import MISSING
 
@@ -43,7 +43,7 @@ class Data(Section):
     it. `file`: it stays where it is."""
     format: Format | None = None
     """Format of the file, if its suffix does not name it."""
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    delimiter: Character | None = None
     """Character between the fields of a text file. If it is not set, it is taken from the content."""
     decimal: Literal[".", ","] | None = None
     """Decimal character of the numbers in a text file. If it is not set, it is taken from the content."""
@@ -52,7 +52,7 @@ class Data(Section):
     content, and a column that can be read in two ways is named."""
     encoding: Text | None = None
     """Encoding of a text file. If it is not set, it is taken from the content."""
-    comment: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    comment: Character | None = None
     """Character that begins a comment line in a text file. If it is not set, `#` at the top of the file counts."""
     sheet: Text | None = None
     """Sheet of a workbook."""

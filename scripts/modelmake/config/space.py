@@ -2,17 +2,14 @@
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Self
 
 from pydantic import Field, JsonValue, model_validator
 
-from modelmake.config.section import Section
+from modelmake.config.section import PATH, Section
 from modelmake.core.errors import InvalidValue, suggestion
-
-PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")  # an import path
 
 
 class Parameter(Section):

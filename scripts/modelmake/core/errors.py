@@ -25,6 +25,7 @@ class PipelineError(Exception):
     def __init__(self, where: str, what: str, fix: str) -> None:
         """Keep the parts, and join them into one line without line breaks."""
         self.where, self.what, self.fix = where, what, fix
+        self.others: tuple[PipelineError, ...] = ()  # what is wrong too
         super().__init__(" ".join(f"{where}: {what} ({fix})".split()))
 
 
