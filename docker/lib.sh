@@ -54,6 +54,30 @@ taken() { # port, the command that chooses another one, and one that is free if 
   die "port $1" "taken by $holder" "$2=${3:-$(($1 + 1))}"
 }
 
+no_engine() { # prints why no engine answers, and the fix
+  case $(docker version 2>&1 >/dev/null) in
+    *"permission denied"*) echo "this user may not use the Docker socket (sudo usermod -aG docker $(id -un), log in again)" ;;
+    *) echo "no Docker engine answers (start it, or install one: make engine)" ;;
+  esac
+}
+no_commit() { # prints why git finds no commit in this checkout, and the fix
+  case $(git -C "$root" rev-parse --verify HEAD 2>&1 >/dev/null) in
+    *"dubious ownership"*)
+      echo "git does not read this folder, which belongs to another user (git config --global --add safe.directory '$root')"
+      ;;
+    *"not a git repository"*) echo "not a git checkout (git clone it; a downloaded archive has no commits)" ;;
+    *) echo "no commit yet (git add -A && git commit)" ;;
+  esac
+}
+
+# Ends with one line if the engine does not see this checkout. Needs the image $1.
+visible() {
+  docker run "${sealed[@]}" -v "$root:/src:ro" "$1" test -e /src/Makefile </dev/null >/dev/null 2>&1 ||
+    die docker "$unseen" "mount it at the same path into the container that runs make, or RUNNER=host"
+}
+# shellcheck disable=SC2034
+unseen="the engine does not see the folder $root"
+
 # The compose project of this checkout, or of its scratch server $1.
 project() { echo "modelmake-$(git hash-object --stdin <<<"$root" | cut -c1-8)${1:+-$1}"; }
 

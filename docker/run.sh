@@ -128,7 +128,7 @@ access_sources() { # what `make fetch` reads, with the credentials for it, and d
 
 # shellcheck disable=SC2154  # of docker/environment.sh
 for each in $constants; do options+=(-e "$each"); done
-pass USER CI
+pass USER CI NO_COLOR TERM COLUMNS
 for name in $settings; do [ "$name" = RUNNER ] || pass "MODELMAKE_$name"; done # make in the image runs bare
 # After these, because of a variable that is given twice the last value counts.
 while [ "$1" != -- ]; do
@@ -167,8 +167,12 @@ done < <(echo "${MODELMAKE_DATA:-}" && cat "$root/$receipts/names" 2>/dev/null)
 
 [[ " ${networks[*]:-} " != *" host "* ]] || networks=(host) # it has a way to the others
 options+=(--network "${networks[0]:-none}" ${proxies[@]+"${proxies[@]}"})
-[ ${#networks[@]} -gt 1 ] || exec docker run "${options[@]}" "$image" "$@"
-made=$(docker create "${options[@]}" "$image" "$@")
+# An engine of another machine, or of the host of this container, has other files at the path of the checkout.
+# shellcheck disable=SC2016  # of the container
+seeing=(sh -c '[ -e Makefile ] || { echo "error: docker: $0" >&2; exit 2; }; exec "$@"'
+  "$unseen (mount it at the same path into the container that runs make, or RUNNER=host)")
+[ ${#networks[@]} -gt 1 ] || exec docker run "${options[@]}" "$image" "${seeing[@]}" "$@"
+made=$(docker create "${options[@]}" "$image" "${seeing[@]}" "$@")
 for network in "${networks[@]:1}"; do
   docker network connect "$network" "$made" || { docker rm "$made" >/dev/null && exit 1; }
 done

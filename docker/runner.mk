@@ -2,6 +2,8 @@
 
 # Of the caller's variables make reads only those of the Makefile: on its command line, and in the environment as
 # MODELMAKE_<NAME>, by which name it passes them on. Commands get what docker/environment.sh lists (docker/shell).
+$(if $(shell head -1 docker/shell | tr '\r' x | grep 'x$$'),$(error docker/shell: this checkout has CRLF at the \
+  ends of lines (git config --global core.autocrlf input, and clone it again)))
 override SHELL := docker/shell
 override .SHELLFLAGS := -c
 override settings := $(shell . docker/environment.sh && echo $$settings)
@@ -25,13 +27,20 @@ $(if $(filter environment,$(origin MAKECMDGOALS)),$(error MAKECMDGOALS: is make'
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: $(shell awk -v as=targets -f docker/host/help.awk Makefile)
+override targets := $(if $(filter file,$(origin targets)),$(targets)) \
+  $(shell awk -v as=targets -f docker/host/help.awk Makefile)
+.PHONY: $(targets)
 goals := $(or $(MAKECMDGOALS),help)
+quoted = '$(subst ','\'',$1)'
+# Make itself would say of a folder, such as tests/, that nothing is to be done.
+strange := $(firstword $(filter-out $(targets) .venv/lock.txt,$(goals)))
+like := $(if $(strange),$(shell printf '%s\n' $(targets) | \
+  awk -v word=$(call quoted,$(strange)) -f docker/host/suggestion.awk))
+$(if $(strange),$(error make $(strange): no such target ($(if $(like),did you mean $(like)? )make help lists them)))
 
 # docker/host/settings.sh checks the variables, and says which switches are on.
 given := $(foreach name,$(settings) CI,$(if $(filter command,$(call source,$(name))),$(name)))
 ignored := $(strip $(foreach name,$(settings),$(if $(filter environment,$(call source,$(name))),$(name))))
-quoted = '$(subst ','\'',$1)'
 checked := $(shell docker/host/settings.sh $(foreach name,$(given),$(call quoted,$(name)=$($(name)))) 2>&1)
 $(if $(filter error:,$(firstword $(checked))),$(error $(wordlist 2,99,$(checked))))
 $(foreach name,$(filter-out CI,$(given)),$(eval MODELMAKE_$(name) = $$($(name))))
@@ -56,6 +65,8 @@ runner := $(or $(strip $(call setting,RUNNER)),$(if $(inside),image))
 ifneq ($(filter-out help clean doctor engine base,$(goals)),)
   engine := $(if $(filter image host,$(runner)),,$(shell docker version -f '{{.Server.Version}}' 2>/dev/null))
 endif
+no_engine := $(strip $(if $(engine)$(filter image host,$(runner)),,$(if $(filter-out $(unbound),$(goals)),\
+  $(shell . docker/lib.sh && no_engine))))
 why_runner := $(if $(call setting,RUNNER),set by RUNNER,$(if $(inside),this is the image))
 runner := $(or $(runner),$(if $(engine),docker,host))
 MODELMAKE_RUNNER := $(runner)
@@ -71,11 +82,11 @@ else
   RUN = env PATH="$$PWD/.venv/bin:$$PATH"
   environment := .venv/lock.txt
   server := docker/server/embedded.sh
-  why_runner := $(or $(why_runner),no Docker engine answers), .venv from the same lock
+  why_runner := $(or $(why_runner),$(no_engine)), .venv from the same lock
 endif
 ifneq ($(filter-out $(unbound),$(goals)),)
   ifeq ($(runner)$(engine),docker)
-    $(error RUNNER=docker: no Docker engine answers (start it, or install one: make engine))
+    $(error RUNNER=docker: $(no_engine))
   endif
   $(info runner: $(runner) ($(why_runner)))
   $(if $(unknown),$(info note: no variables of modelmake: $(unknown) (make help lists them)))

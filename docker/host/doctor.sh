@@ -33,19 +33,21 @@ room() { df -Pk . | awk 'NR == 2 && $4 > 4e6 { printf "%.0f GB free\n", $4 / 1e6
 
 check make "install GNU Make 3.81 or newer" make --version
 check git "install git: hashes and provenance need it" git --version
-check checkout "not a git checkout: runs have no commit" git rev-parse --short HEAD
+check checkout "$(no_commit)" git rev-parse --short HEAD
 check disk "less than 4 GB free: the image and its build need 4 GB" room
 check port "port ${MLFLOW_PORT:-5000} is taken or not valid: make up MLFLOW_PORT=5001" port
 proxy=${HTTPS_PROXY:-${https_proxy:-none}}
 line info network "proxy ${proxy##*@}, CA bundle ${SSL_CERT_FILE:-from the system}"
 docker=0
-if check engine "no engine answers: start Docker, or on Debian and Ubuntu: make engine" \
-  docker version -f '{{.Server.Version}}'; then
+if check engine "$(no_engine)" docker version -f '{{.Server.Version}}'; then
   check compose "install docker-compose-plugin, or: make engine" docker compose version --short && docker=1
   check buildx "install docker-buildx, or: make engine" docker buildx version || docker=0
 fi
 image() { docker image inspect -f '{{index .RepoTags 0}}' "$(docker/image/image.sh name)"; }
-[ $docker = 0 ] || check image "not built: make image" image
+folder() { visible "$(docker/image/image.sh name)" >/dev/null 2>&1 && echo "the engine sees $root"; }
+if [ $docker = 1 ] && check image "not built: make image" image; then
+  check folder "$unseen" folder || docker=0
+fi
 host=0
 check python "no Python 3.11 to 3.13 with venv: RUNNER=host does not work" python && host=1
 case $docker$host in

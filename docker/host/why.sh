@@ -16,10 +16,11 @@ tracking=${tracking%%[?#]*} tracking=${tracking%/} tracking=${tracking:-$default
 tracking+=${MLFLOW_WORKSPACE:+ workspace $MLFLOW_WORKSPACE}
 run=$(tr -d '[:space:]' <<<"${MODELMAKE_RUN_ID:-${MLFLOW_RUN_ID:-}}")
 
+unwritable() { die build/ "cannot be written" "check that it belongs to you and that its disk has space"; }
 whole() { # writes standard input to a file; several containers may do this at once
   local new
   new=$(mktemp "$1.XXXXXX")
-  cat >"$new"
+  { cat >"$new"; } 2>/dev/null || unwritable
   if cmp -s "$new" "$1"; then rm "$new"; else chmod 644 "$new" && mv "$new" "$1"; fi
 }
 listed() { # names on standard input; of a folder, which a table may be, the names of its files
@@ -42,12 +43,13 @@ hashed() { # the facts, and the files whose names Python has written
 }
 judged() { [ "$(head -1 "$receipts/why" 2>/dev/null)" = "$(git hash-object --no-filters "$receipts/hashes")" ]; }
 
-{ mkdir -p "$receipts" && [ -w "$receipts" ]; } 2>/dev/null ||
-  die build/ "cannot be written" "check that it belongs to you and that its disk has space"
-(git -c core.quotepath=off ls-files --cached --others --exclude-standard 2>/dev/null ||
-  find . -type f -not -path './.*' -not -path './build/*' | sed 's,^\./,,') | LC_ALL=C sort | whole build/files
+{ mkdir -p "$receipts" && [ -w "$receipts" ]; } 2>/dev/null || unwritable
+names=$(git -c core.quotepath=off ls-files --cached --others --exclude-standard 2>/dev/null ||
+  find . -type f -not -path './.*' -not -path './build/*' | sed 's,^\./,,')
+LC_ALL=C sort <<<"$names" | whole build/files
 for _ in 1 2 3; do # Python may name other files, which must be hashed first
-  hashed | LC_ALL=C sort -k2 | whole "$receipts/hashes"
+  text=$(hashed | LC_ALL=C sort -k2)
+  printf '%s\n' "$text" | whole "$receipts/hashes"
   judged && exit
   "$@" python -m modelmake why
   judged && exit

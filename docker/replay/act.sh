@@ -27,6 +27,7 @@ builder=$replay/docker/image/image.sh
   "choose a later commit"
 "$builder" build
 image=$("$builder" name)
+visible "$image"
 event=$(docker run "${sealed[@]}" -v "$root/scripts:/product:ro" -v "$replay:/src:ro" -w /src -e PYTHONPATH=/product \
   -e MODELMAKE_WORKFLOW -e MODELMAKE_EVENT -e MODELMAKE_JOB "$image" python -m modelmake workflow </dev/null) || exit
 scratch=act

@@ -7,6 +7,7 @@ ref=$1 target=$2
 [[ $target == /* ]] || target=$PWD/$target
 [[ $target/ != */../* ]] || die "$target" "contains .." "name the folder itself"
 cd "$root"
+git rev-parse -q --verify HEAD >/dev/null 2>&1 || { echo "error: $root: $(no_commit)" >&2 && exit 2; }
 commit=$([ "$ref" = worktree ] && echo HEAD || echo "$ref")
 git rev-parse -q --verify "$commit^{commit}" >/dev/null 2>&1 ||
   die "$ref" "no such commit here" "git log --oneline lists the commits"

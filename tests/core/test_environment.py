@@ -245,6 +245,27 @@ def test_a_variable_of_makes_own_is_refused(tidy: Checkout) -> None:
     assert "MAKECMDGOALS: is make's own variable (unset it)" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("goal", "fix"),
+    [
+        ("tests", "(did you mean test? make help lists them)"),
+        ("trian", "(did you mean train? make help lists them)"),
+        ("evalute", "(did you mean evaluate? make help lists them)"),
+        ("hist", "(did you mean history? make help lists them)"),
+        ("data", "(make help lists them)"),
+        ("build", "(make help lists them)"),
+        ("it's", "(make help lists them)"),
+    ],
+)
+def test_a_target_that_does_not_exist_is_refused(tidy: Checkout, goal: str, fix: str) -> None:
+    """Also if a folder has its name, of which make says that nothing is to be done, and beside one that exists."""
+    (tidy.path / "tests").mkdir(exist_ok=True)
+    for goals in ([goal], ["help", goal]):
+        done = tidy.make(*goals, targets=goal)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"make {goal}: no such target {fix}" in done.stderr
+
+
 @pytest.mark.parametrize("given", [{"MAKEFLAGS": "t"}, {"GNUMAKEFLAGS": "-t"}, {"MAKEFLAGS": "kt"}], ids=str)
 def test_make_marks_nothing_as_done_that_has_not_run(tidy: Checkout, given: dict[str, str]) -> None:
     """Neither a stage that fails, -i, nor one that is only touched, -t."""
@@ -261,8 +282,10 @@ def test_make_marks_nothing_as_done_that_has_not_run(tidy: Checkout, given: dict
 )
 def test_a_variable_that_is_not_ours_replaces_none(tidy: Checkout, given: dict[str, str]) -> None:
     """A make that calls this one passes its own command line on, and so may the caller's shell."""
-    (tidy.path / "show.mk").write_text("show: access = fetch\nshow: ; @echo 'run=[$(RUN)] access=[$(access)]'\n")
-    words = ("-f", "Makefile", "-f", "show.mk", "show", "RUNNER=image")
+    (tidy.path / "show.mk").write_text(
+        "targets := show\nshow: access = fetch\nshow: ; @echo 'run=[$(RUN)] access=[$(access)]'\n"
+    )
+    words = ("-f", "show.mk", "-f", "Makefile", "show", "RUNNER=image")
     done = tidy.make(*words, **given)
     assert "run=[] access=[fetch]" in done.stdout, done
     assert "note: no variables of modelmake: " in done.stdout
@@ -273,9 +296,84 @@ def test_a_variable_that_is_not_ours_replaces_none(tidy: Checkout, given: dict[s
 def test_a_makefile_of_the_environment_replaces_none(tidy: Checkout, tmp_path: Path) -> None:
     """MAKEFILES names files that make reads before ours."""
     (tmp_path / "own.mk").write_text("override RUN = true\noverride runner = host\n")
-    (tidy.path / "show.mk").write_text("show: ; @echo 'run=[$(RUN)] runner=[$(runner)]'\n")
-    done = tidy.make("-f", "Makefile", "-f", "show.mk", "show", "RUNNER=image", MAKEFILES=str(tmp_path / "own.mk"))
+    (tidy.path / "show.mk").write_text("targets := show\nshow: ; @echo 'run=[$(RUN)] runner=[$(runner)]'\n")
+    done = tidy.make("-f", "show.mk", "-f", "Makefile", "show", "RUNNER=image", MAKEFILES=str(tmp_path / "own.mk"))
     assert "run=[] runner=[image]" in done.stdout, done
+
+
+@pytest.fixture
+def untidy(tidy: Checkout, tmp_path: Path) -> Checkout:
+    """A copy of the checkout, which a test may change; programs in its folder bin/ come first on the PATH."""
+    shutil.copytree(tidy.path, tmp_path / "a check out", symlinks=True)
+    (tmp_path / "a check out/bin").mkdir()
+    return Checkout(tmp_path / "a check out")
+
+
+def made(checkout: Checkout, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run make with the programs in bin/."""
+    path = f"{checkout.path / 'bin'}:{checkout.environment()['PATH']}"
+    return checkout.make(*words, **{"PATH": path, "MODELMAKE_RUNNER": "", **environment})
+
+
+def program(checkout: Checkout, name: str, script: str) -> None:
+    """Put a shell script into bin/."""
+    (checkout.path / "bin" / name).write_text(f"#!/bin/sh\n{script}\n")
+    (checkout.path / "bin" / name).chmod(0o755)
+
+
+@pytest.mark.parametrize("goal", ["help", "doctor", "all"])
+def test_a_clone_with_crlf_is_named(untidy: Checkout, goal: str) -> None:
+    """One line, in place of a script that cannot be found; git writes no such clone, whatever its configuration."""
+    shell = untidy.path / "docker/shell"
+    shell.write_bytes(shell.read_bytes().replace(b"\n", b"\r\n"))
+    done = untidy.make(goal)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "docker/shell: this checkout has CRLF at the ends of lines (git config" in done.stderr
+    asked = ["git", "check-attr", "eol", "--", "docker/shell", "Makefile", "scripts/modelmake/__main__.py"]
+    told = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert told.count("eol: lf\n") == 3
+
+
+def test_a_socket_without_permission_is_not_a_missing_engine(untidy: Checkout) -> None:
+    """Make and doctor say what to do about it."""
+    denied = "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock"
+    program(untidy, "docker", f"echo '{denied}' >&2; exit 1")
+    expected = "this user may not use the Docker socket (sudo usermod -aG docker "
+    assert f"RUNNER=docker: {expected}" in made(untidy, "lint", "RUNNER=docker").stderr
+    assert f"runner: host ({expected}" in made(untidy, "--dry-run", "lint").stdout
+    assert f"miss engine    {expected}" in made(untidy, "doctor").stdout
+    program(untidy, "docker", "echo 'Cannot connect to the Docker daemon' >&2; exit 1")
+    assert "RUNNER=docker: no Docker engine answers (start it" in made(untidy, "lint", "RUNNER=docker").stderr
+
+
+@pytest.mark.parametrize(
+    ("git", "expected"),
+    [
+        (
+            "fatal: detected dubious ownership in repository at",
+            "git does not read this folder, which belongs to another",
+        ),
+        ("fatal: not a git repository (or any of the parent", "not a git checkout (git clone it; a downloaded archive"),
+        ("fatal: Needed a single revision", "no commit yet (git add -A && git commit)"),
+    ],
+)
+def test_what_git_finds_is_not_guessed(untidy: Checkout, git: str, expected: str) -> None:
+    """A folder of another owner, an archive, and a repository without a commit, for doctor and for a replay."""
+    program(untidy, "git", f'case "$*" in *rev-parse*) echo \'{git}\' >&2; exit 128 ;; esac; exec /usr/bin/git "$@"')
+    assert f"miss checkout  {expected}" in made(untidy, "doctor").stdout
+    words = [str(untidy.path / "docker/replay/checkout.sh"), "HEAD", "build/replay"]
+    given = untidy.environment() | {"PATH": f"{untidy.path / 'bin'}:{untidy.environment()['PATH']}"}
+    done = subprocess.run(words, cwd=untidy.path, env=given, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert f"{untidy.path}: {expected}" in done.stderr
+
+
+def test_a_full_disk_is_one_line(untidy: Checkout) -> None:
+    """In build/, as `make why` writes there first."""
+    program(untidy, "mktemp", "echo /dev/full")
+    done = made(untidy, "why", MODELMAKE_RUNNER="image")
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("make: ***")]
+    assert lines == ["error: build/: cannot be written (check that it belongs to you and that its disk has space)"]
 
 
 @pytest.mark.parametrize("end", [" | true", " >&-"], ids=["ended", "closed"])

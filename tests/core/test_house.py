@@ -169,7 +169,7 @@ esac
 def with_engine(empty_store: Path, tmp_path: Path) -> Checkout:
     """Return a checkout with a target that names no access, and a docker that prints the words of `docker run`."""
     checkout = Checkout(tmp_path / "a check out").fill(empty_store)
-    (checkout.path / "extra.mk").write_text(".PHONY: probe\nprobe: ; @$(RUN) true\n")
+    (checkout.path / "extra.mk").write_text("targets := probe\nprobe: ; @$(RUN) true\n")
     docker = checkout.path / "bin/docker"
     docker.parent.mkdir()
     docker.write_text(ENGINE)
@@ -180,7 +180,7 @@ def with_engine(empty_store: Path, tmp_path: Path) -> Checkout:
 def probe(checkout: Checkout, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the target that names no access, with the docker of the checkout."""
     path = f"{checkout.path / 'bin'}:{checkout.environment()['PATH']}"
-    return checkout.make("-f", "Makefile", "-f", "extra.mk", "probe", "RUNNER=docker", *words, PATH=path, **environment)
+    return checkout.make("-f", "extra.mk", "-f", "Makefile", "probe", "RUNNER=docker", *words, PATH=path, **environment)
 
 
 def test_a_target_that_says_nothing_about_access_has_no_network(with_engine: Checkout) -> None:
@@ -209,6 +209,23 @@ def test_words_of_access_add_up(with_engine: Checkout) -> None:
     assert {"GITHUB_TOKEN", f"{path / 'build'}:/out", f"{path}/.serve:/src/.serve", f"{path}:/src:ro"} <= set(found)
     assert found.index("MODELMAKE_OUT") < found.index("MODELMAKE_OUT=/out/out.csv")  # the last one counts
     assert "true" not in words("outsyde")
+
+
+def test_a_container_says_that_the_engine_has_other_files(with_engine: Checkout, tmp_path: Path) -> None:
+    """An engine of another machine, or of the host of this container, has not the checkout at its path."""
+    words = probe(with_engine).stdout.splitlines()
+    command = words[words.index("sh") :]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: docker: the engine does not see the folder {with_engine.path} (mount it at")
+    assert subprocess.run(command, cwd=with_engine.path, check=False).returncode == 0
+
+
+def test_what_the_terminal_shows_reaches_the_container(with_engine: Checkout) -> None:
+    """NO_COLOR, TERM and COLUMNS of the caller."""
+    words = probe(with_engine, NO_COLOR="1", TERM="dumb", COLUMNS="60").stdout.splitlines()
+    options = {after for word, after in itertools.pairwise(words) if word == "-e"}
+    assert {"NO_COLOR", "TERM", "COLUMNS"} <= options
 
 
 def test_a_variable_on_makes_command_line_reaches_the_container(with_engine: Checkout) -> None:
