@@ -282,10 +282,9 @@ def test_make_marks_nothing_as_done_that_has_not_run(tidy: Checkout, given: dict
 )
 def test_a_variable_that_is_not_ours_replaces_none(tidy: Checkout, given: dict[str, str]) -> None:
     """A make that calls this one passes its own command line on, and so may the caller's shell."""
-    (tidy.path / "show.mk").write_text(
-        "targets := show\nshow: access = fetch\nshow: ; @echo 'run=[$(RUN)] access=[$(access)]'\n"
-    )
-    words = ("-f", "show.mk", "-f", "Makefile", "show", "RUNNER=image")
+    (tidy.path / "own.mk").write_text("targets := show\n")
+    (tidy.path / "show.mk").write_text("show: access = fetch\nshow: ; @echo 'run=[$(RUN)] access=[$(access)]'\n")
+    words = ("-f", "own.mk", "-f", "Makefile", "-f", "show.mk", "show", "RUNNER=image")
     done = tidy.make(*words, **given)
     assert "run=[] access=[fetch]" in done.stdout, done
     assert "note: no variables of modelmake: " in done.stdout

@@ -17,7 +17,7 @@ from modelmake.config.search import Search
 from modelmake.config.section import ImportPath, Section, Text
 from modelmake.core import files
 from modelmake.core.aliases import CHAMPION, PREVIOUS
-from modelmake.core.errors import InvalidValue, UserError
+from modelmake.core.errors import InvalidValue, UserError, suggestion
 from modelmake.core.stages import SHAPING
 
 
