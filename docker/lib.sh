@@ -103,6 +103,7 @@ compose_up() {
   local output
   docker compose version >/dev/null 2>&1 ||
     die docker "no compose plugin" "install docker-compose-plugin, or: make engine"
+  [ -z "${MODELMAKE_IMAGE:-}" ] || visible "$MODELMAKE_IMAGE"
   output=$(compose up --detach --remove-orphans --quiet-pull "${@:3}" 2>&1) && return
   case $output in
     *"port is already allocated"* | *"address already in use"*)

@@ -652,6 +652,27 @@ def test_a_history_that_lies_elsewhere_is_found(stack: Repository, tmp_path: Pat
         part.make("distclean")
 
 
+# The engine does not see what is mounted after it has started, in the namespace of one process.
+UNSEEN = """
+mount -t tmpfs none unseen && cp -r "$1/." unseen && cd unseen
+for goal in train act up doctor; do make $goal RUNNER=docker 2>&1 | sed "s/^/$goal: /"; done
+"""
+
+
+@pytest.mark.stack
+@pytest.mark.skipif(os.getuid() != 0, reason="mounts a folder")
+def test_an_engine_that_does_not_see_the_folder_is_named(stack: Repository, tmp_path: Path) -> None:
+    """As from a container that has only the socket of the engine: before anything starts, and by doctor too."""
+    (tmp_path / "unseen").mkdir()
+    words = ["unshare", "--mount", "sh", "-c", UNSEEN, "sh", str(stack.path)]
+    done = subprocess.run(words, cwd=tmp_path, env=stack.environment(), capture_output=True, text=True, check=True)
+    unseen = f"the engine does not see the folder {tmp_path}/unseen"
+    for goal in ("train", "act", "up"):
+        assert f"{goal}: error: docker: {unseen} (mount it at the same path" in done.stdout, done.stdout
+    assert f"doctor: miss folder    {unseen}" in done.stdout
+    assert "▸ train" not in done.stdout
+
+
 @pytest.mark.stack
 def test_a_backups_key_is_never_left_where_git_would_add_it(stack: Repository) -> None:
     """Under .mlflow/ and by the name *.key git ignores it; elsewhere in a checkout no key is made."""

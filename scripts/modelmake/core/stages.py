@@ -17,7 +17,7 @@ PRODUCT = r"""
 TESTS = r"tests/[^/]*\.py | conftest\.py"
 TESTED = rf"""
     {PRODUCT} | docs/.* | (README|CONTRIBUTING|CHANGELOG)\.md | zensical\.toml |
-    \.(gitignore|dockerignore|actrc|yamllint|pre-commit-config\.yaml)"""
+    \.(gitignore|gitattributes|dockerignore|actrc|yamllint|pre-commit-config\.yaml)"""
 
 
 @dataclass(frozen=True)
