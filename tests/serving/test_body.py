@@ -56,6 +56,16 @@ def test_a_csv_has_texts(text: str) -> None:
     assert table.text
 
 
+def test_the_names_of_a_csv_are_those_of_a_table() -> None:
+    """Without spaces around them, with composed letters, and with pandas' name for a column without one."""
+    assert columns(read(" a,,gro\u0308ße \n1,0,x\n".encode(), CSV, ["a", "größe"])) == {
+        "a": ["1"],
+        "Unnamed: 1": ["0"],
+        "größe": ["x"],
+    }
+    assert columns(read(b" a ,b\n1,x\n", CSV, [" a ", "b"])) == {" a ": ["1"], "b": ["x"]}
+
+
 def test_the_names_decide_about_the_delimiter() -> None:
     """Whatever the values are, and whatever else a name has; a model of one column needs none."""
     assert columns(read(b"a;b\n1,5;x,y\n", CSV, NAMES)) == {"a": ["1,5"], "b": ["x,y"]}

@@ -6,6 +6,7 @@ import io
 import json
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -108,15 +109,21 @@ def of_csv(body: bytes, names: Sequence[str]) -> Table:
     Spaces after the delimiters do not count where nearly all fields have them, as in a file.
     """
     try:
-        text = body.decode("utf-8-sig")
-        delimiter = max(DELIMITERS, key=lambda sign: len({*names} & {*next(_records(text, sign), ())}))
+        text, known = body.decode("utf-8-sig"), {*names}
+        delimiter = max(DELIMITERS, key=lambda sign: len(known & {*next(_records(text, sign), ())}))
         spaces = spaced([*_records(text, delimiter)])
-        header, *data = _records(text, delimiter, spaces=spaces, strict=True)
+        first, *data = _records(text, delimiter, spaces=spaces, strict=True)
     except UnicodeDecodeError:
         raise Refusal(400, "the body is not in UTF-8: send UTF-8") from None
     except (csv.Error, ValueError):
         raise Refusal(400, "the body is not a CSV with a header: send a line with the names, then the rows") from None
+    header = [name if name in known else _name(name, place) for place, name in enumerate(first)]
     return Table(*table(header, data, "the CSV"), text=True)
+
+
+def _name(name: str, place: int) -> str:
+    """Return the name of a column as tables have it."""
+    return unicodedata.normalize("NFC", name.strip()) or f"Unnamed: {place}"
 
 
 def _records(text: str, delimiter: str, *, spaces: bool = False, strict: bool = False) -> Iterator[list[str]]:
