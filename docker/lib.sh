@@ -47,11 +47,16 @@ check_all() {
 check_all
 
 listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; } # port
-taken() { # port, the command that chooses another one, and one that is free if it is not the next
+next_port() { # the next one after $1 that is free, and not the usual one of another server here
+  local port=$1
+  while ((port += 1)) && [[ " 3000 5000 5001 9090 " == *" $port "* ]] || listening "$port"; do :; done
+  echo "$port"
+}
+taken() { # port, the command that chooses another one, and that one if it is not the next free one
   local name holder="another program"
   name=$(docker ps --filter "publish=$1" --format '{{.Names}}' 2>/dev/null | head -1) || true
   [ -z "$name" ] || holder="the container $name"
-  die "port $1" "taken by $holder" "$2=${3:-$(($1 + 1))}"
+  die "port $1" "taken by $holder" "$2=${3:-$(next_port "$1")}"
 }
 
 no_engine() { # prints why no engine answers, and the fix
@@ -98,6 +103,13 @@ no_proxies=(-e HTTP_PROXY= -e HTTPS_PROXY= -e http_proxy= -e https_proxy=)
 compose() {
   docker compose --env-file /dev/null --project-directory "$root" --project-name "$project" "${files[@]}" "$@"
 }
+compose_logs() { # compose writes control sequences of a terminal also into files
+  if [ -t 1 ]; then
+    compose logs "$@"
+  else
+    compose logs --no-color "$@" | awk '{ gsub(/\033\[[0-9;?]*[A-Za-z]/, ""); print; fflush() }'
+  fi
+}
 # Starts the services, with more options of compose; $1 and $2 are those of taken.
 compose_up() {
   local output
@@ -111,7 +123,7 @@ compose_up() {
       taken "$1" "$2"
       ;;
   esac
-  compose logs --tail 20 >&2 || true
+  compose_logs --tail 20 >&2 || true
   die compose "$(tail -1 <<<"$output")" "see the log above; make doctor checks this machine"
 }
 

@@ -20,22 +20,29 @@ python() {
   done
   return 1
 }
-port() {
-  local port=${MLFLOW_PORT:-$(cat .mlflow/port 2>/dev/null || echo 5000)}
+port=${MLFLOW_PORT:-$(cat .mlflow/port 2>/dev/null || echo 5000)}
+port() { # free, or used by the server of this checkout
+  local name
   is_port "$port" || return 1
-  if listening "$port"; then
-    docker ps --filter "publish=$port" --format "$port is used by {{.Names}}"
-  else
-    echo "$port is free"
-  fi
+  listening "$port" || { echo "$port is free" && return; }
+  name=$(docker ps --filter "publish=$port" --format '{{.Names}}' 2>/dev/null)
+  case $name in
+    "$(project "")-mlflow-1" | "$(project "")-tls-1") ;;
+    *)
+      { [ "$(cat .mlflow/server.url)" = "http://localhost:$port" ] && kill -0 "$(cat .mlflow/server.pid)"; } 2>/dev/null ||
+        return 1
+      ;;
+  esac
+  echo "$port is used by the MLflow server of this checkout"
 }
+another() { if is_port "$port"; then next_port "$port"; else echo 5000; fi; }
 room() { df -Pk . | awk 'NR == 2 && $4 > 4e6 { printf "%.0f GB free\n", $4 / 1e6 }'; }
 
 check make "install GNU Make 3.81 or newer" make --version
 check git "install git: hashes and provenance need it" git --version
 check checkout "$(no_commit)" git rev-parse --short HEAD
 check disk "less than 4 GB free: the image and its build need 4 GB" room
-check port "port ${MLFLOW_PORT:-5000} is taken or not valid: make up MLFLOW_PORT=5001" port
+check port "port $port is taken or not valid: make up MLFLOW_PORT=$(another)" port
 proxy=${HTTPS_PROXY:-${https_proxy:-none}}
 line info network "proxy ${proxy##*@}, CA bundle ${SSL_CERT_FILE:-from the system}"
 docker=0

@@ -10,12 +10,15 @@ die() {
 target=$1 lock="$(dirname "$0")/../requirements.txt"
 shift
 
-python=
-for candidate in ${MODELMAKE_PYTHON:-python3.13 python3.12 python3.11 python3}; do
-  "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || continue
-  python=$candidate && break
+python="" other=""
+for candidate in ${MODELMAKE_PYTHON:-python3.13 python3.12 python3.11 python3 python python3.14}; do
+  version=$("$candidate" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue
+  case $version in
+    3.11 | 3.12 | 3.13) python=$candidate && break ;;
+    *) other=${other:-, only Python $version} ;;
+  esac
 done
-[ -n "$python" ] || die python "no Python 3.11 to 3.13 on the PATH" \
+[ -n "$python" ] || die python "no Python 3.11 to 3.13 on the PATH$other" \
   "install one, or name it: make PYTHON=/path/to/python3"
 
 scratch=$(mktemp -d)

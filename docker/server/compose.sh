@@ -83,7 +83,7 @@ case $verb in
   down) echo "▸ down · stopping MLflow; its runs and models stay" && compose --progress quiet down --remove-orphans ;;
   logs)
     follow=$(on MODELMAKE_FOLLOW && echo --follow || true)
-    compose logs --tail 200 ${follow:+"$follow"}
+    compose_logs --tail 200 ${follow:+"$follow"}
     ;;
   purge)
     echo "▸ distclean · removing MLflow with its runs and models"

@@ -91,6 +91,29 @@ def test_every_script_begins_with_a_clean_environment(script: Path) -> None:
     assert "lib.sh" in first
 
 
+def test_the_image_has_the_same_settings() -> None:
+    """Without them MLflow draws bars of progress into the logs of the servers."""
+    words = ["sh", "-c", ". docker/environment.sh && echo $constants"]
+    constants = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    set_there = re.findall(r"^(?:ENV)? +(\w+=\S+)", (ROOT / "docker/image/Dockerfile").read_text(), re.M)
+    assert set(constants) <= set(set_there)
+
+
+@pytest.mark.parametrize("version", ["3.14", "3.10"])
+def test_only_another_python_is_one_line(tmp_path: Path, version: str) -> None:
+    """It is named, and nothing is installed."""
+    for name in ("python3", "python"):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho {version}\n")
+        (tmp_path / name).chmod(0o755)
+    for tool in ("bash", "sh", "awk", "env", "cat", "sed", "cut", "git", "dirname", "tr"):
+        (tmp_path / tool).symlink_to(shutil.which(tool))
+    words = ["docker/image/venv.sh", str(tmp_path / "venv")]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, env={"PATH": str(tmp_path)})
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"error: python: no Python 3.11 to 3.13 on the PATH, only Python {version} (install one")
+
+
 def test_nothing_of_gits_own_is_let_in() -> None:
     """Whatever git calls local to a repository, in this version of it."""
     listed = subprocess.run(["git", "rev-parse", "--local-env-vars"], capture_output=True, text=True, check=True)

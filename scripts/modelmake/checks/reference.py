@@ -29,7 +29,7 @@ OF_EACH = {"space": "parameter"}  # what the names of such a table's keys are, w
 HANDED_ON = ("constants",)  # a group that is not read from the user's shell
 
 OF_TARGETS = """\
-`make` alone prints this list. [Variables](variables.md) go after the target: `make up MLFLOW_PORT=5001`."""
+`make` alone prints this list. [Variables](variables.md) go after the target: `make up MLFLOW_PORT=5002`."""
 OF_MAKE = """\
 ## Variables of make
 
