@@ -85,7 +85,10 @@ class Report:
         broken = "rule of the gate is broken"
         if self.moved:
             return "The data has drifted" + f", and a {broken}" * self.broken
-        return f"A {broken}" if self.broken else "No drift"
+        if self.broken:
+            return f"A {broken}"
+        drift = "No drift" if self.rows >= MIN_ROWS else "Too few rows to compare"
+        return drift + ", and every rule holds" * bool(self.quality)
 
     @property
     def findings(self) -> list[str]:

@@ -132,5 +132,7 @@ def show(page: Report, facts: history.Facts) -> None:
         print(f"note: without labels the model expects an accuracy of {page.expected:.3f} (never an alert)")
     print("".join(f"  {line}\n" for line in page.findings), end="")
     if page.alert and not facts.alert:
-        print("one window does not raise an alert; if the next one does too, make watch ends with exit code 3")
+        print(
+            "one window is not an alert: make watch ends with exit code 3 if other rows, or other targets, say the same"
+        )
     print(f"report  {files.place('watch.html')}\nrun     {facts.url}")
