@@ -2,13 +2,23 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from sklearn.dummy import DummyClassifier
 
+from modelmake.batch import batch
 from modelmake.config.data import Data
 from modelmake.data.findings import findings
+from modelmake.data.read import read as read_whole
 from modelmake.data.read import read_table
+from modelmake.model.contract import contract
+from modelmake.serving.body import JSON
+from modelmake.serving.protocols import mlflow
+from modelmake.serving.rows import frame as rows_of
+from modelmake.serving.scorer import Scorer
 from modelmake.tables.dates import DATE, form_of, read
+from modelmake.tables.table import opened
 
 FORMS = {
     "20240105T030709": "2024-01-05 03:07:09",
@@ -24,6 +34,7 @@ FORMS = {
     "1/25/2024 3:07 PM": "2024-01-25 15:07:00",
     "2024-01-05 03:07:09 am": "2024-01-05 03:07:09",
     "2024-01-05, 03:07": "2024-01-05 03:07:00",
+    "05.01.2024 03:07 Uhr": "2024-01-05 03:07:00",
     "5 January 2024 at 03:07": "2024-01-05 03:07:00",
     "05JAN2024": "2024-01-05 00:00:00",
     "05JAN2024:03:07:09": "2024-01-05 03:07:09",
@@ -57,7 +68,7 @@ def test_other_texts_are_no_moments(text: str) -> None:
     assert not DATE.fullmatch(text)
 
 
-@pytest.mark.parametrize("form", ["%Y%m%dT%H%M%S", "%a, %d %b %Y %H:%M:%S GMT", "%d.%m.%Y, %H:%M", "%H:%M"])
+@pytest.mark.parametrize("form", ["%Y%m%d", "%Y%m%dT%H%M%S", "%a, %d %b %Y %H:%M:%S GMT", "%d.%m.%Y, %H:%M", "%H:%M"])
 def test_moments_are_features_and_their_order_counts(tmp_path: Path, form: str) -> None:
     """Each is in one row, and none is left out as an id; the rows are in the order of those that have a day."""
     moments = pd.date_range("2024-01-05 03:07", periods=60, freq="23h11min" if "Y" in form else "7min")
@@ -67,3 +78,24 @@ def test_moments_are_features_and_their_order_counts(tmp_path: Path, form: str) 
     frame = read_table(config)
     assert frame["when"].dtype == "datetime64[us]"
     assert [(one.key, one.value) for one in findings(frame, config, classifier=False)] == [("time", "when")]
+
+
+def test_days_that_are_whole_numbers_are_dates_by_every_door(tmp_path: Path) -> None:
+    """As 20240105 is, in a CSV, in a file with types and in a request; a declared number stays one."""
+    days = pd.date_range("2023-12-20", periods=40)
+    table = pd.DataFrame({"day": days.strftime("%Y%m%d").astype(int), "y": [number % 2 for number in range(40)]})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    table.to_parquet(tmp_path / "t.parquet")
+    config = Data(path=str(tmp_path / "t.csv"), target="y")
+    whole, reading = read_whole(opened(config))
+    X = whole[["day"]].reset_index(drop=True)
+    assert X["day"].tolist() == days.tolist()
+    model = contract(DummyClassifier().fit(X, whole["y"]), X, whole.reset_index(drop=True), config, reading)
+    for suffix in ("csv", "parquet"):
+        given = opened(config.model_copy(update={"path": str(tmp_path / f"t.{suffix}")}), reading, ["day"])
+        parts = list(batch.scored(Scorer(model, lambda X: np.zeros(len(X))), given))
+        pd.testing.assert_frame_equal(pd.concat([part.X for part in parts], ignore_index=True), X)
+    body = b'{"dataframe_records": [{"day": 20240105}, {"day": "20240105"}, {"day": "2024-01-05"}]}'
+    assert set(rows_of(mlflow.read(body, JSON, ["day"]), model)["day"]) == {pd.Timestamp("2024-01-05")}
+    declared = Data.model_validate({"path": config.path, "target": "y", "schema": {"day": {"type": "number"}}})
+    assert read_table(declared)["day"].dtype == "int64"

@@ -335,6 +335,7 @@ QUESTION: list[object] = [*range(39), "?"]
         ([*(f"{number}.5 kg" for number in range(39)), "7"], "has the unit 'kg' in a part of its rows"),
         ([*(f"{number}%" for number in range(39)), "0.7"], "has the unit '%' in a part of its rows"),
         ([*["2020-01-01"] * 39, "unknown"], "has 39 dates and 1 × 'unknown'"),  # noqa: RUF001
+        (["33:10:20", "1:02:03"] * 20, "durations such as '33:10:20' .write them as seconds"),
         (["1/2/2020", "3/4/2020"] * 20, "day and month could be exchanged.*YYYY-MM-DD"),
     ],
 )

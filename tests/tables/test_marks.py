@@ -31,6 +31,7 @@ UNIQUE: dict[str, tuple[list[str], list[float]]] = {
     "a currency behind": (["5,00 €", "1.200,50 €"], [5, 1200.5]),
     "a code of currency": (["USD 1,000.5", "USD 3"], [1000.5, 3]),
     "one unit": (["3 kg", "4.5kg", "1,000.5 kg"], [3, 4.5, 1000.5]),
+    "another unit": (["34 years", "7 years"], [34, 7]),
     "percent": (["3%", "4.5 %", "-1%"], [3, 4.5, -1]),
     "K alone is a unit": (["12K", "3K"], [12, 3]),
     "spaces around": ([" 12,5 ", "3 "], [12.5, 3]),
@@ -63,7 +64,14 @@ def test_numbers_that_can_be_read_in_two_ways_are_named(texts: list[str], doubt:
 
 
 @pytest.mark.parametrize(
-    "texts", [["192.168.1.1", "10.0.0.1"], ["555 123 456", "171 234 567"], ["1.2.3", "2.0.1"], ["A1", "B2"]]
+    "texts",
+    [
+        ["192.168.1.1", "10.0.0.1"],
+        ["555 123 456", "171 234 567"],
+        ["1.2.3", "2.0.1"],
+        ["A1", "B2"],
+        ["12 Main", "14 Oak"],
+    ],
 )
 def test_codes_are_no_numbers(texts: list[str]) -> None:
     """Addresses, telephone numbers and versions have marks too."""

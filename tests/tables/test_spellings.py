@@ -83,6 +83,16 @@ def test_a_sentinel_in_the_target_is_a_missing_target(tmp_path: Path) -> None:
     assert (len(frame), frame["y"].dtype) == (N - 2, "int64")
 
 
+def test_a_class_that_stands_for_a_missing_target_is_named() -> None:
+    """By its text."""
+    frame = pd.DataFrame({"x": RNG.normal(size=N), "y": ["?", "no", "yes"] * (N // 3)})
+    [one] = findings(frame, Data(path="t.csv", target="y"), classifier=True)
+    assert str(one) == (
+        "20 rows have the class '?' of 'y'; if that stands for a missing value, "
+        'set empty = ["?"] under [data.schema.y]'
+    )
+
+
 @pytest.mark.parametrize(
     ("values", "codes"),
     [

@@ -144,5 +144,5 @@ def values(chunk: Chunk, feature: Feature, forms: Forms, reading: Reading) -> Ca
         given = without_gaps(given, reading.gaps)
     if given.dtype == "str" and feature.type.name != "text" and place not in forms and given.notna().any():
         forms[place] = form(given, feature, reading, chunk.decimal, str(chunk.path))
-    trained = reading.forms.get(feature.name, PLAIN) if feature.type.name == "text" else PLAIN
+    trained = reading.forms.get(feature.name, PLAIN) if feature.type.name in ("text", "date") else PLAIN
     return cast(given, feature, forms.get(place, trained))

@@ -21,10 +21,26 @@ from modelmake.data.keys import certain_time, counts_rows, determines, identifie
 from modelmake.data.leaks import leaks
 from modelmake.data.sentinels import sentinels
 from modelmake.tables.names import UNNAMED
-from modelmake.tables.spellings import several
+from modelmake.tables.spellings import folded, several
 
 ROWS = 20_000  # rows that are looked at, evenly spread over the table
 SHOWN = 3  # columns in a sentence
+PLACEHOLDERS = {
+    "?",
+    "-",
+    "--",
+    "---",
+    ".",
+    "...",
+    "n.a.",
+    "na",
+    "none",
+    "nil",
+    "null",
+    "unknown",
+    "missing",
+    "undefined",
+}
 MANY_TEXTS = 1_000  # different texts of a column that are not labels
 GAPS = 0.5  # share of missing values that is worth a word
 RARE, RARE_OF_MANY = 0.05, 0.01  # shares of the rarest class of two, and of more
@@ -92,6 +108,7 @@ def findings(frame: pd.DataFrame, config: Data, *, classifier: bool) -> list[Fin
         *_empty(features, sample),
         *_copies(features, tried),
         *_rounded(rest),
+        *_placeholders(frame[config.target]),
         *_sentinels(frame[[name for name in frame.columns if name in rest or name == config.target]]),
         *_spellings(frame[[name for name in frame.columns if name in rest or name == config.target]], config),
         *starmap(_leak, leaks(tried, target, classifier=classifier, ordered=bool(config.time or times))),
@@ -197,6 +214,15 @@ def _sentinels(frame: pd.DataFrame) -> Iterator[Finding]:
             ask = "if that stands for a missing value, set"
             advice = f"{ask} empty = {toml.value(codes)} under [data.schema.{toml.key(str(name))}]"
             yield Finding((str(name),), f"column '{name}' has {rows}, far from all its other values", advice)
+
+
+def _placeholders(target: pd.Series) -> Iterator[Finding]:
+    """Yield a finding about the classes that may stand for a missing target."""
+    if target.dtype == "str" and (texts := [text for text in target.unique() if folded(text) in PLACEHOLDERS]):
+        rows, name = int(target.isin(texts).sum()), str(target.name)
+        text = f"{rows} row{'s have' if rows > 1 else ' has'} the class {few(texts)} of '{name}'"
+        key = f"empty = {toml.value(texts)} under [data.schema.{toml.key(name)}]"
+        yield Finding((name,), text, f"if that stands for a missing value, set {key}")
 
 
 def _spellings(frame: pd.DataFrame, config: Data) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ FEWEST = 20  # rows, in which a rank correlation can
 OF_CLASS = 10  # rows of a class that counts
 PERFECT = 0.99  # balanced accuracy, or r2, of one feature
 PERFECT_GAPS = 0.95  # balanced accuracy of its gaps alone, which hardly any honest feature has
-SAME_ORDER = 0.995  # rank correlation of one feature with the target
+SAME_ORDER = 0.998  # rank correlation of one feature with the target
 WIDE = 100  # columns of numbers that are tried one by one
 TOGETHER = 8  # columns of numbers that are tried in twos and threes
 
@@ -97,7 +97,8 @@ def _rank(feature: pd.Series, y: pd.Series, *, ordered: bool) -> float:
 
 
 def _formula(numbers: pd.DataFrame, y: pd.Series, ordered: bool) -> Iterator[Leak]:
-    """Yield the two or three columns whose sum, difference, product or ratio the target is."""
+    """Yield the two or three columns whose sum, difference, product or ratio the target is: those that fit best."""
+    found: list[tuple[float, tuple[str, ...], str]] = []
     for what, fits, scale in FORMULAS:
         with np.errstate(invalid="ignore"):
             valid = fits(numbers)
@@ -107,10 +108,11 @@ def _formula(numbers: pd.DataFrame, y: pd.Series, ordered: bool) -> Iterator[Lea
             continue
         values = scale(numbers[valid.columns].assign(**{TARGET: y})[rows].to_numpy(dtype=float))
         names, r2 = _fewest(list(valid.columns), np.diff(values, axis=0) if ordered else values, ordered)
-        if names:
-            listed = ", ".join(f"'{name}'" for name in names)
-            yield names, f"columns {listed} give the target, as a {what} of them ({_metric(False)} {r2:.4f})"
-            return
+        found += [(r2, names, what)] if names else []
+    if found:
+        r2, names, what = max(found)
+        listed = ", ".join(f"'{name}'" for name in names)
+        yield names, f"columns {listed} give the target, as a {what} of them ({_metric(False)} {r2:.4f})"
 
 
 def _fewest(names: list[str], values: Floats, ordered: bool) -> tuple[tuple[str, ...], float]:

@@ -169,10 +169,14 @@ def _dates(given: Given, _feature: Feature, written: Form) -> tuple[Array, Mask]
     """Return moments without a zone, in UTC where one names a zone."""
     if not isinstance(given, pd.Series):
         texts = [value.strip() if type(value) is str else None for value in given]
+        if written.date == dates.DAYS:
+            texts = [str(value) if type(value) is int else text for value, text in zip(given, texts, strict=True)]
         values = np.array([text and dates.moment(text) for text in texts], dtype="datetime64[us]")
         if written.date and np.isnat(values).any():
             read = dates.read(pd.Series(texts, dtype="str"), written.date).to_numpy()
             values = np.where(np.isnat(values), read, values)
+    elif given.dtype.kind in "iuf" and written.date == dates.DAYS:
+        values = dates.of_days(given).to_numpy()
     elif given.dtype.kind == "M":
         values = given.to_numpy(dtype="datetime64[us]")
     elif given.dtype == "str":

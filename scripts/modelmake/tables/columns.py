@@ -10,6 +10,7 @@ from modelmake.config.data import Data
 from modelmake.core import toml
 from modelmake.core.errors import UserError
 from modelmake.tables import arrow
+from modelmake.tables.dates import DAYS, are_days, of_days
 from modelmake.tables.forms import Form
 from modelmake.tables.marks import written_as
 from modelmake.tables.spellings import is_empty, spelled, spellings
@@ -69,12 +70,23 @@ def typed(frame: pd.DataFrame, config: Data) -> tuple[pd.DataFrame, dict[str, Fo
                 forms[str(name)] = written_as(
                     texts, config.decimal or ".", dates=values.dtype.kind == "M", stated=config.numbers or ""
                 )[0]
+        elif values.dtype.kind in "iuf" and _is_days(values, config):
+            values, forms[str(name)] = of_days(values), Form(date=DAYS)
         _check(values, config)
         if values is not column:
             frame.isetitem(place, values)
     if suspects:
         raise explain(suspects, config)
     return frame, forms
+
+
+def _is_days(values: pd.Series, config: Data) -> bool:
+    """Return whether whole numbers such as 20260131 are dates, which a declared type may say otherwise."""
+    name = str(values.name)
+    declared = (config.columns or {}).get(name)
+    if name in (config.target, config.group) or (declared and declared.type not in (None, "date")):
+        return False
+    return are_days(values)
 
 
 def emptied(column: pd.Series, config: Data) -> pd.Series:

@@ -14,6 +14,8 @@ DATES = (
     *("%a, %d %b %Y", "%A, %d %B %Y", "%A, %B %d, %Y", "%d%b%Y", "%Y年%m月%d日", "%Y%m%d", *EXCHANGED),
 )
 WHOLE = ("%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %z %Y")  # with the year behind the clock
+DAYS = "%Y%m%d"  # which a program writes as whole numbers
+DAYS_FROM, DAYS_TO, DAYS_MANY = 1900_01_01, 2100_12_31, 10
 QUARTER = "quarter"  # in the place of a format
 QUARTERS = re.compile(r"(?P<year>\d{4})[- /]?[Qq](?P<of>[1-4])|[Qq](?P<first>[1-4])[- /]?(?P<last>\d{4})")
 END = np.datetime64("10000-01-01")  # the first year that ISO 8601 writes otherwise
@@ -22,7 +24,7 @@ ISO = re.compile(r"\d{4}-\d\d(-\d\d([T ]\d\d(:?\d\d(:?\d\d([.,]\d+)?)?)? ?(Z|UTC
 RARE = re.compile(r"\d{4}-?W\d\d(-?\d)?|\d{8}T\d{2,6}(\.\d+)?(Z|[-+]\d\d:?\d\d)?")  # of ISO 8601 too
 CLOCK = re.compile(
     r"(?P<gap>|,? (?:at )?|T|:)(?P<minutes>\d{1,2}:\d\d)(?P<seconds>:\d\d)?(?P<fraction>\.\d{1,9})?"
-    r"(?P<half> ?[AaPp][Mm])?(?P<zone> ?(?:Z|UTC|GMT|[-+]\d\d:?\d\d))?"
+    r"(?P<half> ?[AaPp][Mm])?(?P<zone> ?(?:Z|UTC|GMT|Uhr|h|[-+]\d\d:?\d\d))?"
 )
 DATE = re.compile(
     r"([A-Za-z]{3,9},? )?(\d{4}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4} [A-Za-z]{3,9}|"
@@ -59,6 +61,21 @@ def read(texts: pd.Series, form: str) -> pd.Series:
     dates = dates.where(dates < END)
     rest = texts[dates.isna() & texts.notna()]
     return dates.fillna(rest.map(_rarely_written).astype("datetime64[us]")) if len(rest) else dates
+
+
+def of_days(values: pd.Series) -> pd.Series:
+    """Return whole numbers such as 20260131 as dates, NaT for other numbers."""
+    whole = values.where((values >= DAYS_FROM) & (values <= DAYS_TO) & (values % 1 == 0))
+    texts = whole.fillna(0).astype("int64").astype(str)
+    return read(texts, DAYS).rename(values.name)
+
+
+def are_days(values: pd.Series) -> bool:
+    """Return whether all numbers of a column are such days, and there are too many for chance."""
+    present = values.dropna()
+    if present.nunique() < DAYS_MANY or not (present.min() >= DAYS_FROM and present.max() <= DAYS_TO):
+        return False
+    return bool(of_days(present).notna().all())
 
 
 def moment(text: str) -> datetime.datetime | None:

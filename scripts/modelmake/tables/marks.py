@@ -16,10 +16,11 @@ UNIT = (
     r"%|mg|g|kg|t|lbs?|oz|mm|cm|m|km|mi|ft|in|ml|l|ms|s|sec|min|h|hrs?|W|kW|kWh|V|A|Hz|GHz|"
     r"kB|KB|MB|GB|TB|px|°C|°F|°|C|F|K|bpm|mph|kmh|km/h|m/s|m²|m2|sqm|sqft"
 )
+WORD = r"[A-Za-z]{3,12}\.?"  # another unit, if it stands in all rows
 NUMBER = re.compile(
     rf"(?P<open>\()?{SPACES}*(?P<sign>[-+\u2212])?{SPACES}*(?P<before>{CURRENCY})?{SPACES}*(?P<inner>[-+\u2212])?"
     rf"(?P<digits>\d[\d.,'\u2019 \u00a0\u2009\u202f]*\d|\d[.,]?|[.,]\d+)(?P<power>[eE][-+]?\d+)?"
-    rf"{SPACES}*(?P<scale>(?:[kKMB]|[mb]n|bn)(?![A-Za-z/²]))?{SPACES}*(?P<after>{CURRENCY}|{UNIT})?"
+    rf"{SPACES}*(?P<scale>(?:[kKMB]|[mb]n|bn)(?![A-Za-z/²]))?{SPACES}*(?P<after>{CURRENCY}|{UNIT}|{WORD})?"
     rf"(?P<trailing>-)?{SPACES}*(?P<close>\))?"
 )
 WRITTEN = {  # by the value of data.numbers: the decimal mark, and that of thousands
@@ -70,6 +71,9 @@ def numbers_of(texts: pd.Series, decimal: str, stated: str = "") -> Numbers:
 
     """
     parts = texts.str.strip().str.extract(NUMBER.pattern.join(["^(?:", ")$"])).dropna(subset="digits")
+    words = parts["after"].notna() & ~parts["after"].str.fullmatch(f"{CURRENCY}|{UNIT}", na=False)
+    if words.any() and not (words.all() and parts["after"].nunique() == 1):
+        parts = parts[~words]  # a number and a word, such as 12 Main
     marks, doubt, fix = _marks(parts["digits"], decimal, stated)
     unit, doubts = _unit(parts)
     scaled = bool(parts["scale"].notna().any()) and parts["scale"].fillna("").nunique() > 1

@@ -15,7 +15,7 @@ from modelmake.tables.content import named
 from modelmake.tables.dates import DATE, parse, sample
 from modelmake.tables.dialect import COMMA
 from modelmake.tables.forms import Form
-from modelmake.tables.marks import NUMBER, UNIT, Numbers, numbers_of
+from modelmake.tables.marks import NUMBER, UNIT, WORD, Numbers, numbers_of
 from modelmake.tables.numbers import booleans
 
 SAMPLE = 500  # texts by which a column is taken for dates or numbers
@@ -24,6 +24,7 @@ FEW_CODES = 20  # different numbers that may be categories beside texts
 MANY = 5  # texts that may all mean a missing value
 SHOWN = 3  # columns or texts in an error message
 ALIKE = "write all numbers alike, with one unit or none"
+DURATION = r"\d{1,3}:[0-5]\d(:[0-5]\d)?"
 AS_TEXT = ("category", "text")
 
 
@@ -135,7 +136,7 @@ def _numbers_in_part(column: pd.Series, config: Data) -> tuple[pd.Series, Suspec
     if others.empty and plain and pd.to_numeric(counts.index, errors="coerce").notna().all():
         return column, _all_numbers(name, counts, found.values)
     if different <= FEW_CODES and (
-        name == config.target or re.fullmatch(UNIT, found.form.unit)
+        name == config.target or re.fullmatch(f"{UNIT}|{WORD}", found.form.unit)
     ):  # classes, sizes or models
         return column, None
     if not (others.empty or few or number >= MOST * total):
@@ -190,6 +191,9 @@ def _dates(column: pd.Series, *, certain: bool) -> tuple[pd.Series, Suspect | No
             fix = f"write them as YYYY-MM-DD; if it is text, {_declare(name, 'category')}"
             return column, Suspect(name, what, fix)
         return _mapped(column, dates), None
+    if texts.str.fullmatch(DURATION).all():
+        fix = f"write them as seconds; if it is text, {_declare(name, 'category')}"
+        return column, Suspect(name, f"column '{name}' has durations such as '{others.index[0]}'", fix)
     if not certain and others.sum() > (1 - MOST) * counts.sum():
         return column, None
     number = int(counts.sum() - others.sum())
