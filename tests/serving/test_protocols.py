@@ -20,9 +20,9 @@ from modelmake.tracking.readers import Named
 from tests.serving.conftest import Kinds
 
 
-def read(body: bytes, _content_type: str, _names: Sequence[str]) -> Table:
+def read(sent: bytes, _content_type: str, _names: Sequence[str]) -> Table:
     """Return the columns of {"inputs": [{"name": …, "data": […]}]}."""
-    tensors = json.loads(body)["inputs"]
+    tensors = json.loads(sent)["inputs"]
     return Table({tensor["name"]: tensor["data"] for tensor in tensors}, len(tensors[0]["data"]))
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 PRELOADED = (
     *("mlflow.sklearn", "mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store"),
     *(f"modelmake.{name}" for name in ("__main__", "model.train", "gate.evaluate", "registry.register")),
-    *(f"modelmake.{name}" for name in ("registry.promote", "serving.app", "batch.predict", "search.tune")),
+    *(f"modelmake.{name}" for name in ("registry.promote", "serving.worker", "batch.predict", "search.tune")),
 )
 SHIM = """\
 #!/bin/sh

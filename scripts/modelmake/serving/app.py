@@ -3,26 +3,19 @@
 import asyncio
 import hmac
 import json
-import os
 import re
-import signal
 import time
-import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from modelmake.core import settings
 from modelmake.serving import counts, page
 from modelmake.serving.body import Table
 from modelmake.serving.champion import Follower, Model
@@ -30,7 +23,7 @@ from modelmake.serving.log import Log, Record
 from modelmake.serving.protocols import PROTOCOLS, Protocol
 from modelmake.serving.refusal import Refusal
 from modelmake.serving.serve import Options
-from modelmake.serving.wire import SMALL, SMOKE, identity, other, read, refused
+from modelmake.serving.wire import SMALL, SMOKE, identity, read, refused
 
 WAITING = 64  # large requests at once
 HELD = 1 << 27  # bytes of all bodies that arrive or wait
@@ -219,40 +212,3 @@ class Server:
             return info, values | seen, watched.get("effects", {})
         except (OSError, ValueError, AttributeError):  # none, or one of another version
             return info, values, {}
-
-
-def make() -> Starlette:
-    """Return the application of one worker, as `make serve` configures it (scripts/modelmake/serving/serve.py)."""
-    options = Options(**json.loads(settings.variable("MODELMAKE_SERVE")))
-    folder = Path(options.folder)
-    warnings.simplefilter("ignore")  # scikit-learn's may quote a value of a row
-    counts.forget_the_dead()
-    log = Log(folder / "log", options.private)
-    follower = Follower(folder, options.name, options.trusted, options.private, say)
-    follower.start()
-    server = Server(follower, log, options)
-
-    @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        watched = asyncio.create_task(end_with(options.parent))
-        yield
-        watched.cancel()
-        follower.stop()
-        server.pool.shutdown()
-        log.close()
-
-    app = Starlette(routes=server.routes(), exception_handlers={HTTPException: other}, lifespan=lifespan)
-    app.router.redirect_slashes = False  # the redirect would name the request's host, which the client chose
-    return app
-
-
-async def end_with(parent: int | None) -> None:
-    """End this worker when the process that started it has ended."""
-    while parent is None or os.getppid() == parent:
-        await asyncio.sleep(1)
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
-def say(line: str) -> None:
-    """Print a line for the container's log."""
-    print(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {line}", flush=True)

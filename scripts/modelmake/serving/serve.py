@@ -74,7 +74,7 @@ def main() -> None:
         import uvicorn  # noqa: PLC0415  # see above
 
         uvicorn.run(
-            "modelmake.serving.app:make",
+            "modelmake.serving.worker:make",
             factory=True,
             host="0.0.0.0" if inside else "127.0.0.1",  # noqa: S104  # compose publishes the port on loopback
             port=port,

@@ -1,42 +1,33 @@
 """MLflow's protocol: the forms that MLflow's own scoring server accepts, and its answer."""
 
-import codecs
 import csv
 import io
 import json
 import math
-import re
-import unicodedata
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pydantic_core import from_json
-
 from modelmake.core.errors import counted
 from modelmake.model.contract import Contract
-from modelmake.serving.body import JSON, LONG, Columns, Table
+from modelmake.serving import body
+from modelmake.serving.body import CSV, JSON, LONG, Table
 from modelmake.serving.protocols.protocol import Description, Example
 from modelmake.serving.refusal import Refusal
 from modelmake.serving.schemas import column
-from modelmake.tables.dialect import spaced
 
 PATHS: tuple[str, ...] = ("/invocations",)
 FORMS = ("dataframe_split", "dataframe_records", "inputs", "instances")
 FORM = f"send one of: {', '.join(FORMS)}"
 IGNORED = ("params", "client_request_id")  # as MLflow does where a model has no parameters
-KEY = re.compile(rb'"\s*:')  # what ends a key
-CSV = "text/csv"
-DELIMITERS = ",;\t|"
 
 
-def read(body: bytes, content_type: str, names: Sequence[str]) -> Table:
+def read(sent: bytes, content_type: str, names: Sequence[str]) -> Table:
     """Return the rows of a request's body.
 
     Parameters
     ----------
-    body : bytes
+    sent : bytes
         The body.
     content_type : str
         Its Content-Type, with or without parameters.
@@ -55,25 +46,20 @@ def read(body: bytes, content_type: str, names: Sequence[str]) -> Table:
         raise Refusal(415, f"the content type is neither {JSON} nor {CSV}: set the header Content-Type")
     if charset not in ("", "utf-8", "utf8", "us-ascii"):
         raise Refusal(415, "the body is not in UTF-8: send UTF-8")
-    return of_csv(body, names) if kind == CSV else of_json(body, names)
+    return body.of_csv(sent, names) if kind == CSV else of_json(sent, names)
 
 
-def of_json(body: bytes, names: Sequence[str]) -> Table:
+def of_json(sent: bytes, names: Sequence[str]) -> Table:
     """Return the rows of a JSON body."""
-    try:
-        request = from_json(body.removeprefix(codecs.BOM_UTF8), cache_strings="keys")
-    except ValueError as error:
-        what = "nested too deeply" if "recursion" in str(error) else "not JSON"
-        raise Refusal(400, f"the body is {what}: {FORM}") from None
-    forms = [form for form in FORMS if isinstance(request, dict) and form in request]
+    request = body.of_json(sent, FORM)
+    forms = [form for form in FORMS if form in request]
     if len(forms) != 1:
-        raise Refusal(400, f"the body is not an object with exactly one known key: {FORM}")
+        raise Refusal(400, f"the body does not have exactly one known key: {FORM}")
     if unknown := request.keys() - {*forms, *IGNORED}:
         raise Refusal(400, f"the body has {counted(len(unknown), 'unknown key')}: {FORM}")
-    _check_keys(body, request)
     [form] = forms
     read = READERS[form](request[form], form, names)
-    if b"NaN" in body:  # MLflow's own client writes a missing value so
+    if b"NaN" in sent:  # MLflow's own client writes a missing value so
         return replace(read, columns={name: [*map(_null, values)] for name, values in read.columns.items()})
     return read
 
@@ -82,61 +68,11 @@ def _null(value: object) -> object:
     return None if type(value) is float and math.isnan(value) else value
 
 
-def _check_keys(body: bytes, request: dict[str, Any]) -> None:
-    """Raise Refusal for an object that has a key twice, which the parser does not tell."""
-    objects = [one for value in request.values() for one in (value if isinstance(value, list) else [value])]
-    if len(KEY.findall(body)) == len(request) + sum(len(one) for one in objects if isinstance(one, dict)):
-        return
-    json.loads(body.decode("utf-8-sig"), object_pairs_hook=_unique)  # some texts, and deeper objects, look like a key
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object; raises Refusal if it has a key twice."""
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        raise Refusal(400, "an object has this key twice: send each column once", _twice(name for name, _ in pairs))
-    return made
-
-
-def _twice(names: Iterable[str]) -> str:
-    """Return a name that is there more than once."""
-    return Counter(names).most_common(1)[0][0][:LONG]
-
-
-def of_csv(body: bytes, names: Sequence[str]) -> Table:
-    """Return the rows of a CSV with a header, by the delimiter that finds most names; a byte order mark does not count.
-
-    Spaces after the delimiters do not count where nearly all fields have them, as in a file.
-    """
-    try:
-        text, known = body.decode("utf-8-sig"), {*names}
-        delimiter = max(DELIMITERS, key=lambda sign: len(known & {*next(_records(text, sign), ())}))
-        spaces = spaced([*_records(text, delimiter)])
-        first, *data = _records(text, delimiter, spaces=spaces, strict=True)
-    except UnicodeDecodeError:
-        raise Refusal(400, "the body is not in UTF-8: send UTF-8") from None
-    except (csv.Error, ValueError):
-        raise Refusal(400, "the body is not a CSV with a header: send a line with the names, then the rows") from None
-    header = [name if name in known else _name(name, place) for place, name in enumerate(first)]
-    return Table(*table(header, data, "the CSV"), text=True)
-
-
-def _name(name: str, place: int) -> str:
-    """Return the name of a column as tables have it."""
-    return unicodedata.normalize("NFC", name.strip()) or f"Unnamed: {place}"
-
-
-def _records(text: str, delimiter: str, *, spaces: bool = False, strict: bool = False) -> Iterator[list[str]]:
-    """Yield the lines that are not empty."""
-    file = io.StringIO(text, newline="")
-    return (line for line in csv.reader(file, delimiter=delimiter, skipinitialspace=spaces, strict=strict) if line)
-
-
 def of_split(split: object, form: str, _names: Sequence[str]) -> Table:
     """Return the rows of {"columns": […], "data": [[…], …]}; an index has no effect."""
     if not isinstance(split, dict) or not split.keys() <= {"columns", "data", "index"}:
         raise Refusal(400, f'{form} is not {{"columns": […], "data": [[…], …]}}')
-    return Table(*table(split.get("columns"), split.get("data"), form))
+    return body.table(split.get("columns"), split.get("data"), form)
 
 
 def of_records(records: object, form: str, _names: Sequence[str]) -> Table:
@@ -169,7 +105,7 @@ def of_instances(instances: object, form: str, names: Sequence[str]) -> Table:
         if len(names) > 1:
             what = f"the rows of {form} do not name their columns, and the model has {len(names)}"
             raise Refusal(400, f"{what}: send dataframe_split, or {form} as records or columns")
-        return Table(*table(list(names), instances, form))
+        return body.table(list(names), instances, form)
     return of_records(instances, form, names)
 
 
@@ -179,21 +115,6 @@ READERS: dict[str, Callable[[object, str, Sequence[str]], Table]] = {
     "inputs": of_inputs,
     "instances": of_instances,
 }
-
-
-def table(header: object, data: object, form: str) -> tuple[Columns, int]:
-    """Return rows of cells as columns, and their number."""
-    if not isinstance(header, list) or not all(isinstance(name, str) for name in header):
-        raise Refusal(400, f"{form} has no list of column names")
-    if len(set(header)) != len(header):
-        raise Refusal(400, f"{form} names this column twice: send each column once", _twice(header))
-    if not isinstance(data, list) or not set(map(type, data)) <= {list}:
-        raise Refusal(400, f"{form} has no list of rows, each a list of values")
-    if not set(map(len, data)) <= {len(header)}:
-        row = next(row for row, values in enumerate(data) if len(values) != len(header))
-        raise Refusal(400, f"a row of {form} does not have {len(header)} values, one for each column", row=row)
-    values: Iterable[Sequence[Any]] = zip(*data, strict=True) if data else ((),) * len(header)
-    return dict(zip(header, values, strict=True)), len(data)
 
 
 def write(predictions: Sequence[Any]) -> bytes:
@@ -206,8 +127,8 @@ def examples(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[Ex
     records = [dict(zip(names, row, strict=True)) for row in rows]
     bodies: dict[str, object] = dict.fromkeys(FORMS, records) | {"dataframe_split": {"columns": names, "data": rows}}
     bodies["inputs"] = {name: [record[name] for record in records] for name in names}
-    for form, body in bodies.items():
-        yield Example(form, json.dumps({form: body}, ensure_ascii=False).encode(), JSON)
+    for form, content in bodies.items():
+        yield Example(form, json.dumps({form: content}, ensure_ascii=False).encode(), JSON)
     if not any(value == "" for row in rows for value in row):  # in a CSV an empty field is a missing value
         text = io.StringIO()
         csv.writer(text).writerows([names, *(["" if value is None else value for value in row] for row in rows)])

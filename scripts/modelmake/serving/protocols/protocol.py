@@ -32,7 +32,7 @@ class Protocol(typing.Protocol):
 
     PATHS: tuple[str, ...]  # to which clients POST
 
-    def read(self, body: bytes, content_type: str, names: Sequence[str]) -> Table:
+    def read(self, sent: bytes, content_type: str, names: Sequence[str]) -> Table:
         """Return the rows of a body; `names` are the model's columns. Raises Refusal for another body."""
 
     def write(self, predictions: Sequence[Any]) -> bytes:
