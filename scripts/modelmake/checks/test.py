@@ -24,7 +24,8 @@ def run(*words: str) -> None:
 
     """
     marks = "not stack" if settings.in_ci() else "not stack and not long"
-    engineless = settings.environment() | {"DOCKER_HOST": "unix:///nowhere"}
+    # Each core has a process of pytest already: more threads would wait for it by spinning.
+    engineless = settings.environment() | {"DOCKER_HOST": "unix:///nowhere", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "pytest", "-m", marks, *words, *shlex.split(settings.make().args)]
     done = subprocess.run(command, env=engineless, check=False)
     if done.returncode not in (0, NO_TESTS):

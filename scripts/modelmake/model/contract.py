@@ -171,7 +171,11 @@ def cells(X: pd.DataFrame) -> list[list[Any]]:
 
     """
     columns = [X[name].dt.strftime(DATE) if X[name].dtype.kind == "M" else X[name] for name in X.columns]
-    values = [column.astype(object).where(column.notna(), None).tolist() for column in columns]
+    gaps = [column.isna().tolist() for column in columns]
+    values = [
+        [None if gap else value for value, gap in zip(column.tolist(), empty, strict=True)]
+        for column, empty in zip(columns, gaps, strict=True)
+    ]
     return [list(row) for row in zip(*values, strict=True)]
 
 
