@@ -13,7 +13,15 @@ source = $(firstword $(origin $1))
 unknown := $(strip $(foreach name,$(filter-out .% SHELL MAKE% settings,$(.VARIABLES)),\
   $(if $(filter command override,$(call source,$(name))),$(filter-out $(known),$(name)))))
 $(if $(filter undefine,$(.FEATURES)),,$(if $(unknown),$(error $(unknown): not a variable of modelmake (leave it out))))
+override typed := $(foreach name,$(unknown),$(if $(filter command,$(call source,$(name))),$(name)))
 $(foreach name,$(unknown),$(eval override undefine $(name)))
+quoted = '$(subst ','\'',$1)'
+similar = $(shell printf '%s\n' $1 | awk -v word=$(call quoted,$2) -v whole=$3 -f docker/host/suggestion.awk)
+meant = $(if $1,did you mean $1? )make help lists them
+# A misspelt variable would have no effect; an outer make may have any.
+$(if $(filter 0,$(MAKELEVEL)),$(foreach name,$(typed),$(foreach near,\
+  $(call similar,$(settings) MLFLOW_PORT MLFLOW_TRACKING_URI,$(name),1),\
+  $(error $(name): not a variable of modelmake ($(call meant,$(near)))))))
 override VPATH :=
 override GPATH :=
 letters := $(filter-out -%,$(firstword $(MAKEFLAGS)))
@@ -31,16 +39,14 @@ override targets := $(if $(filter file,$(origin targets)),$(targets)) \
   $(shell awk -v as=targets -f docker/host/help.awk Makefile)
 .PHONY: $(targets)
 goals := $(or $(MAKECMDGOALS),help)
-quoted = '$(subst ','\'',$1)'
 # Make itself would say of a folder, such as tests/, that nothing is to be done.
 strange := $(firstword $(filter-out $(targets) .venv/lock.txt,$(goals)))
-like := $(if $(strange),$(shell printf '%s\n' $(targets) | \
-  awk -v word=$(call quoted,$(strange)) -f docker/host/suggestion.awk))
-$(if $(strange),$(error make $(strange): no such target ($(if $(like),did you mean $(like)? )make help lists them)))
+$(if $(strange),$(error make $(strange): no such target ($(call meant,$(call similar,$(targets),$(strange))))))
 
 # docker/host/settings.sh checks the variables, and says which switches are on.
 given := $(foreach name,$(settings) CI,$(if $(filter command,$(call source,$(name))),$(name)))
-ignored := $(strip $(foreach name,$(settings),$(if $(filter environment,$(call source,$(name))),$(name))))
+ours := $(settings) $(filter-out $(known) MODELMAKE_CLEAN,$(filter MODELMAKE_%,$(.VARIABLES)))
+ignored := $(strip $(foreach name,$(ours),$(if $(filter environment,$(call source,$(name))),$(name))))
 checked := $(shell docker/host/settings.sh $(foreach name,$(given),$(call quoted,$(name)=$($(name)))) 2>&1)
 $(if $(filter error:,$(firstword $(checked))),$(error $(wordlist 2,99,$(checked))))
 $(foreach name,$(filter-out CI,$(given)),$(eval MODELMAKE_$(name) = $$($(name))))

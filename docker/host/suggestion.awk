@@ -1,5 +1,5 @@
-# Prints the word of standard input that is most like the word in -v word=…, if one is: one that begins like it, or that
-# differs in few letters. Two letters that change places are one difference.
+# Prints the word of standard input that is most like the word in -v word=…, if one is: one that begins with it, or that
+# differs in few letters; with -v whole=1 only the latter, in capital letters. Two letters that change places count once.
 function least(a, b) { return a < b ? a : b }
 function distance(a, b,    i, j, d) {
   for (i = 0; i <= length(a); i++) d[i, 0] = i
@@ -13,9 +13,9 @@ function distance(a, b,    i, j, d) {
     }
   return d[length(a), length(b)]
 }
-BEGIN { most = 1 + length(word) / 4 }
+BEGIN { most = 1 + length(word) / 4; if (whole) word = toupper(word) }
 length($0) {
-  far = length(word) > 2 && index($0, word) == 1 ? 0.5 : distance(word, $0)
+  far = !whole && length(word) > 2 && index($0, word) == 1 ? 0.5 : distance(word, $0)
   if (far <= most && (!found || far < nearest)) { found = $0; nearest = far }
 }
 END { print found }

@@ -289,6 +289,20 @@ def test_a_target_that_does_not_exist_is_refused(tidy: Checkout, goal: str, fix:
         assert f"make {goal}: no such target {fix}" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("VERISON=2", "VERSION"), ("version=2", "VERSION"), ("FROCE=1", "FORCE"), ("MLFLOW_PROT=1", "MLFLOW_PORT")],
+)
+def test_a_misspelt_variable_is_refused(tidy: Checkout, word: str, meant: str) -> None:
+    """`make promote VERISON=2` would promote another version; with MODELMAKE_ in front it is named in a note."""
+    name = word.partition("=")[0]
+    done = tidy.make("promote", word)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{name}: not a variable of modelmake (did you mean {meant}? make help lists them)" in done.stderr
+    done = tidy.make("--dry-run", "lint", **{f"MODELMAKE_{name}": "1"})
+    assert f"note: not read from the environment: MODELMAKE_{name} (" in done.stdout
+
+
 @pytest.mark.parametrize("given", [{"MAKEFLAGS": "t"}, {"GNUMAKEFLAGS": "-t"}, {"MAKEFLAGS": "kt"}], ids=str)
 def test_make_marks_nothing_as_done_that_has_not_run(tidy: Checkout, given: dict[str, str]) -> None:
     """Neither a stage that fails, -i, nor one that is only touched, -t."""
