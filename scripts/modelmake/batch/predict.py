@@ -132,7 +132,14 @@ def main() -> None:
     source, target, others = places()
     version = named(config)
     print(f"▸ predict · {source} with version {version.version} of {version.name}", flush=True)
-    keys = {"path": str(source), "source": None, "query": None, "snapshot": None, "format": None}
+    keys: dict[str, object] = {
+        "path": str(source),
+        "source": None,
+        "query": None,
+        "snapshot": None,
+        "format": None,
+        "skip_lines": [],
+    }
     data = config.data.model_copy(update=keys)
     scorer = model(version, config)
     if not scorer.golden.equal:

@@ -14,7 +14,9 @@ from modelmake.core.types import MISSING
 
 Format = Literal["parquet", "feather", "xlsx", "jsonl", "csv"]  # by which a file is recognized first; any text is CSV
 SNAPSHOTS = "data/snapshots"
-READING = ("format", "delimiter", "decimal", "encoding", "comment", "sheet", "missing", "numbers")  # keys of [data]
+READING = (  # keys of [data]
+    *("format", "delimiter", "decimal", "encoding", "comment", "sheet", "missing", "skip_lines", "numbers"),
+)
 
 
 def snapshot(data: Mapping[str, object]) -> str:
@@ -62,6 +64,9 @@ class Data(Section):
     ignore_case: list[str] | None = None
     """Columns in which texts are the same if they differ only in case, or in spaces. The most frequent spelling
     counts."""
+    skip_lines: list[int] | None = None
+    """Lines of a text file, or rows of a sheet, that are not data: units below the header, the header again, a total at
+    the end. Lines count from 1. If it is not set, such lines are an error; `[]` says that all lines are data."""
     target: Text
     """The column to predict."""
     drop_missing_target: bool | None = None

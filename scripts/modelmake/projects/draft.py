@@ -15,6 +15,7 @@ from modelmake.data.read import check_keys, read, without_target
 from modelmake.data.split import hold_out
 from modelmake.tables.columns import plain
 from modelmake.tables.reading import TYPED, Reading
+from modelmake.tables.rows import StrayRows
 from modelmake.tables.table import Table, opened
 from modelmake.tables.texts import read_texts
 
@@ -40,7 +41,7 @@ BOOSTED = {
     False: "sklearn.ensemble.HistGradientBoostingRegressor",
 }
 
-Value = str | int | float | bool | list[str]
+Value = str | int | float | bool | list[str] | list[int]
 
 
 @dataclass
@@ -100,14 +101,23 @@ def draft(path: str, target: str) -> Draft:
     return settled
 
 
-def _settle(made: Draft) -> Iterator[bool]:
-    """Set the keys without which a column can't be read; yield whether another look at the table is needed."""
+def _read(made: Draft) -> tuple[Table, pd.DataFrame, Reading]:
+    """Read the table; set the keys of its encoding, where that is a guess, and of lines that are not data."""
     table = opened(made.data)
     if table.guess:
         why = f"the file is not UTF-8, and {table.guess} is a guess: check the texts, and correct it"
         made.set("encoding", table.guess, why)
         table = opened(made.data)
-    frame, reading = table.read()
+    try:
+        return table, *table.read()
+    except StrayRows as error:
+        made.set("skip_lines", error.lines, error.what)
+        return _read(made)
+
+
+def _settle(made: Draft) -> Iterator[bool]:
+    """Set the keys without which a column can't be read; yield whether another look at the table is needed."""
+    table, frame, reading = _read(made)
     config = made.data.model_copy(update={"decimal": reading.decimal})
     for name in (name for name in frame.columns if name not in (made.data.drop or [])):
         column = frame[name]

@@ -119,7 +119,10 @@ CASTS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.ChunkedArray], pa
 REFUSED: tuple[tuple[Callable[[pa.DataType], bool], tuple[str, str]], ...] = (  # what they are, and the cast
     (pa.types.is_duration, ("durations", "turn them into seconds: .dt.total_seconds()")),
     (lambda kind: "binary" in str(kind), ("bytes", 'turn them into text: .str.decode("utf-8")')),
-    (pa.types.is_struct, ("records in records", "split it into several columns")),
+    (
+        pa.types.is_struct,
+        ("records in records", "split it into several columns, as pandas.json_normalize does"),
+    ),
     (pa.types.is_nested, ("lists", "split it into several columns")),
     (lambda kind: "Interval" in str(kind), ("intervals", "turn them into their midpoints, or into text")),
 )

@@ -10,6 +10,7 @@ import pyarrow as pa
 from modelmake.config.data import Data
 from modelmake.core.errors import UserError
 from modelmake.tables.arrow import indexed, to_frame
+from modelmake.tables.dialect import clean
 from modelmake.tables.names import UNNAMED, check
 
 Partitions = Mapping[str, str | None]
@@ -61,6 +62,7 @@ def like(chunk: Chunk, first: Chunk) -> Chunk:
 
 def of_types(file: Path, first: int, table: pa.Table, more: Partitions, config: Data) -> Chunk:
     """Return rows of a file that has types, with the columns `more` that its folders name."""
+    table = table.rename_columns([clean(name) for name in table.column_names])
     if len(set(table.column_names)) != table.num_columns:
         raise UserError(str(file), "column names must be text, each used once", "rename them")
     kept = indexed(table, first).replace_schema_metadata(None)

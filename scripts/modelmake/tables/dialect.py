@@ -34,6 +34,8 @@ class Dialect:
         What the header line has before the first name, such as "#".
     spaces : bool
         Whether fields start with a space that does not count.
+    left_out : frozenset of int
+        The lines that are not data.
     escape : str
         What stands before a quotation mark in a quoted field, "" where it is doubled.
 
@@ -48,6 +50,7 @@ class Dialect:
     names: tuple[str, ...] = ()
     prefix: str = ""
     spaces: bool = False
+    left_out: frozenset[int] = frozenset()
     escape: str = ""
 
     @property
@@ -71,6 +74,7 @@ class Dialect:
             f"without the comment lines ({self.comment})" if self.comment else "",
             f"without the {lines} before the header" if self.skip else "",
             "without the row names" if self.names[:1] == ("",) else "",
+            f"without {len(self.left_out)} line{'s' * (len(self.left_out) > 1)} of skip_lines" if self.left_out else "",
             *self.again,
         )
         return ", ".join(part for part in parts if part)
@@ -84,6 +88,8 @@ def sniff(head: str, encoding: str, config: Data, *, whole: bool) -> Dialect:
     lines = re.split(r"\r\n|\n|\r", head.removeprefix("\ufeff"))
     if not whole and len(lines) > 1:
         lines.pop()
+    left_out = frozenset(config.skip_lines or [])
+    lines = [line for number, line in enumerate(lines, 1) if number not in left_out]
     stated, skip = _stated(lines)
     prefix, comment = _comment([line for line in lines[skip:] if line.strip()], config)
     body = list(without_comments(lines[skip:], comment, prefix))
@@ -105,6 +111,7 @@ def sniff(head: str, encoding: str, config: Data, *, whole: bool) -> Dialect:
         names=_columns(rows, quoted=quoted),
         prefix=prefix,
         spaces=spaces,
+        left_out=left_out,
         escape=escape,
     )
 
@@ -156,21 +163,22 @@ def _header(lines: list[str], config: Data) -> int:
     One with as many fields as most of the records below counts before a title that is the name of the target.
     """
     first = next((place for place, line in enumerate(lines) if line.strip()), 0)
-    named = [(not fits, place) for sign in DELIMITERS for place, fits in _naming(lines, sign, config.target)]
+    named = [candidate for sign in DELIMITERS for candidate in _naming(lines, sign, config.target)]
     return min(named)[1] if named else first
 
 
-def _naming(lines: list[str], delimiter: str, target: str) -> Iterator[tuple[int, bool]]:
-    """Yield the first line of each record that names the target, and whether the records below have its width."""
+def _naming(lines: list[str], delimiter: str, target: str) -> Iterator[tuple[int, int]]:
+    """Yield how far the records below are from the width of one that names the target, and its first line."""
     reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter)
     began, rows = 0, []
     for row in itertools.islice(reader, 2 * PREAMBLE):
-        rows.append((began, [name(field) for field in row]))
+        rows.append((began, [clean(field) for field in row]))
         began = reader.line_num
     for place, (began, row) in enumerate(rows[:PREAMBLE]):
         if target in row:
             widths = Counter(len(other) for _, other in rows[place + 1 :] if other).most_common(1)
-            yield began, len(row) > 1 and bool(widths) and widths[0][0] in (len(row), len(row) + 1)
+            more = widths[0][0] - len(row) if widths else 0
+            yield more if len(row) > 1 and more in (0, 1) else 2, began
 
 
 def _delimiter(lines: list[str], config: Data) -> str:
@@ -233,12 +241,12 @@ def spaced(records: Records) -> bool:
     return bool(later) and sum(field[0] == " " for field in later) >= 0.9 * len(later)
 
 
-def name(text: object) -> str:
+def clean(text: object) -> str:
     """Return the name of a column without spaces around it, and with letters and their accents as one character.
 
     Examples
     --------
-    >>> name(" Gro\u0308\u00dfe ")
+    >>> clean(" Gro\u0308\u00dfe ")
     'Größe'
 
     """
@@ -251,7 +259,7 @@ def _columns(rows: Records, *, quoted: bool) -> tuple[str, ...]:
     A row name is another one in each row, and a text or the row's number: the first part of 0,5 is none.
     """
     names: list[str] = []
-    given = [name(title) for title in rows[0]] if rows else []
+    given = [clean(title) for title in rows[0]] if rows else []
     for place, title in enumerate(given):
         count = given[:place].count(title)
         names.append(f"{title}.{count}" if title and count else title or f"Unnamed: {place}")

@@ -1,6 +1,7 @@
 """Names: the columns of a table, which all of its files have."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -8,6 +9,7 @@ import pandas as pd
 
 from modelmake.config.data import Data
 from modelmake.core.errors import UserError, few
+from modelmake.tables.dialect import clean
 
 UNNAMED = re.compile(r"Unnamed: \d+")
 HIVE = re.compile(r"([^=/]+)=([^=/]*)")
@@ -16,7 +18,7 @@ NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 def named(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a frame with texts as names, and without what has neither a name nor a value: a trailing delimiter."""
-    frame.columns = [str(name) for name in frame.columns]
+    frame.columns = [clean(name) for name in frame.columns]
     empty = [name for name in frame.columns if UNNAMED.fullmatch(name) and frame[name].isna().to_numpy().all()]
     return frame.drop(columns=empty) if empty else frame
 
@@ -36,6 +38,15 @@ def of_folders(path: Path, config: Data) -> dict[str, str | None]:
     parts = path.relative_to(folder).parts[:-1] if folder.is_dir() else ()
     pairs = [pair.groups() for part in parts if (pair := HIVE.fullmatch(part))]
     return {unquote(name): None if (text := unquote(value)) == NO_VALUE else text for name, value in pairs}
+
+
+def check_folder(path: Path, name: str, text: str | None, column: Iterable[object]) -> None:
+    """Raise UserError for a column of a file that has another value than the folder that names it too."""
+    for row, value in enumerate(column, 1):
+        absent = value is None or value != value  # noqa: PLR0124  # NaN
+        if absent if text is None else value != number(text) and str(value).removesuffix(" 00:00:00") != text:
+            what = f"column '{name}' is {text!r} in the path, and {value!r} in row {row} of the file"
+            raise UserError(str(path), what, "rename the folder or the column, or correct one of them")
 
 
 def number(text: str | None) -> int | str | None:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from modelmake.config.data import Data
 from modelmake.core.errors import UserError
 from modelmake.core.files import entry
-from modelmake.tables import arrow, location
+from modelmake.tables import arrow, location, rows
 from modelmake.tables.chunk import Chunk, like, of_texts, of_types
 from modelmake.tables.codes import with_zeros
 from modelmake.tables.content import recognized
@@ -22,7 +22,7 @@ from modelmake.tables.encoding import Bytes, check_bytes, encoding_of, guessed, 
 from modelmake.tables.file import HEAD, File
 from modelmake.tables.kinds import csv
 from modelmake.tables.kinds.kind import Kind
-from modelmake.tables.names import check, named, number, of_folders
+from modelmake.tables.names import check, check_folder, named, number, of_folders
 from modelmake.tables.numbers import inferred
 from modelmake.tables.reading import TYPED, Reading, decimal_of
 
@@ -129,12 +129,12 @@ class Table:
         parts = [part.column(column) for file in self.files for part in csv.fields(file, BLOCK)]
         return pa.chunked_array([chunk for part in parts for chunk in part.chunks], pa.string()).to_pandas()
 
-    def chunks(self, rows: int) -> Iterator[Chunk]:
+    def chunks(self, size: int) -> Iterator[Chunk]:
         """Yield the rows, some at a time, with the columns of the first chunk; raises as `frame`."""
         first: Chunk | None = None
         with readable(self.config):
             decimal = self.reading.decimal if self.kind.read or self.decided else self._decimal(self._streamed)
-            for chunk in self._chunks(rows, decimal):
+            for chunk in self._chunks(size, decimal):
                 first = first or replace(chunk, frame=named(chunk.frame))
                 yield like(chunk, first)
 
@@ -160,8 +160,16 @@ class Table:
             what = f"2 columns have the name '{target}', which is the target"
             raise UserError(config.path, what, "rename the one that is not")
         self._check_encoding(texts)
+        rows.check(texts, config, self._lines)
         decimal = self._decimal(lambda: texts.columns)
         return self.reading.model_copy(update={"decimal": decimal, "codes": with_zeros(texts, self.config.target)})
+
+    def _lines(self, places: Sequence[int]) -> list[int]:
+        """Return the lines of rows at places that count from 0."""
+        if len(self.files) > 1:
+            what = f"has rows that are not data, such as row {places[0] + 1} of all files"
+            raise UserError(self.config.path, what, "remove them: data.skip_lines is for a single file")
+        return csv.lines(self.files[0], places)
 
     def _check_encoding(self, texts: pa.Table) -> None:
         """Raise UserError for texts that are not ASCII, where their encoding is a guess."""
@@ -194,17 +202,23 @@ class Table:
 
     def _with_folders(self, frame: pd.DataFrame, lengths: list[int]) -> pd.DataFrame:
         """Return the rows of all files with the columns that their folders name."""
-        folders = [of_folders(file.path, self.config) for file in self.files]
+        folders, ends = [of_folders(file.path, self.config) for file in self.files], np.cumsum(lengths)
+        frame = named(frame)
         for name in folders[0]:
+            if name in frame:
+                for file, folder, end, length in zip(self.files, folders, ends, lengths, strict=True):
+                    check_folder(file.path, name, folder[name], frame[name].iloc[end - length : end])
+                continue
             values = np.array([number(folder[name]) for folder in folders], dtype=object)
             frame[name] = pd.Series(np.repeat(values, lengths)).infer_objects()
-        return named(frame)
+        return frame
 
-    def _chunks(self, rows: int, decimal: str) -> Iterator[Chunk]:
+    def _chunks(self, size: int, decimal: str) -> Iterator[Chunk]:
         schema = self._schema()
         for file in self.files:
-            more, first = of_folders(file.path, self.config), 0
-            for part in self.kind.stream(file, self.config, rows):
+            first = 0
+            for part in self.kind.stream(file, self.config, size):
+                more = self._more(file, part)
                 if self.kind.read:
                     chunk = of_types(file.path, first, arrow.with_types(part, schema), more, self.config)
                 else:
@@ -212,6 +226,13 @@ class Table:
                     chunk = of_texts(file.path, first, part.to_pandas(), more, decimal, self.config.gaps)
                 yield chunk
                 first += len(part)
+
+    def _more(self, file: File, part: pa.Table) -> dict[str, str | None]:
+        """Return the columns that the folders of a file name, and its rows do not have; raises as `check_folder`."""
+        folders = of_folders(file.path, self.config)
+        for name in folders.keys() & set(part.column_names):
+            check_folder(file.path, name, folders[name], part.column(name).to_pylist())
+        return {name: text for name, text in folders.items() if name not in part.column_names}
 
     def _schema(self) -> pa.Schema | None:
         """Return the types that all files of a folder can have, None where the files do not say it."""

@@ -24,7 +24,14 @@ def table(variable: str, path: Path, config: Data, reading: Reading = TYPED, col
     """
     if not path.exists():
         raise UserError(f"{variable}={path!s:.200}", "there is no such file or folder", "name a table")
-    keys = {"path": str(path), "source": None, "query": None, "snapshot": None, "format": None}
+    keys: dict[str, object] = {
+        "path": str(path),
+        "source": None,
+        "query": None,
+        "snapshot": None,
+        "format": None,
+        "skip_lines": [],
+    }
     return opened(config.model_copy(update=keys), reading, columns or [])
 
 

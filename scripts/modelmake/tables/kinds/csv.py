@@ -2,7 +2,7 @@
 
 import io
 import itertools
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 import pyarrow as pa
 from pyarrow import csv
@@ -32,7 +32,13 @@ def fields(file: File, rows: int, gaps: Collection[str] = ()) -> Iterator[pa.Tab
 
     """
     done, dialect = 0, file.dialect
-    if not (dialect.comment or dialect.spaces or dialect.delimiter == " " or (file.quotes % 2 and not dialect.escape)):
+    if not (
+        dialect.left_out
+        or dialect.comment
+        or dialect.spaces
+        or dialect.delimiter == " "
+        or (file.quotes % 2 and not dialect.escape)
+    ):
         try:
             for table in _at_once(file, gaps):
                 for part in slices(table, rows):
@@ -42,7 +48,7 @@ def fields(file: File, rows: int, gaps: Collection[str] = ()) -> Iterator[pa.Tab
             pass
         else:
             return
-    others = itertools.islice(_one_by_one(file), done, None)
+    others = (record for _, record in itertools.islice(_one_by_one(file), done, None))
     while some := list(itertools.islice(others, rows)):
         columns = ([None if field in gaps else field for field in column] for column in zip(*some, strict=True))
         yield _named(pa.table([pa.array(column, pa.string()) for column in columns], dialect.places), file)
@@ -73,12 +79,18 @@ def _at_once(file: File, gaps: Collection[str]) -> Iterator[pa.Table]:
             yield _named(pa.Table.from_batches([batch]), file)
 
 
-def _one_by_one(file: File) -> Iterator[list[str]]:
-    """Yield the fields of each row, as many as the header has; raises UserError as `fields`."""
+def lines(file: File, rows: Sequence[int]) -> list[int]:
+    """Return the lines in which rows end, which count from 0."""
+    wanted = set(rows)
+    return [line for row, (line, _) in enumerate(_one_by_one(file)) if row in wanted]
+
+
+def _one_by_one(file: File) -> Iterator[tuple[int, list[str]]]:
+    """Yield each row with the line in which it ends, and as many fields as the header has; raises as `fields`."""
     dialect, line = file.dialect, [0]
     encoding = "utf-8-sig" if dialect.encoding == "utf-8" else dialect.encoding
     with io.TextIOWrapper(file.open(), encoding=encoding, newline="") as text:
-        lines = without_comments(_counted(text, line), dialect.comment, dialect.prefix)
+        lines = without_comments(_counted(text, line, dialect.left_out), dialect.comment, dialect.prefix)
         rest = itertools.islice(lines, dialect.skip + dialect.header, None)
         began, width = dialect.skip + dialect.header + 1, len(dialect.names)
         lines = itertools.chain(rest, [END])
@@ -94,12 +106,13 @@ def _one_by_one(file: File) -> Iterator[list[str]]:
                 raise UserError(str(file.path), what, fix)
             began = line[0] + 1
             if record and (record[0].strip() or record[1:] or width == 1):
-                yield (record + [""] * width)[:width]
+                yield line[0], (record + [""] * width)[:width]
 
 
-def _counted(text: io.TextIOWrapper, line: list[int]) -> Iterator[str]:
+def _counted(text: io.TextIOWrapper, line: list[int], left_out: Collection[int]) -> Iterator[str]:
     for line[0], content in enumerate(text, 1):
-        yield content
+        if line[0] not in left_out:
+            yield content
 
 
 def _named(table: pa.Table, file: File) -> pa.Table:

@@ -1,0 +1,104 @@
+"""Rows: those of a text file or a workbook that are not data, such as units below the header, or a total at the end."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from modelmake.config.data import Data
+from modelmake.core import toml
+from modelmake.core.errors import UserError
+
+HEAD = 2  # rows below the header that may be none
+SHOWN = 3  # lines in an error message
+SAMPLE = 1_000  # rows by which a column has numbers
+MOST = 200  # lines of data.skip_lines
+NUMBER = re.compile(r"[-+(\u2212$€£]?\s?[$€£]?[\d.,]*\d.*")
+UNIT = re.compile(r"[^\d]*([^\W\d]|[%°$€£])[^\d]*\d?")
+TOTAL = re.compile(
+    r"(?i)((grand|sub)[ -]?)?total[se]?|sums?|somm[ae]|(gesamt)?summe|(ins)?gesamt|averages?|means?|"
+    "итого|всего|合計|总计"
+)
+
+
+class StrayRows(UserError):
+    """Rows of a table that are not data; `lines` has where they are in the file."""
+
+    def __init__(self, where: str, what: str, fix: str, lines: Sequence[int]) -> None:
+        """Keep the lines."""
+        super().__init__(where, what, fix)
+        self.lines = list(lines)
+
+
+def check(texts: pa.Table, config: Data, lines_of: Callable[[Sequence[int]], Sequence[int]]) -> None:
+    """Raise StrayRows for rows that are not data, unless data.skip_lines says which lines are none.
+
+    Parameters
+    ----------
+    texts : pyarrow.Table
+        The fields, without those that stand for a missing value.
+    config : Data
+        The keys of [data].
+    lines_of : callable
+        Returns the lines of rows, which count from 0.
+
+    """
+    if config.skip_lines is not None or config.target not in texts.column_names or len(texts) <= HEAD:
+        return
+    found = dict(sorted([*_headers(texts, config.target), *_units(texts, config.target), *_ends(texts, config.target)]))
+    if found:
+        lines = lines_of(list(found))[:MOST]
+        shown = "; ".join(f"line {line} {what}" for line, what in zip(lines[:SHOWN], found.values(), strict=False))
+        shown += f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        fix = f"leave them out: {toml.data('skip_lines', lines)}; if all lines are rows, {toml.data('skip_lines', [])}"
+        raise StrayRows(config.path, f"has rows that are not data: {shown}", fix, lines)
+
+
+def _headers(texts: pa.Table, target: str) -> Iterator[tuple[int, str]]:
+    """Yield the rows that have the names of the columns."""
+    same = pc.equal(pc.utf8_trim_whitespace(texts.column(target)), target)
+    for place in pc.indices_nonzero(pc.fill_null(same, fill_value=False)).to_pylist():
+        fields = _fields(texts, place)
+        if len(fields) > 1 and all(field.strip() == name for name, field in fields.items()):
+            yield place, "repeats the header"
+
+
+def _units(texts: pa.Table, target: str) -> Iterator[tuple[int, str]]:
+    """Yield the rows below the header with texts in columns that have numbers otherwise."""
+    below = texts.slice(HEAD, SAMPLE)
+    numbers = {name for name in texts.column_names if _all_numbers(below.column(name))}
+    for place in range(HEAD):
+        fields = _fields(texts, place)
+        units = [field for name, field in fields.items() if name in numbers and UNIT.fullmatch(field.strip())]
+        filled = sum(name in numbers for name in fields)
+        if len(units) < max(1, filled / 2) or (len(units) == 1 and target in fields):
+            return
+        yield place, f"has {units[0]!r} where the rows below have numbers"
+
+
+def _ends(texts: pa.Table, target: str) -> Iterator[tuple[int, str]]:
+    """Yield the last rows that are totals, notes or empty, up to the last one that is neither."""
+    for place in range(len(texts) - 1, HEAD, -1):
+        fields = _fields(texts, place)
+        totals = [name for name, field in fields.items() if TOTAL.fullmatch(field.strip(" :\t"))]
+        once = [name for name in totals if pc.sum(pc.equal(texts.column(name), fields[name])).as_py() == 1]
+        if once:
+            yield place, f"has {fields[once[0]]!r}, as a total"
+        elif len(fields) == 1 and target not in fields and texts.num_columns > 2:
+            yield place, f"has one field, {next(iter(fields.values())):.40}, as a note"
+        elif not fields:
+            yield place, "is empty"
+        else:
+            return
+
+
+def _fields(texts: pa.Table, place: int) -> dict[str, str]:
+    """Return the fields of a row that are not missing."""
+    [row] = texts.slice(place, 1).to_pylist()
+    return {name: field for name, field in row.items() if field is not None}
+
+
+def _all_numbers(column: pa.ChunkedArray) -> bool:
+    fields = [field.strip() for field in column.to_pylist() if field is not None]
+    return bool(fields) and all(NUMBER.fullmatch(field) for field in fields)

@@ -1,0 +1,261 @@
+"""Tables that would be read wrong: each is read right, or refused with its line, and the key that settles it."""
+
+import datetime as dt
+import io
+import json
+import re
+import zipfile
+from pathlib import Path
+
+import openpyxl
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from modelmake.config.data import Data
+from modelmake.core.errors import UserError
+from modelmake.data.read import read_table
+from modelmake.tables.table import opened
+
+LABELS = ("no", "yes")
+ROWS = "".join(f"{i * 1.5},{i},{LABELS[i % 2]}\n" for i in range(30))
+HEADER = "x,y,label\n"
+
+
+def table(tmp_path: Path, content: str | bytes, name: str = "t.csv", **keys: object) -> Data:
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return Data(**{"path": str(path), "target": "label", **keys})
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ("x,label\n" + "".join(f"{i % 7},{i % 10},no\n" for i in range(400)), 2),
+        ("x,label\n" + "".join(f"{i},{i % 10},no\n" for i in range(400)), 2),
+        ("x,label\n" + "1,a\n" * 30 + "1,2,b\n" + "1,b\n" * 30, 32),
+        ("x,label\n" + '"a\nb",a\n' * 20 + "1,2,b\n" + "1,b\n" * 30, 42),
+        ("x,label\n" + "1,a\n" * 90_000 + "1,2,b\n", 90_002),
+    ],
+    ids=["decimal comma", "that counts", "one row", "behind rows of two lines", "far below"],
+)
+def test_a_row_wider_than_the_header_is_named(tmp_path: Path, content: str, line: int) -> None:
+    """Never taken for an index, by training or by a stream of rows."""
+    settings = table(tmp_path, content)
+    for read in (lambda: read_table(settings), lambda: list(opened(settings).chunks(7))):
+        with pytest.raises(UserError, match=f"line {line} has 3 fields, and the header has 2"):
+            read()
+
+
+@pytest.mark.parametrize("quote", ['"', ""])
+def test_row_names_are_texts_or_count_from_1(tmp_path: Path, quote: str) -> None:
+    """As R writes them."""
+    rows = "".join(f"{quote}{i + 1}{quote},{i % 7},no\n" for i in range(40))
+    assert list(read_table(table(tmp_path, f"x,label\n{rows}")).columns) == ["x", "label"]
+
+
+def test_quotation_marks_behind_a_backslash_are_of_the_field(tmp_path: Path) -> None:
+    """As MySQL writes them; a path that ends in a backslash is no such field."""
+    escaped = table(tmp_path, 'note,label\n"He said \\"hi\\", ok",a\n"no \\"b\\" q",b\n' * 1)
+    assert read_table(escaped)["note"].tolist() == ['He said "hi", ok', 'no "b" q']
+    paths = table(tmp_path, 'note,label\n"C:\\dir\\",a\n"D:\\x\\",b\n')
+    assert read_table(paths)["note"].tolist() == ["C:\\dir\\", "D:\\x\\"]
+
+
+def test_a_quotation_mark_without_an_end_is_named(tmp_path: Path) -> None:
+    """It would swallow the rest of the file."""
+    with pytest.raises(UserError, match="a quotation mark has no end: that of the row that begins in line 32"):
+        read_table(table(tmp_path, HEADER + ROWS + '"1,2,no\n' + ROWS))
+
+
+def test_a_header_may_be_several_lines(tmp_path: Path) -> None:
+    """A record, and not a line, names the columns; with a title and a blank line above."""
+    header = 'A report\n\n"first\nname","age\r\nin years",label\n'
+    frame = read_table(table(tmp_path, header + "x,1,a\ny,2,b\n" * 20))
+    assert list(frame.columns) == ["first\nname", "age\nin years", "label"]
+    assert frame.iloc[0].tolist() == ["x", 1, "a"]
+
+
+@pytest.mark.parametrize("title", ["label\n", "Iris label\n\n", "the label, 2024\n", "sepals,label\n"])
+def test_a_title_is_not_the_header(tmp_path: Path, title: str) -> None:
+    """Also where it is the name of the target."""
+    assert read_table(table(tmp_path, title + HEADER + ROWS)).shape == (30, 3)
+
+
+@pytest.mark.parametrize(
+    ("content", "lines", "what"),
+    [
+        (HEADER + ROWS + HEADER + ROWS, [32], "line 32 repeats the header"),
+        (HEADER + "mm,%,\n" + ROWS, [2], "line 2 has 'mm' where the rows below have numbers"),
+        (HEADER + "cm,cm,name\n" + ROWS, [2], "line 2 has 'cm' where"),
+        (
+            HEADER + "Length,Count,Class\nmm,items,\n" + ROWS,
+            [2, 3],
+            "line 2 has 'Length' where .*; line 3 has 'mm' where",
+        ),
+        (HEADER + ROWS + "Total,435,\n", [32], "line 32 has 'Total', as a total"),
+        (
+            HEADER + ROWS + "Gesamt:,435,\n,,\nSource: me,,\n",
+            [32, 33, 34],
+            "line 32 has 'Gesamt:'.*line 34 has one field",
+        ),
+    ],
+    ids=["header again", "units", "units and a text", "two more headers", "total", "total and a note"],
+)
+def test_rows_that_are_not_data_are_named(tmp_path: Path, content: str, lines: list[int], what: str) -> None:
+    """With their lines and the key that leaves them out, which works, also beside fields of several lines."""
+    for text in (content, content.replace("15.0,10,", '"15.0\n",10,')):
+        with pytest.raises(UserError, match=what if text == content else "not data") as error:
+            read_table(table(tmp_path, text))
+        [stated] = re.findall(r"data.skip_lines = (\[\d[^\]]*\])", error.value.fix)
+        assert text != content or json.loads(stated) == lines
+        frame = read_table(table(tmp_path, text, skip_lines=json.loads(stated)))
+        assert len(frame) == (60 if "repeats" in what else 30)
+        assert set(frame["label"]) == set(LABELS)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "name,y,label\n" + "".join(f"{('Total', 'Sum')[i % 3 == 0]},{i},no\n" for i in range(30)),
+        "x,y,label\n" + "".join(f"{'xz'[i % 2]},{i},{('label', 'b')[i % 5 > 0]}\n" for i in range(30)),
+        "x,y,label\n" + "?,1,a\n2,?,b\n" + "".join(f"{i},{i},a\n" for i in range(30)),
+        "x,label\n" + "unknown,a\n" + "".join(f"{i},a\n" for i in range(9)),
+    ],
+    ids=["a value Total", "values of names", "gaps", "one text"],
+)
+def test_rows_of_odd_values_are_data(tmp_path: Path, content: str) -> None:
+    """No row of them is called a total, a header or units."""
+    settings = table(
+        tmp_path, content, missing=["?", "unknown"], schema={"x": {"type": "category"}} if "x," in content else None
+    )
+    assert len(read_table(settings)) == content.count("\n") - 1
+
+
+def test_names_are_compared_without_spaces_and_with_composed_accents(tmp_path: Path) -> None:
+    """In each format."""
+    names = [" age ", "Gro\u0308\u00dfe", "label "]
+    rows = [[1, 2, "a"], [3, 4, "b"]] * 9
+    frame = pd.DataFrame(rows, columns=names)
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.to_parquet(tmp_path / "t.parquet")
+    frame.to_excel(tmp_path / "t.xlsx", index=False)
+    frame.to_json(tmp_path / "t.jsonl", orient="records", lines=True)
+    for name in ("t.csv", "t.parquet", "t.xlsx", "t.jsonl"):
+        settings = Data(path=str(tmp_path / name), target="label")
+        assert list(read_table(settings).columns) == ["age", "Größe", "label"]
+        assert list(next(opened(settings).chunks(5)).frame.columns) == ["age", "Größe", "label"]
+
+
+def test_a_name_that_two_columns_have_is_refused_for_the_target_and_said_for_a_feature(tmp_path: Path) -> None:
+    """The first of two targets may be another thing."""
+    with pytest.raises(UserError, match="2 columns have the name 'label', which is the target"):
+        read_table(table(tmp_path, "x,label,label\n1,a,b\n2,b,a\n"))
+    settings = table(tmp_path, "x,x,label\n1,2,b\n2,3,a\n")
+    assert str(opened(settings)) == "another column 'x' as 'x.1'"
+
+
+def test_moments_of_int96_are_those_that_were_written(tmp_path: Path) -> None:
+    """In microseconds, by training and by a stream of rows."""
+    moments = [dt.datetime(9999, 12, 31), dt.datetime(1500, 1, 1)] * 5
+    columns = {"day": pa.array(moments, pa.timestamp("us")), "label": list("ab") * 5}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet", use_deprecated_int96_timestamps=True)
+    settings = Data(path=str(tmp_path / "t.parquet"), target="label")
+    for frame in (read_table(settings), next(opened(settings).chunks(10)).frame):
+        assert frame["day"].tolist() == moments
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_column_in_the_path_and_in_the_file_has_one_value(tmp_path: Path, kind: str) -> None:
+    """Equal: it is one column. Different: both values are named."""
+
+    def settings(inside: int) -> Data:
+        folder = tmp_path / f"{inside}/year=2020"
+        folder.mkdir(parents=True)
+        frame = pd.DataFrame({"year": [2020, inside] * 5, "x": range(10), "label": ["a", "b"] * 5})
+        getattr(frame, f"to_{kind}")(folder / f"p.{kind}", index=False)
+        return Data(path=str(folder.parent), target="label")
+
+    same, other = settings(2020), settings(2021)
+    assert read_table(same)["year"].tolist() == [2020] * 10
+    assert list(next(opened(same).chunks(3)).frame.columns) == ["year", "x", "label"]
+    for read in (read_table, lambda data: list(opened(data).chunks(3))):
+        with pytest.raises(UserError, match=r"column 'year' is '2020' in the path, and '?2021'? in row 2 of the file"):
+            read(other)
+
+
+def workbook(rows: list[list[object]]) -> bytes:
+    book, content = openpyxl.Workbook(), io.BytesIO()
+    for row in rows:
+        book.active.append(row)
+    book.save(content)
+    return content.getvalue()
+
+
+def test_formulas_without_values_are_named(tmp_path: Path) -> None:
+    """A program that does not calculate writes them."""
+    rows = [["x", "y", "label"], *([i, f"=A{i + 2}*2", LABELS[i % 2]] for i in range(20))]
+    with pytest.raises(UserError, match=r"column 'y' has formulas without values, such as =A2\*2 in row 2"):
+        read_table(table(tmp_path, workbook(rows), "t.xlsx"))
+
+
+def test_a_workbook_has_rows_that_are_not_data_and_wrong_dimensions(tmp_path: Path) -> None:
+    """Its cells count, whatever it says of them; the rows of the sheet are the lines of the key."""
+    rows = [
+        ["My title"],
+        [],
+        [" x ", "y", "label"],
+        ["mm", "%", None],
+        *([i * 1.5, i, LABELS[i % 2]] for i in range(20)),
+    ]
+    content, changed = workbook([*rows, ["Total", 190, None]]), io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as book, zipfile.ZipFile(changed, "w") as other:
+        for name in book.namelist():
+            other.writestr(name, re.sub(rb'<dimension ref="[^"]+"', b'<dimension ref="A1"', book.read(name)))
+    with pytest.raises(UserError, match=r"data.skip_lines = \[4, 25\]"):
+        read_table(table(tmp_path, changed.getvalue(), "t.xlsx"))
+    frame = read_table(table(tmp_path, changed.getvalue(), "t.xlsx", skip_lines=[4, 25]))
+    assert (frame.shape, frame["x"].tolist()[:2]) == ((20, 3), [0.0, 1.5])
+
+
+RECORDS = [{"x": i, "label": LABELS[i % 2]} for i in range(20)]
+FEATURES = [{"type": "Feature", "properties": record, "geometry": None} for record in RECORDS]
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"type": "FeatureCollection", "features": FEATURES}, r"is GeoJSON.*jq -c '.features\[\].properties'"),
+        ({"count": 20, "data": RECORDS}, r"""they are under the key 'data' .*jq -c '."data"\[\]' t.json > t.jsonl"""),
+        ({"x": [1, 2], "label": ["a", "b"]}, "it has an object, or columns"),
+    ],
+    ids=["GeoJSON", "under a key", "columns"],
+)
+def test_json_that_is_not_records_is_named(tmp_path: Path, value: object, message: str, indent: int | None) -> None:
+    """On one line or on many, with what makes records of it."""
+    with pytest.raises(UserError, match=message):
+        read_table(table(tmp_path, json.dumps(value, indent=indent), "t.json"))
+
+
+def test_a_line_that_is_not_json_is_named(tmp_path: Path) -> None:
+    """By its number in the file."""
+    lines = "".join(json.dumps(record) + "\n" for record in RECORDS)
+    with pytest.raises(UserError, match="line 21 is not JSON"):
+        read_table(table(tmp_path, lines + "{oops\n", "t.jsonl"))
+
+
+def test_records_in_records_are_named_with_a_way_out(tmp_path: Path) -> None:
+    """The way is to make columns of them."""
+    lines = "".join(json.dumps({"a": record, "label": record["label"]}) + "\n" for record in RECORDS)
+    with pytest.raises(UserError, match=r"records in records.*split it into several columns, as pandas.json_normalize"):
+        read_table(table(tmp_path, lines, "t.jsonl"))
+
+
+def test_all_rows_decide_what_is_a_code(tmp_path: Path) -> None:
+    """The first one with a zero may be behind thousands without."""
+    rows = "".join(f"{80_000 + i},{i},no\n" for i in range(5_000)) + "01067,1,yes\n"
+    for text in (f"zip,n,label\n{rows}", "zip,n,label\n" + "".join(reversed(rows.splitlines(keepends=True)))):
+        assert "01067" in read_table(table(tmp_path, text))["zip"].tolist()
