@@ -238,5 +238,12 @@ def test_a_table_is_watched_as_the_log_is(served: Project, monkeypatch: pytest.M
     done = served.stage("watch")
     assert "the column 'sepal_width' is missing" in done.out
     assert "'petal_width' had numbers or dates, and now has text" in done.out
+    few = rows(100).astype({"petal_width": object})
+    few.loc[[3, 7], "petal_width"] = "wide"
+    few.to_csv("today.csv", index=False)
+    done = served.stage("watch")
+    assert "note: 2 values of 'petal_width' are not a number, and count as missing" in done.out
+    assert re.search("^ok +petal_width ", done.out, re.M)
+    assert "live    accuracy" in done.out
     monkeypatch.setenv("MODELMAKE_IN", "nowhere.csv")
     assert "there is no such file" in error_line(served.stage("watch"), 2)

@@ -279,7 +279,7 @@ def _spread(name: str, then: Vocabulary, present: pd.Series) -> Iterator[Finding
     (before, _), (after, _) = spreads = [rarefied(one, rows) for one in (then.repeats, now)]
     deviation = math.sqrt(sum(variance for _, variance in spreads) + 1)
     p_value = float(2 * stats.norm.sf(abs(after - before) / deviation))
-    text = f"{rows} rows of '{name}' have {after:.0f} values, and had {before:.0f}"
+    text = f"{rows} rows of '{name}' have {after:.0f} value{'s' * (round(after) != 1)}, and had {before:.0f}"
     yield Finding(name, "values", abs(after - before) / rows, p_value, text)
     largest, former = max(now), max(then.repeats)
     table = [[largest, len(present) - largest], [former, then.rows - former]]

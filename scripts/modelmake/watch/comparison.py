@@ -113,8 +113,11 @@ def truths(subject: Subject, window: Window, server: Path) -> pd.DataFrame | Non
     if path := settings.make().truth:
         known = truth.read(path, data, contract)
         found = truth.joined([*windows.kept(server, subject.version.model_id), window], known)
-    elif (path := settings.make().in_) and window.predicted and data.target in window.columns:
-        found = truth.own(window, path, data, contract)
+    elif (path := settings.make().in_) and data.target in window.columns and window[data.target].notna().any():
+        if window.predicted:
+            found = truth.own(window, path, data, contract)
+        else:
+            print("note: the targets of the table are not used, since the model does not predict every row")
     if found is not None and len(found) < quality.FEWEST:
         print(f"note: {len(found)} rows have a truth, and at least {quality.FEWEST} are needed")
         return None

@@ -38,7 +38,8 @@ def table(variable: str, path: Path, config: Data, reading: Reading = TYPED, col
 def requests(path: Path, config: Data, contract: Contract) -> pd.DataFrame:
     """Return the table IN: the columns of the model as `make predict` reads them, the others in plain types.
 
-    A column with a value of another type stays as the file has it, as text. Raises as `make predict`.
+    A value of another type counts as missing, and a line says so; a column with more of these than of others stays as
+    the file has it, as text. Raises as `make predict`.
     """
     data = config.model_copy(update={"missing": [*contract.missing]})
     opened, forms = table("IN", path, data, contract.reading, contract.names), Forms()
@@ -46,10 +47,14 @@ def requests(path: Path, config: Data, contract: Contract) -> pd.DataFrame:
     for feature in contract.features:
         given = [chunk.frame[feature.name] for chunk in chunks if feature.name in chunk.frame]
         casts = [values(chunk, feature.lenient, forms, contract.reading) for chunk in chunks[: len(given)]]
-        fits = not any(cast.lost.any() for cast in casts)
-        if given:
-            parts = [pd.Series(cast.with_gaps()) for cast in casts] if fits else [_texts(one) for one in given]
+        lost = sum(int(cast.lost.sum()) for cast in casts)
+        if lost > sum(len(cast.lost) for cast in casts) / 2:
+            columns[feature.name] = pd.concat([_texts(one) for one in given], ignore_index=True)
+        elif given:
+            parts = [pd.Series(cast.with_gaps()).mask(cast.lost) for cast in casts]
             columns[feature.name] = pd.concat(parts, ignore_index=True)
+            if lost:
+                print(f"note: {lost} values of '{feature.name}' are not {feature.type.words}, and count as missing")
     frame = opened.frame()
     others = {name: _plain(frame[[name]].copy(), data) for name in frame.columns if name not in columns}
     return pd.DataFrame(columns | others, index=frame.index)
