@@ -16,7 +16,6 @@ from mlflow.models import Model, ModelSignature, infer_signature
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import AnyType
 from numpy.typing import NDArray
-from requests import RequestException
 from sklearn.pipeline import Pipeline
 
 from modelmake.config import modules
@@ -29,7 +28,7 @@ from modelmake.model.inspection import Checked, check
 from modelmake.model.probe import save
 from modelmake.model.requirements import requirements
 from modelmake.model.trust import AGAIN, SAVED, checked_types, contents
-from modelmake.tracking.runs import Run, Tracking, missing, translated
+from modelmake.tracking.runs import Run, Tracking, gone, translated
 
 NAME = "model"  # in its run
 
@@ -121,8 +120,8 @@ def download(model_id: str, trusted: Sequence[str], scratch: str) -> Checked:
         try:
             folder = Path(mlflow.artifacts.download_artifacts(f"models:/{model_id}", dst_path=scratch))
         except (MlflowException, OSError) as error:
-            if isinstance(error, RequestException) or (isinstance(error, MlflowException) and not missing(error)):
-                raise  # such as a connection that is cut: the files exist
+            if not gone(error):
+                raise
             raise UserError(f"model {model_id}", "its files no longer exist", AGAIN) from None
     return check(folder, model_id, trusted)
 

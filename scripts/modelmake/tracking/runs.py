@@ -21,7 +21,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.entities import PagedList
 
 from modelmake.core import provenance, settings
-from modelmake.core.errors import Interruption, UserError, first_line
+from modelmake.core.errors import Interruption, TrackingError, UserError, first_line
 from modelmake.core.files import entry
 from modelmake.tracking.address import STORE, VARIABLE, page, tracking_uri, uri
 from modelmake.tracking.connection import failure
@@ -41,6 +41,13 @@ def translated(action: str) -> Iterator[None]:
 def missing(error: MlflowException) -> bool:
     """Whether `error` means that the object does not exist."""
     return error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+
+
+def gone(error: MlflowException | OSError) -> bool:
+    """Whether a download failed because there is no such file, and not because it was cut or the disk is full."""
+    if isinstance(error, MlflowException):
+        return missing(error)
+    return isinstance(error, FileNotFoundError) or str(error).startswith("No such artifact")
 
 
 def pages(search: Callable[[str | None], PagedList[Entity]]) -> list[Entity]:
@@ -235,12 +242,27 @@ class Tracking:
     def read_file(self, run: Run, path: str) -> bytes | None:
         """Return the content of an artifact of the run, None where the run has no such artifact."""
         with translated(f"read {path} of run {run.run_id}"), tempfile.TemporaryDirectory() as scratch:
-            try:
-                return Path(self.client.download_artifacts(run.run_id, path, scratch)).read_bytes()
-            except (MlflowException, OSError) as error:
-                if isinstance(error, MlflowException) and not missing(error):
-                    raise
-                return None
+            copy = self.download(run.run_id, path, scratch)
+            return copy.read_bytes() if copy else None
+
+    def download(self, run_id: str, path: str, folder: str) -> Path | None:
+        """Return the copy in `folder` of an artifact of a run, None where the run has no such artifact.
+
+        Raises
+        ------
+        TrackingError
+            The download failed. MLflow says of each failure that there is no such artifact, so the list decides.
+
+        """
+        try:
+            return Path(self.client.download_artifacts(run_id, path, folder))
+        except (MlflowException, OSError) as error:
+            if not gone(error):
+                raise
+        listed = self.client.list_artifacts(run_id, path.rpartition("/")[0] or None)
+        if path in {artifact.path for artifact in listed}:
+            raise TrackingError(uri(), f"the download of {path} of run {run_id} failed", "try again; see make logs")
+        return None
 
     def _create_experiment(self, name: str) -> str:
         """Create an experiment; the embedded store keeps artifacts in the folder of its database."""

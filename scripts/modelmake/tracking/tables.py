@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlflow.exceptions import MlflowException
-
 from modelmake.core import files
 from modelmake.core.errors import UserError
-from modelmake.tracking.runs import Run, Tracking, missing, translated
+from modelmake.tracking.runs import Run, Tracking, translated
 
 TAG = "modelmake.snapshot"  # <run>/table/<file or folder>
 DATA = "modelmake.data"
@@ -67,13 +65,10 @@ def take(tracking: Tracking, kept: Kept, target: Path) -> None:
 
     """
     with translated(f"download the table of run {kept.run_id}"), files.whole(target) as aside:
-        try:
-            copy = tracking.client.download_artifacts(kept.run_id, kept.path, str(aside.parent))
-        except (MlflowException, OSError) as error:
-            if isinstance(error, MlflowException) and not missing(error):
-                raise
+        copy = tracking.download(kept.run_id, kept.path, str(aside.parent))
+        if copy is None:
             what = f"its artifact {kept.path} no longer exists"
-            raise UserError(f"run {kept.run_id}", what, "restore the table") from None
+            raise UserError(f"run {kept.run_id}", what, "restore the table")
         os.replace(copy, aside)
 
 
