@@ -14,6 +14,7 @@ TEXTS = 1_000  # by which a column of text is judged
 SAME = 0.95  # share of the rows of a class, or of a number, in whose value of a key all rows are alike
 IN_ORDER = 0.99  # share of the rows that are not earlier than the row before
 MANY, A_FEW = 20, 30  # different values of a key that groups the rows, and the most rows of one, on average
+SOME = 500  # values of a key, by which it is judged
 PANEL, DENSE = 3, 0.2  # different values of the key of a panel, and the least share of all pairs with a time
 
 IDENTIFIER = re.compile(
@@ -97,6 +98,8 @@ def determines(column: pd.Series, target: pd.Series) -> bool:
     key = KEY.fullmatch(name) or NAMED.fullmatch(name) or ENTITY.fullmatch(name)
     if not may_group(column) or many < MANY or not (key or many > 2 * target.nunique()):
         return False
+    some = column.isin(column.drop_duplicates().iloc[:SOME]).to_numpy()
+    column, target = column[some], target[some]
     rows = target.groupby(column.to_numpy())
     several = rows.transform("size") > 1
     same = rows.transform("nunique")[several] == 1

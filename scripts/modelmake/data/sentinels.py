@@ -19,8 +19,9 @@ def sentinels(column: pd.Series) -> list[int]:
     if column.dtype.kind not in "iuf":
         return []
     present = column.dropna()
-    codes = [code for code in CODES if (present == code).any()]
-    others = present[~present.isin(codes)]
+    coded = present.isin(CODES)
+    codes = sorted(map(int, present[coded].unique()), reverse=True)
+    others = present[~coded]
     if len(others) < FEWEST or not codes:
         return []
     low, high = others.min(), others.max()
