@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sklearn import datasets
 
 from modelmake.config.data import Data
-from modelmake.data.findings import Finding, findings
+from modelmake.data.finding import Finding
+from modelmake.data.findings import findings
 from modelmake.data.read import identified, read_table
 from tests.conftest import EXAMPLE
 

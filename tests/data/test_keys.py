@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from modelmake.config.data import Data
-from modelmake.data.findings import Finding, findings
+from modelmake.data.finding import Finding
+from modelmake.data.findings import findings
 from modelmake.data.read import identified
 
 N = 400

@@ -13,8 +13,8 @@ from modelmake.batch import batch
 from modelmake.config.data import Data
 from modelmake.core.errors import UserError
 from modelmake.data.findings import findings
+from modelmake.data.labels import sentinels
 from modelmake.data.read import read
-from modelmake.data.sentinels import sentinels
 from modelmake.model.contract import contract
 from modelmake.serving.body import JSON
 from modelmake.serving.protocols import mlflow
