@@ -12,10 +12,10 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-PRELOADED = (
+PRELOADED = (  # not prometheus_client, which reads its folder from the environment when it is imported
     *("mlflow.sklearn", "mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store"),
     *(f"modelmake.{name}" for name in ("__main__", "model.train", "gate.evaluate", "registry.register")),
-    *(f"modelmake.{name}" for name in ("registry.promote", "serving.worker", "batch.predict", "search.tune")),
+    *(f"modelmake.{name}" for name in ("registry.promote", "serving.champion", "batch.predict", "search.tune")),
 )
 SHIM = """\
 #!/bin/sh
