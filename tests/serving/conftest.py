@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -67,9 +68,10 @@ class Process:
             **{f"MODELMAKE_{name}": value for name, value in settings.items()},
         }
         self.log = path / f"serve-{self.port}.log"
+        first = sys.executable if "WORKERS" in settings else python()  # workers are children of a process of its own
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [python(), "-m", "modelmake", "serve"], cwd=path, env=environment, stdout=log, stderr=log
+                [first, "-m", "modelmake", "serve"], cwd=path, env=environment, stdout=log, stderr=log
             )
 
     def wait(self, status: int = 200, path: str = "/ping") -> "Process":
