@@ -10,7 +10,7 @@ override settings := $(shell . docker/environment.sh && echo $$settings)
 known := $(settings) $(shell . docker/environment.sh && echo $$allowed)
 source = $(firstword $(origin $1))
 # Another variable of the command line, or of a make that calls this one, may have the name of one here.
-unknown := $(strip $(foreach name,$(filter-out .% SHELL MAKE% settings,$(.VARIABLES)),\
+unknown := $(strip $(foreach name,$(filter-out .% SHELL MAKE% settings typed,$(.VARIABLES)),\
   $(if $(filter command override,$(call source,$(name))),$(filter-out $(known),$(name)))))
 $(if $(filter undefine,$(.FEATURES)),,$(if $(unknown),$(error $(unknown): not a variable of modelmake (leave it out))))
 override typed := $(foreach name,$(unknown),$(if $(filter command,$(call source,$(name))),$(name)))
