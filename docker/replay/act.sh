@@ -28,8 +28,11 @@ builder=$replay/docker/image/image.sh
 "$builder" build
 image=$("$builder" name)
 visible "$image"
-event=$(docker run "${sealed[@]}" -v "$root/scripts:/product:ro" -v "$replay:/src:ro" -w /src -e PYTHONPATH=/product \
-  -e MODELMAKE_WORKFLOW -e MODELMAKE_EVENT -e MODELMAKE_JOB "$image" python -m modelmake workflow </dev/null) || exit
+modelmake() { # this checkout's, on the files of the replay
+  docker run "${sealed[@]}" -v "$root/scripts:/product:ro" -v "$replay:/src:ro" -w /src -e PYTHONPATH=/product \
+    -e MODELMAKE_WORKFLOW -e MODELMAKE_EVENT -e MODELMAKE_JOB "$image" python -m modelmake "$@"
+}
+event=$(modelmake workflow </dev/null) || exit
 scratch=act
 [ "$tracking" = scratch ] || scratch=
 compose=("$root/docker/server/compose.sh")
@@ -105,13 +108,5 @@ docker start --attach modelmake-act 2>&1 | tee -i "$replay.log" && code=0 || cod
 
 [ "$code" != 0 ] || exit 0
 grep -h ^error: "$replay.server.log" >&2 || true
-# Where there are several pipelines, act numbers them: "[churn-2/pipeline/train]".
-several=$(sed -n 's,.*\[\([^]/]*\)/pipeline/.*,\1,p' "$replay.log" | sort -u | wc -l)
-number=$([ "$several" -lt 2 ] || echo '-[0-9]*')
-step='\([^] /]*\) *\].*Failure - Main \(make [a-z]*\).*'
-alone='failed; to run that step alone:'
-failed=$(sed -n -e "s,.*\[\([^]/]*\)$number/pipeline/$step,job \2 of \1 $alone \3 PIPELINE=pipelines/\1.toml,p" \
-  -e "s,.*\[[^]/]*/$step,job \1 $alone \2,p" "$replay.log" |
-  sed 's,^\(job [a-z]* \)of pipeline \(.*\) PIPELINE=.*,\1\2,')
-echo "act: ${failed:-the workflow did not run to its end; see the output above; make lint checks the workflow}" >&2
+modelmake replay <"$replay.log" >&2
 exit "$code"
