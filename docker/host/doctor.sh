@@ -28,10 +28,7 @@ port() { # free, or used by the server of this checkout
   name=$(docker ps --filter "publish=$port" --format '{{.Names}}' 2>/dev/null)
   case $name in
     "$(project "")-mlflow-1" | "$(project "")-tls-1") ;;
-    *)
-      { [ "$(cat .mlflow/server.url)" = "http://localhost:$port" ] && kill -0 "$(cat .mlflow/server.pid)"; } 2>/dev/null ||
-        return 1
-      ;;
+    *) grep -Fxq "http://localhost:$port" .mlflow/server.url && kill -0 "$(cat .mlflow/server.pid)" || return 1 ;;
   esac
   echo "$port is used by the MLflow server of this checkout"
 }

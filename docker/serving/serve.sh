@@ -33,7 +33,7 @@ doors() { # a token, and a certificate, as `make up` has a login and TLS
 scheme() { if [ -f "$state/tls.key" ]; then echo https; else echo http; fi; }
 ready() { # waits until the server serves a model, or says why it does not
   local answer problem
-  for _ in $(seq 240); do
+  for _ in $(seq 720); do # 180 s, since a slow machine imports for a minute
     if answer=$(health 2>/dev/null); then
       echo "$(scheme)://localhost:$port" && return
     fi
