@@ -16,11 +16,11 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import stats
 
 from modelmake.core.errors import few
 from modelmake.core.types import of
+from modelmake.data.bins import Counts, all_among, exact, homogeneity, merged, with_rest
 from modelmake.data.profile import ROWS_A_BIN, Column, Profile, Rows, count, numbers, texts
 from modelmake.data.vocabulary import MOST, Vocabulary, blank, rarefied, repeats
 
@@ -28,29 +28,23 @@ MIN_ROWS = 30  # fewer rows give no verdict
 LEVEL = 0.01  # of the false discovery rate; chosen by the simulation above
 EFFECT = 0.2  # Cohen's w; he calls 0.1 small and 0.3 medium
 SHARE = 0.02  # of rows, for values that are missing, new or out of range
-EXPECTED = 5  # rows of a bin, below which bins are merged
 
 SHAPES = ("distribution", "length")  # compared by bins; of all other kinds the effect is a share
 Kind = Literal["distribution", "length", "missing", "blank", "new values", "values", "largest", "range", "type", "lost"]
-Counts = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One way in which one column differs.
+    """One way in which one column differs, and its sentence.
 
     Parameters
     ----------
-    column : str
-        The column.
     kind : Kind
         What was compared.
     effect : float
         Cohen's w for a distribution of values or lengths, else a share of the rows, 1 for a type or a lost column.
     p_value : float
         That it is chance, adjusted for all tests of the window.
-    text : str
-        What differs, as a sentence.
 
     """
 
@@ -168,45 +162,21 @@ def _distribution(then: Column, now: pd.Series) -> Iterator[Finding]:
     if then.others:  # the list has the values that chance made most common: only frequent ones are as common again
         bins = {name: rows for name, rows in bins.items() if rows >= ROWS_A_BIN}
     counted = count(now, then.edges, set(bins))
-    a = _with_rest([*bins.values()], then.rows - then.missing)
-    b = _with_rest([counted[name] for name in bins], int(now.notna().sum()))
+    a = with_rest([*bins.values()], then.rows - then.missing)
+    b = with_rest([counted[name] for name in bins], int(now.notna().sum()))
     yield from _shape(then.name, "distribution", a, b, ordered=then.edges is not None)
 
 
 def _shape(name: str, kind: Kind, a: Counts, b: Counts, *, ordered: bool) -> Iterator[Finding]:
     """Compare the counts of bins before and now by the chi-squared test of homogeneity."""
-    a, b = _merged(a, b, ordered=ordered)
+    a, b = merged(a, b, ordered=ordered)
     n, m = b.sum(), a.sum()
     if len(a) < 2 or not n or not m:
         return
-    expected = np.outer([m, n], a + b) / (m + n)
-    statistic, degrees = float(np.sum((np.array([a, b]) - expected) ** 2 / expected)), len(a) - 1
-    effect = math.sqrt(max(0.0, statistic - degrees) * (m + n) / (m * n))
-    p_value = float(special.chdtrc(degrees, statistic))
+    effect, p_value = homogeneity(a, b)
     place = int(np.argmax(np.abs(b / n - a / m)))
     what = f"the {kind} of '{name}' differs (Cohen's w {effect:.2f}"
     yield Finding(name, kind, effect, p_value, f"{what}, one bin {a[place] / m:.0%} → {b[place] / n:.0%})")
-
-
-def _with_rest(counts: list[int], rows: int) -> Counts:
-    """Return the counts, and the rest of the rows."""
-    return np.array([*counts, rows - sum(counts)], dtype=float)
-
-
-def _merged(a: Counts, b: Counts, *, ordered: bool) -> tuple[Counts, Counts]:
-    """Merge bins until each is expected to have enough rows on both sides: neighbours, or the rarest values."""
-    smaller = min(a.sum(), b.sum())
-    if not smaller:
-        return a[:0], b[:0]
-    order = np.arange(len(a)) if ordered else np.argsort(-(a + b), kind="stable")
-    share = (a + b)[order] / (a + b).sum() * smaller
-    starts, filled = [0], 0.0
-    for place, rows in enumerate(share):
-        if filled >= EXPECTED and share[place:].sum() >= EXPECTED:
-            starts.append(place)
-            filled = 0.0
-        filled += rows
-    return np.add.reduceat(a[order], starts), np.add.reduceat(b[order], starts)
 
 
 def _missing(then: Column, now: pd.Series) -> Iterator[Finding]:
@@ -219,10 +189,9 @@ def _missing(then: Column, now: pd.Series) -> Iterator[Finding]:
 
 def _share(name: str, kind: Kind, then: tuple[int, int], now: tuple[int, int]) -> Finding:
     """Compare the share of some rows in all rows, before and now, by Fisher's exact test."""
-    table = [[some, rows - some] for some, rows in (then, now)]
     before, after = (some / rows for some, rows in (then, now))
     text = f"{after:.1%} of '{name}' is {kind}, and was {before:.1%}"
-    return Finding(name, kind, abs(after - before), float(stats.fisher_exact(table).pvalue), text)
+    return Finding(name, kind, abs(after - before), exact(then, now), text)
 
 
 def _new_values(then: Column, now: pd.Series) -> Iterator[Finding]:
@@ -234,7 +203,7 @@ def _new_values(then: Column, now: pd.Series) -> Iterator[Finding]:
     if len(unseen):
         names = few(sorted(set(unseen)))
         text = f"{len(unseen)} rows of '{then.name}' have values that are new: {names}"
-        p_value = _all_among(len(unseen), len(present), then.rows - then.missing)
+        p_value = all_among(len(unseen), len(present), then.rows - then.missing)
         yield Finding(then.name, "new values", len(unseen) / len(present), p_value, text)
 
 
@@ -247,7 +216,7 @@ def _range(then: Column, now: pd.Series) -> Iterator[Finding]:
     below, above = int((found < then.low).sum()), int((found > then.high).sum())
     if below or above:
         m = then.rows - then.missing
-        p_value = min(1.0, 2 * min(_all_among(below, len(found), m), _all_among(above, len(found), m)))
+        p_value = min(1.0, 2 * min(all_among(below, len(found), m), all_among(above, len(found), m)))
         text = f"{below + above} rows of '{then.name}' are outside of its former range"
         yield Finding(then.name, "range", (below + above) / len(found), p_value, text)
 
@@ -282,14 +251,7 @@ def _spread(name: str, then: Vocabulary, present: pd.Series) -> Iterator[Finding
     text = f"{rows} rows of '{name}' have {after:.0f} value{'s' * (round(after) != 1)}, and had {before:.0f}"
     yield Finding(name, "values", abs(after - before) / rows, p_value, text)
     largest, former = max(now), max(then.repeats)
-    table = [[largest, len(present) - largest], [former, then.rows - former]]
-    chance = float(stats.fisher_exact(table, alternative="greater").pvalue)  # of each value that it could be
+    chance = exact((largest, len(present)), (former, then.rows), more=True)  # of each value that it could be
     share, was = largest / len(present), former / then.rows
     text = f"{share:.1%} of '{name}' is one value, and the most common one had {was:.1%}"
     yield Finding(name, "largest", max(0.0, share - was), min(1.0, chance * sum(now.values())), text)
-
-
-def _all_among(k: int, n: int, m: int) -> float:
-    """Return the probability that k rows of n + m, drawn by chance, are all among the n."""
-    gamma = special.gammaln
-    return float(np.exp(gamma(n + 1) - gamma(n - k + 1) - gamma(n + m + 1) + gamma(n + m - k + 1)))

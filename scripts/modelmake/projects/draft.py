@@ -21,9 +21,6 @@ from modelmake.tables.texts import read_texts
 
 FEW_NUMBERS = 10  # different whole numbers that are classes rather than a quantity
 MANY_CLASSES = 100
-SMALL, WIDE = 500, 500  # rows below and columns above which a linear model is the better start
-LARGE = 10_000  # rows from which boosting is faster than other trees
-IMBALANCED = 0.2  # share of the rarest class
 TEST_ROWS = 30  # the gate's default of held-out rows
 SEED = 42
 CLASS, SHARE = 10, 0.05  # rows, and share of the rows, of a text that is a class and no gap
@@ -31,16 +28,6 @@ ROUNDS = 5  # texts that mean a gap, found one after the other
 YES = re.compile(
     r"(?i)1|y|yes|ja|j|oui|s[ií]|sim|tak|да|true|t|wahr|pos(itive)?|churn(ed)?|default(ed)?|fraud|spam|survived|bad|ill|sick|malignant|won?"
 )
-LINEAR = {
-    True: ("sklearn.linear_model.LogisticRegression", {"max_iter": 1000}),
-    False: ("sklearn.linear_model.Ridge", {}),
-}
-TREES = {True: "sklearn.ensemble.ExtraTreesClassifier", False: "sklearn.ensemble.ExtraTreesRegressor"}
-BOOSTED = {
-    True: "sklearn.ensemble.HistGradientBoostingClassifier",
-    False: "sklearn.ensemble.HistGradientBoostingRegressor",
-}
-
 Value = str | int | float | bool | list[str] | list[int]
 
 
@@ -246,32 +233,3 @@ def _sizes(made: Draft) -> None:
     elif len(made.frame) * 0.4 < TEST_ROWS:
         what = f"the table has {len(made.frame)} rows, and the gate requires {TEST_ROWS} held-out rows"
         made.warnings.append(f"{what}; add rows, or set gate.min_test_rows")
-
-
-def copies(made: Draft) -> float:
-    """Return the share of the rows that equal another row in all that is read of them."""
-    dropped = made.data.drop or []
-    return float(made.frame[[name for name in made.frame.columns if name not in dropped]].duplicated(keep=False).mean())
-
-
-def estimator(made: Draft) -> tuple[str, dict[str, int], str]:
-    """Return the estimator to start with, its parameters and the reason."""
-    rows, columns = made.frame.shape
-    if made.data.time and not made.classifier:
-        return *LINEAR[False], "a linear model follows a trend beyond the training rows; trees do not"
-    if rows < SMALL or columns > WIDE:
-        return *LINEAR[made.classifier], f"a simple start for {rows} rows and {columns} columns"
-    trees = TREES if rows < LARGE else BOOSTED
-    return trees[made.classifier], {}, f"a strong start for {rows} rows of numbers and categories"
-
-
-def rule(made: Draft) -> tuple[str, str]:
-    """Return the first rule, whose threshold the Dummy estimator does not reach, and what that reaches."""
-    if not made.classifier:
-        return "r2 > 0.1", "always predicting the mean gives 0"
-    shares = made.target.value_counts(normalize=True)
-    if shares.min() < IMBALANCED / len(shares) * 2:
-        floor, metric = 1 / len(shares), "balanced_accuracy"
-    else:
-        floor, metric = shares.max(), "accuracy"
-    return f"{metric} > {floor + (1 - floor) / 10:.2f}", f"always predicting the most frequent class gives {floor:.2f}"

@@ -12,7 +12,7 @@ from modelmake.config.gate import Gate
 from modelmake.core import settings, toml
 from modelmake.core.errors import UserError, suggestion
 from modelmake.core.files import MAIN
-from modelmake.projects import draft
+from modelmake.projects import draft, start
 from modelmake.projects.draft import Draft
 from modelmake.projects.pipelines import NAME, model, present
 from modelmake.tables.table import opened
@@ -104,9 +104,9 @@ def _data(made: Draft, how: str) -> list[str]:
 
 
 def _gate(made: Draft) -> list[str]:
-    line, least = draft.rule(made)
+    line, least = start.rule(made)
     lines = ["[gate]", *_comment(f"{least}; raise the threshold to what you need"), f"rules = [{toml.value(line)}]"]
-    share, allowed = draft.copies(made), Gate.model_fields["max_duplicates"].default
+    share, allowed = start.copies(made), Gate.model_fields["max_duplicates"].default
     if share <= allowed:
         return lines
     what = f"{share:.0%} of the rows equal another row in all that a model sees of them"
@@ -120,7 +120,7 @@ def _gate(made: Draft) -> list[str]:
 
 def written(made: Draft, name: str, how: str) -> str:
     """Return the text of the pipeline `name`; `how` is how the table is written."""
-    path, params, why = draft.estimator(made)
+    path, params, why = start.estimator(made)
     kind = "classes" if made.classifier else "a quantity"
     lines = [
         f"# Predicts {made.data.target}, which has {kind}. Written by make new; every key is yours to change.",
