@@ -135,6 +135,7 @@ def test_the_search_is_one_run(searched: Searching) -> None:
     files = {file.path for file in client.list_artifacts(run.info.run_id, "search")}
     assert files == {"search/search.html", "search/tuned.toml", "search/journal.jsonl"}
     html = (searched.path / "build/search.html").read_text()
+    assert "than the parameters of [model], whose accuracy is" in html
     for title in ("History", "Importance of the parameters", "Parallel coordinates", "max_depth and accuracy"):
         assert title in html
     assert searched.stage("tune").code == 0

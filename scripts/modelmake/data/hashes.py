@@ -1,6 +1,5 @@
 """Hashes: a number for each row that depends on its values alone, which identifies the row in every file."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from modelmake.core import processors
 from modelmake.core.types import EXACT
 
 Hashes = NDArray[np.uint64]
@@ -37,7 +37,7 @@ def row_hashes(frame: pd.DataFrame) -> Hashes:
     True
 
     """
-    workers = min(8, os.cpu_count() or 1)
+    workers = min(8, processors.available())
     rows = np.full(len(frame), FIRST)
     bounds = [len(frame) * worker // workers for worker in range(workers + 1)]
     with ThreadPoolExecutor(workers) as pool:

@@ -1,7 +1,6 @@
 """Split: which rows are held out, and which of them are among the training rows too."""
 
 import math
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from modelmake.config.data import Data
+from modelmake.core import processors
 from modelmake.core.errors import UserError, few
 from modelmake.data.grouping import nearest
 from modelmake.data.order import Integers, groups, moments, shuffled
@@ -138,7 +138,7 @@ def _taken(frame: pd.DataFrame, places: NDArray[np.intp]) -> pd.DataFrame:
     """Return rows in any order; of many rows by threads, since each value is a walk through the whole memory."""
     if len(places) < MANY:
         return frame.iloc[places]
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(8, processors.available())) as pool:
         columns = list(pool.map(lambda name: frame[name].values.take(places), frame.columns))
     return pd.DataFrame(dict(zip(frame.columns, columns, strict=True)), index=frame.index[places], copy=False)
 

@@ -13,7 +13,7 @@ from modelmake.scores.ranking import Bools, Floats
 
 CLASSES = 8  # more lines than this can't be read
 POINTS = 400  # of a line
-ROWS_A_BIN = 20
+BINS, ROWS_A_BIN = 5, 20  # at least, of a calibration curve: fewer points show chance
 
 
 @dataclass(frozen=True)
@@ -91,10 +91,14 @@ def _precision_recall(shown: Curves) -> Plot:
 
 
 def _calibration(shown: Curves) -> Plot:
+    rows = len(shown.lines[0].truth)
+    if rows < BINS * ROWS_A_BIN:
+        why = f"Left out: {rows} rows are too few for a curve of {BINS} points with {ROWS_A_BIN} rows each."
+        return Plot("calibration", "Calibration", why)
     with axes() as (drawn, finished):
         lines, worst = {}, 0.0
         for line in shown.lines:
-            bins = min(10, max(2, len(line.truth) // ROWS_A_BIN))
+            bins = min(10, len(line.truth) // ROWS_A_BIN)
             share, proba = calibration_curve(line.truth, np.clip(line.proba, 0, 1), n_bins=bins, strategy="quantile")
             lines[line.name] = drawn.plot(proba, share, marker="s", markersize=4)[0]
             worst = max(worst, float(np.max(np.abs(share - proba), initial=0)))

@@ -203,8 +203,3 @@ def _follow(parent: BaseProcess | None) -> None:
     if parent is not None:
         parent.join()
     os._exit(1)
-
-
-def cores() -> int:
-    """Return the number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

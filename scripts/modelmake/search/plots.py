@@ -17,6 +17,7 @@ from modelmake.scores.ranking import Floats
 from modelmake.search.study import study
 from modelmake.search.trial import Result, ranked
 
+LETTERS = 30  # of names that stand side by side
 SLICES = 12  # parameters that get a plot of their own
 LINES = 300  # trials in parallel coordinates: the best ones
 TITLES = {"history": "History", "weights": "Importance of the parameters", "parallel": "Parallel coordinates"}
@@ -61,7 +62,8 @@ def _importance(search: Search, whole: Sequence[Result]) -> Plot:
         drawn.barh(range(len(names)), list(shares.values()), height=0.6, color=COLOURS[0])
         drawn.set_yticks(range(len(names)), names)
         drawn.invert_yaxis()
-        drawn.set(xlabel="Share of what the best trials have in common (PED-ANOVA)")
+        label = "Share of what the best trials have in common\n(PED-ANOVA)"
+        drawn.figure.supxlabel(label, fontsize="medium")  # below the names too, since it is wider than the axes
         top = ", ".join(f"{one} {share:.2f}" for one, share in zip(names, shares.values(), strict=True))
         return finished(name, title, f"Importance of the parameters: {top}.")
 
@@ -113,8 +115,11 @@ def _slice(name: str, parameter: Parameter, whole: Sequence[Result], metric: str
         colours = [one.number for one in having]
         drawn.scatter(values, scores, s=18, c=colours, cmap=SHADES, edgecolors=INK, linewidths=0.3)
         if parameter.choices is not None:
-            drawn.set_xticks(range(len(parameter.choices)), distinct([shown(one) for one in parameter.choices], 14))
-            drawn.tick_params(axis="x", rotation=30 if len(parameter.choices) > 3 else 0)
+            names = distinct([shown(one) for one in parameter.choices], 14)
+            drawn.set_xticks(range(len(names)), names)
+            if len(names) > 3 or sum(map(len, names)) > LETTERS:
+                for text in drawn.get_xticklabels():
+                    text.set(rotation=30, ha="right", rotation_mode="anchor")
         elif parameter.log:
             drawn.set_xscale("log")
         drawn.set(xlabel=short(name), ylabel=metric)

@@ -13,17 +13,18 @@ from modelmake.config import config as configuration
 from modelmake.config import receipt
 from modelmake.config.config import Config
 from modelmake.config.search import Search
-from modelmake.core import files, provenance, settings
+from modelmake.core import files, processors, provenance, settings
 from modelmake.core.errors import SearchError, UserError
 from modelmake.model import tuning
 from modelmake.model.train import begin, prepare
 from modelmake.search import cluster, methods, report
 from modelmake.search.check import check
 from modelmake.search.journal import Journal, opened
-from modelmake.search.local import cores, local
+from modelmake.search.local import local
 from modelmake.search.progress import Progress
 from modelmake.search.tracking import KEY, SEARCHED, Tracked, ended, recall
 from modelmake.search.trial import Problem, Result, Trial, ranked
+from modelmake.search.trial import run as fitted
 from modelmake.tracking import preflight
 from modelmake.tracking.address import uri
 from modelmake.tracking.runs import Run, Tracking
@@ -50,7 +51,7 @@ def executor(problem: Problem) -> AbstractContextManager[Executor]:
     variables = settings.make()
     if variables.engine == "dask":
         return cluster.connected(problem)
-    return local(problem, variables.workers or cores())
+    return local(problem, variables.workers or processors.available())
 
 
 def unfinished(of: Search, seed: int, journal: Journal) -> Iterator[list[Trial]]:
@@ -165,7 +166,7 @@ def main() -> None:
         tracking = Tracking()
         if run := finished(tracking, config, of, journal, key):
             print(f"trials  all are in run {run.run_id} (FORCE=1 searches again)\nurl     {run.url}", flush=True)
-            found, drawn = outcome(config, of, key, run, journal)
+            found, drawn = outcome(problem, of, key, run, journal)
         else:
             tags = provenance.tags("tune", task.data_sha256, config.training_sha256)
             run = begin(tracking, config, tags | {KEY: key})
@@ -173,14 +174,11 @@ def main() -> None:
                 preflight.check(tracking, run)
                 tracked = Tracked(tracking, run, config, of)
                 short = search(config, of, journal, ready, tracked)
-                found, drawn = outcome(config, of, key, run, journal)
+                found, drawn = outcome(problem, of, key, run, journal)
                 results = asked(of, journal)
                 tracked.finish(found, results, journal.ordered(), drawn, len(results) if short else planned(of))
-        scores = [one.score for one in ranked(of, asked(of, journal))]
         found.write()
         files.replace("search.html", drawn)
-    if len(scores) > 1 and len(set(scores)) == 1:
-        print("note: every trial has the same score; the first one is used")
     if short:
         print(f"note: stopped after {of.minutes:g} minutes, so the result depends on the speed of this machine")
     print(f"tuned   {found}\nfile    {files.place(files.TUNED)}\nreport  {files.place('search.html')}", flush=True)
@@ -204,8 +202,8 @@ def finished(tracking: Tracking, config: Config, of: Search, journal: Journal, k
     return run if run and next(unfinished(of, config.seed, journal), None) is None else None
 
 
-def outcome(config: Config, of: Search, key: str, run: Run, journal: Journal) -> tuple[tuning.Tuned, str]:
-    """Return the best trial, and the page of the search.
+def outcome(problem: Problem, of: Search, key: str, run: Run, journal: Journal) -> tuple[tuning.Tuned, str]:
+    """Return the best trial, and the page of the search; say how it compares with the parameters of `[model]`.
 
     Raises
     ------
@@ -220,5 +218,7 @@ def outcome(config: Config, of: Search, key: str, run: Run, journal: Journal) ->
         why = f"trial {failed[0].number}: {failed[0].reason}" if failed else "none was finished"
         raise SearchError("make tune", f"none of the {len(results)} trials has a score ({why})", "see search.space")
     params = {name: top.params[name] for name in of.space if name in top.params}
-    found = tuning.Tuned(key, top.number, len(results), tuning.metric(config), top.score, run.run_id, params)
-    return found, report.page(config, of, found, results)
+    found = tuning.Tuned(key, top.number, len(results), problem.metric, top.score, run.run_id, params)
+    notes = report.notes(found, results, fitted(problem, Trial(0, {})))
+    print("".join(f"note: {note}\n" for note in notes), end="", flush=True)
+    return found, report.page(problem.searched, of, found, results, notes)
