@@ -288,12 +288,16 @@ def test_a_rule_that_no_model_can_meet_is_named_before_the_fit(
     header, *rows = table.read_text().splitlines()
     table.write_text("\n".join([header, f"{rows[0].rpartition(',')[0]},rare", *rows[1:], ""]))
     project.edit("[gate]", "[train]\nfolds = 3\n[gate]")
-    project.edit('"accuracy > 0.8"', '"accuracy > 0.8", "roc_auc_ovr > 0.8", "cv(roc_auc_ovr) > 0.8"')
+    rules = '"roc_auc_ovr > 0.8", "cv(roc_auc_ovr) > 0.8", "roc_auc_ovr > 0.1 by species"'
+    project.edit('"accuracy > 0.8"', f'"accuracy > 0.8", "accuracy > 0.1 by species", {rules}')
     task = train.prepare(configuration.load())
     said = [line for line in capsys.readouterr().out.splitlines() if "cannot hold" in line]
     undefined = "roc_auc_ovr is not defined on"
     assert any(f"'cv(roc_auc_ovr) > 0.8' cannot hold: {undefined} fold " in line for line in said), said
-    assert all(line.endswith("where no row is of class 'rare'") for line in said)
+    assert any(
+        f"by species' cannot hold: {undefined} the held-out rows where species is setosa" in line for line in said
+    )
+    assert all(", where no row is of class " in line for line in said)
     assert [line.removeprefix("warning: ") for line in said] == [one for one in task.findings if "cannot hold" in one]
 
 

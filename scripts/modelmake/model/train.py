@@ -20,6 +20,7 @@ from modelmake.data import profile, schema
 from modelmake.data.findings import findings
 from modelmake.data.folds import Fold, folds
 from modelmake.data.read import read
+from modelmake.data.slices import slices
 from modelmake.data.split import FINDINGS, HASH, PROFILE, ROWS, TRAINED, Split, hold_out, unseen
 from modelmake.model import store, tuning
 from modelmake.model.contract import contract
@@ -34,6 +35,8 @@ from modelmake.tables.table import opened
 from modelmake.tracking import preflight
 from modelmake.tracking.address import uri
 from modelmake.tracking.runs import Run, Tracking
+
+SLICES = 100  # of a column of texts; evaluate refuses more
 
 
 def settings(config: configuration.Config) -> dict[str, object]:
@@ -111,11 +114,16 @@ def prepare(config: configuration.Config) -> Task:
 
 def _unmet(config: configuration.Config, split: Split, parts: list[Fold], *, classifier: bool) -> Iterator[str]:
     """Yield what to say of each rule whose metric is not defined on the rows that it asks about."""
-    y = split.y_train
+    y, y_test = split.y_train, split.y_test
     folded = [(f"fold {n}", y.iloc[fold.fit], y.iloc[fold.test]) for n, fold in enumerate(parts, start=1)]
     for rule in config.gate.rules:
-        for where, y_fit, y_test in folded if rule.cv else [("the held-out rows", y, split.y_test)]:
-            if why := undefined(rule.metric, y_fit, y_test, config.data.positive, classifier=classifier):
+        asked = folded if rule.cv else [("the held-out rows", y, y_test)]
+        if rule.by is not None:
+            column = split.test[rule.by]
+            masks = slices(column) if column.dtype.kind in "iuf" or column.nunique() <= SLICES else {}
+            asked = [(f"the held-out rows where {rule.by} is {name}", y, y_test[mask]) for name, mask in masks.items()]
+        for where, y_fit, truth in asked:
+            if why := undefined(rule.metric, y_fit, truth, config.data.positive, classifier=classifier):
                 yield f"the rule '{rule}' cannot hold: {rule.metric} is not defined on {where}, where {why}"
                 break
 
