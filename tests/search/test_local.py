@@ -40,13 +40,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def problem(own: Callable[[str], Searching], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Problem]]:
+def problem(own: Callable[[str], Searching], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Problem]]:
     """Return what the trials of a project share; the first one may begin, and the others wait for ever."""
 
-    def made(keys: str) -> Problem:
+    def made(keys: str, begin: int = 1) -> Problem:
         searching = own(WIDE)
         searching.edit("[search]\n", f"[search]\n{keys}\n")
-        searching.allow(1)
+        searching.allow(begin)
         monkeypatch.syspath_prepend(searching.path)
         config = configuration.load()
         folds = config.train.model_copy(update={"folds": 3})
@@ -57,7 +57,7 @@ def problem(own: Callable[[str], Searching], monkeypatch: pytest.MonkeyPatch) ->
         sys.modules.pop(name, None)
 
 
-def test_a_trial_that_never_ends_is_ended_after_its_minutes(problem: Callable[[str], Problem], clock: Clock) -> None:
+def test_a_trial_that_never_ends_is_ended_after_its_minutes(problem: Callable[..., Problem], clock: Clock) -> None:
     """It is a failed trial with the key as its reason, and the next one has its place."""
     with local.local(problem("trial_minutes = 9"), 1) as pool:
         results = pool.run(TRIALS)
@@ -68,7 +68,7 @@ def test_a_trial_that_never_ends_is_ended_after_its_minutes(problem: Callable[[s
     assert {one.reason for one in later} == {"takes longer than 9 minutes (search.trial_minutes)"}
 
 
-def test_trials_that_run_when_the_search_ends_are_ended(problem: Callable[[str], Problem], clock: Clock) -> None:
+def test_trials_that_run_when_the_search_ends_are_ended(problem: Callable[..., Problem], clock: Clock) -> None:
     """What has not begun has no result."""
     with local.local(problem("minutes = 9"), 1) as pool:
         results = pool.run(TRIALS, until=540.0)
@@ -77,6 +77,17 @@ def test_trials_that_run_when_the_search_ends_are_ended(problem: Callable[[str],
         [ended] = results
     assert (ended.number, ended.state, ended.reason) == (1, "failed", ENDED)
     assert ended.is_ended
+
+
+def test_parameters_of_the_model_that_never_end_are_ended_too(problem: Callable[..., Problem], clock: Clock) -> None:
+    """They are compared with the best trial, and have its limit."""
+    of = problem("trial_minutes = 9", begin=0)
+    assert of.searched.search
+    clock.step = 60.0
+    given = tune.compared(of, of.searched.search)
+    assert given.reason == "takes longer than 9 minutes (search.trial_minutes)"
+    ended = tune.compared(of, of.searched.search, short=True)
+    assert (ended.state, ended.reason) == ("failed", "the search was ended (search.minutes)")
 
 
 def test_a_search_that_was_ended_tries_those_trials_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

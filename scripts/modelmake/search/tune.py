@@ -166,7 +166,7 @@ def main() -> None:
         tracking = Tracking()
         if run := finished(tracking, config, of, journal, key):
             print(f"trials  all are in run {run.run_id} (FORCE=1 searches again)\nurl     {run.url}", flush=True)
-            found, drawn = outcome(problem, of, key, run, journal)
+            found, drawn = outcome(problem, of, run, journal, compared(problem, of))
         else:
             tags = provenance.tags("tune", task.data_sha256, config.training_sha256)
             run = begin(tracking, config, tags | {KEY: key})
@@ -174,7 +174,8 @@ def main() -> None:
                 preflight.check(tracking, run)
                 tracked = Tracked(tracking, run, config, of)
                 short = search(config, of, journal, ready, tracked)
-                found, drawn = outcome(problem, of, key, run, journal)
+                given = compared(problem, of, short=short)
+                found, drawn = outcome(problem, of, run, journal, given)
                 results = asked(of, journal)
                 tracked.finish(found, results, journal.ordered(), drawn, len(results) if short else planned(of))
         found.write()
@@ -202,7 +203,18 @@ def finished(tracking: Tracking, config: Config, of: Search, journal: Journal, k
     return run if run and next(unfinished(of, config.seed, journal), None) is None else None
 
 
-def outcome(problem: Problem, of: Search, key: str, run: Run, journal: Journal) -> tuple[tuning.Tuned, str]:
+def compared(problem: Problem, of: Search, *, short: bool = False) -> Result:
+    """Return the score of the parameters of `[model]`, from a process that can be ended if trials have a limit."""
+    given, minutes = Trial(0, {}), of.trial_minutes or of.minutes
+    if short:
+        return Result.failed(given, "the search was ended (search.minutes)")
+    if minutes is None:
+        return fitted(problem, given)
+    with local(problem, 1) as pool:
+        return next(pool.run([given], time.monotonic() + 60 * minutes))
+
+
+def outcome(problem: Problem, of: Search, run: Run, journal: Journal, given: Result) -> tuple[tuning.Tuned, str]:
     """Return the best trial, and the page of the search; say how it compares with the parameters of `[model]`.
 
     Raises
@@ -218,7 +230,8 @@ def outcome(problem: Problem, of: Search, key: str, run: Run, journal: Journal) 
         why = f"trial {failed[0].number}: {failed[0].reason}" if failed else "none was finished"
         raise SearchError("make tune", f"none of the {len(results)} trials has a score ({why})", "see search.space")
     params = {name: top.params[name] for name in of.space if name in top.params}
+    key = tuning.key(problem.searched, problem.data_sha256)
     found = tuning.Tuned(key, top.number, len(results), problem.metric, top.score, run.run_id, params)
-    notes = report.notes(found, results, fitted(problem, Trial(0, {})))
+    notes = report.notes(found, results, given)
     print("".join(f"note: {note}\n" for note in notes), end="", flush=True)
     return found, report.page(problem.searched, of, found, results, notes)
