@@ -26,7 +26,7 @@ from modelmake.data.vocabulary import MOST, Vocabulary, blank, rarefied, repeats
 
 MIN_ROWS = 30  # fewer rows give no verdict
 LEVEL = 0.01  # of the false discovery rate; chosen by the simulation above
-EFFECT = 0.2  # Cohen's w; he calls 0.1 small and 0.3 medium
+EFFECT = 0.2  # Cohen's w: 0.1 small, 0.3 medium
 SHARE = 0.02  # of rows, for values that are missing, new or out of range
 
 SHAPES = ("distribution", "length")  # compared by bins; of all other kinds the effect is a share
@@ -56,7 +56,7 @@ class Finding:
 
     @property
     def counts(self) -> bool:
-        """Whether it is neither chance nor too small to matter."""
+        """Whether it matters, and is not chance."""
         return self.p_value <= LEVEL and self.effect >= (EFFECT if self.kind in SHAPES else SHARE)
 
 
