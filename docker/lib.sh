@@ -60,16 +60,16 @@ taken() { # port, the command that chooses another one, and that one if it is no
 }
 
 no_engine() { # prints why no engine answers, and the fix
+  local join='sudo usermod -aG docker "$USER", and log in again'
   case $(docker version 2>&1 >/dev/null) in
-    *"permission denied"*) echo "this user may not use the Docker socket (sudo usermod -aG docker $(id -un), log in again)" ;;
+    *"permission denied"*) echo "this user may not use the Docker socket ($join)" ;;
     *) echo "no Docker engine answers (start it, or install one: make engine)" ;;
   esac
 }
 no_commit() { # prints why git finds no commit in this checkout, and the fix
+  local trust="git config --global --add safe.directory '$root'"
   case $(git -C "$root" rev-parse --verify HEAD 2>&1 >/dev/null) in
-    *"dubious ownership"*)
-      echo "git does not read this folder, which belongs to another user (git config --global --add safe.directory '$root')"
-      ;;
+    *"dubious ownership"*) echo "git does not read this folder, which belongs to another user ($trust)" ;;
     *"not a git repository"*) echo "not a git checkout (git clone it; a downloaded archive has no commits)" ;;
     *) echo "no commit yet (git add -A && git commit)" ;;
   esac
