@@ -60,7 +60,7 @@ taken() { # port, the command that chooses another one, and that one if it is no
 }
 
 no_engine() { # prints why no engine answers, and the fix
-  local join='sudo usermod -aG docker "$USER", and log in again'
+  local join="sudo usermod -aG docker \"\$USER\", and log in again"
   case $(docker version 2>&1 >/dev/null) in
     *"permission denied"*) echo "this user may not use the Docker socket ($join)" ;;
     *) echo "no Docker engine answers (start it, or install one: make engine)" ;;

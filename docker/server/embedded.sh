@@ -43,7 +43,8 @@ up() {
   [ -s $key ] || (umask 077 && head -c 32 /dev/urandom | base64 | tr +/ -_ >$key.part && mv $key.part $key)
   MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY=$(cat $key) \
     nohup $python -m mlflow server \
-    --backend-store-uri sqlite:///.mlflow/mlflow.db --artifacts-destination .mlflow/artifacts --host 127.0.0.1 --port "$port" --workers 1 \
+    --backend-store-uri sqlite:///.mlflow/mlflow.db \
+    --artifacts-destination .mlflow/artifacts --host 127.0.0.1 --port "$port" --workers 1 \
     --allowed-hosts 'localhost:*,127.0.0.1:*' >.mlflow/server.log 2>&1 </dev/null &
   local pid=$!
   echo "$pid" >.mlflow/server.pid || { kill "$pid" && die .mlflow "cannot be written" "free some space"; }
