@@ -133,9 +133,11 @@ def answers(variable: str, target: Feature, chunk: Chunk, forms: Forms, contract
         wrong |= found.isna().to_numpy() & ~made.missing
     if wrong.any():
         bad, known = str(given[wrong.argmax()]), [str(one) for one in contract.classes or ()]
-        what = f"{bad!r:.80} is not {'a class of the model' if known else 'a number'}"
+        kind = "a class of the model" if known else "a number"
         fix = suggestion(bad, known) if known else "write numbers, and leave a target that is not known yet empty"
-        raise UserError(f"{variable}={chunk.path}, row {chunk.first + 1 + wrong.argmax()}", what, fix)
+        raise UserError(
+            f"{variable}={chunk.path}, row {chunk.first + 1 + wrong.argmax()}", f"{bad!r:.80} is not {kind}", fix
+        )
     return found
 
 
