@@ -49,6 +49,39 @@ def test_a_row_wider_than_the_header_is_named(tmp_path: Path, content: str, line
             read()
 
 
+@pytest.mark.parametrize(
+    ("content", "fields"),
+    [
+        ("x\ty\tlabel\n" + "a b\t1\tno\n" * 20, ["a b", 1, "no"]),
+        ("| x | y | label |\n|---|---|---|\n" + "| a b | 1 | no |\n" * 20, ["a b", 1, "no"]),
+        (" x | y | label \n---+---+-------\n" + " a | 1 | no\n" * 20 + "(20 rows)\n", ["a", 1, "no"]),
+        ("x,y,label\n" + "a\\,b,1,no\n" * 20, ["a,b", 1, "no"]),
+    ],
+    ids=["tabs and spaces", "Markdown", "psql", "delimiter behind a backslash"],
+)
+def test_a_delimiter_is_the_one_by_which_all_rows_have_the_width_of_the_header(
+    tmp_path: Path, content: str, fields: list[object]
+) -> None:
+    """A space within a field is none; a line of dashes and a note are no rows."""
+    lines = [line for line, text in enumerate(content.splitlines(), 1) if "--" in text or "(20" in text]
+    if lines:
+        with pytest.raises(UserError, match=re.escape(f"data.skip_lines = {lines}")):
+            read_table(table(tmp_path, content))
+    assert read_table(table(tmp_path, content, skip_lines=lines or None)).iloc[0].tolist() == fields
+
+
+def test_an_encoding_that_cannot_be_is_refused_and_tables_of_others_are_read(tmp_path: Path) -> None:
+    """A model that was trained on cp1251 gets the same texts from UTF-8."""
+    content = "city,x,label\n" + "Ждань,1,a\nЯлта,2,b\n" * 9  # noqa: RUF001
+    with pytest.raises(UserError, match=r"data.encoding: .*t.csv is UTF-8, and not cp1251"):
+        read_table(table(tmp_path, content, encoding="cp1251"))
+    settings = table(tmp_path, content.encode("cp1251"), encoding="cp1251")
+    frame, reading = opened(settings).read()
+    for other in (content.encode(), content.encode("cp1251")):
+        chunk = next(opened(table(tmp_path, other, encoding="cp1251"), reading, ["city", "x"]).chunks(99))
+        assert chunk.frame["city"].tolist() == frame["city"].tolist()
+
+
 @pytest.mark.parametrize("quote", ['"', ""])
 def test_row_names_are_texts_or_count_from_1(tmp_path: Path, quote: str) -> None:
     """As R writes them."""

@@ -186,13 +186,14 @@ def _delimiter(lines: list[str], config: Data) -> str:
     return max(DELIMITERS, key=lambda sign: _fit(_records(lines, sign), sign, config))
 
 
-def _fit(records: Records, sign: str, config: Data) -> tuple[bool, bool, float, int]:
+def _fit(records: Records, sign: str, config: Data) -> tuple[float, ...]:
     if not records:
-        return False, False, 0.0, 0
+        return (0,)
     width, count = Counter(map(len, records)).most_common(1)[0]
     named = len(records[0]) > 1 and config.target in (field.strip() for field in records[0])
-    steady = width > 1 and (sign != " " or count == len(records) or named)
-    return named, steady, round(count / len(records), 1) if steady else 0.0, width if steady else 0
+    if width == 1 or (sign == " " and count < len(records) and not named):
+        return (named,)
+    return named, True, len(records[0]) == width, sign != " ", round(count / len(records), 1), width
 
 
 def records(lines: Iterable[str], delimiter: str, *, spaces: bool = False, escape: str = "") -> Iterator[list[str]]:
@@ -208,12 +209,12 @@ def _records(lines: Iterable[str], delimiter: str, *, spaces: bool = False, esca
 
 
 def _escaped(lines: list[str], delimiter: str) -> bool:
-    """Return whether a backslash stands before quotation marks in quoted fields, and not at the end of a path."""
+    """Return whether a backslash stands before quotation marks and delimiters of a field, and not at its end."""
     inside = re.compile(rf'\\"(?!\s*({re.escape(delimiter)}|$))')
-    if not any(inside.search(line) for line in lines):
+    if not any("\\" in line for line in lines):
         return False
-    rows = _records(lines, delimiter, escape="\\")
-    return all(len(row) == len(rows[0]) for row in rows)
+    plain, escaped = ({len(row) for row in _records(lines, delimiter, escape=escape)} for escape in ("", "\\"))
+    return len(escaped) == 1 and (len(plain) > 1 or any(inside.search(line) for line in lines))
 
 
 def _lines(lines: list[str], delimiter: str) -> int:

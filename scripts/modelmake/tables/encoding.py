@@ -21,6 +21,7 @@ BLOCK = 1 << 20
 OTHERS = bytes((*range(0x80), *range(0xA0, 0x100)))  # all but the controls of Latin-1, where Windows has characters
 UNDEFINED = frozenset((0x81, 0x8D, 0x8F, 0x90, 0x9D))  # in the encoding of Windows
 UNMARKED = ("cp1252", "latin-1")
+SURE = 20  # bytes beyond the first of characters: no text of another encoding has so many by chance
 SHOWN = 3  # values in an error message
 OFTEN = "cp1250, cp1251, gbk, shift_jis or mac-roman"
 
@@ -39,6 +40,8 @@ class Bytes:
         The bytes that tell Windows from Latin-1.
     quotes : int
         The number of quotation marks.
+    surely : bool
+        Whether it has so many characters of UTF-8 that it can have no other encoding.
 
     """
 
@@ -46,11 +49,12 @@ class Bytes:
     encoding: str
     controls: frozenset[int]
     quotes: int
+    surely: bool
 
 
 def looked(file: File) -> Bytes:
     """Look at all bytes of a text file."""
-    digest, quotes, controls = hashlib.sha256(), 0, set[int]()
+    digest, quotes, controls, characters = hashlib.sha256(), 0, set[int](), 0
     marked = _marked(file.head())
     encoding, decoder = marked or "utf-8", codecs.getincrementaldecoder("utf-8")()
     with file.open() as opened:
@@ -59,8 +63,12 @@ def looked(file: File) -> Bytes:
             quotes += block.count(b'"')
             if not marked and (not block.isascii() or decoder.getstate()[0]):
                 controls.update(block.translate(None, OTHERS))
-                encoding = encoding and _decoded(decoder, block)
-    return Bytes("" if file.compression else digest.hexdigest(), encoding, frozenset(controls), quotes)
+                try:
+                    characters += len(block) - len(decoder.decode(block)) if encoding else 0
+                except UnicodeDecodeError:
+                    encoding = ""
+    surely = encoding == "utf-8" and characters > SURE
+    return Bytes("" if file.compression else digest.hexdigest(), encoding, frozenset(controls), quotes, surely)
 
 
 def check_bytes(file: File) -> None:
@@ -101,11 +109,3 @@ def _marked(head: bytes) -> str:
     if head.count(b"\0") > len(head) / 4 and not head.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")):
         return "utf-16-le" if head[1:2] == b"\0" else "utf-16-be"
     return next((name for mark, name in MARKS if head.startswith(mark)), "")
-
-
-def _decoded(decoder: codecs.IncrementalDecoder, block: bytes) -> str:
-    try:
-        decoder.decode(block)
-    except UnicodeDecodeError:
-        return ""
-    return "utf-8"

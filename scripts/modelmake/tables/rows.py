@@ -16,6 +16,7 @@ SAMPLE = 1_000  # rows by which a column has numbers
 MOST = 200  # lines of data.skip_lines
 NUMBER = re.compile(r"[-+(\u2212$€£]?\s?[$€£]?[\d.,]*\d.*")
 UNIT = re.compile(r"[^\d]*([^\W\d]|[%°$€£])[^\d]*\d?")
+RULE = re.compile(r"[-=_+:|\s]+")
 TOTAL = re.compile(
     r"(?i)((grand|sub)[ -]?)?total[se]?|sums?|somm[ae]|(gesamt)?summe|(ins)?gesamt|averages?|means?|"
     "итого|всего|合計|总计"
@@ -70,6 +71,9 @@ def _units(texts: pa.Table, target: str) -> Iterator[tuple[int, str]]:
     numbers = {name for name in texts.column_names if _all_numbers(below.column(name))}
     for place in range(HEAD):
         fields = _fields(texts, place)
+        if all(RULE.fullmatch(field) for field in fields.values()) and any(len(field) > 1 for field in fields.values()):
+            yield place, "is a line of dashes"
+            continue
         units = [field for name, field in fields.items() if name in numbers and UNIT.fullmatch(field.strip())]
         filled = sum(name in numbers for name in fields)
         if len(units) < max(1, filled / 2) or (len(units) == 1 and target in fields):

@@ -141,7 +141,7 @@ class Table:
     def _sniffed(self, config: Data, other: str = "") -> "Table":
         """Return the table with how its files are written; `other` is the encoding of those that are not Unicode."""
         files, guess = [], other or encoding_of(self.bytes)
-        encodings = [config.encoding or one.encoding or guess for one in self.bytes]
+        encodings = [one.encoding if one.surely else config.encoding or one.encoding or guess for one in self.bytes]
         unsure = not (other or config.encoding or all(one.encoding for one in self.bytes))
         for file, encoding, one in zip(self.files, encodings, self.bytes, strict=True):
             head = file.head()
@@ -156,6 +156,10 @@ class Table:
     def _decided(self, texts: pa.Table) -> Reading:
         """Return how all rows say that their texts are read; raises UserError where only the user can say it."""
         target, config = self.config.target, self.config
+        if config.encoding and any(one.surely for one in self.bytes) and not _is_unicode(config.encoding):
+            raise UserError(
+                entry("data.encoding"), f"{config.path} is UTF-8, and not {config.encoding}", "remove the key"
+            )
         if f"{target}.1" in texts.column_names and target in texts.column_names:
             what = f"2 columns have the name '{target}', which is the target"
             raise UserError(config.path, what, "rename the one that is not")
@@ -241,6 +245,10 @@ class Table:
         return arrow.common(schemas) if schemas and len(schemas) == len(stated) else None
 
 
+def _is_unicode(encoding: str) -> bool:
+    return encoding.lower().replace("_", "-").startswith(("utf-8", "utf8"))
+
+
 def opened(config: Data, reading: Reading = TYPED, columns: Sequence[str] = ()) -> Table:
     """Open the table at config.path, by the `reading` of a model with `columns` as `Table.by` does, if they are given.
 
@@ -262,7 +270,9 @@ def opened(config: Data, reading: Reading = TYPED, columns: Sequence[str] = ()) 
         if not table.kind.read:
             table = replace(table, bytes=tuple(map(looked, files)))
             for file in (
-                file for file, one in zip(files, table.bytes, strict=True) if not (one.encoding or config.encoding)
+                file
+                for file, one in zip(files, table.bytes, strict=True)
+                if not one.encoding and _is_unicode(config.encoding or "utf-8")
             ):
                 check_bytes(file)
         if columns:

@@ -106,7 +106,8 @@ def _one_by_one(file: File) -> Iterator[tuple[int, list[str]]]:
                 raise UserError(str(file.path), what, fix)
             began = line[0] + 1
             if record and (record[0].strip() or record[1:] or width == 1):
-                yield line[0], (record + [""] * width)[:width]
+                fields = [field.rstrip(" ") for field in record] if dialect.spaces else record
+                yield line[0], (fields + [""] * width)[:width]
 
 
 def _counted(text: io.TextIOWrapper, line: list[int], left_out: Collection[int]) -> Iterator[str]:
