@@ -129,13 +129,22 @@ def test_a_title_is_not_the_header(tmp_path: Path, title: str) -> None:
             "line 2 has 'Length' where .*; line 3 has 'mm' where",
         ),
         (HEADER + ROWS + "Total,435,\n", [32], "line 32 has 'Total', as a total"),
+        (HEADER + "mm,kg,\n" + ROWS + "Total,435,\n", [2, 33], "line 2 has 'mm' where .*; line 33 has 'Total'"),
         (
             HEADER + ROWS + "Gesamt:,435,\n,,\nSource: me,,\n",
             [32, 33, 34],
             "line 32 has 'Gesamt:'.*line 34 has one field",
         ),
     ],
-    ids=["header again", "units", "units and a text", "two more headers", "total", "total and a note"],
+    ids=[
+        "header again",
+        "units",
+        "units and a text",
+        "two more headers",
+        "total",
+        "units and a total",
+        "total and a note",
+    ],
 )
 def test_rows_that_are_not_data_are_named(tmp_path: Path, content: str, lines: list[int], what: str) -> None:
     """With their lines and the key that leaves them out, which works, also beside fields of several lines."""

@@ -12,7 +12,7 @@ from modelmake.core.errors import UserError
 
 HEAD = 2  # rows below the header that may be none
 SHOWN = 3  # lines in an error message
-SAMPLE = 1_000  # rows by which a column has numbers
+SAMPLE, MOSTLY = 1_000, 0.95  # rows by which a column has numbers, and the share that has: a total is none
 MOST = 200  # lines of data.skip_lines
 NUMBER = re.compile(r"[-+(\u2212$€£]?\s?[$€£]?[\d.,]*\d.*")
 UNIT = re.compile(r"[^\d]*([^\W\d]|[%°$€£])[^\d]*\d?")
@@ -68,7 +68,7 @@ def _headers(texts: pa.Table, target: str) -> Iterator[tuple[int, str]]:
 def _units(texts: pa.Table, target: str) -> Iterator[tuple[int, str]]:
     """Yield the rows below the header with texts in columns that have numbers otherwise."""
     below = texts.slice(HEAD, SAMPLE)
-    numbers = {name for name in texts.column_names if _all_numbers(below.column(name))}
+    numbers = {name for name in texts.column_names if _has_numbers(below.column(name))}
     for place in range(HEAD):
         fields = _fields(texts, place)
         if all(RULE.fullmatch(field) for field in fields.values()) and any(len(field) > 1 for field in fields.values()):
@@ -103,6 +103,6 @@ def _fields(texts: pa.Table, place: int) -> dict[str, str]:
     return {name: field for name, field in row.items() if field is not None}
 
 
-def _all_numbers(column: pa.ChunkedArray) -> bool:
+def _has_numbers(column: pa.ChunkedArray) -> bool:
     fields = [field.strip() for field in column.to_pylist() if field is not None]
-    return bool(fields) and all(NUMBER.fullmatch(field) for field in fields)
+    return bool(fields) and sum(bool(NUMBER.fullmatch(field)) for field in fields) >= MOSTLY * len(fields)
