@@ -16,6 +16,7 @@ NOISE = {f"noise {number}": RNG.normal(size=N) for number in range(5)}
 BEFORE = RNG.normal(100, 20, N).round(1)
 AFTER = (BEFORE * 0.9 + RNG.normal(0, 8, N)).round(1)
 PIECES, PRICE = RNG.integers(0, 50, N), RNG.lognormal(2, 1, N).round(2)
+DISCOUNT = RNG.choice([0, 0.25, 0.5], N)
 HOME, AWAY = RNG.integers(0, 6, N), RNG.integers(0, 6, N)
 STEPS, OTHER_STEPS = (np.cumsum(RNG.normal(size=N)) + 200 for _ in range(2))
 
@@ -41,9 +42,10 @@ def test_a_copy_in_another_unit_is_named(copy: np.ndarray, rows: int) -> None:
         ({"a": BEFORE, "b": AFTER, "c": PRICE}, BEFORE + AFTER - PRICE),
         ({"pieces": PIECES, "price": PRICE}, PIECES * PRICE),
         ({"pieces": PIECES, "total": (PIECES * PRICE).round(2)}, PRICE),
+        ({"pieces": PIECES, "price": PRICE, "discount": DISCOUNT}, PIECES * PRICE * (1 - DISCOUNT)),
         ({"home": HOME, "away": AWAY}, np.where(HOME > AWAY, "won", "lost").astype(object)),
     ],
-    ids=["difference", "weighted sum", "three", "product with zeros", "ratio", "who has more"],
+    ids=["difference", "weighted sum", "three", "product with zeros", "ratio", "discount", "who has more"],
 )
 def test_columns_that_give_the_target_together_are_named(columns: dict[str, Any], target: Any) -> None:
     """Sums, differences, products and ratios; also where a few values are missing."""

@@ -281,6 +281,15 @@ def test_a_wrong_word_is_one_line(
     assert not (project.path / "pipelines").exists()
 
 
+def test_a_message_about_a_key_blames_no_other_pipeline(project: Project, new: New, error_line: Error) -> None:
+    """The file with the key is not written yet."""
+    (project.path / "data/mixed").mkdir()
+    pd.DataFrame({"x": range(9), "y": range(9)}).to_csv("data/mixed/1.csv", index=False)
+    pd.DataFrame({"x": range(9), "y": range(9)}).to_parquet("data/mixed/2.parquet")
+    line = error_line(new(DATA="data/mixed", TARGET="y"), 2)
+    assert line.startswith("error: data.path: the folder 'data/mixed' has files of several formats")
+
+
 def test_nothing_is_overwritten(new: New, error_line: Error) -> None:
     """The second time it is one line, and the file stays as the user has edited it."""
     assert new(DATA="data/iris.csv", TARGET="species").code == 0

@@ -23,8 +23,8 @@ def pipeline() -> Path:
 
 
 def entry(name: str) -> str:
-    """Return the place of a key of the pipeline, such as `pipeline.toml: data.path`."""
-    return f"{pipeline()}: {name}"
+    """Return the place of a key, such as `pipeline.toml: data.path`; the key for a file that make new would write."""
+    return f"{pipeline()}: {name}" if pipeline() == MAIN or pipeline().exists() else name
 
 
 def build(path: Path | None = None) -> Path:

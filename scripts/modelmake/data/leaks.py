@@ -23,7 +23,7 @@ FORMULAS: tuple[tuple[str, Callable[..., Any], Callable[[Any], Any]], ...] = (  
     ("product or ratio", lambda values: values > 0, np.log),
 )
 MOST = 0.9  # share of the values of a column that count
-TARGET = "\0target"  # no column has this name
+TARGET, REST = "\0target", "\0rest"  # no column has such a name; the rest of a share, as of a discount, is 1 - x
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -99,6 +99,8 @@ def _rank(feature: pd.Series, y: pd.Series, *, ordered: bool) -> float:
 def _formula(numbers: pd.DataFrame, y: pd.Series, ordered: bool) -> Iterator[Leak]:
     """Yield the two or three columns whose sum, difference, product or ratio the target is: those that fit best."""
     found: list[tuple[float, tuple[str, ...], str]] = []
+    shares = [name for name in numbers.columns if numbers[name].dropna().between(0, 1, inclusive="left").all()]
+    numbers = numbers.assign(**{f"{name}{REST}": 1 - numbers[name] for name in shares})
     for what, fits, scale in FORMULAS:
         with np.errstate(invalid="ignore"):
             valid = fits(numbers)
@@ -111,6 +113,7 @@ def _formula(numbers: pd.DataFrame, y: pd.Series, ordered: bool) -> Iterator[Lea
         found += [(r2, names, what)] if names else []
     if found:
         r2, names, what = max(found)
+        names = tuple(dict.fromkeys(name.removesuffix(REST) for name in names))
         listed = ", ".join(f"'{name}'" for name in names)
         yield names, f"columns {listed} give the target, as a {what} of them ({_metric(False)} {r2:.4f})"
 

@@ -146,8 +146,9 @@ def main() -> None:
     """Write pipelines/<name>.toml, and print what the table suggests."""
     path = table(settings.make().data)
     new = file(path, settings.make().name)
-    made = draft.draft(str(path), target(path, settings.make().target))
-    how = "; ".join(filter(None, (str(opened(made.data)), str(made.reading))))
+    with settings.exported({"MODELMAKE_PIPELINE": str(new)}):  # no message is about another pipeline
+        made = draft.draft(str(path), target(path, settings.make().target))
+        how = "; ".join(filter(None, (str(opened(made.data)), str(made.reading))))
     text = written(made, free(new.stem), how)
     config = Config.model_validate(tomllib.loads(text))
     new.parent.mkdir(exist_ok=True)
