@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import mlflow
 import pytest
 from requests.exceptions import ChunkedEncodingError
 
 from modelmake.core.errors import TrackingError
 from modelmake.model import store
 from modelmake.tracking.readers.rest import Rest
+from tests.conftest import Project
 
 WHOLE, PART = b"x" * 5000, 1000
 
@@ -78,3 +80,20 @@ def test_nor_is_one_of_mlflows_client(monkeypatch: pytest.MonkeyPatch, tmp_path:
     with pytest.raises(TrackingError, match="IncompleteRead") as raised:
         store.download("m-1", [], str(tmp_path))
     assert "make train" not in str(raised.value)
+
+
+def test_nor_is_one_that_ends_without_an_error(
+    trained: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As behind a proxy that closes the connection: the sizes that the server lists are compared."""
+    download = mlflow.artifacts.download_artifacts
+
+    def cut(*args: str, **options: str) -> str:
+        folder = download(*args, **options)
+        saved = Path(folder, "model.skops")
+        saved.write_bytes(saved.read_bytes()[:PART])
+        return folder
+
+    monkeypatch.setattr("mlflow.artifacts.download_artifacts", cut)
+    with pytest.raises(TrackingError, match=r"the download of model.skops was cut after 1000 of \d+ bytes"):
+        store.download(trained.receipt("train")["model_id"], [], str(tmp_path / "scratch"))

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from modelmake.config import modules
-from modelmake.core.errors import UserError
+from modelmake.core.errors import TrackingError, UserError
 from modelmake.core.lock import LOCK
 from modelmake.core.types import of
 from modelmake.model import user_code
@@ -28,6 +28,7 @@ from modelmake.model.inspection import Checked, check
 from modelmake.model.probe import save
 from modelmake.model.requirements import requirements
 from modelmake.model.trust import AGAIN, SAVED, checked_types, contents
+from modelmake.tracking.address import uri
 from modelmake.tracking.runs import Run, Tracking, gone, translated
 
 NAME = "model"  # in its run
@@ -123,6 +124,11 @@ def download(model_id: str, trusted: Sequence[str], scratch: str) -> Checked:
             if not gone(error):
                 raise
             raise UserError(f"model {model_id}", "its files no longer exist", AGAIN) from None
+        sizes = {file.path: file.file_size for file in mlflow.artifacts.list_artifacts(f"models:/{model_id}")}
+        for name, size in sizes.items():
+            if size is not None and (there := (folder / name).stat().st_size) != size:
+                what = f"the download of {name} was cut after {there} of {size} bytes"
+                raise TrackingError(uri(), what, "run this again: the model itself is not damaged")
     return check(folder, model_id, trusted)
 
 
