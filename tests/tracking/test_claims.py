@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import sqlite3
+import ssl
 import subprocess
 import sys
 import threading
@@ -482,6 +483,51 @@ def test_a_server_with_login_and_tls_is_asked_with_both(done: Project, closed: s
     wrong = ask(closed.replace("//", "//admin:wr0ng@"), everything, **trusted)
     assert note(wrong) == "HTTP 401"
     assert "wr0ng" not in wrong.err
+
+
+def test_the_certificate_of_the_client_goes_along(tmp_path: Path) -> None:
+    """A server may ask for one; without it, or without the file, the receipts count."""
+    if not shutil.which("openssl"):
+        pytest.skip("no openssl here, which makes the certificate")
+    key, certificate, both = (tmp_path / name for name in ("key.pem", "certificate.pem", "both.pem"))
+    made = [
+        "-x509",
+        "-nodes",
+        "-newkey",
+        "rsa:2048",
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+    ]
+    words = ["openssl", "req", *made, "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(words, capture_output=True, check=True)
+    both.write_text(key.read_text() + certificate.read_text())
+
+    class Gone(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(404)
+            self.end_headers()
+            self.wfile.write(b'{"error_code": "RESOURCE_DOES_NOT_EXIST"}')
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(certificate)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Gone) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, args=[0.05], daemon=True).start()
+        address = f"https://127.0.0.1:{server.server_port}"
+        trusted = {"MLFLOW_TRACKING_SERVER_CERT_PATH": str(certificate)}
+        asked = ask(address, EVALUATED, **trusted, MLFLOW_TRACKING_CLIENT_CERT_PATH=str(both))
+        assert asked == Outcome(0, "evaluate\n", "")
+        assert note(ask(address, EVALUATED, **trusted))
+        lost = ask(address, EVALUATED, **trusted, MLFLOW_TRACKING_CLIENT_CERT_PATH="none.pem")
+        assert note(lost) == "MLFLOW_TRACKING_CLIENT_CERT_PATH: No such file or directory"
+        server.shutdown()
 
 
 @pytest.mark.long
