@@ -239,8 +239,8 @@ def test_what_is_not_compared_says_so() -> None:
     assert compared(many, many)["a"].note == "known values not compared: more than 10,000"
 
 
-def test_a_profile_keeps_no_rare_text() -> None:
-    """Only hashes of the values that it does not list."""
+def test_a_profile_has_no_text_beside_those_that_it_lists() -> None:
+    """Of all others it has hashes; it lists the 50 most common ones."""
     then = profile.describe(pd.DataFrame({"a": [f"id{k}" for k in range(500)] + ["Jane Doe, 7 Elm Street"]}))
     assert "Jane" not in then.model_dump_json()
     assert profile.Profile.model_validate_json(then.model_dump_json()) == then

@@ -24,7 +24,7 @@ class Vocabulary(BaseModel):
     repeats : dict of int to int
         How many values occur in so many rows.
     hashes : tuple of str or None
-        Hashes of all values, so that the profile has no text that is rare; None for more than MOST values.
+        Hashes of all values, so that the profile has no text beside those that it lists; None for more than MOST.
 
     """
 
