@@ -228,6 +228,16 @@ def test_a_text_that_is_a_value_of_a_table_with_types_is_one_by_every_door(tmp_p
         assert [None if pd.isna(one["name"][0]) else one["name"][0] for one in (read, sent)] == [expected] * 2
 
 
+def test_a_code_alone_in_a_workbook_is_a_text(tmp_path: Path) -> None:
+    """Its cell is a text, and the model's column has texts, though all of them in this file are numbers."""
+    (tmp_path / "train.csv").write_text("code,y\n" + "".join(f"{n:05},{n}\n" for n in range(20)))
+    scorer, _ = trained(tmp_path / "train.csv")
+    for code in ("00012", "10115", "7"):
+        pd.DataFrame({"code": [code], "y": [1]}).to_excel(tmp_path / "in.xlsx", index=False)
+        read, reasons = rows(scorer, tmp_path / "in.xlsx")
+        assert (reasons, read["code"].tolist()) == ([], [code])
+
+
 def test_a_date_of_json_is_read_as_those_of_the_training_table(tmp_path: Path) -> None:
     """ISO 8601, or the format of the table; spaces around it do not count, as in a file."""
     (tmp_path / "train.csv").write_text("day,y\n" + "".join(f"{n}.01.2026,{n}\n" for n in range(10, 30)))

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from modelmake.config.column import Column
+from modelmake.config.data import Data
 from modelmake.core.errors import UserError, suggestion
 from modelmake.model import padding
 from modelmake.model.contract import Contract, Feature
@@ -50,8 +52,7 @@ def scored(scorer: Scorer, table: Table) -> Iterator[Scored]:
 
     """
     forms: Forms = {}
-    gaps = table.config.model_copy(update={"missing": [*scorer.contract.missing]})
-    for chunk in replace(table, config=gaps).chunks(ROWS):
+    for chunk in replace(table, config=as_trained(table.config, scorer.contract)).chunks(ROWS):
         _check_names(chunk, scorer.contract)
         X, good, faults = fitted(chunk, scorer.contract, forms)
         try:
@@ -65,6 +66,12 @@ def scored(scorer: Scorer, table: Table) -> Iterator[Scored]:
             X = X.drop(index=refused).reset_index(drop=True)
             faults |= dict.fromkeys(places.tolist(), ("", REFUSED))
         yield Scored(chunk, X, good, y_pred, _rejected(chunk, faults))
+
+
+def as_trained(config: Data, contract: Contract) -> Data:
+    """Return the keys by which a table is read for a model: its gaps, and its texts, which are no numbers."""
+    texts = {feature.name: Column(type="text") for feature in contract.features if feature.type.name == "text"}
+    return config.model_copy(update={"missing": [*contract.missing], "columns": (config.columns or {}) | texts})
 
 
 def answered(scorer: Scorer, X: pd.DataFrame) -> tuple[NDArray[Any], list[int]]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from modelmake.batch.batch import ROWS, Forms, values
+from modelmake.batch.batch import ROWS, Forms, as_trained, values
 from modelmake.config.data import Data
 from modelmake.core.errors import UserError
 from modelmake.model.contract import Contract
@@ -41,7 +41,7 @@ def requests(path: Path, config: Data, contract: Contract) -> pd.DataFrame:
     A value of another type counts as missing, and a line says so; a column with more of these than of others stays as
     the file has it, as text. Raises as `make predict`.
     """
-    data = config.model_copy(update={"missing": [*contract.missing]})
+    data = as_trained(config, contract)
     opened, forms = table("IN", path, data, contract.reading, contract.names), Forms()
     chunks, columns = list(opened.chunks(ROWS)), dict[str, pd.Series]()
     for feature in contract.features:
