@@ -143,7 +143,7 @@ def test_a_column_that_does_not_exist_is_named() -> None:
         ('type = "number"\nmax = 2026-01-01', "type number is compared with numbers, not with '2026-01-01'"),
         ('type = "integer"\nvalues = [1, 1.5]', "values contains 1.5, and the type is integer"),
         ('type = "boolean"\nvalues = ["yes"]', "values contains 'yes', and the type is boolean"),
-        ("missing = 2", "less than or equal to 1"),
+        ("missing = 2", "2 is more than 1.0 (use 1.0 or less)"),
         ('typ = "text"', "unknown key (did you mean 'type'?)"),
     ],
 )
