@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from modelmake.config.data import Data
 from modelmake.core.types import LARGEST
@@ -59,10 +60,13 @@ def slices(table: pa.Table, rows: int) -> Iterator[pa.Table]:
         yield table.slice(first, rows)
 
 
-def common(schemas: list[pa.Schema]) -> pa.Schema | None:
-    """Return the types that the columns of all files can have, None where they have none in common."""
+def common(stated: list[pq.FileMetaData | None]) -> pa.Schema | None:
+    """Return the types that the columns of several files can have, None where they do not say it, or have none."""
+    schemas = [one.schema.to_arrow_schema().remove_metadata() for one in stated if one]
+    if len(schemas) < max(2, len(stated)):
+        return None
     try:
-        return pa.unify_schemas([schema.remove_metadata() for schema in schemas], promote_options="permissive")
+        return pa.unify_schemas(schemas, promote_options="permissive")
     except pa.ArrowException:
         return None
 

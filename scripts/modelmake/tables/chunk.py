@@ -10,8 +10,7 @@ import pyarrow as pa
 from modelmake.config.data import Data
 from modelmake.core.errors import UserError
 from modelmake.tables.arrow import indexed, to_frame
-from modelmake.tables.dialect import clean
-from modelmake.tables.names import UNNAMED, check
+from modelmake.tables.names import UNNAMED, check, clean
 
 Partitions = Mapping[str, str | None]
 

@@ -1,9 +1,11 @@
 """Content: of which format a file is, by its first bytes and not by its name."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from modelmake.config.data import Data
 from modelmake.core.errors import UserError
+from modelmake.core.files import entry
 from modelmake.tables.file import CONVERT, ZIP, File, compression_of
 from modelmake.tables.kinds import KINDS, xlsx
 from modelmake.tables.kinds.kind import Kind
@@ -39,7 +41,18 @@ SUFFIXES = (
 )
 
 
-def recognized(path: Path, config: Data) -> tuple[File, Kind]:
+def recognized(paths: Sequence[Path], config: Data) -> tuple[tuple[File, ...], Kind]:
+    """Return the files at `paths` and their format; raises UserError as `_recognized`, or if they have several."""
+    files, kinds = zip(*(_recognized(path, config) for path in paths), strict=True)
+    formats = [kind.name for kind in kinds]
+    if len(set(formats)) > 1:
+        counts = " and ".join(f"{formats.count(name)} {name}" for name in sorted(set(formats)))
+        what = f"the folder '{config.path}' has files of several formats ({counts})"
+        raise UserError(entry("data.path"), what, "name one file, or keep files of one format in the folder")
+    return files, kinds[0]
+
+
+def _recognized(path: Path, config: Data) -> tuple[File, Kind]:
     """Return the file at `path` and its format.
 
     Raises

@@ -3,12 +3,12 @@
 import csv
 import itertools
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from modelmake.config.data import Data
+from modelmake.tables.names import clean, columns
 
 DELIMITERS = {",": "", ";": "semicolon-separated", "\t": "tab-separated", "|": "separated by |", " ": "space-separated"}
 PREAMBLE = 50  # lines among which the header is looked for
@@ -108,7 +108,7 @@ def sniff(head: str, encoding: str, config: Data, *, whole: bool) -> Dialect:
         comment=comment,
         skip=skip + title,
         header=header,
-        names=_columns(rows, quoted=quoted),
+        names=columns(rows, quoted=quoted),
         prefix=prefix,
         spaces=spaces,
         left_out=left_out,
@@ -240,37 +240,3 @@ def spaced(records: Records) -> bool:
     """Return whether the fields after the first start with a space in nearly all rows."""
     later = [field for record in records for field in record[1:] if field]
     return bool(later) and sum(field[0] == " " for field in later) >= 0.9 * len(later)
-
-
-def clean(text: object) -> str:
-    """Return the name of a column without spaces around it, and with letters and their accents as one character.
-
-    Examples
-    --------
-    >>> clean(" Gro\u0308\u00dfe ")
-    'Größe'
-
-    """
-    return unicodedata.normalize("NFC", str(text)).strip()
-
-
-def _columns(rows: Records, *, quoted: bool) -> tuple[str, ...]:
-    """Return the names of the columns; where rows have one field more, it is a row name, or it is empty and last.
-
-    A row name is another one in each row, and a text or the row's number: the first part of 0,5 is none.
-    """
-    names: list[str] = []
-    given = [clean(title) for title in rows[0]] if rows else []
-    for place, title in enumerate(given):
-        count = given[:place].count(title)
-        names.append(f"{title}.{count}" if title and count else title or f"Unnamed: {place}")
-    widths = Counter(map(len, rows[1:])).most_common(1)
-    if not widths or widths[0][0] != len(names) + 1:
-        return tuple(names)
-    wide = [row for row in rows[1:] if len(row) == len(names) + 1]
-    if all(not row[-1] for row in wide):
-        return (*names, "")
-    first = [row[0] for row in wide]
-    numbers = [int(text) for text in first if text.isdecimal()]
-    counted = numbers == list(range(1, 1 + len(numbers)))
-    return ("", *names) if len(set(first)) == len(first) and (quoted or counted) else tuple(names)

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from modelmake.config.data import Data
 from modelmake.core.errors import UserError, few
+from modelmake.core.files import entry
 from modelmake.tables.file import File
 
 MARKS = (
@@ -71,8 +72,25 @@ def looked(file: File) -> Bytes:
     return Bytes("" if file.compression else digest.hexdigest(), encoding, frozenset(controls), quotes, surely)
 
 
-def check_bytes(file: File) -> None:
+def check_key(config: Data, files: Sequence[Bytes]) -> None:
+    """Raise UserError for a stated encoding that cannot be that of the files."""
+    if any(one.surely for one in files) and not _is_unicode(config.encoding):
+        what = f"{config.path} is UTF-8, and not {config.encoding}"
+        raise UserError(entry("data.encoding"), what, "remove the key")
+
+
+def check_bytes(files: Sequence[File], looks: Sequence[Bytes], config: Data) -> None:
     """Raise UserError for a file that is UTF-8 but for a few bytes, with the place of the first one."""
+    for file, one in zip(files, looks, strict=True):
+        if not one.encoding and _is_unicode(config.encoding):
+            _check_bytes(file)
+
+
+def _is_unicode(encoding: str | None) -> bool:
+    return encoding is None or encoding.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig")
+
+
+def _check_bytes(file: File) -> None:
     first, wrong, characters = "", 0, 0
     with file.open() as opened:
         for number, line in enumerate(opened, 1):

@@ -1,19 +1,51 @@
 """Names: the columns of a table, which all of its files have."""
 
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import unquote
 
 import pandas as pd
 
 from modelmake.config.data import Data
 from modelmake.core.errors import UserError, few
-from modelmake.tables.dialect import clean
 
 UNNAMED = re.compile(r"Unnamed: \d+")
-HIVE = re.compile(r"([^=/]+)=([^=/]*)")
-NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+
+
+def clean(text: object) -> str:
+    """Return the name of a column without spaces around it, and with letters and their accents as one character.
+
+    Examples
+    --------
+    >>> clean(" Gro\u0308\u00dfe ")
+    'Größe'
+
+    """
+    return unicodedata.normalize("NFC", str(text)).strip()
+
+
+def columns(rows: Sequence[Sequence[str]], *, quoted: bool) -> tuple[str, ...]:
+    """Return the names of the columns; where rows have one field more, it is a row name, or it is empty and last.
+
+    A row name is another one in each row, and a text or the row's number: the first part of 0,5 is none.
+    """
+    names: list[str] = []
+    given = [clean(title) for title in rows[0]] if rows else []
+    for place, title in enumerate(given):
+        count = given[:place].count(title)
+        names.append(f"{title}.{count}" if title and count else title or f"Unnamed: {place}")
+    widths = Counter(map(len, rows[1:])).most_common(1)
+    if not widths or widths[0][0] != len(names) + 1:
+        return tuple(names)
+    wide = [row for row in rows[1:] if len(row) == len(names) + 1]
+    if all(not row[-1] for row in wide):
+        return (*names, "")
+    first = [row[0] for row in wide]
+    numbers = [int(text) for text in first if text.isdecimal()]
+    counted = numbers == list(range(1, 1 + len(numbers)))
+    return ("", *names) if len(set(first)) == len(first) and (quoted or counted) else tuple(names)
 
 
 def named(frame: pd.DataFrame) -> pd.DataFrame:
@@ -32,23 +64,8 @@ def check(path: Path, columns: list[str], first_path: Path, first: list[str]) ->
         raise UserError(str(path), f"its columns are not those of '{first_path.name}': {what}", fix)
 
 
-def of_folders(path: Path, config: Data) -> dict[str, str | None]:
-    """Return the columns that the folders of a file name, such as year=2026, with their value."""
-    folder = Path(config.path)
-    parts = path.relative_to(folder).parts[:-1] if folder.is_dir() else ()
-    pairs = [pair.groups() for part in parts if (pair := HIVE.fullmatch(part))]
-    return {unquote(name): None if (text := unquote(value)) == NO_VALUE else text for name, value in pairs}
-
-
-def check_folder(path: Path, name: str, text: str | None, column: Iterable[object]) -> None:
-    """Raise UserError for a column of a file that has another value than the folder that names it too."""
-    for row, value in enumerate(column, 1):
-        absent = value is None or value != value  # noqa: PLR0124  # NaN
-        if absent if text is None else value != number(text) and str(value).removesuffix(" 00:00:00") != text:
-            what = f"column '{name}' is {text!r} in the path, and {value!r} in row {row} of the file"
-            raise UserError(str(path), what, "rename the folder or the column, or correct one of them")
-
-
-def number(text: str | None) -> int | str | None:
-    """Return what the name of a folder has as a value: a whole number, or the text."""
-    return int(text) if text is not None and re.fullmatch(r"-?(0|[1-9]\d{0,17})", text) else text
+def check_target(columns: Sequence[str], config: Data) -> None:
+    """Raise UserError if two columns have the name of the target."""
+    if {config.target, f"{config.target}.1"} <= set(columns):
+        what = f"2 columns have the name '{config.target}', which is the target"
+        raise UserError(config.path, what, "rename the one that is not")

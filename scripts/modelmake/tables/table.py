@@ -5,24 +5,22 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from modelmake.config.data import Data
 from modelmake.core.errors import UserError
-from modelmake.core.files import entry
-from modelmake.tables import arrow, location, rows
+from modelmake.tables import arrow, folders, location, rows
 from modelmake.tables.chunk import Chunk, like, of_texts, of_types
 from modelmake.tables.codes import with_zeros
 from modelmake.tables.content import recognized
 from modelmake.tables.damage import readable
 from modelmake.tables.dialect import sniff
-from modelmake.tables.encoding import Bytes, check_bytes, encoding_of, guessed, looked
+from modelmake.tables.encoding import Bytes, check_bytes, check_key, encoding_of, guessed, looked
 from modelmake.tables.file import HEAD, File
 from modelmake.tables.kinds import csv
 from modelmake.tables.kinds.kind import Kind
-from modelmake.tables.names import check, check_folder, named, number, of_folders
+from modelmake.tables.names import check_target, named
 from modelmake.tables.numbers import inferred
 from modelmake.tables.reading import TYPED, Reading, decimal_of
 
@@ -109,18 +107,20 @@ class Table:
         with readable(self.config):
             if self.kind.read:
                 frames = [self.kind.read(file, self.config) for file in self.files]
-                columns = self._common([list(frame.columns) for frame in frames])
+                columns = folders.common([list(frame.columns) for frame in frames], self._paths, self.config)
                 frame = pd.concat([frame[columns] for frame in frames], ignore_index=True) if frames[1:] else frames[0]
-                return self._with_folders(frame, [len(frame) for frame in frames]), self.reading
+                lengths = [len(frame) for frame in frames]
+                return folders.added(named(frame), self._paths, lengths, self.config), self.reading
             parts = [self._texts(file) for file in self.files]
-            names = self._common([part.column_names for part in parts])
+            names = folders.common([part.column_names for part in parts], self._paths, self.config)
             texts, lengths = pa.concat_tables(part.select(names) for part in parts), [len(part) for part in parts]
             del parts  # a column of numbers takes the place of its texts
             reading = self.reading if self.decided else self._decided(texts)
             for place, name in enumerate(names):
                 if name not in reading.codes:
                     texts = texts.set_column(place, name, inferred(texts.column(place), reading.decimal))
-            return self._with_folders(arrow.to_frame(texts, self.config), lengths), reading
+            frame = named(arrow.to_frame(texts, self.config))
+            return folders.added(frame, self._paths, lengths, self.config), reading
 
     def fields(self, column: str) -> pd.Series | None:
         """Return the fields of a column as the files have them, None where they are not text."""
@@ -155,18 +155,13 @@ class Table:
 
     def _decided(self, texts: pa.Table) -> Reading:
         """Return how all rows say that their texts are read; raises UserError where only the user can say it."""
-        target, config = self.config.target, self.config
-        if config.encoding and any(one.surely for one in self.bytes) and not _is_unicode(config.encoding):
-            raise UserError(
-                entry("data.encoding"), f"{config.path} is UTF-8, and not {config.encoding}", "remove the key"
-            )
-        if f"{target}.1" in texts.column_names and target in texts.column_names:
-            what = f"2 columns have the name '{target}', which is the target"
-            raise UserError(config.path, what, "rename the one that is not")
+        config = self.config
+        check_key(config, self.bytes)
+        check_target(texts.column_names, config)
         self._check_encoding(texts)
         rows.check(texts, config, self._lines)
         decimal = self._decimal(lambda: texts.columns)
-        return self.reading.model_copy(update={"decimal": decimal, "codes": with_zeros(texts, self.config.target)})
+        return self.reading.model_copy(update={"decimal": decimal, "codes": with_zeros(texts, config.target)})
 
     def _lines(self, places: Sequence[int]) -> list[int]:
         """Return the lines of rows at places that count from 0."""
@@ -193,36 +188,20 @@ class Table:
         schema = pa.schema([(name, pa.string()) for name in file.dialect.names if name])
         return pa.concat_tables([schema.empty_table(), *csv.fields(file, BLOCK, self.config.gaps)])
 
+    @property
+    def _paths(self) -> list[Path]:
+        return [file.path for file in self.files]
+
     def _columns(self, file: File) -> list[str]:
         """Return the names of the columns of a text file, and of those that its folders name."""
-        return [*filter(None, file.dialect.names), *of_folders(file.path, self.config)]
-
-    def _common(self, columns: list[list[str]]) -> list[str]:
-        """Return the columns of the first file, which all files have, in any order; raises UserError as `check`."""
-        whole = [[*names, *of_folders(file.path, self.config)] for names, file in zip(columns, self.files, strict=True)]
-        for names, file in zip(whole, self.files, strict=True):
-            check(file.path, names, self.files[0].path, whole[0])
-        return columns[0]
-
-    def _with_folders(self, frame: pd.DataFrame, lengths: list[int]) -> pd.DataFrame:
-        """Return the rows of all files with the columns that their folders name."""
-        folders, ends = [of_folders(file.path, self.config) for file in self.files], np.cumsum(lengths)
-        frame = named(frame)
-        for name in folders[0]:
-            if name in frame:
-                for file, folder, end, length in zip(self.files, folders, ends, lengths, strict=True):
-                    check_folder(file.path, name, folder[name], frame[name].iloc[end - length : end])
-                continue
-            values = np.array([number(folder[name]) for folder in folders], dtype=object)
-            frame[name] = pd.Series(np.repeat(values, lengths)).infer_objects()
-        return frame
+        return [*filter(None, file.dialect.names), *folders.of_folders(file.path, self.config)]
 
     def _chunks(self, size: int, decimal: str) -> Iterator[Chunk]:
-        schema = self._schema()
+        schema = arrow.common([self.kind.metadata(file) for file in self.files])
         for file in self.files:
             first = 0
             for part in self.kind.stream(file, self.config, size):
-                more = self._more(file, part)
+                more = folders.more(file.path, part, self.config)
                 if self.kind.read:
                     chunk = of_types(file.path, first, arrow.with_types(part, schema), more, self.config)
                 else:
@@ -230,23 +209,6 @@ class Table:
                     chunk = of_texts(file.path, first, part.to_pandas(), more, decimal, self.config.gaps)
                 yield chunk
                 first += len(part)
-
-    def _more(self, file: File, part: pa.Table) -> dict[str, str | None]:
-        """Return the columns that the folders of a file name, and its rows do not have; raises as `check_folder`."""
-        folders = of_folders(file.path, self.config)
-        for name in folders.keys() & set(part.column_names):
-            check_folder(file.path, name, folders[name], part.column(name).to_pylist())
-        return {name: text for name, text in folders.items() if name not in part.column_names}
-
-    def _schema(self) -> pa.Schema | None:
-        """Return the types that all files of a folder can have, None where the files do not say it."""
-        stated = [self.kind.metadata(file) for file in self.files] if len(self.files) > 1 else []
-        schemas = [one.schema.to_arrow_schema() for one in stated if one]
-        return arrow.common(schemas) if schemas and len(schemas) == len(stated) else None
-
-
-def _is_unicode(encoding: str) -> bool:
-    return encoding.lower().replace("_", "-").startswith(("utf-8", "utf8"))
 
 
 def opened(config: Data, reading: Reading = TYPED, columns: Sequence[str] = ()) -> Table:
@@ -259,22 +221,12 @@ def opened(config: Data, reading: Reading = TYPED, columns: Sequence[str] = ()) 
 
     """
     with readable(config):
-        files, kinds = zip(*(recognized(path, config) for path in location.files(config)), strict=True)
-        formats = [kind.name for kind in kinds]
-        if len(set(formats)) > 1:
-            counts = " and ".join(f"{formats.count(name)} {name}" for name in sorted(set(formats)))
-            what = f"the folder '{config.path}' has files of several formats ({counts})"
-            raise UserError(entry("data.path"), what, "name one file, or keep files of one format in the folder")
-        gaps = config.gaps if kinds[0].gaps else ()
-        table = Table(config, files, kinds[0], reading=Reading(decimal=config.decimal or ".", gaps=gaps))
+        files, kind = recognized(location.files(config), config)
+        gaps = config.gaps if kind.gaps else ()
+        table = Table(config, files, kind, reading=Reading(decimal=config.decimal or ".", gaps=gaps))
         if not table.kind.read:
             table = replace(table, bytes=tuple(map(looked, files)))
-            for file in (
-                file
-                for file, one in zip(files, table.bytes, strict=True)
-                if not one.encoding and _is_unicode(config.encoding or "utf-8")
-            ):
-                check_bytes(file)
+            check_bytes(files, table.bytes, config)
         if columns:
             return table.by(reading, columns)
         return table if table.kind.read else table._sniffed(config)

@@ -15,9 +15,10 @@ from modelmake.core.files import entry
 from modelmake.tables import rows
 from modelmake.tables.arrow import array, slices
 from modelmake.tables.codes import are_codes
-from modelmake.tables.dialect import PREAMBLE, clean
+from modelmake.tables.dialect import PREAMBLE
 from modelmake.tables.file import CONVERT, File
 from modelmake.tables.kinds.kind import Kind
+from modelmake.tables.names import clean
 
 if TYPE_CHECKING:
     from openpyxl import Workbook
