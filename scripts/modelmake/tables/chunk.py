@@ -61,10 +61,10 @@ def like(chunk: Chunk, first: Chunk) -> Chunk:
 
 def of_types(file: Path, first: int, table: pa.Table, more: Partitions, config: Data) -> Chunk:
     """Return rows of a file that has types, with the columns `more` that its folders name."""
-    table = table.rename_columns([clean(name) for name in table.column_names])
-    if len(set(table.column_names)) != table.num_columns:
-        raise UserError(str(file), "column names must be text, each used once", "rename them")
     kept = indexed(table, first).replace_schema_metadata(None)
+    kept = kept.rename_columns([clean(name) for name in kept.column_names])
+    if len(set(kept.column_names)) != kept.num_columns:
+        raise UserError(str(file), "column names must be text, each used once", "rename them")
     for name, value in more.items():
         kept = kept.append_column(name, pa.array([value] * len(kept), pa.string()))
     # The frame takes over the memory of the table that it is given.
