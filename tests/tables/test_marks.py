@@ -34,6 +34,7 @@ UNIQUE: dict[str, tuple[list[str], list[float]]] = {
     "another unit": (["34 years", "7 years"], [34, 7]),
     "percent": (["3%", "4.5 %", "-1%"], [3, 4.5, -1]),
     "K alone is a unit": (["12K", "3K"], [12, 3]),
+    "K beside a currency, in all rows": (["$45.3K", "$50K"], [45_300, 50_000]),
     "spaces around": ([" 12,5 ", "3 "], [12.5, 3]),
     "powers": (["1e3", "2.5E-1", "-3"], [1000, 0.25, -3]),
 }

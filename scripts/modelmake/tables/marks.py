@@ -76,7 +76,7 @@ def numbers_of(texts: pd.Series, decimal: str, stated: str = "") -> Numbers:
         parts = parts[~words]  # a number and a word, such as 12 Main
     marks, doubt, fix = _marks(parts["digits"], decimal, stated)
     unit, doubts = _unit(parts)
-    scaled = bool(parts["scale"].notna().any()) and parts["scale"].fillna("").nunique() > 1
+    scaled = bool(parts["scale"].notna().any()) and (bool(unit) or parts["scale"].fillna("").nunique() > 1)
     unit = unit or ("" if scaled else _only(parts["scale"]))
     form = Form(decimal=marks[0], thousands=marks[1], unit=unit, scaled=scaled)
     values = pd.Series(numbers.read(texts, form), index=texts.index)
