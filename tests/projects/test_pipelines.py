@@ -74,7 +74,7 @@ def test_an_error_names_the_file_of_its_pipeline(
     monkeypatch.setenv("MODELMAKE_PIPELINE", "pipelines/churn.toml")
     for old, new, expected in (
         ('target = "species"', 'target = "specie"', "pipelines/churn.toml: data.target: no column 'specie'"),
-        ("seed = 42", "sed = 42", "pipelines/churn.toml: sed: unknown key"),
+        ("seed = 42", "sed = 42", "pipelines/churn.toml:2: sed: unknown key"),
     ):
         (project.path / "pipelines/churn.toml").write_text(CHURN.replace(old, new))
         assert expected in error_line(project.stage("train"), 2)
