@@ -53,7 +53,7 @@ stage = "Staging"
 Once = Callable[[str, Callable[[Path], object]], Path]
 
 examples = 100 if chosen.in_ci() else 20
-settings.register_profile("house", deadline=None, derandomize=True, max_examples=examples)
+settings.register_profile("house", database=None, deadline=None, derandomize=True, max_examples=examples)
 settings.load_profile("house")
 
 
