@@ -18,7 +18,8 @@ from modelmake.core.errors import PipelineError, UserError
 from modelmake.server import up
 from modelmake.tracking import address
 from modelmake.tracking.connection import failure, local
-from modelmake.tracking.runs import Tracking, translated
+from modelmake.tracking.responses import translated
+from modelmake.tracking.runs import Tracking
 from tests.conftest import ROOT, Outcome, Project
 from tests.support.checkout import free_port
 

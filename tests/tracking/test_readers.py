@@ -13,6 +13,7 @@ from requests.exceptions import ChunkedEncodingError
 from modelmake.core.errors import TrackingError
 from modelmake.model import store
 from modelmake.tracking.readers.rest import Rest
+from modelmake.tracking.runs import Tracking
 from tests.conftest import Project
 
 WHOLE, PART = b"x" * 5000, 1000
@@ -95,5 +96,6 @@ def test_nor_is_one_that_ends_without_an_error(
         return folder
 
     monkeypatch.setattr("mlflow.artifacts.download_artifacts", cut)
+    Tracking()
     with pytest.raises(TrackingError, match=r"the download of model.skops was cut after 1000 of \d+ bytes"):
         store.download(trained.receipt("train")["model_id"], [], str(tmp_path / "scratch"))

@@ -29,7 +29,8 @@ from modelmake.model.probe import save
 from modelmake.model.requirements import requirements
 from modelmake.model.trust import AGAIN, SAVED, checked_types, contents
 from modelmake.tracking.address import uri
-from modelmake.tracking.runs import Run, Tracking, gone, translated
+from modelmake.tracking.responses import gone, translated
+from modelmake.tracking.runs import Run, Tracking
 
 NAME = "model"  # in its run
 

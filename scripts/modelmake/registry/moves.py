@@ -8,7 +8,8 @@ from modelmake.core.aliases import CHAMPION, PREVIOUS
 from modelmake.core.errors import UserError
 from modelmake.tracking import lease
 from modelmake.tracking.address import uri
-from modelmake.tracking.runs import Tracking, translated
+from modelmake.tracking.responses import translated
+from modelmake.tracking.runs import Tracking
 from modelmake.tracking.versions import Version, champion
 
 NONE = "none"

@@ -16,7 +16,8 @@ from modelmake.core.progress import Progress
 from modelmake.server.archive import ARTIFACTS, Manifest
 from modelmake.server.snapshot import fact
 from modelmake.tracking.address import tracking_uri
-from modelmake.tracking.runs import Tracking, pages
+from modelmake.tracking.responses import pages
+from modelmake.tracking.runs import Tracking
 
 MANIFEST = Path("build/verify.json")
 

@@ -10,7 +10,8 @@ from modelmake.core import provenance
 from modelmake.core.errors import LockError
 from modelmake.core.progress import Progress
 from modelmake.tracking.address import uri
-from modelmake.tracking.runs import Tracking, missing, translated
+from modelmake.tracking.responses import missing, translated
+from modelmake.tracking.runs import Tracking
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from modelmake.core.errors import TrackingError, UserError, first_line
 from modelmake.tracking.address import hidden, message, tracking_uri, uri
 from modelmake.tracking.claims import API, Server
 from modelmake.tracking.connection import failure
-from modelmake.tracking.runs import Run, Tracking, translated
+from modelmake.tracking.responses import translated
+from modelmake.tracking.runs import Run, Tracking
 
 FOLDER = "modelmake"  # of the probe among the run's artifacts, which is removed again
 PATIENCE = 10  # seconds

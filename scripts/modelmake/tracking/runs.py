@@ -6,58 +6,23 @@ import sqlite3
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import mlflow
 import pandas as pd
 from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import DatasetInput, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.store.entities import PagedList
 
 from modelmake.core import provenance, settings
 from modelmake.core.errors import Interruption, TrackingError, UserError, first_line
 from modelmake.core.files import entry
 from modelmake.tracking.address import STORE, VARIABLE, page, tracking_uri, uri
-from modelmake.tracking.connection import failure
-
-Entity = TypeVar("Entity")
-
-
-@contextmanager
-def translated(action: str) -> Iterator[None]:
-    """Turn MLflow's exceptions into one line that names the server and what it was asked to do."""
-    try:
-        yield
-    except (MlflowException, OSError) as error:
-        raise failure(action, error) from None
-
-
-def missing(error: MlflowException) -> bool:
-    """Whether `error` means that the object does not exist."""
-    return error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-
-
-def gone(error: MlflowException | OSError) -> bool:
-    """Whether a download failed because there is no such file, and not because it was cut or the disk is full."""
-    if isinstance(error, MlflowException):
-        return missing(error)
-    return isinstance(error, FileNotFoundError) or str(error).startswith("No such artifact")
-
-
-def pages(search: Callable[[str | None], PagedList[Entity]]) -> list[Entity]:
-    """Return all results of one of MLflow's searches, which takes the token of a page."""
-    found: list[Entity] = []
-    token: str | None = None
-    while token != "":
-        page = search(token)
-        found, token = found + list(page), page.token or ""
-    return found
+from modelmake.tracking.responses import gone, missing, pages, translated
 
 
 def _prepare(database: Path) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 from mlflow.entities import Metric
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
-from modelmake.tracking.runs import Run, Tracking, translated
+from modelmake.tracking.responses import translated
+from modelmake.tracking.runs import Run, Tracking
 
 SCORE, BEST = "score", "best_score"  # by the number of the trial
 AT_ONCE = 1000  # values that a request accepts

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from modelmake.core import files
 from modelmake.core.errors import UserError
-from modelmake.tracking.runs import Run, Tracking, translated
+from modelmake.tracking.responses import translated
+from modelmake.tracking.runs import Run, Tracking
 
 TAG = "modelmake.snapshot"  # <run>/table/<file or folder>
 DATA = "modelmake.data"

@@ -12,7 +12,8 @@ from mlflow.exceptions import MlflowException
 from modelmake.config import config
 from modelmake.core.aliases import CHAMPION
 from modelmake.tracking import lease
-from modelmake.tracking.runs import Run, Tracking, missing, pages, translated
+from modelmake.tracking.responses import missing, pages, translated
+from modelmake.tracking.runs import Run, Tracking
 
 PATIENCE = 30  # seconds; a registration takes one
 
