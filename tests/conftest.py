@@ -8,6 +8,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
+import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+from hypothesis.configuration import set_hypothesis_home_dir
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling, Scheduling
 
@@ -53,7 +55,8 @@ stage = "Staging"
 Once = Callable[[str, Callable[[Path], object]], Path]
 
 examples = 100 if chosen.in_ci() else 20
-settings.register_profile("house", database=None, deadline=None, derandomize=True, max_examples=examples)
+set_hypothesis_home_dir(Path(tempfile.gettempdir(), "hypothesis"))  # the checkout is read-only in the image
+settings.register_profile("house", deadline=None, derandomize=True, max_examples=examples)
 settings.load_profile("house")
 
 
