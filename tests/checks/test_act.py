@@ -284,7 +284,7 @@ def test_parity_holds_until_something_differs(repository: Repository, engine: do
     [
         (
             {"EVENT": "pish"},
-            "EVENT=pish: no event of this workflow (push, pull_request, schedule or workflow_dispatch)",
+            "EVENT=pish: no event of this workflow (push, pull_request, merge_group, schedule or workflow_dispatch)",
         ),
         ({"ACT_TRACKING": "mine"}, "ACT_TRACKING=mine: unknown (scratch or local)"),
         ({"JOB": "nope"}, "JOB=nope: no job of this workflow (ci or pipelines)"),
