@@ -1,6 +1,7 @@
 """What is decided about the texts of a table: over all rows and files, once, and for every table that follows."""
 
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -141,3 +142,34 @@ def test_a_table_that_does_not_fit_is_named(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("zip,price,date,name\n80331,2.5,31/01/2026,x\n")
     with pytest.raises(UserError, match=r"in\.csv: has no column 'day', which the model needs"):
         taken(model, tmp_path / "in.csv")
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (["1.1", "1.10", "1.9"], "'v' has numbers such as 1.1 and 1.10, which are one "),
+        (["1.10", "1.20", "1.25"], ""),
+        (["0.05", "0.5", "0.50"], ""),
+        (["1.5", "2", "2.50"], ""),
+        (["(5.5)", "3.5"], r"'v' has negative numbers such as '\(5.5\)'$"),
+        (["5.5-", "3.5"], "'v' has negative numbers such as '5.5-'$"),
+        (["\u22125.5", "3.5"], "'v' has negative numbers such as '\u22125.5'$"),
+        (["$-5.50", "$3.50"], r"'v' has numbers with '\$'$"),
+        (["-5.5", "3.5"], ""),
+        (["07:30", "08:15"], "'v' has times of day as %H:%M .if they are durations, write them as seconds; "),
+        (["07:30:12", "08:15:00"], "'v' has times of day as %H:%M:%S .if they are durations"),
+        (["07:30 AM", "08:15 PM"], "'v' has dates as %I:%M %p$"),
+    ],
+)
+def test_a_reading_that_is_not_certain_is_said_with_the_key_that_settles_it(
+    tmp_path: Path, texts: list[str], said: str
+) -> None:
+    """A column is read as it was, and as text by the key that is named."""
+    rows = "".join(f"{text},{y}\n" for text in texts * 9 for y in (1, 2))
+    (tmp_path / "t.csv").write_text(f"v,y\n{rows}")
+    keys = {"path": str(tmp_path / "t.csv"), "target": "y"}
+    how = str(read(opened(Data.model_validate(keys)))[1])
+    assert re.match(said, how) if said else how == ""
+    if "[data.schema.v]" in how:
+        settled = opened(Data.model_validate(keys | {"schema": {"v": {"type": "text"}}}))
+        assert set(read(settled)[0]["v"]) == set(texts)

@@ -301,3 +301,37 @@ def test_all_rows_decide_what_is_a_code(tmp_path: Path) -> None:
     rows = "".join(f"{80_000 + i},{i},no\n" for i in range(5_000)) + "01067,1,yes\n"
     for text in (f"zip,n,label\n{rows}", "zip,n,label\n" + "".join(reversed(rows.splitlines(keepends=True)))):
         assert "01067" in read_table(table(tmp_path, text))["zip"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("label,x,y\nno,1,2\n" * 1 + "yes,1\nno,3,4\nyes\n" * 3, "6 rows have fewer .*the first: t.csv, line 3"),
+        ('label,x,y\n"n\no",1,2\nyes,1\nno,1,2\n', "1 row has fewer .*the first: t.csv, line 4"),
+        ("# a note\nlabel;x;y\nno;1;2\nyes;1\nno;1;2\n", "1 row has .* line 4"),
+        ("label,x,y,\nno,1,2,\nyes,1,2\nno,1,2,\n", ""),
+        ("label,x,y\nno,1,2\nyes,,\n\nno,1,\n", ""),
+    ],
+    ids=["fields left out", "behind a row of two lines", "comments", "trailing delimiter", "empty fields"],
+)
+def test_rows_shorter_than_the_header_are_counted_and_the_first_is_named(
+    tmp_path: Path, content: str, said: str
+) -> None:
+    """By training and by a stream of rows, however often the file is read; trailing empty fields may be left out."""
+    whole, streamed = opened(table(tmp_path, content)), opened(table(tmp_path, content))
+    for _ in range(2):
+        whole.frame()
+        assert list(streamed.chunks(2))
+    assert re.search(said, whole.short) if said else not whole.short
+    assert streamed.short == whole.short
+
+
+def test_a_name_in_a_key_is_the_name_of_a_column_however_its_accents_are_written(tmp_path: Path) -> None:
+    """The key in NFD, the table in NFC, and the other way round."""
+    composed, decomposed = "gr\u00f6\u00dfe", "gro\u0308\u00dfe"
+    for key, name in ((composed, decomposed), (decomposed, composed)):
+        content = f"{name},g{name},x\n" + "a,1,2\nb,2,3\n" * 9
+        schema = {f"g{key}": {"type": "number"}}
+        settings = table(tmp_path, content, target=key, drop=[f"g{key}"], schema=schema)
+        assert [*read_table(settings).columns] == [composed, f"g{composed}", "x"]
+        assert (settings.drop, [*(settings.columns or {})]) == ([f"g{composed}"], [f"g{composed}"])

@@ -80,6 +80,8 @@ def test_whole_numbers_of_a_typed_file_are_ids(tmp_path: Path) -> None:
     [
         ("id,y\nr1,no\n", "has no column 'request_id'"),
         ("request_id\nr1\n", "has no column 'y'"),
+        ("request_id,y,y\nr1,no,yes\n", "2 columns have the name 'y', which is the target"),
+        ("request_id,y,request_id\nr1,no,r2\n", "2 columns have the name 'request_id', which is the id of the request"),
         ("request_id,y\nnobody,no\n", "none of its 1 request ids is in the windows"),
         ("request_id,y\nr1,no\n,no\n", "row 2: 'request_id' is blank"),
         ("request_id,row,y\nr3,0,no\nr3,,yes\n", "row 2: 'row' is blank"),
@@ -155,3 +157,10 @@ def test_what_was_matched_is_counted(tmp_path: Path, capsys: pytest.CaptureFixtu
         "truth   1 of 3 targets match a row of the log; 1 have no target yet; "
         "1 do not count, since several requests have their id\n"
     )
+
+
+def test_a_row_that_is_shorter_than_the_header_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its target is a gap, and counts as not known yet."""
+    joined(tmp_path, "request_id,y\nr1,no\nr2\n", window(tmp_path, ("r1", 1), ("r2", 1)))
+    assert "warning: 1 row has fewer fields than the header" in (said := capsys.readouterr().out)
+    assert "(the first: truth.csv, line 3)" in said

@@ -122,6 +122,8 @@ def written(scorer: "Scorer", data: Data, paths: tuple[Path, Path], version: str
             )
         if not rejected:
             paths[1].unlink(missing_ok=True)  # those of an earlier OUT
+    if note := table.short:
+        print(f"warning: {note}")
     return progress.done - rejected, rejected
 
 

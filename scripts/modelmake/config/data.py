@@ -8,7 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from modelmake.config.column import Column
-from modelmake.config.section import Character, Section, Text
+from modelmake.config.section import Character, Name, Section, Text
 from modelmake.core.errors import InvalidValue
 from modelmake.core.types import MISSING
 
@@ -61,34 +61,34 @@ class Data(Section):
     missing: list[str] | None = None
     """Texts that stand for a missing value in a text file, in addition to an empty field. If it is not set, pandas'
     own list applies (NA, None, null and more). No effect on Parquet, Feather and JSON lines."""
-    ignore_case: list[str] | None = None
+    ignore_case: list[Name] | None = None
     """Columns in which texts are the same if they differ only in case, or in spaces. The most frequent spelling
     counts."""
     skip_lines: list[int] | None = None
     """Lines of a text file, or rows of a sheet, that are not data: units below the header, the header again, a total at
     the end. Lines count from 1. If it is not set, such lines are an error; `[]` says that all lines are data."""
-    target: Text
+    target: Name
     """The column to predict."""
     drop_missing_target: bool | None = None
     """`true` leaves the rows without a value in the target out; they are named. Else such a row is an error."""
     positive: str | int | float | bool | None = None
     """The class that `f1`, `precision`, `recall` and similar metrics score. If it is not set, it is 1 of 0 and 1,
     or `true`."""
-    drop: list[str] | None = None
+    drop: list[Name] | None = None
     """Columns that are not features. A rule with `by` may still name them."""
-    id: Text | None = None
+    id: Name | None = None
     """Column that names the row. It is not a feature; two rows that differ only in this column are duplicates."""
-    group: Text | None = None
+    group: Name | None = None
     """Column whose equal values belong together, such as a person. A group is held out as a whole, also in the
     folds. The column is not a feature."""
-    time: Text | None = None
+    time: Name | None = None
     """Column that orders the rows. The latest rows are held out, and a fold is scored by a model of earlier rows.
     The column stays a feature; list it under `drop` if it should not be a feature."""
     test_size: float = Field(default=0.2, gt=0, lt=1)
     """Share of the rows that is held out for the evaluation."""
     stratify: bool = False
     """`true` keeps the shares of the classes equal in both parts."""
-    columns: dict[str, Column] | None = Field(default=None, alias="schema")
+    columns: dict[Name, Column] | None = Field(default=None, alias="schema")
     """Constraints on the columns: a table for each column. `make fetch` and `make train` report all violations at
     once."""
 

@@ -1,6 +1,7 @@
 """The base of pipeline.toml's tables, and the texts in them."""
 
 import re
+import unicodedata
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
@@ -34,6 +35,7 @@ def _import_path(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_text)]
+Name = Annotated[Text, AfterValidator(lambda text: unicodedata.normalize("NFC", text))]  # of a column
 Character = Annotated[str, AfterValidator(_character)]
 ImportPath = Annotated[str, AfterValidator(_import_path)]
 

@@ -97,6 +97,7 @@ def prepare(config: configuration.Config) -> Task:
     if split.note:
         print(f"split   {split.note}")
     warnings = [
+        *filter(None, [table.short]),
         *map(str, findings(frame, config.data, classifier=classifier)),
         *(unseen(split, config.data) if classifier else []),
     ]

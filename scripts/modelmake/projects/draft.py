@@ -79,7 +79,9 @@ def draft(path: str, target: str) -> Draft:
     for _ in range(ROUNDS):
         if not any(list(_settle(settled))):
             break
-    settled.frame, settled.reading = read(opened(settled.data))
+    table = opened(settled.data)
+    settled.frame, settled.reading = read(table)
+    settled.warnings += filter(None, [table.short])
     settled.classifier = is_classes(settled.target, path)
     _answer(settled)
     _sizes(settled)

@@ -116,4 +116,9 @@ def _tables(file: Path, config: Data) -> Iterator[pa.Table]:
     if table.kind is parquet.KIND and file.is_file():
         yield from table.kind.stream(table.files[0], config, snapshot.ROWS)
         return
-    yield pa.Table.from_pandas(table.frame(), preserve_index=False)
+    frame, reading = table.read()
+    if how := str(reading):
+        print(f"read    {how}")
+    if note := table.short:
+        print(f"warning: {note}")
+    yield pa.Table.from_pandas(frame, preserve_index=False)

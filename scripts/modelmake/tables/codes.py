@@ -1,4 +1,6 @@
-"""Codes: digits that are not a number, such as a postcode, by the zeros that a number would lose."""
+"""Codes: digits that are not a number, such as a postcode or a version, by the zeros that a number would lose."""
+
+from collections.abc import Collection
 
 import pandas as pd
 import pyarrow as pa
@@ -7,6 +9,7 @@ import pyarrow.compute as pc
 from modelmake.core.types import MISSING
 
 ZEROS = r"^0\d\d"
+VERSION = r"^\s*\d{1,3}\.(?:0|[1-9]\d{0,2})\s*$"  # a measure such as 0.05 has zeros behind the point too
 CODE = r"\d{3,}"  # shorter ones are months, hours or days
 
 
@@ -23,6 +26,26 @@ def with_zeros(fields: pa.Table, target: str) -> tuple[str, ...]:
     columns = {name: fields.column(name) for name in fields.column_names if name != target}
     zeros = [name for name in columns if pc.any(pc.match_substring_regex(columns[name], ZEROS)).as_py()]
     return tuple(sorted(name for name in zeros if _are_codes(columns[name].to_pandas())))
+
+
+def with_versions(fields: pa.Table, without: Collection[str]) -> tuple[str, ...]:
+    """Return the columns of texts such as 1.1 and 1.10, which are one number; numbers of one precision are none.
+
+    Examples
+    --------
+    >>> fields = pa.table({"release": ["1.1", "1.10", "1.9"], "price": ["1.10", "1.20", "1.25"]})
+    >>> with_versions(fields, ())
+    ('release',)
+
+    """
+    return tuple(name for name in fields.column_names if name not in without and _are_versions(fields.column(name)))
+
+
+def _are_versions(column: pa.ChunkedArray) -> bool:
+    if not all(pc.all(pc.match_substring_regex(part, VERSION), min_count=0).as_py() for part in column.chunks):
+        return False
+    texts = {text.strip() for text in pc.unique(column).to_pylist() if text is not None}
+    return any(text.endswith("0") and text[:-1] in texts for text in texts)
 
 
 def are_codes(texts: pd.Index) -> bool:

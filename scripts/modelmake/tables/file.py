@@ -5,7 +5,7 @@ import gzip
 import io
 import lzma
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -22,6 +22,14 @@ ROW_HASHES = "row"  # the name of the index that `data.read` adds, which is not 
 CONVERT = "convert it to .csv, .parquet, .xlsx, .jsonl or .feather"
 
 
+@dataclass
+class Short:
+    """The rows of a text file that have fewer fields than the header, once all are read, and the first one's line."""
+
+    rows: int = 0
+    line: int = 0
+
+
 @dataclass(frozen=True)
 class File:
     """One file of a table.
@@ -36,6 +44,8 @@ class File:
         How its text is written, if it is text.
     quotes : int
         The number of quotation marks in its text.
+    short : Short
+        Its rows that lack fields.
 
     """
 
@@ -43,6 +53,7 @@ class File:
     compression: str = ""
     dialect: Dialect = PLAIN
     quotes: int = 0
+    short: Short = field(default_factory=Short, compare=False)
 
     def open(self) -> BinaryIO:
         """Return the decompressed content."""

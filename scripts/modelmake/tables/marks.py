@@ -23,6 +23,7 @@ NUMBER = re.compile(
     rf"{SPACES}*(?P<scale>(?:[kKMB]|[mb]n|bn)(?![A-Za-z/²]))?{SPACES}*(?P<after>{CURRENCY}|{UNIT}|{WORD})?"
     rf"(?P<trailing>-)?{SPACES}*(?P<close>\))?"
 )
+NEGATIVE = r"^\(.*\)$|-$|\u2212"  # without a plain minus in front
 WRITTEN = {  # by the value of data.numbers: the decimal mark, and that of thousands
     "1,234.5": (".", ","),
     "1.234,5": (",", "."),
@@ -169,7 +170,8 @@ def written_as(texts: pd.Series, decimal: str, *, dates: bool, stated: str = "")
     if dates:
         date, exchanged = form_of(unique, counts)
         return Form(date=date), exchanged
-    return numbers_of(unique, decimal, stated).form, False
+    negative = next(iter(unique[unique.str.contains(NEGATIVE)]), "")
+    return numbers_of(unique, decimal, stated).form.model_copy(update={"negative": negative}), False
 
 
 def has_form(texts: pd.Series, written: Form, *, dates: bool) -> bool:

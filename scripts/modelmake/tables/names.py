@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from modelmake.config.data import Data
 from modelmake.core.errors import UserError, few
 
 UNNAMED = re.compile(r"Unnamed: \d+")
@@ -64,8 +63,7 @@ def check(path: Path, columns: list[str], first_path: Path, first: list[str]) ->
         raise UserError(str(path), f"its columns are not those of '{first_path.name}': {what}", fix)
 
 
-def check_target(columns: Sequence[str], config: Data) -> None:
-    """Raise UserError if two columns have the name of the target."""
-    if {config.target, f"{config.target}.1"} <= set(columns):
-        what = f"2 columns have the name '{config.target}', which is the target"
-        raise UserError(config.path, what, "rename the one that is not")
+def check_once(columns: Sequence[str], name: str, where: str, role: str = "the target") -> None:
+    """Raise UserError if two columns have a name, of which one is the target or has another role."""
+    if {name, f"{name}.1"} <= set(columns):
+        raise UserError(where, f"2 columns have the name '{name}', which is {role}", "rename the one that is not")

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
+from modelmake.core import toml
 from modelmake.tables.dialect import COMMA, DOT, GROUPS
 from modelmake.tables.forms import Form
 
@@ -26,6 +27,8 @@ class Reading(BaseModel):
         The texts that stand for a missing value; those of a workbook too.
     codes : tuple of str
         The columns whose digits are text.
+    versions : tuple of str
+        The columns of numbers in which two texts are one number, such as 1.1 and 1.10.
     forms : dict of str to Form
         Of each column whose texts are dates, numbers with marks, or several spellings of one text.
 
@@ -38,11 +41,24 @@ class Reading(BaseModel):
     decimal: str = "."
     gaps: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
     forms: dict[str, Form] = {}
 
     def __str__(self) -> str:
         """Return how texts are read as numbers and dates, as one line, "" where each is as a program writes it."""
-        return "; ".join(f"'{name}' has {form}" for name, form in self.forms.items() if str(form))
+        parts = [f"'{name}' has {form}{_doubt(name, form)}" for name, form in self.forms.items() if str(form)]
+        parts += [f"'{name}' has numbers such as 1.1 and 1.10, which are one{_settled(name)}" for name in self.versions]
+        return "; ".join(parts)
+
+
+def _doubt(name: str, form: Form) -> str:
+    """Return what to do where times of day may be durations."""
+    return _settled(name, "if they are durations, write them as seconds; ") if form.of_day else ""
+
+
+def _settled(name: str, other: str = "") -> str:
+    """Return the key that keeps the texts of a column."""
+    return f' ({other}type = "text" under [data.schema.{toml.key(name)}] keeps them as text)'
 
 
 TYPED = Reading()  # of a table that has types

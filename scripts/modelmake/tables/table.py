@@ -12,7 +12,7 @@ from modelmake.config.data import Data
 from modelmake.core.errors import UserError
 from modelmake.tables import arrow, folders, location, rows
 from modelmake.tables.chunk import Chunk, like, of_texts, of_types
-from modelmake.tables.codes import with_zeros
+from modelmake.tables.codes import with_versions, with_zeros
 from modelmake.tables.content import recognized
 from modelmake.tables.damage import readable
 from modelmake.tables.dialect import sniff
@@ -20,7 +20,7 @@ from modelmake.tables.encoding import Bytes, check_bytes, check_key, encoding_of
 from modelmake.tables.file import HEAD, File
 from modelmake.tables.kinds import csv
 from modelmake.tables.kinds.kind import Kind
-from modelmake.tables.names import check_target, named
+from modelmake.tables.names import check_once, named
 from modelmake.tables.numbers import inferred
 from modelmake.tables.reading import TYPED, Reading, decimal_of
 
@@ -63,6 +63,16 @@ class Table:
         first, count = self.files[0], len(self.files)
         folder = f"{count} file{'s' * (count > 1)} in a folder" if Path(self.config.path).is_dir() else ""
         return ", ".join(part for part in (folder, self.kind.about(first, self.config), first.compression) if part)
+
+    @property
+    def short(self) -> str:
+        """What is said of the rows that have fewer fields than the header, once all are read; "" where none has."""
+        found = [file for file in self.files if file.short.rows]
+        if not found:
+            return ""
+        count, first = sum(file.short.rows for file in found), f"{found[0].path.name}, line {found[0].short.line}"
+        rows = "1 row has" if count == 1 else f"{count} rows have"
+        return f"{rows} fewer fields than the header, and a gap in each of the last columns (the first: {first})"
 
     @cached_property
     def sha256(self) -> str:
@@ -157,11 +167,14 @@ class Table:
         """Return how all rows say that their texts are read; raises UserError where only the user can say it."""
         config = self.config
         check_key(config, self.bytes)
-        check_target(texts.column_names, config)
+        check_once(texts.column_names, config.target, config.path)
         self._check_encoding(texts)
         rows.check(texts, config, self._lines)
         decimal = self._decimal(lambda: texts.columns)
-        return self.reading.model_copy(update={"decimal": decimal, "codes": with_zeros(texts, config.target)})
+        stated = [name for name, column in (config.columns or {}).items() if column.type == "text"]
+        codes = tuple(sorted({*with_zeros(texts, config.target), *stated}))
+        versions = with_versions(texts, codes) if decimal == "." else ()
+        return self.reading.model_copy(update={"decimal": decimal, "codes": codes, "versions": versions})
 
     def _lines(self, places: Sequence[int]) -> list[int]:
         """Return the lines of rows at places that count from 0."""

@@ -9,6 +9,7 @@ from modelmake.config.data import Data
 from modelmake.core.errors import UserError
 from modelmake.model.contract import Contract
 from modelmake.tables.columns import plain
+from modelmake.tables.names import check_once
 from modelmake.tables.reading import TYPED, Reading
 from modelmake.tables.table import Table, opened
 
@@ -56,6 +57,9 @@ def requests(path: Path, config: Data, contract: Contract) -> pd.DataFrame:
             if lost:
                 print(f"note: {lost} values of '{feature.name}' are not {feature.type.words}, and count as missing")
     frame = opened.frame()
+    check_once(list(frame.columns), config.target, f"IN={path}")
+    if note := opened.short:
+        print(f"warning: {note}")
     others = {name: _plain(frame[[name]].copy(), data) for name in frame.columns if name not in columns}
     return pd.DataFrame(columns | others, index=frame.index)
 

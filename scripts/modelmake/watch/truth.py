@@ -13,6 +13,7 @@ from modelmake.config.data import Data
 from modelmake.core.errors import UserError, few, suggestion
 from modelmake.model.contract import Contract, Feature
 from modelmake.tables.chunk import Chunk
+from modelmake.tables.names import check_once
 from modelmake.watch.tables import table
 from modelmake.watch.window import META, REQUEST, ROW, TIME, Window
 
@@ -57,6 +58,8 @@ def read(path: Path, data: Data, contract: Contract) -> Truth:
     keys_of_its_own = {"delimiter": None, "encoding": None, "sheet": None, "columns": columns}
     opened = table("TRUTH", path, data.model_copy(update=keys_of_its_own))
     parts = [_part(chunk, target, forms, contract) for chunk in opened.chunks(ROWS)]
+    if note := opened.short:
+        print(f"warning: {note}")
     keys = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*KEYS, TRUTH, PLACE])
     known = keys[keys[TRUTH].notna()].drop_duplicates([*KEYS, TRUTH])
     if known.empty:
@@ -82,6 +85,8 @@ def _feature(data: Data, contract: Contract) -> Feature:
 def _part(chunk: Chunk, target: Feature, forms: Forms, contract: Contract) -> pd.DataFrame:
     """Return REQUEST, ROW, TRUTH and the place in the file of some rows of the table."""
     frame, where = chunk.frame.reset_index(drop=True), f"TRUTH={chunk.path}"
+    for name, role in (("request_id", "the id of the request"), ("row", "the row"), (target.name, "the target")):
+        check_once(list(frame.columns), name, where, role)
     for name in ("request_id", target.name):
         if name not in frame.columns:
             fix = f"give it the columns request_id, row (from 0) and {target.name}"

@@ -11,8 +11,9 @@ from modelmake.config.data import Data
 from modelmake.core.errors import UserError
 from modelmake.tables.arrow import slices
 from modelmake.tables.dialect import records, without_comments
-from modelmake.tables.file import File
+from modelmake.tables.file import File, Short
 from modelmake.tables.kinds.kind import Kind
+from modelmake.tables.names import UNNAMED
 
 BLOCK = 1 << 22  # bytes that are parsed at once
 END = "\0"  # a record behind the last one, which a quotation mark without an end would swallow
@@ -87,15 +88,17 @@ def lines(file: File, rows: Sequence[int]) -> list[int]:
 
 def _one_by_one(file: File) -> Iterator[tuple[int, list[str]]]:
     """Yield each row with the line in which it ends, and as many fields as the header has; raises as `fields`."""
-    dialect, line = file.dialect, [0]
+    dialect, line, short = file.dialect, [0], Short()
     encoding = "utf-8-sig" if dialect.encoding == "utf-8" else dialect.encoding
     with io.TextIOWrapper(file.open(), encoding=encoding, newline="") as text:
         lines = without_comments(_counted(text, line, dialect.left_out), dialect.comment, dialect.prefix)
         rest = itertools.islice(lines, dialect.skip + dialect.header, None)
         began, width = dialect.skip + dialect.header + 1, len(dialect.names)
+        least = max((n for n, name in enumerate(dialect.names, 1) if name and not UNNAMED.fullmatch(name)), default=0)
         lines = itertools.chain(rest, [END])
         for record in records(lines, dialect.delimiter, spaces=dialect.spaces, escape=dialect.escape):
             if record == [END]:
+                file.short.rows, file.short.line = short.rows, short.line
                 return
             if record and record[-1].endswith(END):
                 what = f"cannot be parsed: a quotation mark has no end: that of the row that begins in line {began}"
@@ -106,6 +109,8 @@ def _one_by_one(file: File) -> Iterator[tuple[int, list[str]]]:
                 raise UserError(str(file.path), what, fix)
             began = line[0] + 1
             if record and (record[0].strip() or record[1:] or width == 1):
+                if len(record) < least:
+                    short.rows, short.line = short.rows + 1, short.line or line[0]
                 fields = [field.rstrip(" ") for field in record] if dialect.spaces else record
                 yield line[0], (fields + [""] * width)[:width]
 
