@@ -170,6 +170,17 @@ def test_a_leak_is_named(classifier: bool) -> None:
     assert sentence.endswith('if it is known only after the target, leave it out: data.drop = ["outcome"]')
 
 
+def test_the_advice_on_a_leak_of_two_columns_names_the_key_of_each() -> None:
+    """Only one of them has to go, and which one is a question to the user."""
+    rate, real = RNG.normal(5, 2, N).round(2), RNG.normal(2, 1, N).round(2)
+    frame = identified(pd.DataFrame({"rate": rate, "real": real, "label": rate - real}))
+    [sentence] = sentences(frame, Data(path="t.csv", target="label"), classifier=False)
+    assert sentence.endswith(
+        "if one of them is known only after the target, leave that column out: "
+        'data.drop = ["rate"] or data.drop = ["real"]'
+    )
+
+
 def test_gaps_that_follow_the_target_are_named() -> None:
     """A lifeboat has a number for those who survived."""
     rng = np.random.default_rng(4)

@@ -57,6 +57,28 @@ def test_columns_that_give_the_target_together_are_named(columns: dict[str, Any]
     )
 
 
+@pytest.mark.parametrize("ordered", [False, True])
+@pytest.mark.parametrize("wrong", [0, 9999])
+def test_a_formula_with_a_few_wrong_rows_is_named(wrong: float, ordered: bool) -> None:
+    """One percent of wrong values hides it from r2, not from the other rows."""
+    target = np.where(np.arange(N) % 100 == 7, wrong, STEPS - OTHER_STEPS)
+    [(names, text)] = leaks(
+        pd.DataFrame({"a": STEPS, "b": OTHER_STEPS} | NOISE), pd.Series(target), classifier=False, ordered=ordered
+    )
+    assert {*names} == {"a", "b"}
+    assert "of the rows)" in text or "(r2 0.99" in text
+
+
+def test_what_is_equal_in_most_rows_is_not_a_formula() -> None:
+    """A number that rarely changes, columns that are 0 together, and a target of which a few values are wrong."""
+    changes = np.where(RNG.random(N) < 0.1, RNG.normal(100, 20, N), BEFORE)
+    assert named({"last": BEFORE, "a": AFTER}, changes) == []
+    amount = np.where(RNG.random(N) < 0.2, BEFORE, 0)
+    assert named({"a": np.where(amount > 0, PRICE, 0), "b": np.where(amount > 0, PIECES, 0)}, amount) == []
+    follows = np.where(np.arange(N) < 3, 9999, BEFORE + 2 * AFTER + RNG.normal(0, 15, N))
+    assert named({"a": BEFORE, "b": AFTER}, follows) == []
+
+
 def test_what_holds_in_time_is_told_from_two_trends() -> None:
     """A copy and a sum take the same steps; two trends only go the same way."""
     moments = np.arange(N)

@@ -60,7 +60,20 @@ def test_the_only_feature_stays(drafted: Write) -> None:
     """Though it looks like an id: without it there is no model."""
     made = drafted({"x": RNG.permutation(N), "y": RNG.normal(size=N)})
     assert (made.data.drop, "drop" in made.why) == (None, False)
-    assert any('data.drop = ["x"] is not set: the only column is the target' in line for line in made.warnings)
+    assert [line for line in made.warnings if "drop" in line or "'x'" in line] == [
+        'data.drop = ["x"] is not set: the only column is the target without it, '
+        "but a row number or an id predicts nothing; add features"
+    ]
+    made = drafted({"source": "web", "x": RNG.permutation(N), "y": RNG.normal(size=N)})
+    assert (made.data.drop, made.why["drop"]) == (["source"], "column 'source' is the same in every row")
+
+
+def test_a_key_that_fails_is_named_once(drafted: Write) -> None:
+    """No line says why a key is not set while another line says to set it."""
+    made = drafted({"customer_id": [f"C{number}" for number in np.repeat(range(100, 140), 5)], "y": RNG.normal(size=N)})
+    assert made.data.group is None
+    [line] = made.warnings
+    assert line.startswith('data.group = "customer_id" is not set: ')
 
 
 def test_a_key_with_gaps_is_not_set(drafted: Write) -> None:

@@ -65,7 +65,8 @@ def _spread(frame: pd.DataFrame) -> pd.DataFrame:
 def _leak(names: tuple[str, ...], text: str) -> Finding:
     advice = f"if it is known only after the target, {leave(*names)}"
     if len(names) > 1:
-        advice = f"if one of them is known only after the target, leave that one out of {toml.data('drop', names)}"
+        keys = " or ".join(toml.data("drop", [name]) for name in names)
+        advice = f"if one of them is known only after the target, leave that column out: {keys}"
     return Finding(names, text, advice, "drop", list(names))
 
 

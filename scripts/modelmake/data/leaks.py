@@ -1,6 +1,6 @@
 """Leaks: features that predict the target nearly perfectly, often since they are known only after it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import combinations
 from typing import Any
 
@@ -23,6 +23,8 @@ FORMULAS: tuple[tuple[str, Callable[..., Any], Callable[[Any], Any]], ...] = (  
     ("product or ratio", lambda values: values > 0, np.log),
 )
 MOST = 0.9  # share of the values of a column that count
+ROUNDS = 4  # fits, each to the rows that the fit before it is nearest to
+EXACT, IN_ROWS = 0.01, 0.75  # of the spread of the target, and share of the rows in which a formula is so near to it
 TARGET, REST = "\0target", "\0rest"  # no column has such a name; the rest of a share, as of a discount, is 1 - x
 
 Floats = NDArray[np.float64]
@@ -42,6 +44,7 @@ def leaks(features: pd.DataFrame, target: pd.Series, *, classifier: bool, ordere
     at a moment, and their steps are compared, since at random any two trends predict each other.
 
     Sums, differences, products and ratios of two or three columns are linear fits of the target, or of its logarithm.
+    A formula that is exact in most rows is named also if a few wrong values make its r2 low.
     """
     rows = min(ROWS, max(200, CELLS // max(1, features.shape[1])))
     sample = features.iloc[:: -(-len(features) // rows) or 1].reset_index(drop=True)
@@ -98,7 +101,7 @@ def _rank(feature: pd.Series, y: pd.Series, *, ordered: bool) -> float:
 
 def _formula(numbers: pd.DataFrame, y: pd.Series, ordered: bool) -> Iterator[Leak]:
     """Yield the two or three columns whose sum, difference, product or ratio the target is: those that fit best."""
-    found: list[tuple[float, tuple[str, ...], str]] = []
+    found: list[tuple[float, tuple[str, ...], str, str]] = []
     shares = [name for name in numbers.columns if numbers[name].dropna().between(0, 1, inclusive="left").all()]
     numbers = numbers.assign(**{f"{name}{REST}": 1 - numbers[name] for name in shares})
     for what, fits, scale in FORMULAS:
@@ -109,27 +112,34 @@ def _formula(numbers: pd.DataFrame, y: pd.Series, ordered: bool) -> Iterator[Lea
         if rows.sum() < max(LEAST, len(y) / 2) or valid.shape[1] < 2:
             continue
         values = scale(numbers[valid.columns].assign(**{TARGET: y})[rows].to_numpy(dtype=float))
-        names, r2 = _fewest(list(valid.columns), np.diff(values, axis=0) if ordered else values, ordered)
-        found += [(r2, names, what)] if names else []
+        names, score, shown = _fewest(list(valid.columns), np.diff(values, axis=0) if ordered else values, ordered)
+        found += [(score, names, what, shown)] if names else []
     if found:
-        r2, names, what = max(found)
+        _, names, what, shown = max(found)
         names = tuple(dict.fromkeys(name.removesuffix(REST) for name in names))
         listed = ", ".join(f"'{name}'" for name in names)
-        yield names, f"columns {listed} give the target, as a {what} of them ({_metric(False)} {r2:.4f})"
+        yield names, f"columns {listed} give the target, as a {what} of them ({shown})"
 
 
-def _fewest(names: list[str], values: Floats, ordered: bool) -> tuple[tuple[str, ...], float]:
-    """Return the fewest columns, three at most, of which a linear fit predicts the last one; none for ()."""
+def _fewest(names: list[str], values: Floats, ordered: bool) -> tuple[tuple[str, ...], float, str]:
+    """Return the fewest columns, three at most, of which a linear fit predicts the last one, and how well; or ()."""
     X, y = values[:, :-1], values[:, -1]
     halves = _halves(len(y), ordered)
     places = _strongest(X, y)
-    for many in (2, 3):
-        for some in combinations(places, many):
-            chosen = X[:, some]
-            score = min(_linear(chosen, y, fitted, other) for fitted, other in (halves, halves[::-1]))
-            if score >= PERFECT:
-                return tuple(names[place] for place in some), score
-    return (), 0.0
+
+    def score(fit: Callable[..., float], some: Iterable[int]) -> float:
+        return min(fit(X[:, [*some]], y, fitted, other) for fitted, other in (halves, halves[::-1]))
+
+    some = [some for many in (2, 3) for some in combinations(places, many)]
+    for chosen in some:
+        if (r2 := score(_linear, chosen)) >= PERFECT:
+            return tuple(names[place] for place in chosen), r2, f"{_metric(False)} {r2:.4f}"
+    # No subset can be exact where all columns are not; a number that rarely changes is not a formula of its last value.
+    if score(_exact, places) >= IN_ROWS and not any(score(_exact, [place]) >= IN_ROWS for place in places):
+        for chosen in some:
+            if (share := score(_exact, chosen)) >= IN_ROWS:
+                return tuple(names[place] for place in chosen), share, f"exact in {share:.0%} of the rows"
+    return (), 0.0, ""
 
 
 def _strongest(X: Floats, y: Floats) -> list[int]:
@@ -149,6 +159,24 @@ def _linear(X: Floats, y: Floats, fitted: Rows, other: Rows) -> float:
     X = np.column_stack([X, np.ones(len(X))])
     weights = np.linalg.lstsq(X[fitted], y[fitted], rcond=None)[0]
     return _agreement(y[other], X[other] @ weights, classifier=False)
+
+
+def _exact(X: Floats, y: Floats, fitted: Rows, other: Rows) -> float:
+    """Return the share of the rows that it was not fitted to in which a linear fit that ignores wrong values is exact.
+
+    Rows with the most frequent value of the target do not count: where most are 0, many columns are 0 too.
+    """
+    values, counts = np.unique(y, return_counts=True)
+    fitted, other = (rows[y[rows] != values[counts.argmax()]] for rows in (fitted, other))
+    if min(len(fitted), len(other)) < FEWEST:
+        return 0.0
+    X = np.column_stack([X, np.ones(len(X))])
+    best = fitted
+    for _ in range(ROUNDS):
+        weights = np.linalg.lstsq(X[best], y[best], rcond=None)[0]
+        best = fitted[np.argsort(np.abs(y[fitted] - X[fitted] @ weights))[: int(IN_ROWS * len(fitted))]]
+    spread = np.subtract(*np.percentile(y[other], [75, 25]))
+    return float((np.abs(y[other] - X[other] @ weights) < EXACT * spread).mean())
 
 
 def _difference(numbers: pd.DataFrame, y: pd.Series, ordered: bool) -> Iterator[Leak]:

@@ -10,6 +10,7 @@ import pandas as pd
 from modelmake.config.data import Data
 from modelmake.core import toml
 from modelmake.core.errors import UserError, few
+from modelmake.data.finding import Finding
 from modelmake.data.findings import findings
 from modelmake.data.read import check_keys, read, without_target
 from modelmake.data.split import hold_out
@@ -42,7 +43,8 @@ class Draft:
     why: dict[str, str] = field(default_factory=dict)  # by key
     types: dict[str, str] = field(default_factory=dict)  # reasons for [data.schema.<column>]
     warnings: list[str] = field(default_factory=list)
-    ids: tuple[str, ...] = ()  # columns that were left out since they tell the rows apart
+    ids: dict[str, str] = field(default_factory=dict)  # columns left out since they tell the rows apart, and how
+    refused: set[tuple[str, str]] = field(default_factory=set)  # keys that were taken back, and their columns
 
     @property
     def target(self) -> pd.Series:
@@ -58,12 +60,33 @@ class Draft:
         self.data = self.data.model_copy(update={key: value})
         self.why[key] = why
 
-    def take_back(self, key: str, why: str, value: Value | None = None) -> None:
-        """Set a key of [data] back to its default, or to a shorter list, and say why."""
-        self.warnings.append(f"{toml.data(key, getattr(self.data, key))} is not set: {why}")
-        self.data = self.data.model_copy(update={key: value or Data.model_fields[key].default})
-        if not value:
-            del self.why[key]
+    def take_back(self, key: str, why: str) -> None:
+        """Set a key of [data] back to its default, and say why."""
+        value = getattr(self.data, key)
+        self.warnings.append(f"{toml.data(key, value)} is not set: {why}")
+        self.refused.add((key, str(value)))
+        self.data = self.data.model_copy(update={key: Data.model_fields[key].default})
+        del self.why[key]
+
+    def keep_ids(self) -> None:
+        """Take the columns that tell the rows apart out of data.drop, and say why."""
+        drop = [name for name in self.data.drop or [] if name not in self.ids]
+        self.data = self.data.model_copy(update={"drop": drop or None})
+        why = self.why.pop("drop")
+        for text in self.ids.values():
+            why = why.replace(f"{text}; ", "").replace(f"; {text}", "")
+        if drop:
+            self.why["drop"] = why
+        without = "without them" if len(self.ids) > 1 else "without it"
+        what = f"the only column is the target {without}, but a row number or an id predicts nothing; add features"
+        self.warnings.append(f"{toml.data('drop', list(self.ids))} is not set: {what}")
+        self.refused |= {("drop", name) for name in self.ids}
+        self.ids = {}
+
+    def answered(self, finding: Finding) -> bool:
+        """Return whether a warning says already why the key that a finding suggests is not set."""
+        key = finding.key if finding.key != "drop" or finding.identifies else ""
+        return len(finding.columns) == 1 and (key, finding.columns[0]) in self.refused
 
 
 def draft(path: str, target: str) -> Draft:
@@ -86,7 +109,8 @@ def draft(path: str, target: str) -> Draft:
     _answer(settled)
     _sizes(settled)
     _run(settled)
-    settled.warnings += map(str, findings(settled.frame, settled.data, classifier=settled.classifier))
+    rest = findings(settled.frame, settled.data, classifier=settled.classifier)
+    settled.warnings += [str(one) for one in rest if not settled.answered(one)]
     return settled
 
 
@@ -188,7 +212,7 @@ def _answer(made: Draft) -> None:
         for finding in findings(made.frame, made.data, classifier=made.classifier):
             if finding.certain and finding.key in keys and not (finding.key == "time" and made.data.group):
                 made.set(finding.key, finding.value, finding.text)
-                made.ids += finding.columns if finding.identifies else ()
+                made.ids |= dict.fromkeys(finding.columns, finding.text) if finding.identifies else {}
 
 
 def _run(made: Draft) -> None:
@@ -209,9 +233,7 @@ def _run(made: Draft) -> None:
             if key := next((key for key in ("time", "group", "stratify") if getattr(made.data, key)), ""):
                 made.take_back(key, error.what)
             elif made.ids:
-                kept = [name for name in made.data.drop or [] if name not in made.ids]
-                made.ids = ()
-                made.take_back("drop", error.what, kept)
+                made.keep_ids()
             else:
                 raise
 
