@@ -53,7 +53,9 @@ def test_a_rare_class_is_on_both_sides(drafted: Write) -> None:
     assert made.data.stratify
     made = drafted({"x": RNG.normal(size=N), "y": [*y[:-1], "d"]})
     assert not made.data.stratify
-    assert "data.stratify is not set: 'd' has 1 row; add rows, or leave it out" in made.warnings
+    assert (
+        "data.stratify is not set: it needs 2 rows of each class; add rows of 'd', or delete such rows" in made.warnings
+    )
 
 
 def test_the_only_feature_stays(drafted: Write) -> None:

@@ -202,9 +202,13 @@ def _new_values(then: Column, now: pd.Series) -> Iterator[Finding]:
     unseen = present[~present.isin(set(then.counts))]
     if len(unseen):
         names = few(sorted(set(unseen)))
-        text = f"{len(unseen)} rows of '{then.name}' have values that are new: {names}"
+        text = f"{_rows(len(unseen), 'has', 'have')} a new value in '{then.name}': {names}"
         p_value = all_among(len(unseen), len(present), then.rows - then.missing)
         yield Finding(then.name, "new values", len(unseen) / len(present), p_value, text)
+
+
+def _rows(many: int, one: str, several: str) -> str:
+    return f"1 row {one}" if many == 1 else f"{many} rows {several}"
 
 
 def _range(then: Column, now: pd.Series) -> Iterator[Finding]:
@@ -217,7 +221,8 @@ def _range(then: Column, now: pd.Series) -> Iterator[Finding]:
     if below or above:
         m = then.rows - then.missing
         p_value = min(1.0, 2 * min(all_among(below, len(found), m), all_among(above, len(found), m)))
-        text = f"{below + above} rows of '{then.name}' are outside of its former range"
+        outside = _rows(below + above, "is", "are")
+        text = f"{outside} outside of the range of the earlier rows in '{then.name}'"
         yield Finding(then.name, "range", (below + above) / len(found), p_value, text)
 
 
@@ -236,7 +241,7 @@ def _texts(then: Column, now: pd.Series) -> Iterator[Finding]:
         before, variance = words.unseen
         after = 1 - known / rows
         deviation = math.sqrt(variance + (before * (1 - before) + 1 / rows) / rows)
-        text = f"{after:.1%} of '{then.name}' is new, and {before:.1%} was to be expected"
+        text = f"{after:.1%} of '{then.name}' is new, and {before:.1%} is expected"
         p_value = float(stats.norm.sf((after - before) / deviation))
         yield Finding(then.name, "new values", max(0.0, after - before), p_value, text)
 

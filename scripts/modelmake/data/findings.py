@@ -73,7 +73,8 @@ def _leak(names: tuple[str, ...], text: str) -> Finding:
 def _determining(name: str, many: int) -> Finding:
     text = f"the rows of each of the {many} values of column '{name}' have one target"
     ask = f"if they belong together, set {toml.data('group', name)}"
-    return Finding((name,), text, f"{ask}: without the column other ones may still tell these rows", "group", name)
+    why = "if the column is only left out, other columns may still show which rows belong together"
+    return Finding((name,), text, f"{ask}; {why}", "group", name)
 
 
 def _grouped(column: pd.Series, certain: bool) -> Finding:

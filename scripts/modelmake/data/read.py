@@ -94,7 +94,7 @@ def check_keys(columns: list[str], config: Data) -> None:
             what = f"'{name}' is the target, and cannot be in data.{key} too"
             raise UserError(entry(f"data.{key}"), what, "name another column, or another target")
     if config.group and config.group in (config.drop or []):
-        what = f"'{config.group}' is named by another key too"
+        what = f"'{config.group}' is data.group, and cannot be in data.drop too"
         raise UserError(entry("data.drop"), what, "leave it out of data.drop: no model is trained on a group")
     if not set(columns) - {config.target, *config.not_features}:
         raise UserError(config.path, "the only column is the target", "add features, or shorten data.drop")

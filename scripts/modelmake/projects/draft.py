@@ -136,7 +136,9 @@ def _settle(made: Draft) -> Iterator[bool]:
         column = frame[name]
         if name == made.data.target and (classes := _classes_of_gaps(column, table)):
             made.data = made.data.model_copy(update={"missing": [t for t in made.data.gaps if t and t not in classes]})
-            made.why["missing"] = f"without {few(classes)}, which so many rows have as '{name}' that it is a class"
+            made.why["missing"] = (
+                f"{few(classes)} left out of this list: many rows have it as '{name}', so it is a class"
+            )
             yield True
         elif name == made.data.target and column.isna().any():
             what, fix = without_target(column, table)
@@ -250,7 +252,8 @@ def _sizes(made: Draft) -> None:
         made.set("stratify", True, "the shares of the classes are equal in both parts")
     elif made.classifier and counts.min() < 2:
         rare = few([value for value, count in counts.items() if count < 2])
-        made.warnings.append(f"data.stratify is not set: {rare} has 1 row; add rows, or leave it out")
+        what = f"it needs 2 rows of each class; add rows of {rare}, or delete such rows"
+        made.warnings.append(f"data.stratify is not set: {what}")
     if len(made.frame) * 0.2 < TEST_ROWS <= len(made.frame) * 0.4:
         share = -(-100 * TEST_ROWS // len(made.frame)) / 100
         made.set("test_size", share, f"{TEST_ROWS} of {len(made.frame)} rows: the gate requires this many")
