@@ -259,3 +259,13 @@ def test_numbers_of_a_text_file_are_read_digit_by_digit(tmp_path: Path, monkeypa
     scorer = Scorer(contract(fitted, X, X.assign(target=0.0), Data(path="x", target="target")), fitted.predict)
     _, predictions = scorer.answer(split(list(X), cells(X)), JSON)
     assert whole(scorer, X, tmp_path / "in.csv", monkeypatch, 500) == predictions
+
+
+def test_rows_shorter_than_the_header_are_said(predict: Callable[..., Outcome]) -> None:
+    """With the line of the first; they have gaps, as they have for a training."""
+    header, *rows = Path("data/iris.csv").read_text().splitlines()
+    Path("new.csv").write_text("\n".join([header, *rows[:3], rows[3].rpartition(",")[0], *rows[4:], ""]))
+    done = predict("new.csv")
+    assert done.code == 0, done
+    assert "warning: 1 row has fewer fields than the header" in done.out
+    assert "(the first: new.csv, line 5)" in done.out

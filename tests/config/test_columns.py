@@ -3,6 +3,8 @@
 import pytest
 
 from modelmake.config import config as configuration
+from modelmake.config.config import Serve, Watch
+from modelmake.config.gate import Rule
 from modelmake.core.errors import UserError
 from modelmake.model.train import prepare
 from tests.conftest import Project
@@ -31,3 +33,10 @@ def test_a_misspelt_column_is_one_line(project: Project, key: str, before: str, 
         prepare(configuration.load())
     assert stopped.value.where == f"pipeline.toml: {key}"
     assert stopped.value.fix == f"did you mean '{'species' if key == 'data.target' else 'petal_length'}'?"
+
+
+def test_a_column_may_be_written_with_letters_and_accents_apart() -> None:
+    """A key has the name as a table has it, where both are one character."""
+    typed, name = "gro\u0308\u00dfe", "gr\u00f6\u00dfe"
+    assert Rule.model_validate(f"accuracy > 0.5 by {typed}").by == name
+    assert (Serve(private=[typed]).private, Watch(ignore=[typed]).ignore) == ([name], [name])

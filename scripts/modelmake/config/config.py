@@ -14,7 +14,7 @@ from modelmake.config import mistakes, syntax
 from modelmake.config.data import Data
 from modelmake.config.gate import Gate
 from modelmake.config.search import Search
-from modelmake.config.section import ImportPath, Section, Text
+from modelmake.config.section import ImportPath, Name, Section, Text
 from modelmake.core import files
 from modelmake.core.aliases import CHAMPION, PREVIOUS
 from modelmake.core.errors import InvalidValue, UserError, suggestion
@@ -90,7 +90,7 @@ class Registry(Section):
 class Serve(Section):
     """`[serve]`: what the scoring server of `make serve` keeps to itself, and the names that it answers to."""
 
-    private: list[str] = Field(default=[])
+    private: list[Name] = Field(default=[])
     """Columns that the request log leaves out, and whose values no page of the server shows. `make watch` does not
     compare them."""
     hosts: list[Text] = Field(default=[])
@@ -101,7 +101,7 @@ class Serve(Section):
 class Watch(Section):
     """`[watch]`: what `make watch` does not compare."""
 
-    ignore: list[str] = Field(default=[])
+    ignore: list[Name] = Field(default=[])
     """Columns that `make watch` does not compare, such as the weekday and the hour of a request, which differ from one
     window to the next."""
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from modelmake.config.section import Section
+from modelmake.config.section import Name, Section
 from modelmake.core.errors import InvalidValue, UserError, few, suggestion
 from modelmake.core.files import entry
 
@@ -45,7 +45,7 @@ class Rule(Section):
     or_equal: bool = False
     lower: bool = False
     cv: bool = False
-    by: str | None = None
+    by: Name | None = None
 
     @model_validator(mode="before")
     @classmethod
