@@ -6,11 +6,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from modelmake.config.data import Data
 from modelmake.core.types import MISSING
 
 ZEROS = r"^0\d\d"
 VERSION = r"^\s*\d{1,3}\.(?:0|[1-9]\d{0,2})\s*$"  # a measure such as 0.05 has zeros behind the point too
 CODE = r"\d{3,}"  # shorter ones are months, hours or days
+
+
+def kept(fields: pa.Table, config: Data) -> tuple[str, ...]:
+    """Return the columns whose digits are text: those that the user calls text, and those `with_zeros`."""
+    stated = [name for name, column in (config.columns or {}).items() if column.type == "text"]
+    return tuple(sorted({*with_zeros(fields, config.target), *stated}))
 
 
 def with_zeros(fields: pa.Table, target: str) -> tuple[str, ...]:

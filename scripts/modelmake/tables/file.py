@@ -5,6 +5,7 @@ import gzip
 import io
 import lzma
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -68,6 +69,16 @@ class File:
         """Return all bytes of the decompressed content."""
         with self.open() as file:
             return file.read()
+
+
+def short(files: Sequence[File]) -> str:
+    """Return what is said of the rows that have fewer fields than the header; "" where none has."""
+    found = [file for file in files if file.short.rows]
+    if not found:
+        return ""
+    count, first = sum(file.short.rows for file in found), f"{found[0].path.name}, line {found[0].short.line}"
+    rows = "1 row has" if count == 1 else f"{count} rows have"
+    return f"{rows} fewer fields than the header, and a gap in each of the last columns (the first: {first})"
 
 
 def compression_of(first: bytes) -> str:

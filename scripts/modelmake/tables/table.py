@@ -12,12 +12,12 @@ from modelmake.config.data import Data
 from modelmake.core.errors import UserError
 from modelmake.tables import arrow, folders, location, rows
 from modelmake.tables.chunk import Chunk, like, of_texts, of_types
-from modelmake.tables.codes import with_versions, with_zeros
+from modelmake.tables.codes import kept, with_versions
 from modelmake.tables.content import recognized
 from modelmake.tables.damage import readable
 from modelmake.tables.dialect import sniff
 from modelmake.tables.encoding import Bytes, check_bytes, check_key, encoding_of, guessed, looked
-from modelmake.tables.file import HEAD, File
+from modelmake.tables.file import HEAD, File, short
 from modelmake.tables.kinds import csv
 from modelmake.tables.kinds.kind import Kind
 from modelmake.tables.names import check_once, named
@@ -66,13 +66,8 @@ class Table:
 
     @property
     def short(self) -> str:
-        """What is said of the rows that have fewer fields than the header, once all are read; "" where none has."""
-        found = [file for file in self.files if file.short.rows]
-        if not found:
-            return ""
-        count, first = sum(file.short.rows for file in found), f"{found[0].path.name}, line {found[0].short.line}"
-        rows = "1 row has" if count == 1 else f"{count} rows have"
-        return f"{rows} fewer fields than the header, and a gap in each of the last columns (the first: {first})"
+        """What is said of rows with fewer fields than the header, once all are read; "" for none."""
+        return short(self.files)
 
     @cached_property
     def sha256(self) -> str:
@@ -171,8 +166,7 @@ class Table:
         self._check_encoding(texts)
         rows.check(texts, config, self._lines)
         decimal = self._decimal(lambda: texts.columns)
-        stated = [name for name, column in (config.columns or {}).items() if column.type == "text"]
-        codes = tuple(sorted({*with_zeros(texts, config.target), *stated}))
+        codes = kept(texts, config)
         versions = with_versions(texts, codes) if decimal == "." else ()
         return self.reading.model_copy(update={"decimal": decimal, "codes": codes, "versions": versions})
 
