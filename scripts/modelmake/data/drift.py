@@ -4,9 +4,7 @@ A test says whether a difference can be chance, and an effect size, which does n
 it matters; both have to. The p-values of all columns are adjusted together, so that a window without drift raises a
 false alarm in fewer than one case in twenty, for any number of columns.
 
-In a simulation of 20 independent columns (tests/data/test_drift.py), 0 to 2.5 % of windows of 30 to 10,000 rows raise a
-false alarm. Against 1,000 earlier rows, a shift of half a standard deviation is seen in 98 % of windows of 300 rows; a
-spread x 1.3 in 98 %, and an outlier decile in 100 %, of windows of 1,000.
+How often both are wrong is simulated in tests/data/test_drift.py; docs/explanation/drift.md has the figures.
 """
 
 import math
@@ -25,7 +23,7 @@ from modelmake.data.profile import ROWS_A_BIN, Column, Profile, Rows, count, num
 from modelmake.data.vocabulary import MOST, Vocabulary, blank, rarefied, repeats
 
 MIN_ROWS = 30  # fewer rows give no verdict
-LEVEL = 0.01  # of the false discovery rate; chosen by the simulation above
+LEVEL = 0.01  # of the false discovery rate; chosen by that simulation
 EFFECT = 0.2  # Cohen's w: 0.1 small, 0.3 medium
 SHARE = 0.02  # of rows, for values that are missing, new or out of range
 

@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+
+from modelmake.data import predictions
+from modelmake.data.predictions import Floats, Rows
 
 ROWS, CELLS = 2_000, 800_000  # of the sample in which each feature is tried
 LEAST = 50  # rows, of which two halves can tell chance from a leak
 FEWEST = 20  # rows, in which a rank correlation can
 OF_CLASS = 10  # rows of a class that counts
 PERFECT = 0.99  # balanced accuracy, or r2, of one feature
-PERFECT_GAPS = 0.95  # balanced accuracy of its gaps alone, which hardly any honest feature has
 SAME_ORDER = 0.998  # rank correlation of one feature with the target
 WIDE = 100  # columns of numbers that are tried one by one
 TOGETHER = 8  # columns of numbers that are tried in twos and threes
@@ -27,8 +28,6 @@ ROUNDS = 4  # fits, each to the rows that the fit before it is nearest to
 EXACT, IN_ROWS = 0.01, 0.75  # of the spread of the target, and share of the rows in which a formula is so near to it
 TARGET, REST = "\0target", "\0rest"  # no column has such a name; the rest of a share, as of a discount, is 1 - x
 
-Floats = NDArray[np.float64]
-Rows = NDArray[np.intp]
 Leak = tuple[tuple[str, ...], str]
 
 
@@ -68,21 +67,17 @@ def leaks(features: pd.DataFrame, target: pd.Series, *, classifier: bool, ordere
 
 def _alone(sample: pd.DataFrame, y: pd.Series, *, classifier: bool, ordered: bool) -> Iterator[Leak]:
     """Yield each feature that alone predicts the target."""
-    halves = _halves(len(y), ordered)
+    halves = predictions.halves(len(y), ordered)
     for name in _tried(sample, y):
-        score = _score(sample[name], y, halves, classifier=classifier) if len(y) >= LEAST else 0.0
+        score = predictions.score(sample[name], y, halves, classifier=classifier) if len(y) >= LEAST else 0.0
         if score >= PERFECT:
             yield (name,), f"column '{name}' alone predicts the target ({_metric(classifier)} {score:.4f})"
         elif not classifier and (rank := _rank(sample[name], y, ordered=ordered)) >= SAME_ORDER:
             yield (name,), f"column '{name}' alone predicts the target (rank correlation {rank:.4f})"
         elif classifier and len(y) >= LEAST:
-            gaps = _score(sample[name].isna(), y, halves, classifier=True)
-            if gaps >= PERFECT_GAPS:
+            gaps = predictions.score(sample[name].isna(), y, halves, classifier=True)
+            if gaps >= predictions.PERFECT_GAPS:
                 yield (name,), f"the gaps of column '{name}' alone predict the target (accuracy {gaps:.4f})"
-
-
-def _halves(rows: int, ordered: bool) -> list[Rows]:
-    return np.array_split(np.arange(rows) if ordered else np.random.default_rng(0).permutation(rows), 2)
 
 
 def _metric(classifier: bool) -> str:
@@ -124,7 +119,7 @@ def _formula(numbers: pd.DataFrame, y: pd.Series, ordered: bool) -> Iterator[Lea
 def _fewest(names: list[str], values: Floats, ordered: bool) -> tuple[tuple[str, ...], float, str]:
     """Return the fewest columns, three at most, of which a linear fit predicts the last one, and how well; or ()."""
     X, y = values[:, :-1], values[:, -1]
-    halves = _halves(len(y), ordered)
+    halves = predictions.halves(len(y), ordered)
     places = _strongest(X, y)
 
     def score(fit: Callable[..., float], some: Iterable[int]) -> float:
@@ -158,7 +153,7 @@ def _linear(X: Floats, y: Floats, fitted: Rows, other: Rows) -> float:
     """Return the r2 of a linear fit on the rows that it was not fitted to."""
     X = np.column_stack([X, np.ones(len(X))])
     weights = np.linalg.lstsq(X[fitted], y[fitted], rcond=None)[0]
-    return _agreement(y[other], X[other] @ weights, classifier=False)
+    return predictions.agreement(y[other], X[other] @ weights, classifier=False)
 
 
 def _exact(X: Floats, y: Floats, fitted: Rows, other: Rows) -> float:
@@ -184,10 +179,10 @@ def _difference(numbers: pd.DataFrame, y: pd.Series, ordered: bool) -> Iterator[
     numbers = numbers.loc[:, numbers.notna().all()].astype(float)
     if len(y) < LEAST or numbers.shape[1] < 2:
         return
-    halves = _halves(len(y), ordered)
+    halves = predictions.halves(len(y), ordered)
     strongest = _strongest(numbers.to_numpy(), y.to_numpy(dtype=float))
     for one, other in combinations(numbers.columns[strongest], 2):
-        score = _score(numbers[one] - numbers[other], y, halves, classifier=True)
+        score = predictions.score(numbers[one] - numbers[other], y, halves, classifier=True)
         if score >= PERFECT:
             text = f"columns '{one}', '{other}' give the target, as their difference ({_metric(True)} {score:.4f})"
             yield (one, other), text
@@ -204,46 +199,3 @@ def _tried(sample: pd.DataFrame, y: pd.Series) -> list[str]:
     spread = means.std(axis=0) / (ranks.std(axis=0) + 1)
     best = {numbers[place] for place in np.argsort(-spread, kind="stable")[:WIDE]}
     return [name for name in sample.columns if name in best or name not in numbers]
-
-
-def _score(feature: pd.Series, y: pd.Series, halves: list[Rows], *, classifier: bool) -> float:
-    """Return the lower of two scores of predictions from one feature, for the rows that it was not fitted to."""
-    if feature.nunique(dropna=False) < 2:
-        return 0.0
-    predict: Callable[..., Floats] = _by_tree if feature.dtype.kind in "biufM" else _by_value
-    scores = []
-    for fitted, other in (halves, halves[::-1]):
-        predicted = predict(feature.iloc[fitted], y.iloc[fitted], feature.iloc[other], classifier)
-        scores.append(_agreement(y.to_numpy(dtype=float)[other], predicted, classifier))
-        if scores[-1] < PERFECT_GAPS:
-            break
-    return min(scores)
-
-
-def _agreement(y: Floats, predicted: Floats, classifier: bool) -> float:
-    """Return the balanced accuracy, or the r2."""
-    if classifier:
-        return float(np.mean([(predicted[y == value] == value).mean() for value in np.unique(y)]))
-    variance = float(((y - y.mean()) ** 2).sum())
-    return float(1 - ((y - predicted) ** 2).sum() / variance) if variance else 0.0
-
-
-def _by_value(x: pd.Series, y: pd.Series, new: pd.Series, classifier: bool) -> Floats:
-    """Return the most frequent class, or the mean, of each value."""
-    grouped = y.groupby(x.fillna("").to_numpy())
-    values = grouped.agg(lambda of: of.value_counts().index[0]) if classifier else grouped.mean()
-    default = y.value_counts().index[0] if classifier else y.mean()
-    return np.asarray(new.fillna("").map(values).fillna(default), dtype=float)
-
-
-def _by_tree(x: pd.Series, y: pd.Series, new: pd.Series, classifier: bool) -> Floats:
-    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor  # noqa: PLC0415  # slow to import
-
-    tree = (DecisionTreeClassifier if classifier else DecisionTreeRegressor)(max_leaf_nodes=64, random_state=0)
-    return np.asarray(tree.fit(_numbers(x), y).predict(_numbers(new)), dtype=float)
-
-
-def _numbers(x: pd.Series) -> Floats:
-    if x.dtype.kind == "M":
-        x = x.astype("int64").where(x.notna())
-    return np.asarray(x, dtype=float).reshape(-1, 1)

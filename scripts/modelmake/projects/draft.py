@@ -20,7 +20,7 @@ from modelmake.tables.rows import StrayRows
 from modelmake.tables.table import Table, opened
 from modelmake.tables.texts import read_texts
 
-FEW_NUMBERS = 10  # different whole numbers that are classes rather than a quantity
+FEW_NUMBERS = 10  # different whole numbers that are classes, not a quantity
 MANY_CLASSES = 100
 TEST_ROWS = 30  # the gate's default of held-out rows
 SEED = 42
