@@ -103,7 +103,9 @@ def test_nobody_without_the_certificate(stack: Stack) -> None:
     text = key.read_text()
     other = stack.path / "build/other"
     other.mkdir(parents=True, exist_ok=True)
-    script = f'. docker/lib.sh && certificate "$(docker/image/image.sh name)" "{other}" DNS:scheduler'
+    script = (
+        f'MODELMAKE_CLEAN=$$; . docker/lib.sh && certificate "$(docker/image/image.sh name)" "{other}" DNS:scheduler'
+    )
     import subprocess
 
     subprocess.run(["bash", "-c", script], cwd=stack.path, env=stack.environment(), check=True, capture_output=True)

@@ -11,6 +11,7 @@ import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 
 PRELOADED = (  # not prometheus_client, which reads its folder from the environment when it is imported
     *("mlflow.sklearn", "mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store"),
@@ -20,8 +21,8 @@ PRELOADED = (  # not prometheus_client, which reads its folder from the environm
 SHIM = """\
 #!/bin/sh
 case $1:$2 in
-  -m:modelmake | *.py:*) exec '{python}' -IS '{file}' '{socket}' "$@" ;;
-  *) exec '{python}' "$@" ;;
+  -m:modelmake | *.py:*) exec {python} -IS {file} {socket} "$@" ;;
+  *) exec {python} "$@" ;;
 esac
 """
 
@@ -81,7 +82,9 @@ def listen(folder: Path, owner: int) -> None:
     gc.enable()
     place = folder / "socket"
     place.unlink(missing_ok=True)
-    (folder / "python").write_text(SHIM.format(python=sys.executable, file=__file__, socket=place))
+    (folder / "python").write_text(
+        SHIM.format(python=quote(sys.executable), file=quote(__file__), socket=quote(str(place)))
+    )
     (folder / "python").chmod(0o700)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(place))

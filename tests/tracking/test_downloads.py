@@ -75,8 +75,10 @@ def test_a_file_that_is_cut_is_not_missing(run: Run, tmp_path: Path) -> None:
         assert "train" not in raised.value.fix
 
 
-def test_a_file_that_is_missing_is_missing(tmp_path: Path) -> None:
+def test_a_file_that_is_missing_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The other side: there the run has no such file, and the model no files."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/store/mlflow.db")
     tracking = Tracking()
     run = tracking.create_run("flowers", {})
     assert tracking.read_file(run, "evaluate/evidence.json") is None
