@@ -56,5 +56,5 @@ def test_the_tutorial_ends_with_another_model(clone: Stack) -> None:
     assert "150 rows" in quiet
     assert "No drift" in quiet
     assert "'petal_length'" in moved
-    assert "one window does not raise an alert" in moved
+    assert "one window is not an alert" in moved
     assert json.loads(health)["version"] == "2"
