@@ -328,7 +328,10 @@ QUESTION: list[object] = [*range(39), "?"]
     [
         (QUESTION, r"has 39 numbers and 1 × '\?' .*set data.missing = \[\"\?\"\]"),  # noqa: RUF001
         ([*range(28), *["none yet"] * 12], r"has 28 numbers and 12 × 'none yet'"),  # noqa: RUF001
-        ([*range(300), *(f"{i}A" for i in range(9))], "has 300 numbers and 1 × .*if it has ids, leave it out"),  # noqa: RUF001
+        (
+            [*range(300), *(f"{i}A" for i in range(9))],
+            "has 300 numbers and 1 × .*if it has ids, leave it out",  # noqa: RUF001
+        ),
         ([10**25, 3] * 20, r"whole numbers of 2\^63 and more"),
         (['"1,500"', '"2,250"'] * 20, r"has numbers such as '1,500', .* two ways .set data.numbers = \"1,234.5\" or "),
         (["$15.50", "9.25 €"] * 20, r"has the units '\$' and '€' .write one of them in all rows"),

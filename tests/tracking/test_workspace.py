@@ -34,9 +34,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     for address in addresses.values():
         while True:
             try:
-                requests.get(f"{address}/version", timeout=5)
+                requests.get(f"{address}/version", timeout=60)
                 break
-            except requests.ConnectionError:
+            except requests.RequestException:
                 assert all(server.poll() is None for server in started)
                 time.sleep(0.1)
     made = requests.post(f"{addresses['team']}/api/3.0/mlflow/workspaces", json={"name": "team"}, timeout=30)

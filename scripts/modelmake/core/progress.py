@@ -79,7 +79,13 @@ class Progress:
 def _bar(work: Progress) -> "Bar":
     """Return a bar, which is not shown yet."""
     from rich.console import Console  # noqa: PLC0415  # slow, and most work ends before
-    from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TimeRemainingColumn  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        TimeRemainingColumn,
+    )
 
     count = DownloadColumn() if work.unit == "bytes" else MofNCompleteColumn()
     columns = ("{task.description}", BarColumn(), count, TimeRemainingColumn())

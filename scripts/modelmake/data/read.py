@@ -138,5 +138,6 @@ def _shown(gaps: pd.Series, table: Table) -> str:
     counts = fields[gaps.to_numpy()].value_counts()
     if set(counts.index) == {""}:
         return ": the field is empty"
-    shown = [f"{count} × {repr(text) if text else 'empty'}" for text, count in counts.head(MOST).items()]  # noqa: RUF001
+    most = counts.head(MOST).items()
+    shown = [f"{count} × {repr(text) if text else 'empty'}" for text, count in most]  # noqa: RUF001
     return f": {', '.join(shown)}{', …' if len(counts) > MOST else ''}"

@@ -31,7 +31,12 @@ def log() -> str:
     return f"{facts.server_url}/{facts.repository}/actions/runs/{facts.run_id}"
 
 
-def ask(session: requests.Session, method: str, url: str, **more: Any) -> requests.Response:  # noqa: ANN401  # of requests
+def ask(
+    session: requests.Session,
+    method: str,
+    url: str,
+    **more: Any,  # noqa: ANN401  # of requests
+) -> requests.Response:
     """Return the answer to a request; raises requests.RequestException for a refusal, or where there is none."""
     answer = session.request(method, url, timeout=PATIENCE, **more)
     answer.raise_for_status()

@@ -20,14 +20,15 @@ from modelmake.tables.rows import StrayRows
 from modelmake.tables.table import Table, opened
 from modelmake.tables.texts import read_texts
 
-FEW_NUMBERS = 10  # different whole numbers that are classes, not a quantity
+FEW_NUMBERS = 10  # whole numbers that are classes, not a quantity
 MANY_CLASSES = 100
 TEST_ROWS = 30  # the gate's default of held-out rows
 SEED = 42
 CLASS, SHARE = 10, 0.05  # rows, and share of the rows, of a text that is a class and no gap
 ROUNDS = 5  # texts that mean a gap, found one after the other
 YES = re.compile(
-    r"(?i)1|y|yes|ja|j|oui|s[ií]|sim|tak|да|true|t|wahr|pos(itive)?|churn(ed)?|default(ed)?|fraud|spam|survived|bad|ill|sick|malignant|won?"
+    r"(?i)1|y|yes|ja|j|oui|s[ií]|sim|tak|да|true|t|wahr|pos(itive)?"
+    r"|churn(ed)?|default(ed)?|fraud|spam|survived|bad|ill|sick|malignant|won?"
 )
 Value = str | int | float | bool | list[str] | list[int]
 

@@ -46,7 +46,7 @@ def read(given: pd.Series, written: Form, *, truth: bool = False) -> NDArray[np.
 
 
 def _without_marks(texts: pa.Array, written: Form) -> pa.Array:
-    """Return numbers with marks as numbers without; another text as one that is no number."""
+    """Return numbers without their marks, and an empty text for what is not a number."""
     for mark, others in (("'", "\u2019"), (" ", SPACES)):
         for other in others:
             texts = pc.replace_substring(texts, other, mark)
