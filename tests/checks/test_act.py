@@ -204,7 +204,9 @@ def test_ctrl_c_leaves_nothing(repository: Repository, engine: docker.DockerClie
         start_new_session=True,
     ) as process:
         assert any("Run Main make test" in line for line in process.stdout)
-        [job] = engine.containers.list(filters={"label": f"modelmake.act={repository.project}-act"})
+        [job] = engine.containers.list(
+            ignore_removed=True, filters={"label": f"modelmake.act={repository.project}-act"}
+        )
         [network] = job.attrs["NetworkSettings"]["Networks"]
         assert network == f"{repository.project}-act_stages"
         assert engine.networks.get(network).attrs["Internal"]

@@ -41,7 +41,7 @@ def test_a_cluster_of_containers_gives_what_processes_give(stack: Stack, engine:
     wanted = journal(stack)
     assert stack.make("tune").stdout.endswith("tune: up to date (FORCE=1 runs it anyway)\n")
     shutil.rmtree(stack.path / "build")
-    workers = engine.containers.list(filters={"name": f"{stack.project}-cluster-worker"})
+    workers = engine.containers.list(ignore_removed=True, filters={"name": f"{stack.project}-cluster-worker"})
     assert len(workers) == 2
     workers[0].kill()
     done = stack.make("tune", "ENGINE=dask", "FORCE=1")
@@ -62,7 +62,7 @@ def test_a_cluster_of_your_own(stack: Stack, engine: docker.DockerClient) -> Non
         "working_dir": "/src",
         "detach": True,
     }
-    image = engine.containers.list(filters={"name": f"{stack.project}-cluster-worker"})[0].image
+    image = engine.containers.list(ignore_removed=True, filters={"name": f"{stack.project}-cluster-worker"})[0].image
     tls = [f"--tls-{name}={path}" for name, path in names.items()]
     started = [engine.containers.run(image, ["dask", "scheduler", "--protocol=tls", "--no-dashboard", *tls], **options)]
     try:
@@ -85,7 +85,9 @@ def test_a_cluster_of_your_own(stack: Stack, engine: docker.DockerClient) -> Non
 
 def test_the_cluster_is_closed(stack: Stack, engine: docker.DockerClient) -> None:
     """No way out of its network, no published port, no root, nothing writable but /tmp."""
-    members = engine.containers.list(filters={"label": f"modelmake.cluster={stack.project}-cluster"})
+    members = engine.containers.list(
+        ignore_removed=True, filters={"label": f"modelmake.cluster={stack.project}-cluster"}
+    )
     assert members
     for member in members:
         assert not member.attrs["HostConfig"]["PortBindings"]

@@ -259,7 +259,9 @@ def test_a_signal_to_make_kills_the_run(slow: Stack, engine: docker.DockerClient
     experiment = client.get_experiment_by_name(f"killed by {number.name}")
     for _ in range(50):
         [run] = client.search_runs([experiment.experiment_id])
-        mounted = [mount["Source"] for each in engine.containers.list() for mount in each.attrs["Mounts"]]
+        mounted = [
+            mount["Source"] for each in engine.containers.list(ignore_removed=True) for mount in each.attrs["Mounts"]
+        ]
         if run.info.status != "RUNNING" and str(slow.path.resolve()) not in mounted:
             break
         time.sleep(0.2)
@@ -274,7 +276,7 @@ def test_what_a_killed_container_left_running_is_failed_by_the_next(slow: Stack,
     slow.edit("pipeline.toml", "iris_classification", "killed with its container")
 
     def containers() -> dict[str, docker.models.containers.Container]:
-        found = engine.containers.list(filters={"name": "modelmake-run-"})
+        found = engine.containers.list(ignore_removed=True, filters={"name": "modelmake-run-"})
         here = str(slow.path.resolve())
         return {each.name: each for each in found if here in [mount["Source"] for mount in each.attrs["Mounts"]]}
 

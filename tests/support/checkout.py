@@ -122,8 +122,14 @@ class Stack(Checkout):
         """Return the names of the containers, networks and volumes on the engine that are this checkout's."""
         checkouts = (self, *(Stack(self.path / "build" / each, 0) for each in ("reproduce", "parity/direct")))
         projects = [each.project for each in checkouts]
-        found = [*engine.containers.list(all=True), *engine.networks.list(), *engine.volumes.list()]
-        labelled = engine.containers.list(all=True, filters={"label": f"modelmake.act={self.project}-act"})
+        found = [
+            *engine.containers.list(ignore_removed=True, all=True),
+            *engine.networks.list(),
+            *engine.volumes.list(),
+        ]
+        labelled = engine.containers.list(
+            ignore_removed=True, all=True, filters={"label": f"modelmake.act={self.project}-act"}
+        )
         return {each.name for each in found if any(name in each.name for name in projects)} | {
             each.name for each in labelled
         }
