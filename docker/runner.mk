@@ -47,6 +47,9 @@ $(if $(strange),$(error make $(strange): no such target ($(call meant,$(call sim
 given := $(foreach name,$(settings) CI,$(if $(filter command,$(call source,$(name))),$(name)))
 ours := $(settings) $(filter-out $(known) MODELMAKE_CLEAN,$(filter MODELMAKE_%,$(.VARIABLES)))
 ignored := $(strip $(foreach name,$(ours),$(if $(filter environment,$(call source,$(name))),$(name))))
+# No other tool uses these names, and without them another runner, pipeline, run or port would be used: not a note.
+misplaced := $(strip $(foreach name,RUNNER PIPELINE RUN_ID SERVE_PORT DASHBOARD_PORT ACT_REF ACT_TRACKING,\
+  $(if $(filter $(name),$(ignored)),$(if $(strip $(value $(name))),$(name)))))
 checked := $(shell docker/host/settings.sh $(foreach name,$(given),$(call quoted,$(name)=$($(name)))) 2>&1)
 $(if $(filter error:,$(firstword $(checked))),$(error $(wordlist 2,99,$(checked))))
 $(foreach name,$(filter-out CI,$(given)),$(eval MODELMAKE_$(name) = $$($(name))))
@@ -69,6 +72,8 @@ inside := $(wildcard /etc/modelmake)
 unbound := help clean distclean doctor engine base up down logs
 runner := $(or $(strip $(call setting,RUNNER)),$(if $(inside),image))
 ifneq ($(filter-out help clean doctor engine base,$(goals)),)
+  $(if $(misplaced),$(error $(firstword $(misplaced)): is in the environment, where modelmake does not read it \
+    (write: make $(strip $(goals) $(foreach name,$(misplaced),$(name)=$(value $(name)))))))
   engine := $(if $(filter image host,$(runner)),,$(shell docker version -f '{{.Server.Version}}' 2>/dev/null))
 endif
 no_engine := $(strip $(if $(engine)$(filter image host,$(runner)),,$(if $(filter-out $(unbound),$(goals)),\

@@ -444,6 +444,38 @@ def test_a_short_name_in_the_environment_is_not_read(tidy: Checkout) -> None:
     assert "sk-abc123" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        (
+            {"RUNNER": "host"},
+            "*** RUNNER: is in the environment, where modelmake does not read it (write: make lint why RUNNER=host).",
+        ),
+        (
+            {"RUN_ID": "abc", "PIPELINE": "pipelines/churn.toml", "VERSION": "3"},
+            "(write: make lint why PIPELINE=pipelines/churn.toml RUN_ID=abc).",
+        ),
+    ],
+    ids=str,
+)
+def test_a_variable_before_make_that_only_modelmake_has_is_refused(
+    tidy: Checkout, given: dict[str, str], line: str
+) -> None:
+    """`RUNNER=host make all` would use the other runner; the line says what to write in place of it."""
+    done = tidy.make("lint", "why", **given)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert line in done.stderr
+
+
+@pytest.mark.parametrize(
+    "given", [{"RUNNER": ""}, {"RUNNER": "host", "goal": "help"}, {"VERSION": "3", "TO": "x"}], ids=str
+)
+def test_a_variable_before_make_that_changes_nothing_is_accepted(tidy: Checkout, given: dict[str, str]) -> None:
+    """An empty one, one that the target does not use, and a name that other tools have too."""
+    environment = {name: value for name, value in given.items() if name != "goal"}
+    assert tidy.make("--dry-run", given.get("goal", "lint"), **environment).returncode == 0
+
+
 @pytest.mark.long
 def test_no_value_of_the_environment_is_run(empty_store: Path, tmp_path: Path) -> None:
     """Anybody may write a workflow's input: make passes it on unchanged."""

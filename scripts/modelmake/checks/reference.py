@@ -34,7 +34,8 @@ OF_MAKE = """\
 ## Variables of make
 
 They count on the command line of make, for example `make promote VERSION=2 REASON="spring"`. In the environment they
-count with a prefix: `MODELMAKE_VERSION=2 make promote`. Without the prefix they are not read, and a line says so.
+count with a prefix: `MODELMAKE_VERSION=2 make promote`. Without the prefix they are not read: that is an error for
+`RUNNER` and other names that only modelmake has, and a line for the others, which other tools may have set.
 `MLFLOW_TRACKING_URI` and `MLFLOW_PORT` count in both places without a prefix.
 
 Each has a kind, and a value of another kind is an error. A switch, a toggle and `CI` are on with `1`, `true` or `yes`,
