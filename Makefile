@@ -24,7 +24,7 @@ FROM ?= ## path: backup file that `make restore` and `make verify-backup` read
 TO ?= ## path: file that `make backup` writes (default: a new file in backups/)
 KEY ?= ## path: file with the key that encrypts backups, created if missing (default: none)
 RUN_ID ?= ## text: run to reproduce; run to evaluate or register if build/ has no receipt
-VERSION ?= ## text: version to promote (default @staging), to reproduce (the last run), to predict with (@champion)
+VERSION ?= ## text: version to promote (default @staging), reproduce (last run) or predict with (@champion); to release
 FORCE ?= ## switch: 1 repeats up-to-date targets, replaces OUT, overrides a stale lock, and makes `make gc` delete
 ARGS ?= ## text: additional options for pytest or act, for example: make test ARGS='-k gate -x'
 REASON ?= ## text: reason for a run, promotion or rollback, recorded in MLflow
@@ -195,6 +195,13 @@ distclean: clean ## remove build/, .venv, and the local servers with their runs,
 
 docs: .venv/lock.txt ## write the reference pages again, and build the site in build/site
 	@.venv/bin/python -m modelmake docs
+
+## Release
+
+release: $(environment) ## check, commit and tag the version VERSION of modelmake; pushes nothing
+	@docker/host/release.sh $(RUN)
+
+notes: ## print what the changelog says of the version of this checkout
 
 ## Measures
 
