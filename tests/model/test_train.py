@@ -45,6 +45,7 @@ def test_a_run_tells_where_it_comes_from(trained: Project) -> None:
     assert run.data.tags["modelmake.data"] == found["data_sha256"] == data_sha256
     assert run.data.tags["modelmake.lock"] == lock_sha256
     assert run.data.tags["modelmake.runner"] == "local"
+    assert run.info.run_name == "pipeline RandomForestClassifier"
     assert run.inputs.dataset_inputs[0].dataset.digest == data_sha256[:36]
     assert found["tracking_uri"] == os.environ["MLFLOW_TRACKING_URI"]
 

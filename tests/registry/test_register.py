@@ -27,7 +27,7 @@ def test_a_passing_run_gets_a_version_with_alias_stage_and_tags(evaluated: Proje
     assert version.run_id == evaluated.receipt("train")["run_id"]
     assert version.tags["modelmake.verdict"] == "pass"
     assert float(version.tags["accuracy"]) == pytest.approx(evaluated.receipt("evaluate")["value"], abs=1e-5)
-    assert "RandomForestClassifier trained on data/iris.csv (120 rows, 30 held out)" in version.description
+    assert version.description.startswith("**RandomForestClassifier** trained on data/iris.csv (120 rows, 30 held out)")
     mlflow.set_tracking_uri(os.environ["MLFLOW_TRACKING_URI"])
     rows = pd.read_csv("data/iris.csv").drop(columns="species").head()
     assert list(mlflow.pyfunc.load_model(f"models:/{NAME}@staging").predict(rows)) == ["setosa"] * 5

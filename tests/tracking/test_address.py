@@ -128,7 +128,10 @@ def test_a_workspace_stands_beside_the_server(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:s3cret@mlflow:5000")
     monkeypatch.setenv("MLFLOW_WORKSPACE", "team a")
     assert address.uri() == "http://mlflow:5000 (workspace team a)"
-    assert address.page("models/iris") == "http://mlflow:5000/#/models/iris?workspace=team%20a"
+    assert (
+        address.page("models/iris")
+        == "http://mlflow:5000/#/models/iris?workflowType=machine_learning&workspace=team%20a"
+    )
     assert address.scrubbed("GET http://mlflow:5000/api") == "GET http://mlflow:5000/api"
 
 
@@ -261,7 +264,7 @@ def test_messages_name_the_address_that_the_user_can_open(
         line = error_line(project.stage("registry"), 4)
     assert line.startswith("error: http://localhost:5000: refused to list experiments")
     assert str(port) not in line
-    assert address.page("models/x") == "http://localhost:5000/#/models/x"
+    assert address.page("models/x") == "http://localhost:5000/#/models/x?workflowType=machine_learning"
     assert address.scrubbed(f"asked http://127.0.0.1:{port}/api") == "asked http://localhost:5000/api"
 
 

@@ -64,15 +64,15 @@ class Provenance:
         cause="the run had uncommitted changes, which the commit does not contain",
         rank=7,
     )
-    image: str = _fact("image", "report", "version", "reproduce", cause="the image differs", rank=3)
+    image: str = _fact("image", "report", "reproduce", cause="the image differs", rank=3)
     image_id: str = _fact(
         "image.id", "parity", "reproduce", cause="the image was built again and is not identical", rank=9
     )
     image_base: str = _fact("image.base", "parity")
-    lock: str = _fact("lock", "report", "version", "parity", "reproduce", cause="the lock differs", rank=2)
+    lock: str = _fact("lock", "report", "parity", "reproduce", cause="the lock differs", rank=2)
     data: str = _fact("data", "report", "version", "parity", "reproduce", cause="the data has changed", rank=1)
-    pipeline: str = _fact("pipeline", "report", "version")
-    config: str = _fact("config", "report", "version", "parity", "reproduce", cause="the config differs", rank=8)
+    pipeline: str = _fact("pipeline", "report")
+    config: str = _fact("config", "report", "parity", "reproduce", cause="the config differs", rank=8)
     python: str = _fact("python", "report", "parity", "reproduce", cause="the Python version differs", rank=4)
     platform: str = _fact("platform", "report", "parity", "reproduce", cause="the platform differs", rank=5)
     cpu: str = _fact(
@@ -250,10 +250,15 @@ def run_url() -> str:
     )
 
 
-def tags(stage: str, data_sha256: str, training_sha256: str) -> dict[str, str]:
-    """Return every tag of a run, with those that MLflow would otherwise guess (source, user, git)."""
+def tags(stage: str, what: str, data_sha256: str, training_sha256: str) -> dict[str, str]:
+    """Return every tag of a run, with those that MLflow would otherwise guess (name, source, user, git).
+
+    The name of the run is the pipeline's, then `what` it makes, and the commit, with a + for uncommitted changes.
+    """
     origin = Provenance.collect(data_sha256, training_sha256)
+    commit = origin.git_commit[:7] + "+" * (origin.git_dirty == "true")
     of_mlflow = {
+        "mlflow.runName": f"{files.pipeline().stem} {what} {commit}".strip(),
         "mlflow.user": user(),
         "mlflow.source.name": f"scripts/{stage}.py",
         "mlflow.source.type": "LOCAL" if origin.runner == "local" else "JOB",

@@ -147,7 +147,7 @@ def main() -> None:
     task = prepare(asked)
     config, split, estimator = task.config, task.split, task.estimator
     probe(task.unfitted, split.X_train, split.y_train, config.model.trusted_types)
-    tags = provenance.tags("train", task.data_sha256, asked.training_sha256)
+    tags = provenance.tags("train", type(estimator).__name__, task.data_sha256, asked.training_sha256)
     tracking = Tracking()
     run = begin(tracking, config, tags)
     with tracking.open(run):

@@ -8,32 +8,13 @@ from modelmake.config import config as configuration
 from modelmake.config import receipt
 from modelmake.core import files, settings
 from modelmake.core.errors import GateRefusal, UserError
-from modelmake.core.provenance import Provenance
 from modelmake.gate import rules
 from modelmake.gate.facts import Evidence
 from modelmake.model import store
+from modelmake.registry import card
 from modelmake.tracking import versions
 from modelmake.tracking.address import page, uri
 from modelmake.tracking.runs import Run, Tracking
-
-
-def describe(run: Run, config: configuration.Config, verdict: rules.Verdict) -> str:
-    """Return the description of the version."""
-    commit = run.tags.get("modelmake.git.commit", "no commit")[:12]
-    dirty = " with uncommitted changes" if run.tags.get("modelmake.git.dirty") == "true" else ""
-    reasons = " ".join(f"{reason[0].upper()}{reason[1:]}." for reason in verdict.reasons)
-    return (
-        f"{run.params.get('estimator', config.model.estimator).rpartition('.')[2]} trained on {config.data.path} "
-        f"({run.metrics.get('train_rows', 0):.0f} rows, {run.metrics.get('test_rows', 0):.0f} held out).\n\n"
-        f"{reasons}\n\nCommit {commit}{dirty}, run {run.run_id}."
-    )
-
-
-def version_tags(run: Run, verdict: rules.Verdict) -> dict[str, str]:
-    """Return the version's tags: verdict, metrics and the run's origin."""
-    origin = Provenance.from_tags(run.tags).tags("version", unknown="unknown")
-    metrics = {name: f"{value:.6g}" for name, value in run.metrics.items()}
-    return origin | metrics | {"modelmake.verdict": verdict.verdict}
 
 
 def register(tracking: Tracking, run: Run, config: configuration.Config, verdict: rules.Verdict) -> str:
@@ -50,8 +31,8 @@ def register(tracking: Tracking, run: Run, config: configuration.Config, verdict
             config.registry,
             run,
             model_id,
-            description=describe(run, config, verdict),
-            tags=version_tags(run, verdict),
+            description=card.card(run, config, verdict),
+            tags=card.tags(run, verdict),
         )
 
 

@@ -168,7 +168,8 @@ def main() -> None:
             print(f"trials  all are in run {run.run_id} (FORCE=1 searches again)\nurl     {run.url}", flush=True)
             found, drawn = outcome(problem, of, run, journal, compared(problem, of))
         else:
-            tags = provenance.tags("tune", task.data_sha256, config.training_sha256)
+            what = f"search {type(task.estimator).__name__}"
+            tags = provenance.tags("tune", what, task.data_sha256, config.training_sha256)
             run = begin(tracking, config, tags | {KEY: key})
             with tracking.open(run):
                 preflight.check(tracking, run)

@@ -4,7 +4,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 from urllib.request import getproxies
 
 from modelmake.core import job, settings
@@ -70,9 +70,11 @@ def _shown() -> str:
 
 
 def page(path: str) -> str:
-    """Return the address of `path` in MLflow's pages, with the store's address where no server runs."""
+    """Return the address of `path` in MLflow's pages, with the store's address where no server runs.
+
+    Without `workflowType` MLflow shows the page of a run in its GenAI mode, as one without data.
+    """
     shown, workspace = _shown(), settings.workspace()
-    path += f"?workspace={quote(workspace, safe='')}" if workspace else ""
     if shown == REPLAY:
         return f"{path} (on {REPLAY})"
     if job.owns(shown):
@@ -80,7 +82,10 @@ def page(path: str) -> str:
     served = STORE / "server.url"  # docker/server/embedded.sh writes it while it serves the embedded store
     if shown == EMBEDDED and served.exists():
         shown = served.read_text(encoding="utf-8").strip()
-    return f"{shown}/#/{path}" if shown.startswith("http") else f"{shown} (make up shows it)"
+    if not shown.startswith("http"):
+        return f"{shown} (make up shows it)"
+    query = {"workflowType": "machine_learning", **({"workspace": workspace} if workspace else {})}
+    return f"{shown}/#/{path}?{urlencode(query, quote_via=quote)}"
 
 
 def hidden(address: str) -> str:
