@@ -137,3 +137,15 @@ def test_every_path_of_the_linters_exists(monkeypatch: pytest.MonkeyPatch) -> No
     assert {path for path in paths if not Path(path).exists()} == set()
     shell = {str(path) for path in Path("docker").rglob("*.sh")} | {"docker/shell", "docker/image/Dockerfile"}
     assert shell <= words
+
+
+def test_a_workflow_is_checked_beyond_its_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An output of a step that does not exist is valid YAML of a valid form; GitHub takes it as an empty text."""
+    workflows = tmp_path / ".github/workflows"
+    workflows.mkdir(parents=True)
+    step = "runs-on: ubuntu-24.04\n    steps:\n      - run: echo ${{ steps.gone.outputs.id }}\n"
+    (workflows / "a.yml").write_text(f"on: push\njobs:\n  a:\n    {step}")
+    monkeypatch.chdir(tmp_path)
+    commands = lint.commands()
+    assert lint.run("workflow schema", commands["workflow schema"]).problems == ""
+    assert 'property "gone" is not defined' in lint.run("actionlint", commands["actionlint"]).problems

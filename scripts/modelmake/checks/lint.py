@@ -56,6 +56,7 @@ def commands() -> dict[str, list[str]]:
         "make": ["make", "--dry-run", "--warn-undefined-variables", "help"],
     }
     if workflows:
+        linters["actionlint"] = ["actionlint", "-no-color", "-shellcheck=", "-pyflakes=", *workflows]
         linters["zizmor"] = ["zizmor", "--offline", "--quiet", "--no-progress", ".github"]
         linters["workflow schema"] = [*schema, "vendor.github-workflows", *workflows]
     if actions:
