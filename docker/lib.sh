@@ -84,7 +84,10 @@ visible() {
 unseen="the engine does not see the folder $root"
 
 # The compose project of this checkout, or of its scratch server $1.
-project() { echo "modelmake-$(git hash-object --stdin <<<"$root" | cut -c1-8)${1:+-$1}"; }
+project() {
+  local hash
+  hash=$(git hash-object --stdin <<<"$root") && echo "modelmake-${hash:0:8}${1:+-$1}"
+}
 
 # The folder with the receipts of the pipeline that PIPELINE names (docker/runner.mk).
 receipts=build
@@ -128,7 +131,10 @@ compose_up() {
 }
 
 # The address of the user's MLflow server; "" stands for the local one.
-tracking_address() { tr -d '[:space:]' <<<"${MLFLOW_TRACKING_URI:-}"; }
+tracking_address() {
+  local address=${MLFLOW_TRACKING_URI:-}
+  echo "${address//[[:space:]]/}"
+}
 # Ends if the caller's shell selects a place that modelmake does not use: Python does the same for a server of the user.
 only_known_places() {
   [ -z "${MODELMAKE_REFUSED:-}" ] || die "${MODELMAKE_REFUSED%% *}" "selects a place that modelmake does not use" \

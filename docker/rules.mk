@@ -7,12 +7,18 @@ named := $(filter $(CHAIN),$(asked:all=$(CHAIN)))
 checks := $(filter $(CHECKS),$(subst test,test owntest,$(asked:all=lint test)))
 tuning := $(filter tune,$(goals))
 forced := $(strip $(if $(MODELMAKE_FORCE)$(call setting,ARGS),$(checks) $(named) $(tuning)))
-said = $(shell sed -n 's/ *$1: .*//p' $(folder)/why 2>/dev/null || echo $2)
-due = $(filter $1,$(forced) $(call said,would run,$1))
+# The answer of why.sh, read once each time that it was asked, as words such as would=train and nothing=tune.
+answer :=
+read = $(if $(answer),,$(eval answer := read $(shell sed -n -e 's/^\([a-z]*\) *would run: .*/would=\1/p' \
+  -e 's/^\([a-z]*\) *nothing to do: .*/nothing=\1/p' $(folder)/why 2>/dev/null || \
+  echo $(addprefix would=,$(STAGES) tune))))
+said = $(read)$(patsubst $1=%,%,$(filter $1=%,$(answer)))
+due = $(filter $1,$(forced) $(call said,would))
+why = $(eval answer :=)docker/host/why.sh $(call quoted,$(if $(call setting,IMAGE_REPO),,$(image))) $(RUN)
 ran :=
 run = $(eval ran += $1)$(RUN) python -m modelmake $1
-fresh = $(if $(filter $(or $1,$@),$(ran)),:,echo "$@: up to date (FORCE=1 runs it anyway)")
-modules := $(filter-out $(CHAIN),$(shell awk -v as=modules -f docker/host/help.awk Makefile))
+fresh = $(if $(filter $(or $1,$@),$(ran)),,$(info $@: up to date (FORCE=1 runs it anyway)))
+modules := $(filter-out $(CHAIN),$(call listing,module))
 steps := judge judge-again judge-chain claims run-tune run-chain $(CHECKS:%=run-%)
 .PHONY: $(steps)
 $(steps): access =
@@ -26,23 +32,24 @@ smoke: access = scorer
 watch: access = mlflow log tables
 predict: access = mlflow tables output
 
-judge: | $(environment) # before lint and the tests
-	@docker/host/why.sh $(RUN)
+judge: | $(environment) $(if $(named),claims) # before lint and the tests
+	@$(why)
 $(CHECKS:%=run-%): run-%: | judge
 	@$(if $(call due,$*),echo "▸ $*" && $(call run,$*))
 
-# After `make all` has linted and tested, and `make fetch train` has the new snapshot, also with -j.
+# After `make all` has linted and tested, and `make fetch train` has the new snapshot, also with -j. If nothing has run
+# since the judge was asked, the answer is the same.
 judge-again: | claims $(if $(checks),judge) $(if $(filter all,$(asked)),$(CHECKS:%=run-%)) $(filter fetch,$(goals))
-	@docker/host/why.sh $(RUN)
+	@$(if $(if $(checks),$(filter $(CHECKS),$(ran))$(filter fetch,$(goals)),first),$(why))
 claims: | $(environment)
 	@docker/server/claims.sh $(CHAIN)
 
 # Where there is no search, only `make tune` alone says so. What `tune` finds is an input of `train`.
 run-tune: | judge-again
-	@$(if $(call due,tune)$(if $(filter-out tune,$(goals)),,$(filter tune,$(call said,nothing to do,))),\
+	@$(if $(call due,tune)$(if $(filter-out tune,$(goals)),,$(filter tune,$(call said,nothing))),\
 	  echo "▸ tune" && $(call run,tune))
 judge-chain: | judge-again $(if $(tuning)$(filter all,$(asked)),run-tune)
-	@$(if $(filter tune,$(ran)),docker/host/why.sh $(RUN))
+	@$(if $(filter tune,$(ran)),$(why))
 run-chain: words := $(named) $(if $(filter all,$(asked)),summary)
 run-chain: | judge-chain
 	@$(if $(call due,$(words)),$(call run,$(words)))

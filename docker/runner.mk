@@ -2,15 +2,19 @@
 
 # Of the caller's variables make reads only those of the Makefile: on its command line, and in the environment as
 # MODELMAKE_<NAME>, by which name it passes them on. Commands get what docker/environment.sh lists (docker/shell).
-$(if $(shell head -1 docker/shell | tr '\r' x | grep 'x$$'),$(error docker/shell: this checkout has CRLF at the \
+$(if $(shell awk 'NR == 1 && /\r$$/' docker/shell),$(error docker/shell: this checkout has CRLF at the \
   ends of lines (git config --global core.autocrlf input, and clone it again)))
 override SHELL := docker/shell
 override .SHELLFLAGS := -c
-override settings := $(shell . docker/environment.sh && echo $$settings)
-known := $(settings) $(shell . docker/environment.sh && echo $$allowed)
+# What other files list, in one call, as words such as setting=RUNNER, known=HOME and target=all.
+override listed := $(shell . docker/environment.sh && printf 'setting=%s ' $$settings && \
+  printf 'known=%s ' $$settings $$allowed && awk -v as=words -f docker/host/help.awk Makefile)
+override listing = $(patsubst $1=%,%,$(filter $1=%,$(listed)))
+override settings := $(call listing,setting)
+known := $(call listing,known)
 source = $(firstword $(origin $1))
 # Another variable of the command line, or of a make that calls this one, may have the name of one here.
-unknown := $(strip $(foreach name,$(filter-out .% SHELL MAKE% settings typed,$(.VARIABLES)),\
+unknown := $(strip $(foreach name,$(filter-out .% SHELL MAKE% listed listing settings typed,$(.VARIABLES)),\
   $(if $(filter command override,$(call source,$(name))),$(filter-out $(known),$(name)))))
 $(if $(filter undefine,$(.FEATURES)),,$(if $(unknown),$(error $(unknown): not a variable of modelmake (leave it out))))
 override typed := $(foreach name,$(unknown),$(if $(filter command,$(call source,$(name))),$(name)))
@@ -32,11 +36,11 @@ $(if $(findstring t,$(letters)),$(error make -t: a stage that has not run would 
 $(if $(findstring :,$(CURDIR)),\
   $(error $(CURDIR): the path contains a colon, which PATH and Docker use as a separator (move the checkout)))
 $(if $(filter environment,$(origin MAKECMDGOALS)),$(error MAKECMDGOALS: is make's own variable (unset it)))
-MAKEFLAGS += --no-builtin-rules --no-print-directory
+# Silent, because a target that is up to date says so itself.
+MAKEFLAGS += --no-builtin-rules --no-print-directory --silent
 .SUFFIXES:
 .DEFAULT_GOAL := help
-override targets := $(if $(filter file,$(origin targets)),$(targets)) \
-  $(shell awk -v as=targets -f docker/host/help.awk Makefile)
+override targets := $(if $(filter file,$(origin targets)),$(targets)) $(call listing,target)
 .PHONY: $(targets)
 goals := $(or $(MAKECMDGOALS),help)
 # Make itself would say of a folder, such as tests/, that nothing is to be done.
@@ -50,7 +54,7 @@ ignored := $(strip $(foreach name,$(ours),$(if $(filter environment,$(call sourc
 # No other tool uses these names, and without them another runner, pipeline, run or port would be used: not a note.
 misplaced := $(strip $(foreach name,RUNNER PIPELINE RUN_ID SERVE_PORT DASHBOARD_PORT ACT_REF ACT_TRACKING,\
   $(if $(filter $(name),$(ignored)),$(if $(strip $(value $(name))),$(name)))))
-checked := $(shell docker/host/settings.sh $(foreach name,$(given),$(call quoted,$(name)=$($(name)))) 2>&1)
+checked := $(shell exec docker/host/settings.sh $(foreach name,$(given),$(call quoted,$(name)=$($(name)))) 2>&1)
 $(if $(filter error:,$(firstword $(checked))),$(error $(wordlist 2,99,$(checked))))
 $(foreach name,$(filter-out CI,$(given)),$(eval MODELMAKE_$(name) = $$($(name))))
 $(foreach word,$(checked),$(eval override $(subst =,:=,$(word))))
@@ -74,8 +78,11 @@ runner := $(or $(strip $(call setting,RUNNER)),$(if $(inside),image))
 ifneq ($(filter-out help clean doctor engine base,$(goals)),)
   $(if $(misplaced),$(error $(firstword $(misplaced)): is in the environment, where modelmake does not read it \
     (write: make $(strip $(goals) $(foreach name,$(misplaced),$(name)=$(value $(name)))))))
-  engine := $(if $(filter image host,$(runner)),,$(shell docker version -f '{{.Server.Version}}' 2>/dev/null))
+  engine := $(if $(filter image host,$(runner)),,$(shell \
+    docker version -f 'engine={{.Server.Version}}' 2>/dev/null & exec docker/image/image.sh ready))
 endif
+image := $(filter-out engine=%,$(engine))
+engine := $(patsubst engine=%,%,$(filter engine=%,$(engine)))
 no_engine := $(strip $(if $(engine)$(filter image host,$(runner)),,$(if $(filter-out $(unbound),$(goals)),\
   $(shell . docker/lib.sh && no_engine))))
 why_runner := $(if $(call setting,RUNNER),set by RUNNER,$(if $(inside),this is the image))
@@ -85,7 +92,6 @@ ifeq ($(runner),image)
   RUN :=
 else ifeq ($(runner),docker)
   RUN = docker/run.sh $(strip $(access) --)
-  image := $(shell docker/image/image.sh ready)
   environment := $(if $(image),,image)
   server := docker/server/compose.sh
   why_runner := engine $(engine) answers; image $(or $(image),is not built yet)

@@ -2,7 +2,7 @@
 # Prints make's switches as words NAME=value, or the error of a variable that has a wrong value. Its arguments, also
 # NAME=value, are the variables of make's command line, which count before the environment. Needs nothing.
 set -euo pipefail
-. "$(dirname "$0")/../lib.sh"
+. "${0%/*}/../lib.sh"
 cd "$root"
 for given in "$@"; do
   name=${given%%=*}

@@ -1,27 +1,29 @@
 #!/usr/bin/env bash
 # Leaves build/why, the answer of `make why`: for each stage whether it would run. It hashes what the stages read, and
 # asks Python, the one judge (scripts/modelmake/config/why.py), only if something is not as it was judged last.
-# Needs git, and as arguments the prefix of a stage ($(RUN)).
+# Needs git, and as arguments the image, "" if it is not known, and the prefix of a stage ($(RUN)).
 set -euo pipefail
-. "$(dirname "$0")/../lib.sh"
+. "${0%/*}/../lib.sh"
 cd "$root"
 runner=${MODELMAKE_RUNNER:-docker} image=$runner
 case $runner in
-  docker) image=$(docker/image/image.sh name) ;;
+  docker) image=${1:-$(exec docker/image/image.sh name)} ;;
   image) image=$(head -1 /etc/modelmake 2>/dev/null || echo image) ;; # the same receipts as in a container of it
 esac
-tracking=$(tr -d '[:space:]' <<<"${MLFLOW_TRACKING_URI:-}") default=.mlflow
+shift
+tracking=$(tracking_address) default=.mlflow
 [ "$runner" != docker ] || default=$(project "")
 tracking=${tracking%%[?#]*} tracking=${tracking%/} tracking=${tracking:-$default}
 tracking+=${MLFLOW_WORKSPACE:+ workspace $MLFLOW_WORKSPACE}
-run=$(tr -d '[:space:]' <<<"${MODELMAKE_RUN_ID:-${MLFLOW_RUN_ID:-}}")
+run=${MODELMAKE_RUN_ID:-${MLFLOW_RUN_ID:-}} run=${run//[[:space:]]/}
 
 unwritable() { die build/ "cannot be written" "check that it belongs to you and that its disk has space"; }
-whole() { # writes standard input to a file; several containers may do this at once
+whole() { # writes the text $2 to the file $1, unless it has it; several containers may do this at once
   local new
+  [ ! -f "$1" ] || [ "$(<"$1")" != "$2" ] || return 0
   new=$(mktemp "$1.XXXXXX")
-  { cat >"$new"; } 2>/dev/null || unwritable
-  if cmp -s "$new" "$1"; then rm "$new"; else chmod 644 "$new" && mv "$new" "$1"; fi
+  { printf '%s\n' "$2" >"$new"; } 2>/dev/null || unwritable
+  chmod 644 "$new" && mv "$new" "$1"
 }
 listed() { # names on standard input; of a folder, which a table may be, the names of its files
   while IFS= read -r name; do
@@ -41,15 +43,19 @@ hashed() { # the facts, and the files whose names Python has written
   [ ! -f "$receipts/names" ] || names=$(listed <"$receipts/names")
   [ -z "${names:-}" ] || paste -d ' ' <(git hash-object --no-filters --stdin-paths <<<"$names") - <<<"$names"
 }
-judged() { [ "$(head -1 "$receipts/why" 2>/dev/null)" = "$(git hash-object --no-filters "$receipts/hashes")" ]; }
+judged() {
+  local known=
+  [ ! -f "$receipts/why" ] || read -r known <"$receipts/why" || true
+  [ "$known" = "$(git hash-object --no-filters "$receipts/hashes")" ]
+}
 
 { mkdir -p "$receipts" && [ -w "$receipts" ]; } 2>/dev/null || unwritable
 names=$(git -c core.quotepath=off ls-files --cached --others --exclude-standard 2>/dev/null ||
   find . -type f -not -path './.*' -not -path './build/*' | sed 's,^\./,,')
-LC_ALL=C sort <<<"$names" | whole build/files
+whole build/files "$(LC_ALL=C sort <<<"$names")"
 for _ in 1 2 3; do # Python may name other files, which must be hashed first
   text=$(hashed | LC_ALL=C sort -k2)
-  printf '%s\n' "$text" | whole "$receipts/hashes"
+  whole "$receipts/hashes" "$text"
   judged && exit
   "$@" python -m modelmake why
   judged && exit

@@ -3,23 +3,28 @@
 # `build` pulls the image, or builds it (and pushes it in CI). Needs docker with buildx. If the pinned base can't be
 # pulled, it builds on the base of docker/image/base.sh, and the tag ends in -debian.
 set -euo pipefail
-. "$(dirname "$0")/../lib.sh"
+. "${0%/*}/../lib.sh"
 cd "$root/docker/image"
 # If this repository is on GitHub, the image is in GitHub's registry by the same name.
-origin=$(git remote get-url origin 2>/dev/null | sed -E 's,(\.git)?/?$,,' |
-  sed -nE 's,^(ssh://|https?://)?([^@/]*@)?github\.com[:/]([^/:]+/[^/]+)$,ghcr.io/\3,p' || true)
-repository=$(tr '[:upper:]' '[:lower:]' <<<"${MODELMAKE_IMAGE_REPO:-${origin:-modelmake}}")
+origin=$(git remote get-url origin 2>/dev/null || true)
+origin=${origin%/} origin=${origin%.git}
+github='^(ssh://|https?://)?([^@/]*@)?github\.com[:/]([^/:]+/[^/]+)$'
+if [[ $origin =~ $github ]]; then origin=ghcr.io/${BASH_REMATCH[3]}; else origin=; fi
+repository=${MODELMAKE_IMAGE_REPO:-${origin:-modelmake}}
+[[ $repository != *[A-Z]* ]] || repository=$(tr '[:upper:]' '[:lower:]' <<<"$repository")
 inputs=$(git hash-object --no-filters Dockerfile ../requirements.txt venv.sh warm.py && uname -m)
-pinned="$repository:$(git hash-object --stdin <<<"$inputs" | cut -c1-12)"
+hash=$(git hash-object --stdin <<<"$inputs")
+pinned="$repository:${hash:0:12}"
 debian="$pinned-debian"
 tags=$(docker image inspect -f '{{join .RepoTags "\n"}}' "$pinned" "$debian" 2>/dev/null || true)
-existing=$(grep -Fx -e "$pinned" -e "$debian" <<<"$tags" | sort | head -1 || true) # "-debian" sorts last
+existing=
+for tag in "$debian" "$pinned"; do [[ $'\n'$tags$'\n' != *$'\n'"$tag"$'\n'* ]] || existing=$tag; done
 done_with() { docker tag "$1" modelmake:latest && exit; } # .actrc uses this name
 
 [ "$1" = name ] && echo "${existing:-$pinned}" && exit
 if [ -n "$existing" ]; then
   [ "$1" = build ] || echo "$existing"
-  grep -Fxq modelmake:latest <<<"$tags" && exit
+  [[ $'\n'$tags$'\n' != *$'\nmodelmake:latest\n'* ]] || exit 0
   done_with "$existing"
 fi
 [ "$1" = build ] || exit 0

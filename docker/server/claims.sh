@@ -2,7 +2,7 @@
 # Leaves in build/lost the stages among its arguments whose run or version the tracking server no longer has, so that
 # make runs them again. If the server does not answer, the receipts count, with a note. Needs what a stage needs.
 set -euo pipefail
-. "$(dirname "$0")/../lib.sh"
+. "${0%/*}/../lib.sh"
 cd "$root"
 present=()
 for stage in "$@"; do
@@ -16,15 +16,15 @@ fi
 runner=${MODELMAKE_RUNNER:-docker} store=/mlflow/mlflow.db
 address=$(tracking_address)
 kind=$(tr '[:upper:]' '[:lower:]' <<<"${address%%:*}")
-inside=(python -I -c "$(cat scripts/modelmake/tracking/claims.py)" "$store" "$@")
+inside=(python -I -c "$(<scripts/modelmake/tracking/claims.py)" "$store" "$@")
 missing() { # prints those of the given stages whose run or version is gone
   # The programs read the address themselves, so that no process list shows its password.
-  local project server
+  local project note
   case $runner/$kind in
     docker/)
-      project=$(project "") server=$project-mlflow-1
-      if [ "$(docker inspect -f '{{.State.Running}}' "$server" 2>/dev/null)" = true ]; then
-        docker exec -i "$server" "${inside[@]}"
+      project=$(project "") # if its server runs, which docker exec finds out, only the program's own notes are printed
+      if { note=$(docker exec -i "$project-mlflow-1" "${inside[@]}" <<<"$claimed" 2>&1 >&3); } 3>&1; then
+        [ -z "$note" ] || echo "$note" >&2
       elif docker volume inspect "${project}_mlflow" >/dev/null 2>&1; then
         docker run "${sealed[@]}" -v "${project}_mlflow:/mlflow" "$(docker/image/image.sh name)" "${inside[@]}"
       else
@@ -39,7 +39,8 @@ missing() { # prints those of the given stages whose run or version is gone
       ;;
   esac
 }
-lost=$(cat "${present[@]}" | missing "$@")
+claimed=$(cat "${present[@]}")
+lost=$(missing "$@" <<<"$claimed")
 for stage in $lost; do
   echo "$stage: the tracking server no longer has what $receipts/$stage.json names"
 done

@@ -158,7 +158,7 @@ def test_the_build_context_is_small() -> None:
 ENGINE = """\
 #!/bin/sh
 case "$*" in
-  version*) echo 1.0 ;;
+  version*) echo engine=1.0 ;;
   "image inspect"*) echo sha256:0 ;;
   run*) printf '%s\\n' "$@" ;;
 esac
