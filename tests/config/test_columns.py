@@ -1,5 +1,7 @@
 """Columns: a key that names a column which the table does not have is one line, with the column that it may mean."""
 
+import re
+
 import pytest
 
 from modelmake.config import config as configuration
@@ -27,11 +29,13 @@ RULES = 'rules = ["accuracy > 0.8"'
     ],
 )
 def test_a_misspelt_column_is_one_line(project: Project, key: str, before: str, after: str) -> None:
-    """Before the fit, whatever key names it."""
+    """Before the fit, whatever key names it, with the line that has it."""
     project.edit(before, after)
+    lines = (project.path / "pipeline.toml").read_text().splitlines()
+    [number] = [number for number, line in enumerate(lines, start=1) if re.search('petal_lenght|specie"', line)]
     with pytest.raises(UserError) as stopped:
         prepare(configuration.load())
-    assert stopped.value.where == f"pipeline.toml: {key}"
+    assert stopped.value.where == f"pipeline.toml:{number}: {key}"
     assert stopped.value.fix == f"did you mean '{'species' if key == 'data.target' else 'petal_length'}'?"
 
 

@@ -39,7 +39,7 @@ def no_estimator() -> str:
     [
         ("no_such_module.Forest", {}, "cannot import 'no_such_module'"),
         ("sklearn.ensemble.RandomForrestClassifier", {}, "did you mean 'RandomForestClassifier'"),
-        ("sklearn.ensemble.RandomForestClassifier", {"trees": 3}, "model.params: .*'trees'"),
+        ("sklearn.ensemble.RandomForestClassifier", {"trees": 3}, "model.params.trees: .*'trees'"),
         ("tests.model.test_model.no_estimator", {}, "does not create a scikit-learn estimator"),
         ("sklearn.preprocessing.StandardScaler", {}, "does not create a scikit-learn estimator"),
         ("math.pi", {}, "neither a class nor a function"),
@@ -53,7 +53,11 @@ def test_an_estimator_that_cannot_be_made_is_named(estimator: str, params: dict[
 
 TREE, SVC = {"estimator": "sklearn.tree.DecisionTreeClassifier"}, "sklearn.svm.SVC"
 NESTED = [
-    ("BaggingClassifier", {"estimator": TREE | {"params": {"max_dept": 2}}}, "model.params.estimator.params: no par"),
+    (
+        "BaggingClassifier",
+        {"estimator": TREE | {"params": {"max_dept": 2}}},
+        "model.params.estimator.params.max_dept: no",
+    ),
     (
         "BaggingClassifier",
         {"estimator": TREE, "estimator__max_dept": 2},
@@ -65,7 +69,7 @@ NESTED = [
     (
         "VotingClassifier",
         {"estimators": [["a", TREE], ["b", {"estimator": SVC, "params": {"c": 1}}]]},
-        r"model.params.estimators.1.1.params: no parameter 'c' in SVC",
+        r"model.params.estimators.1.1.params.c: no parameter 'c' in SVC",
     ),
     ("VotingClassifier", {"estimators": [["svc", {"estimator": SVC}]], "svc__D": 1}, "no parameter 'svc__D' in Voting"),
 ]

@@ -73,7 +73,7 @@ def test_an_error_names_the_file_of_its_pipeline(
     (project.path / "pipelines").mkdir()
     monkeypatch.setenv("MODELMAKE_PIPELINE", "pipelines/churn.toml")
     for old, new, expected in (
-        ('target = "species"', 'target = "specie"', "pipelines/churn.toml: data.target: no column 'specie'"),
+        ('target = "species"', 'target = "specie"', "pipelines/churn.toml:5: data.target: no column 'specie'"),
         ("seed = 42", "sed = 42", "pipelines/churn.toml:2: sed: unknown key"),
     ):
         (project.path / "pipelines/churn.toml").write_text(CHURN.replace(old, new))
@@ -137,7 +137,7 @@ def test_an_error_names_the_file_of_the_pipeline_and_quotes_the_values_in_it(
     (project.path / "pipelines/churn.toml").write_text(CHURN.replace('target = "species"', column))
     monkeypatch.setenv("MODELMAKE_PIPELINE", "pipelines/churn.toml")
     line = error_line(project.stage("train"), 2)
-    assert line.startswith("error: pipelines/churn.toml: data.target: no column 'pipeline.toml' in data/iris.csv (")
+    assert line.startswith("error: pipelines/churn.toml:5: data.target: no column 'pipeline.toml' in data/iris.csv (")
 
 
 @pytest.mark.long

@@ -13,6 +13,7 @@ from pydantic import Field, JsonValue, ValidationError, field_validator, model_v
 from modelmake.config import mistakes, syntax
 from modelmake.config.data import Data
 from modelmake.config.gate import Gate
+from modelmake.config.position import entry
 from modelmake.config.search import Search
 from modelmake.config.section import ImportPath, Name, Section, Text
 from modelmake.core import files
@@ -154,7 +155,7 @@ def check_columns(key: str, named: Collection[str], columns: Collection[str], ta
     """Raise UserError for a column that a key names and a table, or a model, does not have."""
     for name in named:
         if name not in columns:
-            raise UserError(files.entry(key), f"no column '{name}' in {table}", suggestion(name, columns))
+            raise UserError(entry(key), f"no column '{name}' in {table}", suggestion(name, columns))
 
 
 def load(path: Path | None = None) -> Config:

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from modelmake.config.position import entry
 from modelmake.config.section import Name, Section
 from modelmake.core.errors import InvalidValue, UserError, few, suggestion
-from modelmake.core.files import entry
 
 # scikit-learn's scorer names. The report shows REPORTED for every model, and the other metrics where a rule names them.
 REPORTED = (
@@ -120,7 +120,7 @@ class Gate(Section):
         if positive is not None:
             _check_positive(positive, classes)
         for rule in self.rules:
-            where = entry(f"gate.rules: {rule}")
+            where = entry("gate.rules", rule)
             if rule.metric not in fitting:
                 what = f"'{rule.metric}' does not score a {'regressor' if classes is None else 'classifier'}"
                 raise UserError(where, what, f"one of: {', '.join(fitting)}")

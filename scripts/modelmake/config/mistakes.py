@@ -5,19 +5,16 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from modelmake.config import syntax
+from modelmake.config.position import Key, Table, line, present, shown
 from modelmake.config.section import Section
-from modelmake.core import toml
 from modelmake.core.errors import InvalidValue, UserError, suggestion
 
-Key = tuple[int | str, ...]
-Table = dict[str, Any]
 MOST = 20  # of the mistakes that are shown
 TYPES = {  # what each error of pydantic about a type wants
     "string_type": "a text",
@@ -63,15 +60,9 @@ def of_values(path: Path, text: str, table: Table, error: ValidationError, root:
     return together([mistake for _, mistake in sorted(found, key=lambda pair: pair[0])])
 
 
-def _place(table: Table, location: Key, kind: str = "") -> Key:
+def _place(table: Table, location: Key, kind: str) -> Key:
     """Return the key that an error is about: pydantic adds the members of a union, which the file does not have."""
-    inner: object = table
-    for depth, part in enumerate(location):
-        try:
-            inner = inner[part]  # type: ignore[index]
-        except (KeyError, IndexError, TypeError):
-            return location[: depth + (kind == "missing")]
-    return location
+    return location[: len(present(table, location)) + (kind == "missing")]
 
 
 def _misspelt(unknown: Key, missing: Key) -> bool:
@@ -82,7 +73,7 @@ def _misspelt(unknown: Key, missing: Key) -> bool:
 def _explained(key: Key, details: list[ErrorDetails], root: type[BaseModel]) -> tuple[str, str]:
     """Return what is wrong with the value of a key, and the fix."""
     kind, given, context = details[0]["type"], details[0]["input"], details[0].get("ctx", {})
-    field, shown = _field(key, root), _shown(given)
+    field, text = _field(key, root), shown(given)
     if isinstance(problem := context.get("error"), InvalidValue):
         return problem.what, problem.fix
     if kind == "extra_forbidden":
@@ -90,24 +81,15 @@ def _explained(key: Key, details: list[ErrorDetails], root: type[BaseModel]) -> 
     if kind == "missing":
         return "missing", f"add [{key[-1]}]" if field and isinstance(field.annotation, type(Section)) else "add it"
     if kind in LIMITS:
-        what, fix = (text.format(**context) for text in LIMITS[kind])
+        what, fix = (each.format(**context) for each in LIMITS[kind])
     elif kind == "too_short":
-        shown, what, fix = "the list", "is empty", "write at least one entry"
+        text, what, fix = "the list", "is empty", "write at least one entry"
     elif choices := _choices(field):
         what, fix = "is unknown", suggestion(str(given), choices)
     else:
         wanted = list(dict.fromkeys(TYPES[each["type"]] for each in details if each["type"] in TYPES)) or ["valid"]
         what, fix = f"is not {' or '.join(wanted)}", _rewritten(given, wanted)
-    return f"{shown} {what}", fix
-
-
-def _shown(given: object) -> str:
-    """Return a value as the file has it, cut after 80 characters."""
-    try:
-        text = toml.value(given).replace("Infinity", "inf").replace("NaN", "nan")
-    except TypeError:  # a date
-        text = str(given)
-    return text if len(text) <= 80 else f"{text[:79]}…"
+    return f"{text} {what}", fix
 
 
 def _rewritten(given: object, wanted: Collection[str]) -> str:
@@ -115,9 +97,9 @@ def _rewritten(given: object, wanted: Collection[str]) -> str:
     if isinstance(given, str) and re.fullmatch(r"true|false|[-+]?\d+(\.\d+)?", given) and "a text" not in wanted:
         return f"write {given} without quotes"
     if "a list" in wanted and not isinstance(given, dict):
-        return f"write a list: [{_shown(given)}]"
+        return f"write a list: [{shown(given)}]"
     if "a text" in wanted and not isinstance(given, dict | list):
-        return f'write a text: "{_shown(given)}"'
+        return f'write a text: "{shown(given)}"'
     return f"write a value such as {next((EXAMPLES[each] for each in wanted if each in EXAMPLES), 5)}"
 
 
@@ -173,29 +155,3 @@ def _choices(field: FieldInfo | None) -> list[str]:
                 yield from texts(part)
 
     return list(texts(field.annotation)) if field else []
-
-
-def line(text: str, table: Table, key: Key) -> int:
-    """Return the number of the line with a key, or with its table if the key is missing; 0 for neither.
-
-    It is the first line after the longest part of the file that is TOML and does not have the key.
-    """
-    while key and _place(table, key) != key:
-        key = key[:-1]
-    lines = text.split("\n")
-    without, end = 0, len(lines)
-    while end - without > 1:
-        middle = (without + end) // 2
-        number, part = syntax.valid(lines[:middle])
-        if _place(part, key) == key:
-            end = number
-        else:
-            without = middle
-    if not key:
-        return 0
-    start, _ = syntax.valid(lines[: end - 1])
-    value: Any = table
-    for step in key:
-        value = value[step]
-    entries = (number for number in range(start + 1, end + 1) if _shown(value) in lines[number - 1])
-    return next(entries, start + 1) if isinstance(key[-1], int) else start + 1

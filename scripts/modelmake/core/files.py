@@ -22,11 +22,6 @@ def pipeline() -> Path:
     return settings.make().pipeline or MAIN
 
 
-def entry(name: str) -> str:
-    """Return the place of a key, such as `pipeline.toml: data.path`; the key for a file that make new would write."""
-    return f"{pipeline()}: {name}" if pipeline() == MAIN or pipeline().exists() else name
-
-
 def build(path: Path | None = None) -> Path:
     """Return the folder of the receipts of the pipeline at `path`: build/ or build/pipelines/<name>."""
     path = path or pipeline()

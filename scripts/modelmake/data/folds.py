@@ -8,8 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from modelmake.config.data import Data
+from modelmake.config.position import entry
 from modelmake.core.errors import UserError
-from modelmake.core.files import entry
 from modelmake.data.grouping import dealt
 from modelmake.data.order import Integers, groups, moments, shuffled
 from modelmake.data.split import Split

@@ -6,9 +6,9 @@ from collections.abc import Collection
 import pandas as pd
 
 from modelmake.config.data import Data
+from modelmake.config.position import entry
 from modelmake.core import toml
 from modelmake.core.errors import UserError, suggestion
-from modelmake.core.files import entry
 from modelmake.core.types import EXACT
 from modelmake.data.hashes import row_hashes
 from modelmake.data.order import listed

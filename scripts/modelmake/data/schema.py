@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from modelmake.config.data import Data
+from modelmake.config.position import entry
 from modelmake.config.receipt import aligned
 from modelmake.core.errors import UserError, suggestion
-from modelmake.core.files import entry
 from modelmake.data.constraints import Test, constraints
 
 EXAMPLES = 3  # in a line of the table of violations

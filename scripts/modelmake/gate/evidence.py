@@ -9,8 +9,8 @@ from sklearn.pipeline import Pipeline
 
 from modelmake.config.config import Config
 from modelmake.config.gate import OF_PROBABILITIES
+from modelmake.config.position import entry
 from modelmake.core.errors import UserError
-from modelmake.core.files import entry
 from modelmake.data.read import read
 from modelmake.data.slices import slices
 from modelmake.data.split import Split, duplicates, hold_out
@@ -68,7 +68,7 @@ def load(tracking: Tracking, run: Run, config: Config, table: Table) -> Subject:
     for rule in config.gate.rules:
         if rule.metric in OF_PROBABILITIES and predictions.y_proba is None:
             what = f"'{rule.metric}' needs probabilities, which {type(pipeline[-1]).__name__} does not give"
-            raise UserError(entry(f"gate.rules: {rule}"), what, "choose another metric, such as accuracy")
+            raise UserError(entry("gate.rules", rule), what, "choose another metric, such as accuracy")
     problem, agreement = served_otherwise(pipeline, checked.folder, model_id, sample, expected)
     own_code = (checked.folder / CODE).exists()
     return Subject(config, run, model_id, pipeline, split, predictions, served, problem, agreement, own_code)

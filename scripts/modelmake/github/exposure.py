@@ -3,9 +3,9 @@
 import requests
 
 from modelmake.config import config as configuration
+from modelmake.config.position import entry
 from modelmake.core import settings
 from modelmake.core.errors import GitHubError, UserError
-from modelmake.core.files import entry
 from modelmake.github import api
 
 OPEN = ("https://", "http://")  # who can read pipeline.toml can read these as well

@@ -9,8 +9,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
 from modelmake.config.config import Model
+from modelmake.config.position import entry
 from modelmake.core.errors import UserError, first_line
-from modelmake.core.files import entry
 from modelmake.model.imports import make
 
 LABELLED = "labelled"  # the name of a classifier inside the one that numbers its labels
@@ -33,7 +33,7 @@ def build(config: Model, *, seed: int) -> BaseEstimator:
         regressor.
 
     """
-    estimator = make(config.estimator, config.params, entry("model"), seed=seed)
+    estimator = make(config.estimator, config.params, "model", seed=seed)
     if not (_is_estimator(estimator) and hasattr(estimator, "predict")):
         what = f"'{config.estimator}' does not create a scikit-learn estimator"
         raise UserError(entry("model.estimator"), what, "it needs fit and predict")
@@ -54,11 +54,11 @@ def steps(config: Model, *, seed: int) -> list[tuple[str, BaseEstimator]]:
     """
     named: list[tuple[str, BaseEstimator]] = []
     for place, step in enumerate(config.steps or []):
-        key = entry(f"model.steps.{place}")
+        key = f"model.steps.{place}"
         transformer = make(step.estimator, step.params, key, seed=seed)
         if not (_is_estimator(transformer) and hasattr(transformer, "transform")):
             what = f"'{step.estimator}' does not create a scikit-learn transformer"
-            raise UserError(f"{key}.estimator", what, "it needs fit and transform")
+            raise UserError(entry(f"{key}.estimator"), what, "it needs fit and transform")
         base = type(transformer).__name__.lower()
         same = sum(name.rpartition("-")[0] == base or name == base for name, _ in named)
         named.append((f"{base}-{same + 1}" if same or base in ("columns", "estimator") else base, transformer))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from sklearn.base import BaseEstimator
 
+from modelmake.config.position import entry
 from modelmake.core.errors import UserError, first_line, suggestion
 from modelmake.model.needs import is_of
 
@@ -29,7 +30,7 @@ def make(path: str, params: Mapping[str, object], where: str, *, seed: int) -> o
     params : mapping of str to object
         A table with the key `estimator` is made too, at any depth; `svc__C` sets a parameter of what is inside.
     where : str
-        The key in pipeline.toml, such as `pipeline.toml: model`.
+        The key in the pipeline's file, such as `model`.
     seed : int
         Every `random_state` that is not set becomes this number.
 
@@ -50,7 +51,7 @@ def make(path: str, params: Mapping[str, object], where: str, *, seed: int) -> o
     try:
         made = factory(**direct)
     except (TypeError, ValueError) as error:
-        raise UserError(f"{where}.params", first_line(error), f"see {path}") from None
+        raise UserError(entry(f"{where}.params"), first_line(error), f"see {path}") from None
     if inner:
         _set(made, {name: given[name] for name in inner}, path, f"{where}.params")
     _leave_no_files(made)
@@ -64,13 +65,15 @@ def _imported(path: str, where: str) -> Factory:
         module = importlib.import_module(module_name)
     except Exception as error:  # a user's own module may fail in any way
         what = f"cannot import '{module_name}': {first_line(error)}"
-        raise UserError(where, what, "name an installed module") from None
+        raise UserError(entry(where), what, "name an installed module") from None
     if not hasattr(module, name):
         classes = [member for member in dir(module) if member[0].isupper()]
-        raise UserError(where, f"no '{name}' in {module_name}", suggestion(name, classes))
+        raise UserError(entry(where), f"no '{name}' in {module_name}", suggestion(name, classes))
     factory: object = getattr(module, name)
     if not callable(factory):
-        raise UserError(where, f"'{path}' is neither a class nor a function", "name one that returns an estimator")
+        raise UserError(
+            entry(where), f"'{path}' is neither a class nor a function", "name one that returns an estimator"
+        )
     return factory
 
 
@@ -80,10 +83,12 @@ def _value(value: object, where: str, seed: int) -> object:
         if "estimator" not in value and "params" not in value:
             return {name: _value(inner, f"{where}.{name}", seed) for name, inner in value.items()}
         if unknown := sorted(set(value) - KEYS):
-            raise UserError(f"{where}.{unknown[0]}", "unknown key", suggestion(unknown[0], sorted(KEYS)))
+            raise UserError(entry(f"{where}.{unknown[0]}"), "unknown key", suggestion(unknown[0], sorted(KEYS)))
         path, params = value.get("estimator"), value.get("params", {})
         if not isinstance(path, str) or "." not in path or not isinstance(params, dict):
-            raise UserError(where, "is not an estimator", 'write { estimator = "package.Class", params = { … } }')
+            raise UserError(
+                entry(where), "is not an estimator", 'write { estimator = "package.Class", params = { … } }'
+            )
         return make(path, params, where, seed=seed)
     if isinstance(value, list):
         values = [_value(inner, f"{where}.{place}", seed) for place, inner in enumerate(value)]
@@ -148,7 +153,7 @@ def _set(made: object, params: dict[str, object], path: str, where: str) -> None
 def _unknown(name: str, accepted: Iterable[str], path: str, where: str) -> UnknownParameter:
     names = list(accepted)
     fix = suggestion(name, names) if names else f"{path.rpartition('.')[2]} has no parameters"
-    return UnknownParameter(where, f"no parameter '{name}' in {path.rpartition('.')[2]}", fix)
+    return UnknownParameter(entry(f"{where}.{name}"), f"no parameter '{name}' in {path.rpartition('.')[2]}", fix)
 
 
 def _seeded(made: object, seed: int) -> object:

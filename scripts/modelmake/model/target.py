@@ -4,8 +4,8 @@ import pandas as pd
 from sklearn.base import BaseEstimator, is_classifier
 
 from modelmake.config.config import Config
+from modelmake.config.position import entry
 from modelmake.core.errors import UserError, few
-from modelmake.core.files import entry
 
 FEW = 20  # classes that any number of rows may have
 

@@ -6,9 +6,9 @@ from sklearn.base import BaseEstimator, is_classifier
 
 from modelmake.config.config import Config
 from modelmake.config.gate import OF_PROBABILITIES, Rule
+from modelmake.config.position import entry
 from modelmake.config.search import ROWS, Params, Search
 from modelmake.core.errors import UserError, first_line, suggestion
-from modelmake.core.files import entry
 from modelmake.model import tuning
 from modelmake.model.estimator import build
 from modelmake.model.imports import UnknownParameter
@@ -36,7 +36,7 @@ def check(config: Config, search: Search, task: Task, problem: Problem) -> None:
     classes = sorted(y.unique().tolist(), key=str) if is_classifier(task.estimator) else None
     _check_metric(config, search, list(task.frame.columns), classes)
     seen: set[str] = set()
-    for where, params in points(search):
+    for key, params in points(search):
         try:
             made = tuning.applied(task.config, params)
             estimator = build(made.model, seed=config.seed)
@@ -45,17 +45,17 @@ def check(config: Config, search: Search, task: Task, problem: Problem) -> None:
         except UserError as error:
             apart = "estimator" in search.space and isinstance(error, UnknownParameter)
             fix = 'say which estimator has it: when = { estimator = "…" }' if apart else error.fix
-            raise UserError(where, error.what, fix) from None
+            raise UserError(entry(key), error.what, fix) from None
         except (ValueError, TypeError) as error:
-            raise UserError(where, first_line(error), "correct the space") from None
+            raise UserError(entry(key), first_line(error), "correct the space") from None
         if is_classifier(estimator) != (classes is not None):
-            raise UserError(where, "has classifiers and regressors", "search among one kind")
+            raise UserError(entry(key), "has classifiers and regressors", "search among one kind")
         if metric in OF_PROBABILITIES and not hasattr(unfitted, "predict_proba"):
             what = f"{type(estimator).__name__} gives no probabilities, and '{metric}' needs them"
             raise UserError(
                 entry("search.metric"), what, suggestion(metric, ["accuracy", "f1_macro", "balanced_accuracy"])
             )
-        kind = made.model.estimator + str(sorted(key for key, value in params.items() if isinstance(value, dict)))
+        kind = made.model.estimator + str(sorted(name for name, value in params.items() if isinstance(value, dict)))
         if kind not in seen:
             seen.add(kind)
             probe(unfitted, X, y, config.model.trusted_types)
@@ -107,9 +107,9 @@ def points(search: Search) -> Iterator[tuple[str, Params]]:
         if search.active(name, first):
             first[name] = values.choices[0] if values.choices else values.low
     ends = [] if search.growing == ROWS else [search.stages[0], search.stages[-1]]
-    yield from ((entry("search.budget"), {**first, search.growing: end}) for end in ends)
+    yield from (("search.budget", {**first, search.growing: end}) for end in ends)
     given: Params = {search.growing: ends[0]} if ends else {}
-    yield from ((entry(f"search.space.{name}"), params | given) for name, params in _ends(search))
+    yield from ((f"search.space.{name}", params | given) for name, params in _ends(search))
 
 
 def _ends(search: Search) -> Iterator[tuple[str, Params]]:

@@ -6,9 +6,9 @@ from pathlib import PurePosixPath
 from urllib.parse import quote, unquote, urlsplit
 
 from modelmake.config.data import Data
+from modelmake.config.position import entry
 from modelmake.core import settings
 from modelmake.core.errors import UserError, first_line, suggestion
-from modelmake.core.files import entry
 
 VARIABLE = "DATABASE_URL"  # docker/environment.sh lists it
 SECRETS = (

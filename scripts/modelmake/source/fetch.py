@@ -10,9 +10,10 @@ import pyarrow.parquet as pq
 
 from modelmake.config import config as configuration
 from modelmake.config.data import Data
+from modelmake.config.position import entry
 from modelmake.core import files
 from modelmake.core.errors import UserError, first_line, suggestion
-from modelmake.core.files import PART, entry, writing
+from modelmake.core.files import PART, writing
 from modelmake.core.provenance import sha256
 from modelmake.data import schema
 from modelmake.source import snapshot, sql, stores, web

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from modelmake.config.position import entry
 from modelmake.core.errors import UserError
-from modelmake.core.files import entry
 from modelmake.source.address import VARIABLE, Source
 
 if TYPE_CHECKING:

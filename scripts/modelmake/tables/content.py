@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from modelmake.config.data import Data
+from modelmake.config.position import entry
 from modelmake.core.errors import UserError
-from modelmake.core.files import entry
 from modelmake.tables.file import CONVERT, ZIP, File, compression_of
 from modelmake.tables.kinds import KINDS, xlsx
 from modelmake.tables.kinds.kind import Kind

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from modelmake.config.data import Data
+from modelmake.config.position import entry
 from modelmake.core.errors import UserError, few
-from modelmake.core.files import entry
 from modelmake.tables.file import File
 
 MARKS = (

@@ -7,8 +7,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from modelmake.config.data import Data
+from modelmake.config.position import entry
 from modelmake.core.errors import UserError
-from modelmake.core.files import entry
 from modelmake.core.provenance import sha256
 from modelmake.tables.content import named
 

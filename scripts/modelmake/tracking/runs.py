@@ -18,9 +18,9 @@ from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import DatasetInput, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
+from modelmake.config.position import entry
 from modelmake.core import provenance, settings
 from modelmake.core.errors import Interruption, TrackingError, UserError, first_line
-from modelmake.core.files import entry
 from modelmake.tracking.address import STORE, VARIABLE, page, tracking_uri, uri
 from modelmake.tracking.responses import gone, missing, pages, translated
 

@@ -3,9 +3,9 @@
 import itertools
 from collections.abc import Iterator, Sequence
 
+from modelmake.config.position import entry
 from modelmake.config.search import Params, Search
 from modelmake.core.errors import UserError
-from modelmake.core.files import entry
 from modelmake.search.methods.method import Method, equal, trials
 from modelmake.search.trial import Result, Trial
 

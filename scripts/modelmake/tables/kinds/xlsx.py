@@ -10,8 +10,8 @@ import pandas as pd
 import pyarrow as pa
 
 from modelmake.config.data import Data
+from modelmake.config.position import entry
 from modelmake.core.errors import UserError, suggestion
-from modelmake.core.files import entry
 from modelmake.tables import rows
 from modelmake.tables.arrow import array, slices
 from modelmake.tables.codes import are_codes
