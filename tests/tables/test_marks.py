@@ -10,6 +10,7 @@ from modelmake.config.data import Data
 from modelmake.core.errors import UserError
 from modelmake.data.read import read_table
 from modelmake.tables import numbers
+from modelmake.tables.forms import PLAIN
 from modelmake.tables.marks import numbers_of
 
 NARROW, NO_BREAK = "\u202f", "\u00a0"
@@ -37,6 +38,10 @@ UNIQUE: dict[str, tuple[list[str], list[float]]] = {
     "K beside a currency, in all rows": (["$45.3K", "$50K"], [45_300, 50_000]),
     "spaces around": ([" 12,5 ", "3 "], [12.5, 3]),
     "powers": (["1e3", "2.5E-1", "-3"], [1000, 0.25, -3]),
+    "powers of Fortran": (["1.5D+03", "-0.25d-01", ".5D+00"], [1500, -0.025, 0.5]),
+    "digits of Arabic": (["\u0663\u066b\u0665", "-\u0661\u0662"], [3.5, -12]),
+    "digits of Devanagari": (["\u0967\u0968.\u096b kg", "\u0967 kg"], [12.5, 1]),
+    "digits of full width": (["\uff11\uff12\uff0e\uff15", "\uff0d\uff13", "7"], [12.5, -3, 7]),
 }
 
 
@@ -112,3 +117,20 @@ def test_data_numbers_settles_the_reading(tmp_path: Path) -> None:
     for numbers_written, first in (("1,234.5", 1101), ("1.234,5", 1.101)):
         frame = read_table(Data.model_validate({"path": path, "target": "x", "numbers": numbers_written}))
         assert frame["price"].iloc[0] == first
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("\u0663\u066b\u0665", 3.5), ("1.5D+03", 1500), ("12D34", None), ("5D+2", None)]
+)
+def test_a_text_of_json_is_the_number_of_a_file(text: str, number: float | None) -> None:
+    """Digits of another script, and a power of Fortran, which has a point and a sign: others are codes."""
+    assert numbers.number(text, truth=False) == number
+    [read] = numbers.read(pd.Series([text], dtype="str"), PLAIN)
+    assert read == number or (number is None and np.isnan(read))
+
+
+def test_codes_in_digits_of_another_script_stay_texts(tmp_path: Path) -> None:
+    """With a zero in front, as 01067 does."""
+    codes = ["\u0660\u0661\u0660\u0666\u0667", "\u0668\u0660\u0663\u0663\u0661"]
+    (tmp_path / "t.csv").write_text("zip,y\n" + "".join(f"{code},1\n{code},2\n" for code in codes))
+    assert set(read_table(Data(path=str(tmp_path / "t.csv"), target="y"))["zip"]) == set(codes)

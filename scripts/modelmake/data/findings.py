@@ -13,6 +13,7 @@ from modelmake.data import keys, labels, redundancy
 from modelmake.data.finding import Finding, leave
 from modelmake.data.keys import certain_time, determines, in_order
 from modelmake.data.leaks import leaks
+from modelmake.data.measures import measures
 
 ROWS = 20_000  # rows that are looked at, evenly spread over the table
 
@@ -46,6 +47,7 @@ def findings(frame: pd.DataFrame, config: Data, *, classifier: bool) -> list[Fin
         *redundancy.empty(features, sample),
         *redundancy.copies(features, tried),
         *redundancy.rounded(rest),
+        *measures(sample[rest.columns], config),
         *labels.placeholders(frame[config.target]),
         *labels.coded(looked),
         *labels.spelled(looked, config),

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from modelmake.data.measures import HEXADECIMAL, notation
 from modelmake.tables.dates import MOMENT
 
 LONG = 40  # characters of a text that is not an id
@@ -61,7 +62,8 @@ def identifies(column: pd.Series) -> bool:
     if column.dtype != "str" or CALENDAR.fullmatch(name) or not column.is_unique or len(column) < 10:
         return False
     texts = column.iloc[:TEXTS]
-    return bool(texts.str.len().mean() <= LONG and not _has_words(texts) and not _has_moments(texts))
+    measured = notation(texts) not in ("", HEXADECIMAL)
+    return bool(texts.str.len().mean() <= LONG and not (measured or _has_words(texts) or _has_moments(texts)))
 
 
 def _has_words(texts: pd.Series) -> bool:

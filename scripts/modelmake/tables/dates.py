@@ -6,6 +6,8 @@ import re
 import numpy as np
 import pandas as pd
 
+from modelmake.tables.digits import ascii_digits, of_series
+
 FIRST = 500  # texts by which the format is chosen
 EXCHANGED = ("%d/%m/%Y", "%d-%m-%Y", "%d/%m/%y", "%m/%d/%Y", "%m-%d-%Y", "%m/%d/%y")  # day and month look alike
 DATES = (
@@ -47,6 +49,7 @@ def parse(texts: pd.Series, counts: pd.Series) -> tuple[pd.Series, bool]:
 
 def read(texts: pd.Series, form: str) -> pd.Series:
     """Return the dates of a format, ISO 8601 for ""; NaT for a text that is not a date."""
+    texts = of_series(texts)
     if form == QUARTER:
         parts = texts.str.extract(QUARTERS).astype(float)
         year, quarter = parts["year"].fillna(parts["last"]), parts["of"].fillna(parts["first"])
@@ -80,6 +83,7 @@ def are_days(values: pd.Series) -> bool:
 
 def moment(text: str) -> datetime.datetime | None:
     """Return the moment that a text of ISO 8601 is, as `read` does; None for another text."""
+    text = ascii_digits(text)
     if (found := _rarely_written(text)) is not None:
         return found
     read_one = read(pd.Series([text], dtype="str"), "")[0] if ISO.fullmatch(text) else pd.NaT
@@ -105,6 +109,7 @@ def sample(texts: pd.Series, most: int) -> pd.Series:
 
 def form_of(texts: pd.Series, counts: pd.Series) -> tuple[str, bool]:
     """Return the format that most texts have, "" for ISO 8601, and whether day and month are in an unclear order."""
+    texts = of_series(texts)
     iso = texts.map(lambda text: bool(ISO.fullmatch(text) or RARE.fullmatch(text)))
     if counts[iso.to_numpy()].sum() > counts.sum() / 2:
         return "", False

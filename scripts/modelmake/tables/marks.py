@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from modelmake.core import toml
-from modelmake.tables import numbers
+from modelmake.tables import digits, numbers
 from modelmake.tables.dates import form_of, read
 from modelmake.tables.forms import Form
 
@@ -71,7 +71,7 @@ def numbers_of(texts: pd.Series, decimal: str, stated: str = "") -> Numbers:
         What data.numbers says, "" for nothing.
 
     """
-    parts = texts.str.strip().str.extract(NUMBER.pattern.join(["^(?:", ")$"])).dropna(subset="digits")
+    parts = digits.of_series(texts).str.strip().str.extract(NUMBER.pattern.join(["^(?:", ")$"])).dropna(subset="digits")
     words = parts["after"].notna() & ~parts["after"].str.fullmatch(f"{CURRENCY}|{UNIT}", na=False)
     if words.any() and not (words.all() and parts["after"].nunique() == 1):
         parts = parts[~words]  # a number and a word, such as 12 Main

@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from modelmake.core.types import BOOLEANS, LARGEST
+from modelmake.tables import digits
 from modelmake.tables.forms import PLAIN, Form
 
 NUMBER = r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$"
 LONG = r"^\s*[-+]?\d{19,}\s*$"
-MINUS = "\u2212"  # as word processors write it
 SPACES = ("\u00a0", "\u2009", "\u202f")  # which do not break
 SCALES = (("k|K", "e3"), ("M|mn", "e6"), ("B|bn", "e9"))
 SIGNS = [pa.array([text for text, value in BOOLEANS.items() if value is one]) for one in (True, False)]
@@ -36,7 +36,7 @@ def read(given: pd.Series, written: Form, *, truth: bool = False) -> NDArray[np.
             return _array(pc.cast(texts, pa.float64()))
         except pa.ArrowInvalid:  # one of them is not a number
             pass
-    texts = pc.replace_substring(pc.utf8_trim_whitespace(texts), MINUS, "-")
+    texts = digits.of_array(pc.utf8_trim_whitespace(texts))
     if truth:
         yes, no = (pc.is_in(texts, signs.cast(texts.type)) for signs in SIGNS)
         texts = pc.if_else(yes, "1", pc.if_else(no, "0", texts))
@@ -122,7 +122,7 @@ def booleans(column: pd.Series) -> pd.Series:
 
 def number(text: str, *, truth: bool) -> float | None:
     """Return the number that a text is, as `read` does; None for another text."""
-    text = text.strip()
+    text = re.sub(digits.FORTRAN, r"\1e\2", digits.ascii_digits(text.strip()))
     if truth and text in BOOLEANS:
         return float(BOOLEANS[text])
     return float(text) if re.match(NUMBER, text, re.ASCII) else None
@@ -130,7 +130,7 @@ def number(text: str, *, truth: bool) -> float | None:
 
 def exact(text: str, written: Form) -> int:
     """Return a large whole number with all of its digits."""
-    [plain] = _without_marks(pa.array([text.strip().replace(MINUS, "-")]), written).to_pylist()
+    [plain] = _without_marks(digits.of_array(pa.array([text.strip()])), written).to_pylist()
     return int(plain) if plain.lstrip("+-").isdecimal() else int(float(plain))
 
 

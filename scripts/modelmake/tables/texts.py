@@ -14,6 +14,7 @@ from modelmake.tables.codes import are_codes
 from modelmake.tables.content import named
 from modelmake.tables.dates import DATE, parse, sample
 from modelmake.tables.dialect import COMMA
+from modelmake.tables.digits import of_series
 from modelmake.tables.forms import Form
 from modelmake.tables.marks import NUMBER, UNIT, WORD, Numbers, numbers_of
 from modelmake.tables.numbers import booleans
@@ -133,6 +134,8 @@ def _numbers_in_part(column: pd.Series, config: Data) -> tuple[pd.Series, Suspec
     number, total, different = int(counts.sum() - others.sum()), int(counts.sum()), int(found.values.notna().sum())
     few = len(others) <= MANY and different > FEW_CODES and number >= total / 2
     plain = found.form == Form(decimal=config.decimal or ".")
+    if others.empty and are_codes(pd.Index(of_series(pd.Series(counts.index)))):
+        return column, None
     if others.empty and plain and pd.to_numeric(counts.index, errors="coerce").notna().all():
         return column, _all_numbers(name, counts, found.values)
     if different <= FEW_CODES and (
@@ -165,8 +168,6 @@ def _beside(name: str, number: int, others: pd.Series) -> Suspect:
 
 def _all_numbers(name: str, counts: pd.Series, numbers: pd.Series) -> Suspect | None:
     choose = f"if they count or measure, {_declare(name, 'number')}; if they are codes, {_declare(name, 'category')}"
-    if are_codes(counts.index):
-        return None
     if numbers.abs().max() >= LARGEST + 1:
         what = f"column '{name}' has whole numbers of 2^63 and more, such as {numbers.abs().idxmax()}"
         return Suspect(
