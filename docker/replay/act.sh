@@ -106,7 +106,6 @@ commit=$(git -C "$replay" log -1 --format='%h %s')
 echo "▸ act · replaying $workflow on $event of $commit in ${replay#"$root/"}, MLflow: $tracking"
 docker start --attach modelmake-act 2>&1 | tee -i "$replay.log" && code=0 || code=$?
 
-[ "$code" != 0 ] || exit 0
-grep -h ^error: "$replay.server.log" >&2 || true
-modelmake replay <"$replay.log" >&2
+[ "$code" = 0 ] || grep -h ^error: "$replay.server.log" >&2 || true
+modelmake replay "$code" <"$replay.log" >&2
 exit "$code"

@@ -148,6 +148,15 @@ def test_several_packages_keep_their_extras_and_versions() -> None:
     assert add.missing([Requirement("Gamma"), Requirement("x"), Requirement("X")], PROJECT) == [Requirement("X")]
 
 
+def test_a_package_that_is_locked_already_is_not_added(capsys: pytest.CaptureFixture[str]) -> None:
+    """So nothing is built again; other versions or extras than the locked ones are another wish."""
+    lock = "beta==1.2 \\\n    --hash=sha256:00\n"
+    assert add.missing([Requirement("Beta")], PROJECT, lock) == []
+    assert capsys.readouterr().out == "Beta: already in the lock, as beta 1.2; nothing to add\n"
+    others = [Requirement("beta>=2"), Requirement("beta[fast]")]
+    assert [add.missing([other], PROJECT, lock) for other in others] == [[other] for other in others]
+
+
 def test_a_list_on_one_line_is_left_to_the_user() -> None:
     """Nothing is guessed about a file that looks otherwise."""
     with pytest.raises(UserError, match="not one package a line"):

@@ -20,6 +20,8 @@ from tests.conftest import Outcome, Project
 Check = Callable[[Outcome, int], str]
 NAME = "flower_classifier"
 STAGED, BACK = "▸ promote · the version at @staging\n", f"▸ rollback · @champion of {NAME}\n"  # what each was given
+NEXT = "next    make smoke (a running server loads version 2; make rollback returns to version 1)\n"
+SERVE = "next    make serve (answers requests with version 2)\n"
 
 
 def another(project: Project) -> str:
@@ -48,7 +50,7 @@ def test_the_version_at_staging_becomes_the_champion(promoted: Project, monkeypa
     """The old champion is kept as @previous, and the history has who, when, from, to, run, verdict and reason."""
     monkeypatch.setenv("MODELMAKE_REASON", "it is spring")
     done = promoted.stage("promote")
-    assert (done.code, done.out) == (0, f"{STAGED}version 2 of {NAME} is the champion, version 1 was\n")
+    assert (done.code, done.out) == (0, f"{STAGED}version 2 of {NAME} is the champion, version 1 was\n{NEXT}")
     assert aliases(promoted) == {"staging": "2", "champion": "2", "previous": "1"}
     last = moves.history(Tracking(), NAME)[0]
     assert (last.action, last.source, last.target, last.verdict, last.reason, last.done) == (
@@ -67,7 +69,7 @@ def test_promoting_again_changes_nothing(promoted: Project) -> None:
     """@previous is not lost to the champion itself, and the history has no new line."""
     promoted.stage("promote")
     done = promoted.stage("promote")
-    assert (done.code, done.out) == (0, f"{STAGED}version 2 of {NAME} is already the champion\n")
+    assert (done.code, done.out) == (0, f"{STAGED}version 2 of {NAME} is already the champion\n{SERVE}")
     assert aliases(promoted)["previous"] == "1"
     assert len(moved(promoted)) == 2
 

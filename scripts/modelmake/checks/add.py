@@ -9,7 +9,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from modelmake.core import settings
+from modelmake.core import advice, settings
 from modelmake.core.errors import UserError
 from modelmake.core.files import BUILD
 from modelmake.core.lock import LOCK
@@ -54,8 +54,10 @@ def requirements(text: str) -> list[Requirement]:
     return asked
 
 
-def missing(asked: list[Requirement], project: str) -> list[Requirement]:
-    """Return those of `asked` that the text of pyproject.toml does not have, and print a line for each of the others.
+def missing(asked: list[Requirement], project: str, lock: str = "") -> list[Requirement]:
+    """Return those of `asked` that the texts of pyproject.toml and of the lock do not have, and say so of the others.
+
+    A package that others need, or the tests, is in the lock alone. It is installed in that version as it is.
 
     Raises
     ------
@@ -64,11 +66,15 @@ def missing(asked: list[Requirement], project: str) -> list[Requirement]:
 
     """
     present = {canonicalize_name(Requirement(line).name): line for line in _dependencies(project)}
-    new: dict[str, Requirement] = {}
+    new, versions = dict[str, Requirement](), locked(lock)
     for requirement in asked:
         name = canonicalize_name(requirement.name)
         if not (line := present.get(name)):
-            new[name] = requirement
+            version = versions.get(name, "")
+            if version and not requirement.extras and requirement.specifier.contains(version, prereleases=True):
+                print(f"{requirement.name}: already in the lock, as {name} {version}; nothing to add")
+            else:
+                new[name] = requirement
         elif str(requirement) in (requirement.name, str(Requirement(line))):
             print(f"{requirement.name}: already in {PROJECT}, as '{line}'")
         else:
@@ -166,7 +172,7 @@ def changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
 def main() -> None:
     """Leave build/pyproject.toml and build/requirements.txt, which make then puts in place, if a package is new."""
     project, lock = PROJECT.read_text(encoding="utf-8"), LOCK.read_text(encoding="utf-8")
-    new = missing(requirements(settings.make().pkg), project)
+    new = missing(requirements(settings.make().pkg), project, lock)
     if not new:
         return
     lines = list(map(str, new))
@@ -183,4 +189,4 @@ def main() -> None:
     for name in names:
         if versions[name] != newest[name]:
             print(f"note: {name} {versions[name]} is locked, not {newest[name]}: another package needs the older one")
-    print("next     make train (the environment is created again, once)")
+    print(f"next     {advice.added()}")

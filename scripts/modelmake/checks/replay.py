@@ -1,7 +1,9 @@
-"""Replay: which steps of a replay by act have failed, and how to run each alone; act's log is the standard input."""
+"""Replay: what follows a replay by act, or which steps failed and how to run each alone; reads act's log."""
 
 import re
 import sys
+
+from modelmake.core import advice, provenance
 
 STEP = re.compile(r"\[([^\]/]*)/(pipeline/)?([^\] /]+) *\].*Failure - Main (make [a-z-]+)")
 
@@ -25,8 +27,11 @@ def failed(log: str) -> list[str]:
     return found
 
 
-def main() -> None:
-    """Print these lines."""
+def main(code: str) -> None:
+    """Print these lines if act's exit code is not 0."""
+    if code == "0":
+        print(f"next    {advice.replayed(provenance.git('remote', 'get-url', 'origin'))}")
+        return
     unfinished = "the workflow did not run to its end; see the output above; make lint checks the workflow"
     for line in failed(sys.stdin.read()) or [unfinished]:
         print(f"act: {line}")

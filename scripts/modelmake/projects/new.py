@@ -9,7 +9,7 @@ from pathlib import Path
 from modelmake.config.config import Config
 from modelmake.config.data import Data
 from modelmake.config.gate import Gate
-from modelmake.core import settings, toml
+from modelmake.core import advice, settings, toml
 from modelmake.core.errors import UserError, suggestion
 from modelmake.core.files import MAIN
 from modelmake.projects import draft, start
@@ -162,4 +162,4 @@ def main() -> None:
     for warning in [*made.warnings, *made.types.values()]:
         print(f"warning  {warning}")
     print(f"rule     {config.gate.rules[0]}")
-    print(f"wrote    {new}\nnext     make all PIPELINE={new}")
+    print(f"wrote    {new}\nnext     {advice.drafted(new)}")

@@ -1,7 +1,7 @@
 """Promote: move @champion to the version at registry.alias, or to VERSION, if its verdict is pass."""
 
 from modelmake.config import config as configuration
-from modelmake.core import settings
+from modelmake.core import advice, settings
 from modelmake.core.errors import GateRefusal
 from modelmake.registry import moves
 from modelmake.tracking import versions
@@ -36,4 +36,7 @@ def main() -> None:
         if version.verdict != "pass":
             what = f"its verdict is '{version.verdict}', not 'pass'"
             raise GateRefusal(f"version {version.number} of {config.name}", what, "make registry lists the verdicts")
+        before = versions.champion(tracking, config.name)
         print(moves.move(tracking, config.name, "promote", version, settings.make().reason))
+        source = before.number if before and before.number != version.number else ""
+        print(f"next    {advice.promoted(version.number, source)}")

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from modelmake.config import config as configuration
 from modelmake.config import receipt
-from modelmake.core import files, settings
+from modelmake.core import advice, files, settings
 from modelmake.core.errors import GateRefusal, UserError
 from modelmake.gate import rules
 from modelmake.gate.facts import Evidence
@@ -86,7 +86,9 @@ def main() -> None:
     if verdict.passed:
         version = register(tracking, run, config, verdict)
         url = page(f"models/{name}/versions/{version}")
-        print(f"version {version} of {name}, alias {alias}\nurl     {url}")
+        champion = versions.champion(tracking, name)
+        following = advice.registered(version, champion.number if champion else "")
+        print(f"version {version} of {name}, alias {alias}\nurl     {url}\nnext    {following}")
     elif verdict.verdict == "keep":
         print(f"kept as it is. Not registering. {verdict.reason}")
     else:
