@@ -1,4 +1,7 @@
-"""Lint: every linter and the type checker, without a network; writes nothing outside of build/."""
+"""Lint: every linter and the type checker, without a network; writes nothing outside of build/.
+
+A linter that judges each file alone gets only the files that have changed since it passed them (checks/results.py).
+"""
 
 import subprocess
 import sys
@@ -12,7 +15,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from modelmake.checks import docs, reference
+from modelmake.checks import docs, reference, results
 from modelmake.config import receipt
 from modelmake.core.errors import UserError
 from modelmake.core.lock import LOCK
@@ -20,15 +23,16 @@ from modelmake.core.lock import LOCK
 
 @dataclass(frozen=True)
 class Result:
-    """The result of one linter; `problems` is empty if there are none."""
+    """The result of one linter; `problems` is empty if there are none, and `seconds` is None if no file has changed."""
 
     name: str
-    seconds: float
+    seconds: float | None
     problems: str
 
     def __str__(self) -> str:
         """Give one line, and the problems below it."""
-        line = f"{'fail' if self.problems else 'ok':<5}{self.name:<18}{self.seconds:5.1f} s"
+        took = "  unchanged" if self.seconds is None else f"{self.seconds:5.1f} s"
+        line = f"{'fail' if self.problems else 'ok':<5}{self.name:<18}{took}"
         return f"{line}\n{self.problems}" if self.problems else line
 
 
@@ -94,7 +98,9 @@ def _locked(lock: str) -> dict[str, str]:
 
 
 def run(name: str, command: list[str]) -> Result:
-    """Run one linter."""
+    """Run one linter; none without a command."""
+    if not command:
+        return Result(name, None, "")
     started = time.monotonic()
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
@@ -114,15 +120,19 @@ def main() -> None:
 
     """
     started = time.monotonic()
+    linters = commands()
+    passed, now = results.read(), results.current(linters)
+    stale = {name: results.changed(name, command, passed, now) for name, command in linters.items()}
     with ThreadPoolExecutor(2) as pool:
-        results = list(pool.map(lambda item: run(*item), commands().items()))
+        found = list(pool.map(lambda item: run(*item), stale.items()))
+    results.write(now, {result.name for result in found if not result.problems})
     differences = "\n".join(disagreements(Path("pyproject.toml").read_text(), LOCK.read_text()))
-    results.append(Result("lock", 0.0, f"{differences}\nrun `make lock`" if differences else ""))
+    found.append(Result("lock", 0.0, f"{differences}\nrun `make lock`" if differences else ""))
     if Path("docs/reference").is_dir():
         pages = "\n".join([*reference.stale(), *docs.broken()])
-        results.append(Result("pages", 0.0, f"{pages}\nrun `make docs`" if pages else ""))
-    for result in results:
+        found.append(Result("pages", 0.0, f"{pages}\nrun `make docs`" if pages else ""))
+    for result in found:
         print(result)
-    if failed := [result.name for result in results if result.problems]:
+    if failed := [result.name for result in found if result.problems]:
         raise UserError("lint", f"problems in: {', '.join(failed)}", "`make format` fixes some of them")
     receipt.Lint().write(started)
