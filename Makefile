@@ -15,7 +15,7 @@ WORKERS ?= ## number: processes of the scoring server (default 1), of `make tune
 ENGINE ?= ## local|dask: what runs the trials of `make tune`: processes (default), or a Dask cluster
 AUTH ?= ## toggle: 1 adds a login to the MLflow server (up) or a token to the scoring server (serve), 0 removes it
 TLS ?= ## toggle: 1 adds TLS to the MLflow server (up) or to the scoring server (serve), 0 removes it
-WORKFLOW ?= ## text: workflow that `make act` replays: mlops-pipeline (default), promote, watch
+WORKFLOW ?= ## text: workflow that `make act` replays: mlops-pipeline (default), promote, watch, release
 EVENT ?= ## text: event of `make act` (default: push, or workflow_dispatch for promote and watch)
 JOB ?= ## text: job that `make act` replays, with the jobs that it needs (default: all jobs)
 ACT_REF ?= ## text: commit that `make act` replays; worktree adds uncommitted files (default HEAD)
@@ -202,6 +202,12 @@ release: $(environment) ## check, commit and tag the version VERSION of modelmak
 	@docker/host/release.sh $(RUN)
 
 notes: ## print what the changelog says of the version of this checkout
+
+release-image: ## build and push the image of this processor by digest, and bundle it (GitHub workflow)
+	@$(with_engine) docker/replay/release.sh image
+
+release-publish: ## name the images after VERSION, and publish it with the bundles (GitHub workflow)
+	@$(with_engine) docker/replay/release.sh publish
 
 ## Measures
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # `name` prints the image's name, whose tag is a hash of its inputs. `ready` prints it only if the image exists.
 # `build` pulls the image, or builds it (and pushes it in CI). Needs docker with buildx. If the pinned base can't be
-# pulled, it builds on the base of docker/image/base.sh, and the tag ends in -debian.
+# pulled, it builds on the base of docker/image/base.sh, and the tag ends in -debian. Of a release, `attest` builds and
+# pushes an image by digest, and prints name and digest; `index NAME IMAGE …` gives those of all processors one name.
 set -euo pipefail
 . "${0%/*}/../lib.sh"
 cd "$root/docker/image"
@@ -22,41 +23,19 @@ for tag in "$debian" "$pinned"; do [[ $'\n'$tags$'\n' != *$'\n'"$tag"$'\n'* ]] |
 done_with() { docker tag "$1" modelmake:latest && exit; } # .actrc uses this name
 
 [ "$1" = name ] && echo "${existing:-$pinned}" && exit
-if [ -n "$existing" ]; then
+if [ -n "$existing" ] && [[ $1 == build || $1 == ready ]]; then
   [ "$1" = build ] || echo "$existing"
   [[ $'\n'$tags$'\n' != *$'\nmodelmake:latest\n'* ]] || exit 0
   done_with "$existing"
 fi
-[ "$1" = build ] || exit 0
+[ "$1" != ready ] || exit 0
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-registry=
-[[ ! $repository =~ ^([^/]*[.:][^/]*|localhost)/ ]] || registry=${BASH_REMATCH[1]}
-# Credentials stay in a temporary folder. Only GitHub's registry gets GITHUB_TOKEN.
-hub=(docker)
-login() {
-  local user=${REGISTRY_USERNAME:-} password=${REGISTRY_PASSWORD:-}
-  if [ "$registry" = ghcr.io ] && [ "${GITHUB_ACTIONS:-}" = true ]; then
-    user=${user:-${GITHUB_ACTOR:-}} password=${password:-${GITHUB_TOKEN:-}}
-  fi
-  [ -n "$password" ] || return 0
-  # The user's configuration, which may select a context, does not apply here: DOCKER_HOST names the engine.
-  local engine
-  engine=$(docker context inspect -f '{{.Endpoints.docker.Host}}')
-  hub=(env -u DOCKER_CONTEXT "DOCKER_HOST=$engine" docker --config "$scratch")
-  "${hub[@]}" login "$registry" --username "$user" --password-stdin <<<"$password" >/dev/null 2>"$scratch/log" ||
-    echo "image: $registry refuses the login: $(tail -1 "$scratch/log")" >&2
-}
-pull() { "${hub[@]}" pull -q "$1" >/dev/null 2>"$scratch/log"; }
-push() {
-  echo "▸ image · pushing $1" >&2
-  "${hub[@]}" push -q "$1" >/dev/null 2>"$scratch/log" ||
-    echo "image: not pushed; this is not an error: $(tail -1 "$scratch/log")" >&2
-}
-
-if [ -n "$registry" ]; then
-  login
+. ./registry.sh
+[ -z "$registry" ] || login
+[ "$1" != index ] || { index "${@:2}" && exit; }
+if [ -n "$registry" ] && [ "$1" = build ]; then
   echo "▸ image · pulling $pinned" >&2
   pull "$pinned" && done_with "$pinned"
   pull "$debian" && done_with "$debian"
@@ -66,6 +45,7 @@ docker buildx version >/dev/null 2>&1 || die docker "no buildx plugin" "install 
 base=$(sed -n 's/^ARG BASE=//p' Dockerfile)
 name=$pinned
 if ! docker image inspect "$base" >/dev/null 2>&1 && ! docker pull -q "$base" >/dev/null 2>&1; then
+  [ "$1" = build ] || die image "the pinned base can't be pulled" "a release needs it"
   echo "▸ image · the pinned base can't be pulled; building from Debian packages instead" >&2
   name=$debian
   base=modelmake-base:trixie
@@ -81,6 +61,11 @@ fi
 for ca in "${SSL_CERT_FILE:-}" /etc/ssl/certs/ca-certificates.crt; do
   [ -f "$ca" ] && options+=(--secret "id=ca,src=$ca") && break
 done
+if [ "$1" = attest ]; then
+  image=$(attest "${options[@]}" -f Dockerfile "$root")
+  "${hub[@]}" pull -q "$image" >/dev/null && docker tag "$image" "$name" && echo "$name $image"
+  exit
+fi
 echo "▸ image · building $name (one or two minutes, once for each lock)" >&2
 exec 3>"$scratch/log"
 [ ! -t 2 ] || exec 3>&2

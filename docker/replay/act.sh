@@ -79,7 +79,7 @@ fi
 [ -z "${MODELMAKE_PIPELINE:-}" ] || options+=(--env "MODELMAKE_PIPELINE=$MODELMAKE_PIPELINE")
 for file in env secret var input; do options+=("--$file-file" /dev/null); done # GitHub reads no such files
 capabilities="--cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE"
-jobs=(--network "${project}_stages" -P "ubuntu-24.04=$image" --bind
+jobs=(--network "${project}_stages" -P "ubuntu-24.04=$image" -P "ubuntu-24.04-arm=$image" --bind
   --container-options "--user $(id -u):$(id -g) $capabilities --tmpfs /tmp:exec --label $label")
 
 # act names its containers after the workflow, so an engine can run one replay at a time. This container is the lock.

@@ -162,3 +162,78 @@ def test_a_registry_that_does_not_take_it_is_no_failure(checkout: Stack, serve: 
     assert "not pushed; this is not an error" in said
     assert ("refuses the login" in said) == (why != "readonly")
     assert os.environ.get("DOCKER_CONFIG") is None
+
+
+# In place of GitHub's own program, which talks to no other address.
+GH = """\
+#!/bin/sh
+[ "$2" != view ] || exit 1
+printf '%s\\n' "$GITHUB_TOKEN" "$@" >"$(dirname "$0")/asked"
+"""
+
+
+def pushed(repository: str, machine: str, home: Path) -> str:
+    """Push an image without content, as one of that processor, and return its digest."""
+    docker, name = ["docker", "--config", str(home)], f"{repository}:{machine}"
+    words = ["docker", "buildx", "build", "--load", "--platform", f"linux/{machine}", "-t", name, "-"]
+    subprocess.run(words, input=b"FROM scratch\nLABEL of=release\n", capture_output=True, check=True)
+    login = [*docker, "login", repository.partition("/")[0], "--username", "ci", "--password-stdin"]
+    subprocess.run(login, input=b"s3cret", capture_output=True, check=True)
+    done = subprocess.run([*docker, "push", name], capture_output=True, text=True, check=True)
+    return done.stdout.rpartition("digest: ")[2].split()[0]
+
+
+def test_a_release_is_one_name_for_both_processors(
+    checkout: Stack, engine: "docker.DockerClient", serve: Serve, tmp_path: Path
+) -> None:
+    """From the digests that the jobs have left; `make image` finds each by its own name, GitHub the bundles."""
+    repository, folder = serve().lower(), checkout.path / "build/release"
+    folder.mkdir(parents=True)
+    digests = {machine: pushed(repository, machine, tmp_path / "home") for machine in ("amd64", "arm64")}
+    settings = {
+        "MODELMAKE_IMAGE_REPO": repository,
+        "MODELMAKE_VERSION": "v0.1.0",
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_REPOSITORY": "a/b",
+        "GITHUB_TOKEN": "t0ken",
+        "REGISTRY_USERNAME": "ci",
+        "REGISTRY_PASSWORD": "s3cret",
+        "PATH": f"{tmp_path / 'bin'}:{checkout.environment()['PATH']}",
+    }
+    for name, machine in (("x86_64", "amd64"), ("aarch64", "arm64")):
+        assert "no images of both processors" in checkout.make("release-publish", **settings).stderr
+        (folder / f"{name}.image").write_text(f"{repository}:of-{name} {repository}@{digests[machine]}\n")
+        (folder / f"modelmake-0.1.0-{name}.run").write_text("a bundle")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/gh").write_text(GH)
+    (tmp_path / "bin/gh").chmod(0o755)
+    done = checkout.make("release-publish", **settings)
+    assert done.returncode == 0, done.stderr
+    host, _, path = repository.partition("/")
+    kind = "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json"
+    manifests = {}
+    for tag in ("0.1.0", "of-x86_64", "of-aarch64"):
+        url = f"http://{host}/v2/{path}/manifests/{tag}"
+        answer = requests.get(url, auth=("ci", "s3cret"), headers={"Accept": kind}, timeout=5)
+        manifests[tag] = answer.json()["manifests"]
+    found = {tag: {one["platform"]["architecture"]: one["digest"] for one in each} for tag, each in manifests.items()}
+    assert found["0.1.0"] == digests
+    assert (found["of-x86_64"], found["of-aarch64"]) == tuple({machine: digests[machine]} for machine in digests)
+    token, *asked = (tmp_path / "bin/asked").read_text().splitlines()
+    assert token == "t0ken"  # noqa: S105
+    assert asked[:5] == ["release", "create", "v0.1.0", "--repo", "a/b"]
+    assert [word for word in asked if word.endswith(".run")] == [
+        f"build/release/modelmake-0.1.0-{name}.run" for name in ("aarch64", "x86_64")
+    ]
+
+
+def test_a_release_needs_the_pinned_base(checkout: Stack, serve: Serve) -> None:
+    """An image on the base from Debian's packages is for machines that reach no registry; it is never published."""
+    base = (ROOT / "docker/image/Dockerfile").read_text().partition("ARG BASE=")[2].split()[0]
+    if subprocess.run(["docker", "pull", "-q", base], capture_output=True, check=False).returncode == 0:
+        pytest.skip("the pinned base can be pulled here")
+    settings = {"MODELMAKE_IMAGE_REPO": serve(), "MODELMAKE_VERSION": "v0.1.0"}
+    done = checkout.make("release-image", **settings)
+    assert done.returncode == 2
+    assert "error: image: the pinned base can't be pulled (a release needs it)" in done.stderr
+    assert "no registry" in checkout.make("release-image", **settings | {"MODELMAKE_IMAGE_REPO": "modelmake"}).stderr

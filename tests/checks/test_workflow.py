@@ -10,8 +10,8 @@ from modelmake.checks import workflow
 from tests.conftest import ROOT
 
 WORKFLOWS = ROOT / ".github/workflows"
-TEXT, ONE, PROMOTE, WATCH = (
-    (WORKFLOWS / f"{name}.yml").read_text() for name in ("mlops-pipeline", "pipeline", "promote", "watch")
+TEXT, ONE, PROMOTE, WATCH, RELEASE = (
+    (WORKFLOWS / f"{name}.yml").read_text() for name in ("mlops-pipeline", "pipeline", "promote", "watch", "release")
 )
 WORKFLOW, CALLED = yaml.safe_load(TEXT), yaml.safe_load(ONE)
 CALL = WORKFLOW["jobs"]["pipelines"]
@@ -66,15 +66,15 @@ def test_a_called_workflow_gets_what_it_declares() -> None:
 
 def test_a_step_is_one_make_target() -> None:
     """No logic in YAML: each step can be typed on a laptop."""
-    for text in (TEXT, ONE, PROMOTE, WATCH, *ACTIONS.values()):
+    for text in (TEXT, ONE, PROMOTE, WATCH, RELEASE, *ACTIONS.values()):
         for line in re.findall(r"^ *(?:- )?run: (.*)$", text, re.M):
-            assert re.fullmatch(r"make [a-z]+( (TO|FROM)=\S+)?", line), line
+            assert re.fullmatch(r"make [a-z]+(-[a-z]+)*( (TO|FROM)=\S+)?", line), line
             assert re.search(rf"^{line.split()[1]}:", MAKEFILE, re.M), line
 
 
 def test_every_foreign_action_is_pinned() -> None:
     """By its commit, with the version beside it; our own are read from the checkout."""
-    texts = (TEXT, ONE, PROMOTE, WATCH, *ACTIONS.values())
+    texts = (TEXT, ONE, PROMOTE, WATCH, RELEASE, *ACTIONS.values())
     uses = [line for text in texts for line in re.findall(r"uses: (.*)$", text, re.M)]
     foreign = [line for line in uses if not line.startswith("./")]
     assert foreign
@@ -83,10 +83,11 @@ def test_every_foreign_action_is_pinned() -> None:
 
 def test_what_only_github_can_do_is_left_out_under_act() -> None:
     """Act clones every foreign action beforehand, so each sits in one of ours, behind a guard."""
-    assert set(re.findall(r"uses: (actions/[a-z-]+)", TEXT + ONE + PROMOTE + WATCH)) == {"actions/checkout"}
+    assert set(re.findall(r"uses: (actions/[a-z-]+)", TEXT + ONE + PROMOTE + WATCH + RELEASE)) == {"actions/checkout"}
     watched = [step for job in yaml.safe_load(WATCH)["jobs"].values() for step in job["steps"]]
     promoted = yaml.safe_load(PROMOTE)["jobs"]["promote"]["steps"]
-    for step in STEPS + watched + promoted:
+    released = [step for job in yaml.safe_load(RELEASE)["jobs"].values() for step in job["steps"]]
+    for step in STEPS + watched + promoted + released:
         if step.get("uses", "").startswith("./") or step.get("run", "").split()[1:2] in (
             ["backup"],
             ["restore"],
@@ -95,6 +96,8 @@ def test_what_only_github_can_do_is_left_out_under_act() -> None:
             ["alert"],
             ["approval"],
             ["exposure"],
+            ["release-image"],
+            ["release-publish"],
         ):
             assert "!env.ACT" in step["if"], step
 
@@ -216,3 +219,35 @@ def test_the_events_of_a_workflow_are_read_as_yaml(
     found = workflow.read("mine")
     assert workflow.event("mine", found, "") == "push"
     assert list(found["jobs"]) == ["one"]
+
+
+def test_a_release_is_checked_before_it_is_built_and_built_before_it_is_published() -> None:
+    """On a tag alone; for both processors; each job may do what its step needs, and only one may write a release."""
+    workflow = yaml.safe_load(RELEASE)
+    jobs = workflow["jobs"]
+    assert workflow[True] == {"push": {"tags": ["v*"]}}  # YAML takes `on` for true
+    assert workflow["permissions"] == {}
+    assert workflow["concurrency"]["cancel-in-progress"] is False
+    assert {name: job.get("needs") for name, job in jobs.items()} == {
+        "check": None,
+        "image": "check",
+        "publish": "image",
+    }
+    assert jobs["image"]["strategy"]["matrix"] == {"machine": ["ubuntu-24.04", "ubuntu-24.04-arm"]}
+    written = {name: [k for k, v in job["permissions"].items() if v == "write"] for name, job in jobs.items()}
+    assert written == {"check": [], "image": ["packages"], "publish": ["contents", "packages"]}
+    ran = {name: [step["run"] for step in job["steps"] if "run" in step] for name, job in jobs.items()}
+    assert ran["check"] == ["make notes", "make lint", "make test"]
+    assert "secrets" not in str(jobs["check"]["steps"][2:]) + str(workflow["env"])
+    checkouts = [step for job in jobs.values() for step in job["steps"] if "checkout" in step.get("uses", "")]
+    assert [step["with"]["persist-credentials"] for step in checkouts] == [False] * 3
+
+
+def test_what_builds_a_release_is_pinned() -> None:
+    """BuildKit and the program that lists the packages, by digest, as the base is."""
+    text = (ROOT / "docker/image/registry.sh").read_text()
+    images = dict(re.findall(r"^(buildkit|scanner)=(.*)$", text, re.M))
+    assert set(images) == {"buildkit", "scanner"}
+    assert all(re.fullmatch(r"[a-z/-]+:v?\d+\.\d+\.\d+@sha256:[0-9a-f]{64}", image) for image in images.values())
+    for words in ("--provenance mode=max", '--sbom "generator=$scanner"', "push-by-digest=true"):
+        assert words in text
