@@ -101,3 +101,36 @@ def test_days_that_are_whole_numbers_are_dates_by_every_door(tmp_path: Path) -> 
     assert set(rows_of(mlflow.read(body, JSON, ["day"]), model)["day"]) == {pd.Timestamp("2024-01-05")}
     declared = Data.model_validate({"path": config.path, "target": "y", "schema": {"day": {"type": "number"}}})
     assert read_table(declared)["day"].dtype == "int64"
+
+
+@pytest.mark.parametrize(
+    ("epoch", "each"), [("Unix seconds", 10**6), ("Unix milliseconds", 10**3), ("days of Excel", 0)]
+)
+def test_numbers_that_are_stated_to_be_dates_are_dates_by_every_door(tmp_path: Path, epoch: str, each: int) -> None:
+    """As 1704448800 is; 1704010112000 milliseconds are read as such, not as a moment of 1704."""
+    days = pd.date_range("2023-12-20", periods=40).astype("datetime64[us]")
+    numbers = days.astype("int64") // each if each else np.arange(45_280, 45_320)
+    table = pd.DataFrame({"at": numbers, "y": [number % 2 for number in range(40)]})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    table.to_parquet(tmp_path / "t.parquet")
+    config = Data.model_validate({"path": str(tmp_path / "t.csv"), "target": "y", "schema": {"at": {"type": "date"}}})
+    whole, reading = read_whole(opened(config))
+    X = whole[["at"]].reset_index(drop=True)
+    assert (X["at"].tolist(), reading.words()) == (days.tolist(), f"'at' has dates as {epoch}")
+    model = contract(DummyClassifier().fit(X, whole["y"]), X, whole.reset_index(drop=True), config, reading)
+    for suffix in ("csv", "parquet"):
+        given = opened(config.model_copy(update={"path": str(tmp_path / f"t.{suffix}")}), reading, ["at"])
+        parts = list(batch.scored(Scorer(model, lambda X: np.zeros(len(X))), given))
+        pd.testing.assert_frame_equal(pd.concat([part.X for part in parts], ignore_index=True), X)
+    body = f'{{"dataframe_records": [{{"at": {numbers[0]}}}, {{"at": "{numbers[0]}"}}, {{"at": "2023-12-20"}}]}}'
+    assert set(rows_of(mlflow.read(body.encode(), JSON, ["at"]), model)["at"]) == {days[0]}
+    assert read(pd.Series(["1704010112000"]), "Unix milliseconds")[0] == pd.Timestamp("2023-12-31 08:08:32")
+
+
+def test_a_stated_type_leaves_no_doubt_about_times_of_day(tmp_path: Path) -> None:
+    """The same texts without it may be durations, and the line says so."""
+    (tmp_path / "t.csv").write_text("start,y\n" + "".join(f"0{n % 9}:{n:02},{n}\n" for n in range(40)))
+    stated = {"path": str(tmp_path / "t.csv"), "target": "y", "schema": {"start": {"type": "date"}}}
+    reading = read_whole(opened(Data.model_validate(stated)))[1]
+    assert "durations" in reading.words()
+    assert reading.words(Data.model_validate(stated).stated) == "'start' has times of day as %H:%M"

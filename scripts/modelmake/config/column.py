@@ -14,7 +14,8 @@ class Column(Section):
     """`[data.schema.<column>]`: what a column contains, which `fetch`, `train` and every prediction check."""
 
     type: Kind | None = None
-    """Kind of the column. It also decides how the column is prepared for the estimator."""
+    """Kind of the column. It also decides how the column is prepared for the estimator. `date` makes dates of Unix
+    seconds and of Excel's day numbers too."""
     min: float | str | None = None
     """Smallest value. A date is written as text, such as `2024-01-31`."""
     max: float | str | None = None

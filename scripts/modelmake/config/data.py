@@ -102,6 +102,11 @@ class Data(Section):
         """The columns that are read but that no model is trained on, beside the target."""
         return [*(self.drop or []), *(name for name in (self.id, self.group) if name)]
 
+    @property
+    def stated(self) -> frozenset[str]:
+        """The columns whose type [data.schema] states."""
+        return frozenset(name for name, column in (self.columns or {}).items() if column.type)
+
     @model_validator(mode="before")
     @classmethod
     def locate(cls, table: object) -> object:

@@ -14,6 +14,7 @@ from modelmake.data.finding import Finding, leave
 from modelmake.data.keys import certain_time, determines, in_order
 from modelmake.data.leaks import leaks
 from modelmake.data.measures import measures
+from modelmake.data.moments import epochs
 
 ROWS = 20_000  # rows that are looked at, evenly spread over the table
 
@@ -48,6 +49,7 @@ def findings(frame: pd.DataFrame, config: Data, *, classifier: bool) -> list[Fin
         *redundancy.copies(features, tried),
         *redundancy.rounded(rest),
         *measures(sample[rest.columns], config),
+        *epochs(_spread(frame[[name for name in frame.columns if name in rest or name == config.time]]), config),
         *labels.placeholders(frame[config.target]),
         *labels.coded(looked),
         *labels.spelled(looked, config),

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 
 from modelmake.data.measures import HEXADECIMAL, notation
+from modelmake.data.moments import NAMED as NAMED_MOMENT
+from modelmake.data.moments import epoch
 from modelmake.tables.dates import MOMENT
 
 LONG = 40  # characters of a text that is not an id
@@ -44,6 +46,8 @@ WORD = r"(?:^|\s)[\"'(]?[^\W\d_]{2,}"
 def counts_rows(column: pd.Series) -> bool:
     """Return whether a column numbers the rows, in whatever order: from 0 or 1, or by equal steps from any number."""
     if column.dtype.kind not in "iu" or len(column) < 3 or CALENDAR.fullmatch(str(column.name)):
+        return False
+    if NAMED_MOMENT.fullmatch(str(column.name)) and epoch(column):
         return False
     first, last = int(column.min()), int(column.max())
     step, rest = divmod(last - first, len(column) - 1)

@@ -66,8 +66,7 @@ def measures(features: pd.DataFrame, config: Data) -> Iterator[Finding]:
     column 'took' has a duration in texts such as '0h 0m'
 
     """
-    stated = {name for name, column in (config.columns or {}).items() if column.type}
-    texts = [name for name in features.columns if features[name].dtype == "str" and name not in stated]
+    texts = [name for name in features.columns if features[name].dtype == "str" and name not in config.stated]
     notations = {str(name): notation(features[name]) for name in texts}
     for kind in dict.fromkeys(filter(None, notations.values())):
         names = [name for name, other in notations.items() if other == kind]

@@ -87,7 +87,7 @@ def prepare(config: configuration.Config) -> Task:
     config = tuning.chosen(config, data_sha256)
     if how := str(table):
         print(f"data    {config.data.path}: {how}")
-    if how := str(reading):
+    if how := reading.words(config.data.stated):
         print(f"read    {how}")
     random.seed(config.seed)
     np.random.seed(config.seed)

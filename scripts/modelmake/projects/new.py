@@ -148,7 +148,7 @@ def main() -> None:
     new = file(path, settings.make().name)
     with settings.exported({"MODELMAKE_PIPELINE": str(new)}):  # no message is about another pipeline
         made = draft.draft(str(path), target(path, settings.make().target))
-        how = "; ".join(filter(None, (str(opened(made.data)), str(made.reading))))
+        how = "; ".join(filter(None, (str(opened(made.data)), made.reading.words(made.data.stated))))
     text = written(made, free(new.stem), how)
     config = Config.model_validate(tomllib.loads(text))
     new.parent.mkdir(exist_ok=True)

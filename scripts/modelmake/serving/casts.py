@@ -168,15 +168,9 @@ def _texts(given: Given, _feature: Feature, written: Form) -> tuple[Array, Mask]
 def _dates(given: Given, _feature: Feature, written: Form) -> tuple[Array, Mask]:
     """Return moments without a zone, in UTC where one names a zone."""
     if not isinstance(given, pd.Series):
-        texts = [value.strip() if type(value) is str else None for value in given]
-        if written.date == dates.DAYS:
-            texts = [str(value) if type(value) is int else text for value, text in zip(given, texts, strict=True)]
-        values = np.array([text and dates.moment(text) for text in texts], dtype="datetime64[us]")
-        if written.date and np.isnat(values).any():
-            read = dates.read(pd.Series(texts, dtype="str"), written.date).to_numpy()
-            values = np.where(np.isnat(values), read, values)
-    elif given.dtype.kind in "iuf" and written.date == dates.DAYS:
-        values = dates.of_days(given).to_numpy()
+        values = _dates_of_json(given, written.date)
+    elif given.dtype.kind in "iuf":
+        values = dates.of_numbers(given, written.date).to_numpy()
     elif given.dtype.kind == "M":
         values = given.to_numpy(dtype="datetime64[us]")
     elif given.dtype == "str":
@@ -184,6 +178,19 @@ def _dates(given: Given, _feature: Feature, written: Form) -> tuple[Array, Mask]
     else:
         values = np.full(len(given), np.datetime64("NaT", "us"))
     return values, ~np.isnat(values)
+
+
+def _dates_of_json(given: Sequence[Any], form: str) -> Array:
+    """Return texts of ISO 8601, or of a form, as dates; numbers too where the form is one of numbers."""
+    texts = [value.strip() if type(value) is str else None for value in given]
+    if form in dates.NUMBERS:
+        texts = [str(value) if type(value) in (int, float) else text for value, text in zip(given, texts, strict=True)]
+    iso = np.array([text and dates.moment(text) for text in texts], dtype="datetime64[us]")
+    if not form or not (np.isnat(iso).any() or form in dates.EPOCHS):
+        return iso
+    read = dates.read(pd.Series(texts, dtype="str"), form).to_numpy()
+    first, second = (read, iso) if form in dates.EPOCHS else (iso, read)  # 1704010112000 is a moment in 1704 too
+    return np.where(np.isnat(first), second, first)
 
 
 CASTS: dict[str, Callable[[Given, Feature, Form], tuple[Array, Mask]]] = {

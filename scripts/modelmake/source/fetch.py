@@ -118,7 +118,7 @@ def _tables(file: Path, config: Data) -> Iterator[pa.Table]:
         yield from table.kind.stream(table.files[0], config, snapshot.ROWS)
         return
     frame, reading = table.read()
-    if how := str(reading):
+    if how := reading.words(config.stated):
         print(f"read    {how}")
     if note := table.short:
         print(f"warning: {note}")

@@ -11,6 +11,7 @@ from modelmake.core import toml
 from modelmake.core.errors import UserError
 from modelmake.tables import arrow
 from modelmake.tables.dates import DAYS, are_days, of_days
+from modelmake.tables.epochs import epoch_of, moments
 from modelmake.tables.forms import Form
 from modelmake.tables.marks import written_as
 from modelmake.tables.spellings import is_empty, spelled, spellings
@@ -72,6 +73,8 @@ def typed(frame: pd.DataFrame, config: Data) -> tuple[pd.DataFrame, dict[str, Fo
                 )[0]
         elif values.dtype.kind in "iuf" and _is_days(values, config):
             values, forms[str(name)] = of_days(values), Form(date=DAYS)
+        elif values.dtype.kind in "iuf" and (epoch := _epoch(values, config)):
+            values, forms[str(name)] = moments(values, epoch), Form(date=epoch)
         _check(values, config)
         if values is not column:
             frame.isetitem(place, values)
@@ -87,6 +90,12 @@ def _is_days(values: pd.Series, config: Data) -> bool:
     if name in (config.target, config.group) or (declared and declared.type not in (None, "date")):
         return False
     return are_days(values)
+
+
+def _epoch(values: pd.Series, config: Data) -> str:
+    """Return from when numbers count that are stated to be dates; "" for other numbers."""
+    declared = (config.columns or {}).get(str(values.name))
+    return epoch_of(values) if declared and declared.type == "date" else ""
 
 
 def emptied(column: pd.Series, config: Data) -> pd.Series:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from modelmake.tables.digits import ascii_digits, of_series
+from modelmake.tables.epochs import EPOCHS, moments
 
 FIRST = 500  # texts by which the format is chosen
 EXCHANGED = ("%d/%m/%Y", "%d-%m-%Y", "%d/%m/%y", "%m/%d/%Y", "%m-%d-%Y", "%m/%d/%y")  # day and month look alike
@@ -18,6 +19,7 @@ DATES = (
 WHOLE = ("%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %z %Y")  # with the year behind the clock
 DAYS = "%Y%m%d"  # which a program writes as whole numbers
 DAYS_FROM, DAYS_TO, DAYS_MANY = 1900_01_01, 2100_12_31, 10
+NUMBERS = (DAYS, *EPOCHS)  # the formats of numbers
 QUARTER = "quarter"  # in the place of a format
 QUARTERS = re.compile(r"(?P<year>\d{4})[- /]?[Qq](?P<of>[1-4])|[Qq](?P<first>[1-4])[- /]?(?P<last>\d{4})")
 END = np.datetime64("10000-01-01")  # the first year that ISO 8601 writes otherwise
@@ -55,6 +57,8 @@ def read(texts: pd.Series, form: str) -> pd.Series:
         year, quarter = parts["year"].fillna(parts["last"]), parts["of"].fillna(parts["first"])
         months = pd.DataFrame({"year": year, "month": 3 * quarter - 2, "day": 1})
         return pd.to_datetime(months, errors="coerce").astype("datetime64[us]")
+    if form in EPOCHS:
+        return moments(pd.to_numeric(texts, errors="coerce"), form)
     if form:
         dates = pd.to_datetime(texts, format=form, errors="coerce", utc=True).dt.tz_convert(None)
         return (dates - NO_DAY + DAY if form.startswith(("%H", "%I")) else dates).astype("datetime64[us]")
@@ -64,6 +68,13 @@ def read(texts: pd.Series, form: str) -> pd.Series:
     dates = dates.where(dates < END)
     rest = texts[dates.isna() & texts.notna()]
     return dates.fillna(rest.map(_rarely_written).astype("datetime64[us]")) if len(rest) else dates
+
+
+def of_numbers(values: pd.Series, form: str) -> pd.Series:
+    """Return numbers as dates, where the form is one of numbers; NaT for other numbers."""
+    if form in EPOCHS:
+        return moments(values, form)
+    return of_days(values) if form == DAYS else pd.Series(pd.NaT, index=values.index, dtype="datetime64[us]")
 
 
 def of_days(values: pd.Series) -> pd.Series:

@@ -1,7 +1,7 @@
 """Reading: how the texts of a table are read, decided once over all of its rows and files, and kept with the model."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict
 from modelmake.core import toml
 from modelmake.tables.dialect import COMMA, DOT, GROUPS
 from modelmake.tables.forms import Form
+
+VERSIONS = "numbers such as 1.1 and 1.10, which are one"
 
 
 class Reading(BaseModel):
@@ -45,10 +47,18 @@ class Reading(BaseModel):
     forms: dict[str, Form] = {}
 
     def __str__(self) -> str:
-        """Return how texts are read as numbers and dates, as one line, "" where each is as a program writes it."""
-        parts = [f"'{name}' has {form}{_doubt(name, form)}" for name, form in self.forms.items() if str(form)]
-        parts += [f"'{name}' has numbers such as 1.1 and 1.10, which are one{_settled(name)}" for name in self.versions]
-        return "; ".join(parts)
+        """Return `words` where no type is stated."""
+        return self.words()
+
+    def words(self, stated: Collection[str] = ()) -> str:
+        """Return how texts are read as numbers and dates, as one line, "" where each is as a program writes it.
+
+        There is no doubt about a column whose type is `stated`.
+        """
+        forms = {name: form for name, form in self.forms.items() if str(form)}
+        parts = [f"'{name}' has {form}{'' if name in stated else _doubt(name, form)}" for name, form in forms.items()]
+        versions = [name for name in self.versions if name not in stated]
+        return "; ".join([*parts, *(f"'{name}' has {VERSIONS}{_settled(name)}" for name in versions)])
 
 
 def _doubt(name: str, form: Form) -> str:
