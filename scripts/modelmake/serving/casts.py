@@ -14,6 +14,7 @@ from modelmake.core.types import EXACT
 from modelmake.data.constraints import constraints
 from modelmake.model.contract import Feature
 from modelmake.tables import dates, numbers
+from modelmake.tables.epochs import EPOCHS
 from modelmake.tables.forms import PLAIN, Form
 from modelmake.tables.marks import has_form, written_as
 from modelmake.tables.reading import Reading
@@ -186,10 +187,10 @@ def _dates_of_json(given: Sequence[Any], form: str) -> Array:
     if form in dates.NUMBERS:
         texts = [str(value) if type(value) in (int, float) else text for value, text in zip(given, texts, strict=True)]
     iso = np.array([text and dates.moment(text) for text in texts], dtype="datetime64[us]")
-    if not form or not (np.isnat(iso).any() or form in dates.EPOCHS):
+    if not form or not (np.isnat(iso).any() or form in EPOCHS):
         return iso
     read = dates.read(pd.Series(texts, dtype="str"), form).to_numpy()
-    first, second = (read, iso) if form in dates.EPOCHS else (iso, read)  # 1704010112000 is a moment in 1704 too
+    first, second = (read, iso) if form in EPOCHS else (iso, read)  # 1704010112000 is a moment in 1704 too
     return np.where(np.isnat(first), second, first)
 
 
