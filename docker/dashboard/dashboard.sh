@@ -50,7 +50,7 @@ configure() { # the containers have their own users: only the caller enters .das
   chmod -R a+rX "$state"/*/
 }
 
-files=(-f docker/dashboard/dashboard.yaml)
+files=(-f docker/dashboard/compose.yaml)
 up() {
   local each
   if ! running || [ "$port" != "$last" ]; then

@@ -42,7 +42,7 @@ if [ -n "$registry" ] && [ "$1" = build ]; then
   echo "image: not in the registry; building it: $(tail -1 "$scratch/log")" >&2
 fi
 docker buildx version >/dev/null 2>&1 || die docker "no buildx plugin" "install docker-buildx, or: make engine"
-base=$(sed -n 's/^ARG BASE=//p' Dockerfile)
+base=$(stage pinned)
 name=$pinned
 if ! docker image inspect "$base" >/dev/null 2>&1 && ! docker pull -q "$base" >/dev/null 2>&1; then
   [ "$1" = build ] || die image "the pinned base can't be pulled" "a release needs it"

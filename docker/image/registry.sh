@@ -3,9 +3,7 @@
 registry=
 [[ ! $repository =~ ^([^/]*[.:][^/]*|localhost)/ ]] || registry=${BASH_REMATCH[1]}
 hub=(docker)
-# What builds a release, and what lists its packages.
-buildkit=moby/buildkit:v0.31.2@sha256:2f5adac4ecd194d9f8c10b7b5d7bceb5186853db1b26e5abd3a657af0b7e26ec
-scanner=docker/buildkit-syft-scanner:1.11.0@sha256:79e7b013cbec16bbb436f312819a49a4a57752b2270c1a9332ae1a10fcc82a68
+stage() { sed -n "s/^FROM \\(.*\\) AS $1\$/\\1/p" Dockerfile; } # the image of that name
 
 login() { # only GitHub's registry gets GITHUB_TOKEN
   local user=${REGISTRY_USERNAME:-} password=${REGISTRY_PASSWORD:-}
@@ -32,9 +30,9 @@ push() {
 attest() {
   local digest
   echo "▸ image · building and pushing $repository by digest" >&2
-  "${hub[@]}" buildx create --name modelmake --driver docker-container --driver-opt "image=$buildkit" --bootstrap \
-    >/dev/null 2>"$scratch/log" || die image "BuildKit does not start: $(tail -1 "$scratch/log")" "a release needs it"
-  "${hub[@]}" buildx build --builder modelmake --provenance mode=max --sbom "generator=$scanner" \
+  "${hub[@]}" buildx create --name modelmake --driver docker-container --bootstrap \
+    --driver-opt "image=$(stage buildkit)" >/dev/null 2>"$scratch/log" || die image "BuildKit does not start: $(tail -1 "$scratch/log")" "a release needs it"
+  "${hub[@]}" buildx build --builder modelmake --provenance mode=max --sbom "generator=$(stage sbom)" \
     --output "type=image,name=$repository,push-by-digest=true,name-canonical=true,push=true" \
     --metadata-file "$scratch/metadata" "$@" >&2 || die image "not built, or not pushed" "see above"
   "${hub[@]}" buildx rm modelmake >/dev/null 2>&1 || true

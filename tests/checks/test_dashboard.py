@@ -317,7 +317,7 @@ def test_servers_are_reached_on_linux_and_on_docker_desktop(checkout: Checkout, 
 def test_the_compose_file_is_valid() -> None:
     """By the schema of the compose specification."""
     words = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
-    done = subprocess.run([*words, str(HERE / "dashboard.yaml")], capture_output=True, text=True, check=False)
+    done = subprocess.run([*words, str(HERE / "compose.yaml")], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
@@ -327,7 +327,7 @@ def test_both_containers_are_closed(overlay: str | None, tmp_path: Path) -> None
     """No privileges, no writable image, limits, an image of one content, and no address except loopback."""
     if not shutil.which("docker"):
         pytest.skip("no docker here")
-    files = [HERE / "dashboard.yaml", *([HERE / overlay] if overlay else [])]
+    files = [HERE / "compose.yaml", *([HERE / overlay] if overlay else [])]
     words = ["docker", "compose", "--env-file", "/dev/null", "--project-directory", str(tmp_path)]
     words += [word for file in files for word in ("--file", str(file))]
     environment = os.environ | {"MODELMAKE_LISTEN": "127.0.0.1" if overlay else "0.0.0.0"}  # noqa: S104

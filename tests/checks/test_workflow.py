@@ -244,10 +244,26 @@ def test_a_release_is_checked_before_it_is_built_and_built_before_it_is_publishe
 
 
 def test_what_builds_a_release_is_pinned() -> None:
-    """BuildKit and the program that lists the packages, by digest, as the base is."""
+    """The base, BuildKit and the program that lists the packages, each by version and digest."""
+    text = (ROOT / "docker/image/Dockerfile").read_text()
+    images = dict(re.findall(r"^FROM (\S+@\S+) AS (\w+)$", text, re.M))
+    assert sorted(images.values()) == ["buildkit", "pinned", "sbom"]
+    assert all(re.fullmatch(r"[a-z/-]+:v?\d+\.[\w.-]+@sha256:[0-9a-f]{64}", image) for image in images)
     text = (ROOT / "docker/image/registry.sh").read_text()
-    images = dict(re.findall(r"^(buildkit|scanner)=(.*)$", text, re.M))
-    assert set(images) == {"buildkit", "scanner"}
-    assert all(re.fullmatch(r"[a-z/-]+:v?\d+\.\d+\.\d+@sha256:[0-9a-f]{64}", image) for image in images.values())
-    for words in ("--provenance mode=max", '--sbom "generator=$scanner"', "push-by-digest=true"):
+    for words in ("--provenance mode=max", '--sbom "generator=$(stage sbom)"', "push-by-digest=true"):
         assert words in text
+
+
+def test_dependabot_looks_at_every_pin() -> None:
+    """Actions, images and the lock; in files with the names that it knows."""
+    every = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text())["updates"]
+    updates = {each["package-ecosystem"]: each for each in every}
+    assert updates["github-actions"]["directories"] == ["/", "/.github/actions/*"]
+    assert (ROOT / updates["docker"]["directory"].strip("/") / "Dockerfile").exists()
+    assert (ROOT / updates["docker-compose"]["directory"].strip("/") / "compose.yaml").exists()
+    assert (ROOT / updates["pip"]["directory"].strip("/") / "requirements.txt").exists()
+    pinned = {path for path in (ROOT / "docker").rglob("*") if path.is_file() and "@sha256:" in path.read_text()}
+    assert {str(path.relative_to(ROOT)) for path in pinned} == {
+        "docker/image/Dockerfile",
+        "docker/dashboard/compose.yaml",
+    }

@@ -47,6 +47,7 @@ def commands() -> dict[str, list[str]]:
     compose = sorted(str(path) for path in Path("docker").rglob("*.yaml"))
     hooks = [str(path) for path in Path().glob(".pre-commit-config.yaml")]
     workflows = sorted(str(path) for path in Path(".github/workflows").glob("*.yml"))
+    dependabot = [str(path) for path in Path(".github").glob("dependabot.yml")]
     actions = sorted(str(path) for path in Path(".github/actions").glob("*/action.yml"))
     schema = [sys.executable, "-m", "check_jsonschema", "--builtin-schema"]
     linters = {
@@ -55,10 +56,22 @@ def commands() -> dict[str, list[str]]:
         "ruff format": ["ruff", "format", "--no-cache", "--quiet", "--diff", *own()],
         "shellcheck": ["shellcheck", "--external-sources", "--source-path=SCRIPTDIR", *shell],
         "hadolint": ["hadolint", "docker/image/Dockerfile"],
-        "yamllint": ["yamllint", "--strict", ".yamllint", "compose.yaml", *hooks, *compose, *workflows, *actions],
+        "yamllint": [
+            "yamllint",
+            "--strict",
+            ".yamllint",
+            "compose.yaml",
+            *hooks,
+            *compose,
+            *dependabot,
+            *workflows,
+            *actions,
+        ],
         "compose schema": [*schema, "vendor.compose-spec", "compose.yaml"],
         "make": ["make", "--dry-run", "--warn-undefined-variables", "help"],
     }
+    if dependabot:
+        linters["dependabot schema"] = [*schema, "vendor.dependabot", *dependabot]
     if workflows:
         linters["actionlint"] = ["actionlint", "-no-color", "-shellcheck=", "-pyflakes=", *workflows]
         linters["zizmor"] = ["zizmor", "--offline", "--quiet", "--no-progress", ".github"]
