@@ -31,7 +31,8 @@ attest() {
   local digest
   echo "▸ image · building and pushing $repository by digest" >&2
   "${hub[@]}" buildx create --name modelmake --driver docker-container --bootstrap \
-    --driver-opt "image=$(stage buildkit)" >/dev/null 2>"$scratch/log" || die image "BuildKit does not start: $(tail -1 "$scratch/log")" "a release needs it"
+    --driver-opt "image=$(stage buildkit)" >/dev/null 2>"$scratch/log" ||
+    die image "BuildKit does not start: $(tail -1 "$scratch/log")" "a release needs it"
   "${hub[@]}" buildx build --builder modelmake --provenance mode=max --sbom "generator=$(stage sbom)" \
     --output "type=image,name=$repository,push-by-digest=true,name-canonical=true,push=true" \
     --metadata-file "$scratch/metadata" "$@" >&2 || die image "not built, or not pushed" "see above"
