@@ -10,6 +10,7 @@ import pytest
 
 from modelmake.core.errors import UserError
 from modelmake.projects.draft import Draft, draft
+from modelmake.projects.new import written
 
 N = 200
 RNG = np.random.default_rng(2)
@@ -93,3 +94,15 @@ def test_a_table_that_cannot_be_split_is_refused(drafted: Write) -> None:
     """Nothing is written for it."""
     with pytest.raises(UserError, match="the only column is the target"):
         drafted({"x": 1, "y": RNG.normal(size=N)})
+
+
+def test_lines_that_are_not_data_are_in_the_file(tmp_path: Path) -> None:
+    """Without the key that `make new` prints, `make all` would stop."""
+    rows = "".join(f"{RNG.normal():.3f},{RNG.normal():.3f}\n" for _ in range(N))
+    (tmp_path / "more").mkdir()
+    for name in ("table.csv", "more/a.csv", "more/b.csv"):
+        (tmp_path / name).write_text(f"a,y\n(cm),(kg)\n{rows}")
+    made = draft(str(tmp_path / "table.csv"), "y")
+    assert "skip_lines = [2]" in written(made, "t", "").splitlines()
+    made = draft(str(tmp_path / "more"), "y")
+    assert 'skip_lines = { "a.csv" = [2], "b.csv" = [2] }' in written(made, "t", "").splitlines()

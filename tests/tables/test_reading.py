@@ -173,3 +173,9 @@ def test_a_reading_that_is_not_certain_is_said_with_the_key_that_settles_it(
     if "[data.schema.v]" in how:
         settled = opened(Data.model_validate(keys | {"schema": {"v": {"type": "text"}}}))
         assert set(read(settled)[0]["v"]) == set(texts)
+
+
+def test_versions_with_a_decimal_comma_are_said(tmp_path: Path) -> None:
+    """In the file's own writing."""
+    (tmp_path / "t.csv").write_text("v;y\n" + "".join(f"{text};{text}\n" for text in ["1,1", "1,10", "1,9"] * 9))
+    assert "'v' has numbers such as 1,1 and 1,10, which are one" in str(read(opened(data(tmp_path / "t.csv")))[1])

@@ -4,6 +4,7 @@ import datetime as dt
 import io
 import json
 import re
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -335,3 +336,49 @@ def test_a_name_in_a_key_is_the_name_of_a_column_however_its_accents_are_written
         settings = table(tmp_path, content, target=key, drop=[f"g{key}"], schema=schema)
         assert [*read_table(settings).columns] == [composed, f"g{composed}", "x"]
         assert (settings.drop, [*(settings.columns or {})]) == ([f"g{composed}"], [f"g{composed}"])
+
+
+UNITS_AND_TOTAL = (
+    "width,height,label\n(cm),(mm),\n" + "".join(f"{n}.5,{n},{'ab'[n % 2]}\n" for n in range(40)) + "Total,,\n"
+)
+
+
+def test_rows_of_a_folder_that_are_not_data_are_left_out_file_by_file(tmp_path: Path) -> None:
+    """By the line that the error names; a file that is not named is still looked at."""
+    folder = tmp_path / "t"
+    (folder / "late").mkdir(parents=True)
+    for name in ("a.csv", "late/b.csv"):
+        (folder / name).write_text(UNITS_AND_TOTAL)
+    keys = {"path": str(folder), "target": "label"}
+    with pytest.raises(UserError, match=r"a\.csv, line 2 has .*; a\.csv, line 43 .*; late/b\.csv, line 2") as error:
+        read_table(Data.model_validate(keys))
+    [stated] = re.findall(r"^leave them out: (.*); if all", error.value.fix)
+    assert stated == 'data.skip_lines = { "a.csv" = [2, 43], "late/b.csv" = [2, 43] }'
+    skip = tomllib.loads(stated)["data"]["skip_lines"]
+    for lines in (skip, [2, 43]):
+        frame = read_table(Data.model_validate(keys | {"skip_lines": lines}))
+        assert (len(frame), frame["width"].dtype) == (80, "float64")
+    with pytest.raises(UserError, match=r"late/b\.csv, line 2 has") as error:
+        read_table(Data.model_validate(keys | {"skip_lines": {"a.csv": [2, 43]}}))
+    with pytest.raises(UserError, match=r"data\.skip_lines.*: no file 'b\.csv' in the folder"):
+        read_table(Data.model_validate(keys | {"skip_lines": {"b.csv": [2]}}))
+
+
+def test_a_second_header_of_texts_alone_is_named(tmp_path: Path) -> None:
+    """Texts that no other row has, where each other text is in many rows; a first row of such texts is one."""
+    rows = [
+        f"{'red blue'.split()[n % 2]},{'small large'.split()[n // 2 % 2]},{'yes no'.split()[n % 2]}" for n in range(60)
+    ]
+    for first, line in (
+        ("Farbe,Größe,Antwort", "line 2 has 'Antwort'"),
+        ("red,Größe,Antwort", ""),
+        ("red,large,yes", ""),
+    ):
+        given = table(tmp_path, "\n".join(["color,size,label", first, *rows, ""]))
+        if not line:
+            assert len(read_table(given)) == 61
+            continue
+        with pytest.raises(UserError, match=line):
+            read_table(given)
+        assert len(read_table(given.model_copy(update={"skip_lines": [2]}))) == 60
+        assert len(read_table(given.model_copy(update={"skip_lines": []}))) == 61

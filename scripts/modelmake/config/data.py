@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -64,9 +65,10 @@ class Data(Section):
     ignore_case: list[Name] | None = None
     """Columns in which texts are the same if they differ only in case, or in spaces. The most frequent spelling
     counts."""
-    skip_lines: list[int] | None = None
+    skip_lines: list[int] | dict[str, list[int]] | None = None
     """Lines of a text file, or rows of a sheet, that are not data: units below the header, the header again, a total at
-    the end. Lines count from 1. If it is not set, such lines are an error; `[]` says that all lines are data."""
+    the end. Lines count from 1. If it is not set, such lines are an error; `[]` says that all lines are data. Of a
+    folder, a list counts for each file, and `{ "a.csv" = [2], "b/c.csv" = [2, 40] }` names the lines of each."""
     target: Name
     """The column to predict."""
     drop_missing_target: bool | None = None
@@ -101,6 +103,15 @@ class Data(Section):
     def not_features(self) -> list[str]:
         """The columns that are read but that no model is trained on, beside the target."""
         return [*(self.drop or []), *(name for name in (self.id, self.group) if name)]
+
+    def skipped(self, path: Path) -> list[int] | None:
+        """Return the lines of a file that are not data; None where nothing is said of it."""
+        return self.skip_lines.get(self.member(path)) if isinstance(self.skip_lines, dict) else self.skip_lines
+
+    def member(self, path: Path) -> str:
+        """Return the name of a file in the folder of the table; of a single file its own."""
+        folder = Path(self.path)
+        return path.relative_to(folder).as_posix() if path != folder and path.is_relative_to(folder) else path.name
 
     @property
     def stated(self) -> frozenset[str]:

@@ -14,23 +14,21 @@ from modelmake.data.finding import Finding
 from modelmake.data.findings import findings
 from modelmake.data.read import check_keys, read, without_target
 from modelmake.data.split import hold_out
+from modelmake.projects.target import classes_of_gaps, is_classes
 from modelmake.tables.columns import plain
 from modelmake.tables.reading import TYPED, Reading
 from modelmake.tables.rows import StrayRows
 from modelmake.tables.table import Table, opened
 from modelmake.tables.texts import read_texts
 
-FEW_NUMBERS = 10  # whole numbers that are classes, not a quantity
-MANY_CLASSES = 100
 TEST_ROWS = 30  # the gate's default of held-out rows
 SEED = 42
-CLASS, SHARE = 10, 0.05  # rows, and share of the rows, of a text that is a class and no gap
 ROUNDS = 5  # texts that mean a gap, found one after the other
 YES = re.compile(
     r"(?i)1|y|yes|ja|j|oui|s[ií]|sim|tak|да|true|t|wahr|pos(itive)?"
     r"|churn(ed)?|default(ed)?|fraud|spam|survived|bad|ill|sick|malignant|won?"
 )
-Value = str | int | float | bool | list[str] | list[int]
+Value = str | int | float | bool | list[str] | list[int] | dict[str, list[int]]
 
 
 @dataclass
@@ -53,7 +51,9 @@ class Draft:
         return self.frame[self.data.target]
 
     def set(self, key: str, value: Value, why: str) -> None:
-        """Set a key of [data], or add to its list."""
+        """Set a key of [data], or add to its list or table."""
+        if isinstance(value, dict):
+            value = {**(getattr(self.data, key) or {}), **value}
         if isinstance(value, list):
             before = getattr(self.data, key) or []
             value = [*before, *(part for part in value if part not in before)]
@@ -135,7 +135,7 @@ def _settle(made: Draft) -> Iterator[bool]:
     config = made.data.model_copy(update={"decimal": reading.decimal})
     for name in (name for name in frame.columns if name not in (made.data.drop or [])):
         column = frame[name]
-        if name == made.data.target and (classes := _classes_of_gaps(column, table)):
+        if name == made.data.target and (classes := classes_of_gaps(column, table)):
             made.data = made.data.model_copy(update={"missing": [t for t in made.data.gaps if t and t not in classes]})
             made.why["missing"] = (
                 f"{few(classes)} left out of this list: many rows have it as '{name}', so it is a class"
@@ -161,13 +161,6 @@ def _settle(made: Draft) -> Iterator[bool]:
             made.set("drop", [name], problem)
 
 
-def _classes_of_gaps(target: pd.Series, table: Table) -> list[str]:
-    """Return the texts that stand for a missing value, and that as many rows of the target have as a class has."""
-    fields = table.fields(str(target.name)) if target.dtype == "str" else None
-    counts = fields[target.isna().to_numpy()].value_counts() if fields is not None else pd.Series(dtype=int)
-    return [str(text) for text, count in counts.items() if text and count >= max(CLASS, SHARE * len(target))]
-
-
 def _infinite(name: str, table: Table) -> list[str]:
     """Return the texts that are infinite numbers in a text file."""
     fields = table.fields(name)
@@ -185,28 +178,6 @@ def _problem(frame: pd.DataFrame, config: Data) -> str:
     except UserError as error:
         return error.what
     return ""
-
-
-def is_classes(target: pd.Series, path: str) -> bool:
-    """Return whether a target has classes, and not a quantity.
-
-    Raises
-    ------
-    UserError
-        It has one value, or texts of which nearly all differ.
-
-    """
-    different = target.nunique()
-    where = f"TARGET={target.name}"
-    if different < 2:
-        raise UserError(where, f"has the same value in every row of {path}", "name another column")
-    if target.dtype.kind in "iuf":
-        whole = target.dtype.kind != "f" or bool((target % 1 == 0).all())
-        return different == 2 or (whole and different <= FEW_NUMBERS and different <= len(target) / 10)
-    if different > MANY_CLASSES or different > len(target) / 2:
-        what = f"has {different} different texts in {len(target)} rows, so they are neither classes nor a quantity"
-        raise UserError(where, what, "name another column")
-    return True
 
 
 def _answer(made: Draft) -> None:

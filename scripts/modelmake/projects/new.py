@@ -18,7 +18,18 @@ from modelmake.projects.pipelines import NAME, model, present
 from modelmake.tables.table import opened
 
 WIDTH = 116
-KEYS = ("missing", "drop_missing_target", "drop", "group", "time", "positive", "test_size", "stratify")
+KEYS = (
+    "encoding",
+    "skip_lines",
+    "missing",
+    "drop_missing_target",
+    "drop",
+    "group",
+    "time",
+    "positive",
+    "test_size",
+    "stratify",
+)
 
 
 def table(text: str) -> Path:

@@ -1,5 +1,6 @@
 """Codes: digits that are not a number, such as a postcode or a version, by the zeros that a number would lose."""
 
+import re
 from collections.abc import Collection
 
 import pandas as pd
@@ -10,7 +11,6 @@ from modelmake.config.data import Data
 from modelmake.core.types import MISSING
 
 ZEROS = r"^0\d\d"
-VERSION = r"^\s*\d{1,3}\.(?:0|[1-9]\d{0,2})\s*$"  # a measure such as 0.05 has zeros behind the point too
 CODE = r"\d{3,}"  # shorter ones are months, hours or days
 
 
@@ -35,7 +35,7 @@ def with_zeros(fields: pa.Table, target: str) -> tuple[str, ...]:
     return tuple(sorted(name for name in zeros if _are_codes(columns[name].to_pandas())))
 
 
-def with_versions(fields: pa.Table, without: Collection[str]) -> tuple[str, ...]:
+def with_versions(fields: pa.Table, without: Collection[str], decimal: str = ".") -> tuple[str, ...]:
     """Return the columns of texts such as 1.1 and 1.10, which are one number; numbers of one precision are none.
 
     Examples
@@ -45,11 +45,14 @@ def with_versions(fields: pa.Table, without: Collection[str]) -> tuple[str, ...]
     ('release',)
 
     """
-    return tuple(name for name in fields.column_names if name not in without and _are_versions(fields.column(name)))
+    columns = {name: fields.column(name) for name in fields.column_names if name not in without}
+    return tuple(name for name, column in columns.items() if _are_versions(column, decimal))
 
 
-def _are_versions(column: pa.ChunkedArray) -> bool:
-    if not all(pc.all(pc.match_substring_regex(part, VERSION), min_count=0).as_py() for part in column.chunks):
+def _are_versions(column: pa.ChunkedArray, decimal: str) -> bool:
+    # A measure such as 0.05 has zeros behind the mark too.
+    version = rf"^\s*\d{{1,3}}{re.escape(decimal)}(?:0|[1-9]\d{{0,2}})\s*$"
+    if not all(pc.all(pc.match_substring_regex(part, version), min_count=0).as_py() for part in column.chunks):
         return False
     texts = {text.strip() for text in pc.unique(column).to_pylist() if text is not None}
     return any(text.endswith("0") and text[:-1] in texts for text in texts)

@@ -4,7 +4,7 @@ import csv
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from modelmake.config.data import Data
@@ -80,15 +80,15 @@ class Dialect:
         return ", ".join(part for part in parts if part)
 
 
-def sniff(head: str, encoding: str, config: Data, *, whole: bool) -> Dialect:
+def sniff(head: str, encoding: str, config: Data, skipped: Collection[int] = (), *, whole: bool) -> Dialect:
     """Return the dialect of a text by its first lines; the keys of the user count, and sniffing fills in the others.
 
-    `whole` says that `head` is the whole text, whose last line is complete.
+    `skipped` has the lines that are not data; `whole` says that `head` is the whole text, whose last line is complete.
     """
     lines = re.split(r"\r\n|\n|\r", head.removeprefix("\ufeff"))
     if not whole and len(lines) > 1:
         lines.pop()
-    left_out = frozenset(config.skip_lines or [])
+    left_out = frozenset(skipped)
     lines = [line for number, line in enumerate(lines, 1) if number not in left_out]
     stated, skip = _stated(lines)
     prefix, comment = _comment([line for line in lines[skip:] if line.strip()], config)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from modelmake.config.data import Data
 from modelmake.config.position import entry
-from modelmake.core.errors import UserError
+from modelmake.core.errors import UserError, suggestion
 from modelmake.core.provenance import sha256
 from modelmake.tables.content import named
 
@@ -26,12 +26,21 @@ def files(config: Data) -> list[Path]:
     """
     path = Path(config.path)
     if path.is_dir():
-        return _members(path)
+        return _skipping(_members(path), config)
     if not path.is_file():
         raise _absent(path, config)
     if path.stat().st_size == 0:
         raise UserError(config.path, "the file is empty", "add a header line and rows")
     return [path]
+
+
+def _skipping(paths: list[Path], config: Data) -> list[Path]:
+    """Return the files of a folder; raises UserError where data.skip_lines names another one."""
+    names = list(map(config.member, paths))
+    if others := [name for name in config.skip_lines or [] if isinstance(name, str) and name not in names]:
+        what = f"no file '{others[0]}' in the folder '{config.path}'"
+        raise UserError(entry("data.skip_lines"), what, suggestion(others[0], names))
+    return paths
 
 
 def fingerprint(config: Data, digests: Mapping[Path, str] = MappingProxyType({})) -> str:

@@ -7,7 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
+from modelmake.config.data import Data
 from modelmake.core import toml
+from modelmake.tables.codes import kept, with_versions
 from modelmake.tables.dialect import COMMA, DOT, GROUPS
 from modelmake.tables.forms import Form
 
@@ -58,7 +60,8 @@ class Reading(BaseModel):
         forms = {name: form for name, form in self.forms.items() if str(form)}
         parts = [f"'{name}' has {form}{'' if name in stated else _doubt(name, form)}" for name, form in forms.items()]
         versions = [name for name in self.versions if name not in stated]
-        return "; ".join([*parts, *(f"'{name}' has {VERSIONS}{_settled(name)}" for name in versions)])
+        shown = VERSIONS.replace(".", self.decimal)
+        return "; ".join([*parts, *(f"'{name}' has {shown}{_settled(name)}" for name in versions)])
 
 
 def _doubt(name: str, form: Form) -> str:
@@ -72,6 +75,13 @@ def _settled(name: str, other: str = "") -> str:
 
 
 TYPED = Reading()  # of a table that has types
+
+
+def decided(texts: pa.Table, reading: Reading, config: Data) -> Reading:
+    """Return how all rows of a table say that their texts are read, beyond what its first rows say."""
+    decimal, codes = config.decimal or decimal_of(lambda: texts.columns), kept(texts, config)
+    versions = with_versions(texts, codes, decimal)
+    return reading.model_copy(update={"decimal": decimal, "codes": codes, "versions": versions})
 
 
 def decimal_of(columns: Callable[[], Iterable[pa.ChunkedArray]]) -> str:

@@ -1,7 +1,9 @@
 """Rows: those of a text file or a workbook that are not data, such as units below the header, or a total at the end."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,10 +12,12 @@ from modelmake.config.data import Data
 from modelmake.core import toml
 from modelmake.core.errors import UserError
 
+Lines = list[int] | dict[str, list[int]]  # of one file, or by the names of files
+ROWS = 10  # of each value of a column, and of a table, by which a second header is told
 HEAD = 2  # rows below the header that may be none
 SHOWN = 3  # lines in an error message
 SAMPLE, MOSTLY = 1_000, 0.95  # rows by which a column has numbers, and the share that has: a total is none
-MOST = 200  # lines of data.skip_lines
+MOST = 200  # lines of a file in data.skip_lines
 NUMBER = re.compile(r"[-+(\u2212$€£]?\s?[$€£]?[\d.,]*\d.*")
 UNIT = re.compile(r"[^\d]*([^\W\d]|[%°$€£])[^\d]*\d?")
 RULE = re.compile(r"[-=_+:|\s]+")
@@ -24,36 +28,69 @@ TOTAL = re.compile(
 
 
 class StrayRows(UserError):
-    """Rows of a table that are not data; `lines` has where they are in the file."""
+    """Rows of a table that are not data; `lines` is the value of data.skip_lines that leaves them out."""
 
-    def __init__(self, where: str, what: str, fix: str, lines: Sequence[int]) -> None:
+    def __init__(self, where: str, what: str, fix: str, lines: Lines) -> None:
         """Keep the lines."""
         super().__init__(where, what, fix)
-        self.lines = list(lines)
+        self.lines = lines
 
 
-def check(texts: pa.Table, config: Data, lines_of: Callable[[Sequence[int]], Sequence[int]]) -> None:
-    """Raise StrayRows for rows that are not data, unless data.skip_lines says which lines are none.
+@dataclass(frozen=True)
+class Part:
+    """The fields of one file, without those that stand for a missing value; `lines` tells the lines of rows from 0."""
 
-    Parameters
-    ----------
-    texts : pyarrow.Table
-        The fields, without those that stand for a missing value.
-    config : Data
-        The keys of [data].
-    lines_of : callable
-        Returns the lines of rows, which count from 0.
+    path: Path
+    texts: pa.Table
+    lines: Callable[[Sequence[int]], Sequence[int]]
 
-    """
-    if config.skip_lines is not None or config.target not in texts.column_names or len(texts) <= HEAD:
+
+def check(parts: Iterable[Part], config: Data) -> None:
+    """Raise StrayRows for rows that are not data, unless data.skip_lines says which lines of their file are none."""
+    found = {
+        part.path: dict(zip(part.lines([*rows][:MOST]), rows.values(), strict=False))
+        for part, rows in _stray(parts, config)
+    }
+    if not found:
         return
-    found = dict(sorted([*_headers(texts, config.target), *_units(texts, config.target), *_ends(texts, config.target)]))
-    if found:
-        lines = lines_of(list(found))[:MOST]
-        shown = "; ".join(f"line {line} {what}" for line, what in zip(lines[:SHOWN], found.values(), strict=False))
-        shown += f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-        fix = f"leave them out: {toml.data('skip_lines', lines)}; if all lines are rows, {toml.data('skip_lines', [])}"
-        raise StrayRows(config.path, f"has rows that are not data: {shown}", fix, lines)
+    folder, first = Path(config.path).is_dir(), next(iter(found))
+    lines: Lines = {config.member(path): list(rows) for path, rows in found.items()} if folder else list(found[first])
+    told = [(path, line, what) for path, rows in found.items() for line, what in rows.items()]
+    shown = "; ".join(
+        f"{f'{config.member(path)}, ' if folder else ''}line {line} {what}" for path, line, what in told[:SHOWN]
+    )
+    shown += f"; and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
+    fix = f"leave them out: {toml.data('skip_lines', lines)}; if all lines are rows, {toml.data('skip_lines', [])}"
+    raise StrayRows(config.path, f"has rows that are not data: {shown}", fix, lines)
+
+
+def _stray(parts: Iterable[Part], config: Data) -> Iterator[tuple[Part, dict[int, str]]]:
+    """Yield the parts that have such rows, with what each row has, by its place."""
+    target = config.target
+    for part in parts:
+        texts = part.texts
+        if config.skipped(part.path) is not None or target not in texts.column_names or len(texts) <= HEAD:
+            continue
+        found = [*_heading(texts, target), *_headers(texts, target), *_units(texts, target), *_ends(texts, target)]
+        if found:
+            yield part, dict(sorted(found))
+
+
+def _heading(texts: pa.Table, target: str) -> Iterator[tuple[int, str]]:
+    """Yield the first row if it has names of columns: texts that no other row has, where a few texts occur often."""
+    fields, below = _fields(texts, 0), texts.slice(1)
+    if len(below) < ROWS or len(fields) < texts.num_columns:
+        return
+    counts = {name: pc.count_distinct(below.column(name)).as_py() for name in texts.column_names}
+    repeated = [name for name, count in counts.items() if count <= len(below) / ROWS]
+    once = all(not pc.any(pc.equal(below.column(name), fields[name])).as_py() for name in repeated)
+    if (
+        once
+        and len(repeated) > 1
+        and target in repeated
+        and not re.search(r"\d", "".join(fields[name] for name in repeated))
+    ):
+        yield 0, f"has {fields[target]!r}, and other texts that no row below has, as a second header"
 
 
 def _headers(texts: pa.Table, target: str) -> Iterator[tuple[int, str]]:

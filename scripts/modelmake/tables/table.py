@@ -1,8 +1,8 @@
 """Table: the user's file or folder, opened once; all that reads it asks here."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +12,6 @@ from modelmake.config.data import Data
 from modelmake.core.errors import UserError
 from modelmake.tables import arrow, folders, location, rows
 from modelmake.tables.chunk import Chunk, like, of_texts, of_types
-from modelmake.tables.codes import kept, with_versions
 from modelmake.tables.content import recognized
 from modelmake.tables.damage import readable
 from modelmake.tables.dialect import sniff
@@ -22,7 +21,7 @@ from modelmake.tables.kinds import csv
 from modelmake.tables.kinds.kind import Kind
 from modelmake.tables.names import check_once, named
 from modelmake.tables.numbers import inferred
-from modelmake.tables.reading import TYPED, Reading, decimal_of
+from modelmake.tables.reading import TYPED, Reading, decided, decimal_of
 
 BLOCK = 100_000  # rows of a text file that are read at once
 
@@ -117,10 +116,12 @@ class Table:
                 lengths = [len(frame) for frame in frames]
                 return folders.added(named(frame), self._paths, lengths, self.config), self.reading
             parts = [self._texts(file) for file in self.files]
+            if not self.decided:
+                self._check(parts)
             names = folders.common([part.column_names for part in parts], self._paths, self.config)
             texts, lengths = pa.concat_tables(part.select(names) for part in parts), [len(part) for part in parts]
             del parts  # a column of numbers takes the place of its texts
-            reading = self.reading if self.decided else self._decided(texts)
+            reading = self.reading if self.decided else decided(texts, self.reading, self.config)
             for place, name in enumerate(names):
                 if name not in reading.codes:
                     texts = texts.set_column(place, name, inferred(texts.column(place), reading.decimal))
@@ -138,7 +139,7 @@ class Table:
         """Yield the rows, some at a time, with the columns of the first chunk; raises as `frame`."""
         first: Chunk | None = None
         with readable(self.config):
-            decimal = self.reading.decimal if self.kind.read or self.decided else self._decimal(self._streamed)
+            decimal = self.reading.decimal if self.kind.read or self.decided else self._decimal()
             for chunk in self._chunks(size, decimal):
                 first = first or replace(chunk, frame=named(chunk.frame))
                 yield like(chunk, first)
@@ -150,7 +151,8 @@ class Table:
         unsure = not (other or config.encoding or all(one.encoding for one in self.bytes))
         for file, encoding, one in zip(self.files, encodings, self.bytes, strict=True):
             head = file.head()
-            dialect = sniff(head.decode(encoding, errors="replace"), encoding, config, whole=len(head) < HEAD)
+            text, skipped = head.decode(encoding, errors="replace"), config.skipped(file.path) or ()
+            dialect = sniff(text, encoding, config, skipped, whole=len(head) < HEAD)
             if not dialect.names:
                 raise UserError(str(file.path), "the file is empty", "add a header line and rows")
             files.append(replace(file, dialect=dialect, quotes=one.quotes))
@@ -158,32 +160,22 @@ class Table:
         reading = Reading(delimiter=first.delimiter, encoding=encoding, decimal=first.decimal, gaps=config.gaps)
         return replace(self, files=tuple(files), reading=reading, guess=guess if unsure else "")
 
-    def _decided(self, texts: pa.Table) -> Reading:
-        """Return how all rows say that their texts are read; raises UserError where only the user can say it."""
-        config = self.config
-        check_key(config, self.bytes)
-        check_once(texts.column_names, config.target, config.path)
-        self._check_encoding(texts)
-        rows.check(texts, config, self._lines)
-        decimal = self._decimal(lambda: texts.columns)
-        codes = kept(texts, config)
-        versions = with_versions(texts, codes) if decimal == "." else ()
-        return self.reading.model_copy(update={"decimal": decimal, "codes": codes, "versions": versions})
-
-    def _lines(self, places: Sequence[int]) -> list[int]:
-        """Return the lines of rows at places that count from 0."""
-        if len(self.files) > 1:
-            what = f"has rows that are not data, such as row {places[0] + 1} of all files"
-            raise UserError(self.config.path, what, "remove them: data.skip_lines is for a single file")
-        return csv.lines(self.files[0], places)
+    def _check(self, parts: Sequence[pa.Table]) -> None:
+        """Raise UserError for rows that are not data, and for what else only the user can say."""
+        check_key(self.config, self.bytes)
+        for file, part in zip(self.files, parts, strict=True):
+            check_once(part.column_names, self.config.target, str(file.path))
+            self._check_encoding(part)
+        files = zip(self.files, parts, strict=True)
+        rows.check([rows.Part(file.path, part, partial(csv.lines, file)) for file, part in files], self.config)
 
     def _check_encoding(self, texts: pa.Table) -> None:
         """Raise UserError for texts that are not ASCII, where their encoding is a guess."""
         if self.guess and (error := guessed(texts, self.config, self.guess)):
             raise error
 
-    def _decimal(self, columns: Callable[[], Iterable[pa.ChunkedArray]]) -> str:
-        return self.config.decimal or decimal_of(columns)
+    def _decimal(self) -> str:
+        return self.config.decimal or decimal_of(self._streamed)
 
     def _streamed(self) -> Iterator[pa.ChunkedArray]:
         """Yield the fields of all files, column by column of some rows."""

@@ -30,8 +30,8 @@ def _read(file: File, config: Data) -> pd.DataFrame:
     cells = pd.read_excel(file.path, sheet_name=sheet, header=header, engine="openpyxl", dtype=object, **options)
     _check_formulas(file, sheet, header, cells)
     fields = pa.table({clean(name): _texts(column) for name, column in cells.items()})
-    rows.check(fields, config, lambda places: [header + 2 + place for place in places])
-    left_out = [line - header - 2 for line in config.skip_lines or [] if line > header + 1]
+    rows.check([rows.Part(file.path, fields, lambda places: [header + 2 + place for place in places])], config)
+    left_out = [line - header - 2 for line in config.skipped(file.path) or [] if line > header + 1]
     frame = cells.drop(index=left_out, errors="ignore").reset_index(drop=True).infer_objects()
     texts = {name for name, stated in (config.columns or {}).items() if stated.type in ("text", "category")}
     mixed = {str(name): column for name, column in frame.items() if column.dtype.kind == "O" and name not in texts}
