@@ -19,7 +19,7 @@ fi
 upgrade=()
 ! on MODELMAKE_UPGRADE || upgrade=(--upgrade)
 echo "▸ lock · resolving $project"
-cp "$project" "$scratch/pyproject.toml" # the lock names the file
+sed '/^managed = false/d' "$project" >"$scratch/pyproject.toml" # the lock names the file
 cp docker/requirements.txt "$scratch/requirements.txt"
 cd "$scratch"
 "$uv" pip compile -q --no-cache pyproject.toml --group dev "${upgrade[@]}" -o requirements.txt >/dev/null

@@ -1,6 +1,8 @@
 """The lock: what runs in .venv has its versions, or nothing runs."""
 
 import ast
+import shutil
+import subprocess
 import sys
 import sysconfig
 from pathlib import Path
@@ -95,3 +97,16 @@ def test_it_needs_the_standard_library_alone() -> None:
 def test_pins_are_the_locks_versions(venv: Path) -> None:
     """In the order of the names."""
     assert lock.pins("uvicorn", "numpy") == ["uvicorn==0.40.0", "numpy==2.4.6"]
+
+
+def test_uv_sync_leaves_the_environment_as_it_is(tmp_path: Path) -> None:
+    """It would resolve pyproject.toml anew, and put other versions than those of the lock into .venv."""
+    if not (uv := shutil.which("uv")):
+        pytest.skip("the image has no uv")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for words in (["sync"], ["lock"], ["add", "six"]):
+        command = [uv, "--offline", "--directory", str(tmp_path), *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert "error: The project is marked as unmanaged" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["pyproject.toml"]
