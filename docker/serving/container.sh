@@ -63,4 +63,5 @@ stop() { # all servers of this checkout
 }
 alive() { [ "$(docker inspect -f '{{.State.Running}} {{.RestartCount}}' "$container" 2>/dev/null)" = "true 0" ]; }
 health() { docker exec "$container" docker/serving/health.sh; }
+beside() { docker exec --interactive "$container" python "$@"; } # Python with the server's code
 log() { docker logs --tail 20 "$container"; }

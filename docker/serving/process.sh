@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2154  # docker/serving/serve.sh sources this file, and sets the variables
 # The scoring server as a process of this machine, or of the container that runs make.
+python=python
+[ "$runner" = image ] || python=$root/.venv/bin/python
 start() {
-  local python=python
-  [ "$runner" = image ] || python=$root/.venv/bin/python
   stop "$state"
   ! listening "$port" || taken "$port" "make serve SERVE_PORT"
   MODELMAKE_SERVE_PORT=$port nohup "$python" -m modelmake serve >"$state/log.txt" 2>&1 </dev/null &
@@ -22,4 +22,5 @@ stop() { # the server whose state is in the folder $1, or all of this checkout
 }
 alive() { kill -0 "$(cat "$state/pid" 2>/dev/null)" 2>/dev/null; }
 health() { docker/serving/health.sh "$port"; }
+beside() { "$python" "$@"; } # Python with the server's code
 log() { tail -20 "$state/log.txt"; }

@@ -13,7 +13,7 @@ checkout=$(project "")
 project="$checkout-serve-$(tr '[:upper:]' '[:lower:]' <<<"$name" | tr -cd 'a-z0-9_-')"
 container="$project-scorer-1"
 runner=${MODELMAKE_RUNNER:-docker}
-# Both define start, stop, alive, health and log.
+# Both define start, stop, alive, health, beside and log.
 if [ "$runner" = docker ]; then . docker/serving/container.sh; else . docker/serving/process.sh; fi
 
 doors() { # a token, and a certificate, as `make up` has a login and TLS
@@ -32,7 +32,7 @@ doors() { # a token, and a certificate, as `make up` has a login and TLS
 }
 scheme() { if [ -f "$state/tls.key" ]; then echo https; else echo http; fi; }
 ready() { # waits until the server serves a model, or says why it does not
-  local answer problem
+  local answer last='' problem code
   for _ in $(seq 720); do # 180 s, since a slow machine imports for a minute
     if answer=$(health 2>/dev/null); then
       echo "next    make smoke$([ "$pipeline" = pipeline.toml ] || echo " PIPELINE=$pipeline") (sends example rows)" >&2
@@ -40,11 +40,12 @@ ready() { # waits until the server serves a model, or says why it does not
     fi
     alive || break
     # The registry has answered, and there is nothing to serve: no champion yet, or one that is refused.
-    if [[ $answer == *'"registry":"up"'*'"problem":"'* ]]; then
-      problem=${answer##*'"problem":"'}
-      echo "serve: no model yet: ${problem%'"}'*}" >&2
-      [[ $answer == *'"refused":null'* ]] || exit 2
-      echo "$(scheme)://localhost:$port" && return
+    if [ "$answer" != "$last" ]; then
+      last=$answer code=0
+      problem=$(beside -m modelmake.serving.startup <<<"$answer" 2>/dev/null) || code=$?
+      [ -z "$problem" ] || echo "serve: no model yet: $problem" >&2
+      [ $code != 2 ] || exit 2
+      [ $code != 0 ] || { echo "$(scheme)://localhost:$port" && return; }
     fi
     sleep 0.25
   done

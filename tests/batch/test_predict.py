@@ -22,19 +22,11 @@ from modelmake.config.data import Data
 from modelmake.model.contract import cells, contract
 from modelmake.serving.scorer import Scorer
 from modelmake.tables.table import opened
-from tests.conftest import ROOT, Once, Outcome, Project, copy, forget
-from tests.serving.conftest import JSON, Kinds, promoted, split
+from tests.conftest import ROOT, Outcome, Project
+from tests.serving.conftest import JSON, Kinds, split
 from tests.support.warm import python
 
 Check = Callable[[Outcome, int], str]
-
-
-@pytest.fixture
-def served(once: Once, empty_store: Path, project: Project) -> Project:
-    """A project with a champion."""
-    copy(promoted(once, empty_store, 1), project.path)
-    forget()
-    return project
 
 
 @pytest.fixture

@@ -34,7 +34,12 @@ def venv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The site-packages of a .venv that has what the lock says, in which this process seems to run."""
     site = tmp_path / ".venv/lib/python3/site-packages"
     for name in INSTALLED:
-        (site / f"{name}.dist-info").mkdir(parents=True)
+        module = name.partition("-")[0]
+        (site / module).mkdir(parents=True)
+        (site / module / "__init__.py").touch()
+        (site / f"{name}.dist-info").mkdir()
+        record = f"../../../bin/{module},,\n{name}.dist-info/METADATA,,\n{module}/__init__.py,,\n"
+        (site / f"{name}.dist-info/RECORD").write_text(record)
     (tmp_path / "docker").mkdir()
     (tmp_path / lock.LOCK).write_text(LOCKED)
     monkeypatch.chdir(tmp_path)
@@ -65,15 +70,23 @@ def test_the_first_package_that_differs_is_named(venv: Path, package: str, other
     if other:
         folder.rename(venv / f"{other}.dist-info")
     else:
-        folder.rmdir()
+        shutil.rmtree(folder)
     with pytest.raises(UserError, match=message) as raised:
         lock.check()
     assert (raised.value.where, raised.value.exit_code) == (".venv", 2)
 
 
+def test_a_package_without_its_files_is_named(venv: Path) -> None:
+    """Its folder was deleted by hand, and what says its version is still there."""
+    shutil.rmtree(venv / "numpy")
+    with pytest.raises(UserError, match=r"has numpy .* without its files") as raised:
+        lock.check()
+    assert (raised.value.where, raised.value.fix) == (".venv", lock.FIX)
+
+
 def test_another_environment_is_not_compared(venv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The image has the lock by its name, and a Python of the user's own is the user's."""
-    (venv / "numpy-2.4.6.dist-info").rmdir()
+    shutil.rmtree(venv / "numpy-2.4.6.dist-info")
     monkeypatch.setattr(sys, "prefix", sys.base_prefix)
     lock.check()
 

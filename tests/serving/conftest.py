@@ -24,7 +24,7 @@ from modelmake.__main__ import run
 from modelmake.config.data import Data
 from modelmake.gate import isolation
 from modelmake.model.contract import Contract, contract
-from tests.conftest import ROOT, Once, copy, enter, scratch
+from tests.conftest import ROOT, Once, Project, copy, enter, forget, scratch
 from tests.support.checkout import free_port
 from tests.support.inside import Inside
 from tests.support.warm import python
@@ -131,6 +131,14 @@ def promoted(once: Once, store: Path, versions: int) -> Path:
                 assert [run(stage) for stage in stages] == [0] * len(stages)
 
     return once(f"promoted-{versions}", make)
+
+
+@pytest.fixture
+def served(once: Once, empty_store: Path, project: Project) -> Project:
+    """A project with a champion."""
+    copy(promoted(once, empty_store, 1), project.path)
+    forget()
+    return project
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -11,20 +10,11 @@ import pytest
 from modelmake.serving.log import Log, Record
 from modelmake.tracking.runs import Tracking
 from modelmake.watch import history
-from tests.conftest import Once, Outcome, Project, copy, forget
-from tests.serving.conftest import promoted
+from tests.conftest import Outcome, Project
 
 START = 1_700_000_000.0  # 2023-11-14T22:13:20
 NAME, NAMES = "flower_classifier", ["petal_length", "petal_width", "sepal_length", "sepal_width"]
 Check = Callable[[Outcome, int], str]
-
-
-@pytest.fixture
-def served(once: Once, empty_store: Path, project: Project) -> Project:
-    """A project with a champion."""
-    copy(promoted(once, empty_store, 1), project.path)
-    forget()
-    return project
 
 
 def rows(count: int, seed: int = 1, shift: float = 0.0) -> pd.DataFrame:

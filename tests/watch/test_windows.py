@@ -15,7 +15,7 @@ from modelmake.serving.log import Log, Record
 from modelmake.watch import windows
 from modelmake.watch.window import ROW as PLACE
 from modelmake.watch.window import Window
-from tests.serving.conftest import Kinds, kinds  # noqa: F401  # a fixture
+from tests.serving.conftest import Kinds
 
 ROW = {"day": "2026-01-31", "flag": True, "flag_or_none": None, "kind": "a", "number": 0.5, "whole": 3}
 
@@ -33,11 +33,11 @@ def write(server: Path, *records: Record) -> None:
     log.close()
 
 
-def pending(server: Path, kinds: Kinds, model_id: str = "m-1") -> Window:  # noqa: F811
+def pending(server: Path, kinds: Kinds, model_id: str = "m-1") -> Window:
     return windows.pending(server, model_id, kinds.contract, server / "window.parquet")
 
 
-def test_records_become_a_table(kinds: Kinds, tmp_path: Path) -> None:  # noqa: F811
+def test_records_become_a_table(kinds: Kinds, tmp_path: Path) -> None:
     """With the types of the training rows, a row for each row of a request, and no private column."""
     write(tmp_path, record(1), record(2, count=2))
     assert windows.collect(tmp_path) == 2
@@ -49,7 +49,7 @@ def test_records_become_a_table(kinds: Kinds, tmp_path: Path) -> None:  # noqa: 
     assert not list((tmp_path / "log").glob("*.jsonl"))
 
 
-def test_smoke_and_torn_lines_do_not_count(kinds: Kinds, tmp_path: Path) -> None:  # noqa: F811
+def test_smoke_and_torn_lines_do_not_count(kinds: Kinds, tmp_path: Path) -> None:
     """A server that was killed leaves the last line as it was."""
     write(tmp_path, record(1), record(2, smoke=True))
     [path] = (tmp_path / "log").glob("*.jsonl")
@@ -58,7 +58,7 @@ def test_smoke_and_torn_lines_do_not_count(kinds: Kinds, tmp_path: Path) -> None
     assert len(pending(tmp_path, kinds)) == 1
 
 
-def test_each_model_has_its_own_windows(kinds: Kinds, tmp_path: Path) -> None:  # noqa: F811
+def test_each_model_has_its_own_windows(kinds: Kinds, tmp_path: Path) -> None:
     """After a promotion the rows of the old model wait in their own folder."""
     write(tmp_path, record(1), record(2, model_id="m-2"), record(3, model_id="m-2"))
     windows.collect(tmp_path)
@@ -66,7 +66,7 @@ def test_each_model_has_its_own_windows(kinds: Kinds, tmp_path: Path) -> None:  
     assert counts == {"m-1": 1, "m-2": 2, "m-3": 0}
 
 
-def test_rows_wait_until_their_window_is_kept(kinds: Kinds, tmp_path: Path) -> None:  # noqa: F811
+def test_rows_wait_until_their_window_is_kept(kinds: Kinds, tmp_path: Path) -> None:
     """Then they are in a Parquet file, with every value as it was."""
     write(tmp_path, record(1))
     windows.collect(tmp_path)
@@ -83,7 +83,7 @@ def test_rows_wait_until_their_window_is_kept(kinds: Kinds, tmp_path: Path) -> N
     pd.testing.assert_frame_equal(pd.concat(kept.chunks()), before)
 
 
-def test_a_request_counts_once(kinds: Kinds, tmp_path: Path) -> None:  # noqa: F811
+def test_a_request_counts_once(kinds: Kinds, tmp_path: Path) -> None:
     """Although a move of the log was interrupted before it removed its source, or a client asked again."""
     write(tmp_path, record(1))
     [path] = (tmp_path / "log").glob("*.jsonl")
@@ -97,7 +97,7 @@ def test_a_request_counts_once(kinds: Kinds, tmp_path: Path) -> None:  # noqa: F
     assert (len(window), window.repeated) == (1, 2)
 
 
-def test_requests_of_one_id_count_where_their_rows_differ(kinds: Kinds, tmp_path: Path) -> None:  # noqa: F811
+def test_requests_of_one_id_count_where_their_rows_differ(kinds: Kinds, tmp_path: Path) -> None:
     """A client may give all of its requests the same x-request-id."""
     write(tmp_path, *(replace(record(k), request_id="r", columns={"number": [k / 2]}) for k in (1, 2, 2, 3)))
     windows.collect(tmp_path)
@@ -105,7 +105,7 @@ def test_requests_of_one_id_count_where_their_rows_differ(kinds: Kinds, tmp_path
     assert (window["number"].tolist(), window.repeated) == ([0.5, 1.0, 1.5], 1)
 
 
-def test_memory_does_not_grow_with_the_log(kinds: Kinds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_memory_does_not_grow_with_the_log(kinds: Kinds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some rows at a time are parsed, and the same rows arrive as from one table."""
     write(tmp_path, *(record(k, count=3) for k in range(20)))
     windows.collect(tmp_path)
@@ -118,7 +118,7 @@ def test_memory_does_not_grow_with_the_log(kinds: Kinds, tmp_path: Path, monkeyp
     assert (max(sizes), sum(sizes)) == (4, 20)
 
 
-def test_a_log_is_read_whose_clock_was_set_back(kinds: Kinds, tmp_path: Path) -> None:  # noqa: F811
+def test_a_log_is_read_whose_clock_was_set_back(kinds: Kinds, tmp_path: Path) -> None:
     """An open file from tomorrow is that of a server that was killed before."""
     (tmp_path / "log").mkdir()
     path = tmp_path / "log/tomorrow.open"
@@ -128,7 +128,7 @@ def test_a_log_is_read_whose_clock_was_set_back(kinds: Kinds, tmp_path: Path) ->
     assert len(pending(tmp_path, kinds)) == 1
 
 
-def test_the_file_of_a_server_that_was_killed_is_taken(kinds: Kinds, tmp_path: Path) -> None:  # noqa: F811
+def test_the_file_of_a_server_that_was_killed_is_taken(kinds: Kinds, tmp_path: Path) -> None:
     """Once it is old; one that a server writes is not."""
     (tmp_path / "log").mkdir()
     line = json.dumps(record(1).__dict__).encode() + b"\n"

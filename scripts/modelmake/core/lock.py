@@ -15,6 +15,7 @@ from modelmake.core.errors import UserError
 
 LOCK = Path("docker/requirements.txt")
 VENV = Path(".venv")
+FIX = "rm -r .venv, and run make again"
 LINE = re.compile(r"([a-z0-9][a-z0-9.-]*)(?:\[[^]]*\])?==([^\s;\\]+)(?: *; *([^\\]*[^\\ ]))?")
 MACHINE = {  # the names that markers have
     "implementation_name": sys.implementation.name,
@@ -45,17 +46,36 @@ def check() -> None:
     Raises
     ------
     UserError
-        A package has another version or is missing: a run would name versions that it does not have.
+        A package has another version, is missing, or has lost its files: a run would name what it does not have.
 
     """
     if not (LOCK.exists() and VENV.exists() and VENV.samefile(sys.prefix)):
         return
     folders = Path(sysconfig.get_path("purelib")).glob("*.dist-info")
-    installed = {_normal(name): version for name, _, version in (folder.stem.rpartition("-") for folder in folders)}
+    installed = {
+        _normal(name): (version, folder) for folder in folders for name, _, version in [folder.stem.rpartition("-")]
+    }
     for name, version in locked(LOCK.read_text(encoding="utf-8")):
-        if installed.get(name) != version:
-            has = f"has {name} {installed[name]}" if name in installed else f"has no {name}"
-            raise UserError(str(VENV), f"{has}, and the lock has {version}", "rm -r .venv, and run make again")
+        present, folder = installed.get(name, ("", VENV))
+        if present != version:
+            has = f"has {name} {present}" if present else f"has no {name}"
+            raise UserError(str(VENV), f"{has}, and the lock has {version}", FIX)
+        if (gone := _first_file(folder)) and not gone.exists():
+            raise UserError(str(VENV), f"has {name} {version} without its files, such as {gone.name}", FIX)
+
+
+def _first_file(folder: Path) -> Path | None:
+    """Return the first module or library that a package lists, or the list if it is gone; None if all are programs.
+
+    To look for every file takes a second; a package whose folder was deleted has none of them.
+    """
+    record = folder / "RECORD"
+    if not record.exists():
+        return record
+    with record.open(encoding="utf-8") as lines:
+        names = (line.rsplit(",", 2)[0].strip('"') for line in lines)
+        name = next((name for name in names if not name.startswith((folder.name, "..", "/"))), None)
+    return folder.parent / name if name else None
 
 
 def _normal(name: str) -> str:

@@ -1,10 +1,15 @@
-"""Methods of search, a module each; a new one is a file here, a name below, and one in `search.method`."""
+"""Methods of search, a module each; a new one is a file here, and its name in `search.method`."""
 
+from importlib import import_module
+from typing import get_args
+
+from modelmake.config import search as configuration
 from modelmake.config.search import Search
-from modelmake.search.methods import grid, halving, random, tpe
 from modelmake.search.methods.method import Method
 
-METHODS = {method.name: method for method in (tpe.METHOD, random.METHOD, grid.METHOD, halving.METHOD)}
+METHODS: dict[str, Method] = {
+    name: import_module(f"{__name__}.{name}").METHOD for name in get_args(configuration.Method)
+}
 
 
 def of(search: Search) -> Method:

@@ -48,4 +48,4 @@ def _batches(search: Search) -> list[range]:
     return equal(search, total)
 
 
-METHOD = Method("grid", _propose, independent=True, batches=_batches)
+METHOD = Method(_propose, independent=True, batches=_batches)

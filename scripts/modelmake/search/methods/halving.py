@@ -41,4 +41,4 @@ def _propose(search: Search, seed: int, before: Sequence[Result], numbers: range
     return [Trial(number, one.params, budgets) for number, one in zip(numbers, last, strict=False)]
 
 
-METHOD = Method("halving", _propose, batches=_batches)
+METHOD = Method(_propose, batches=_batches)

@@ -34,8 +34,6 @@ class Method:
 
     Parameters
     ----------
-    name : str
-        Its value of search.method.
     propose : callable
         Returns the trials with these numbers, given the seed and the results of the batches before in the order of
         their numbers. Each one draws from a random generator of its own, seeded by the seed and the trial's number.
@@ -47,7 +45,6 @@ class Method:
 
     """
 
-    name: str
     propose: Callable[[Search, int, Sequence[Result], range], list[Trial]]
     independent: bool = False
     batches: Callable[[Search], list[range]] = equal

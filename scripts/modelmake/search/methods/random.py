@@ -14,4 +14,4 @@ def _propose(search: Search, seed: int, before: Sequence[Result], numbers: range
     return trials(search, before, numbers, drawn(search, seed, numbers, RandomSampler))
 
 
-METHOD = Method("random", _propose, independent=True)
+METHOD = Method(_propose, independent=True)

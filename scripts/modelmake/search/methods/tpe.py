@@ -21,4 +21,4 @@ def _sampler(seed: int) -> TPESampler:
     return TPESampler(seed=seed, multivariate=True, group=True)
 
 
-METHOD = Method("tpe", _propose)
+METHOD = Method(_propose)

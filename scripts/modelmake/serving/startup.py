@@ -1,0 +1,39 @@
+"""Startup: what an answer to /health means for `make serve`, which waits until a model is served.
+
+docker/serving/serve.sh runs it beside the server: standard input is the answer, and standard output the problem.
+"""
+
+import json
+import sys
+
+PROBLEM, WAIT, NOTHING = 0, 1, 2  # exit codes
+
+
+def meaning(answer: str) -> tuple[int, str]:
+    """Return the exit code, and what the server says is wrong.
+
+    PROBLEM is a server that goes on although it refused a version, NOTHING one that has nothing to serve: the registry
+    has answered. Until then, WAIT.
+
+    Examples
+    --------
+    >>> meaning('{"registry": "up", "refused": null, "problem": "no champion"}')
+    (2, 'no champion')
+    >>> meaning('{"registry": "down", "refused": null, "problem": "no answer"}')
+    (1, '')
+
+    """
+    try:
+        facts = json.loads(answer)
+        up, problem, refused = facts["registry"] == "up", facts["problem"], facts["refused"]
+    except (ValueError, KeyError, TypeError):  # the server has not answered yet
+        return WAIT, ""
+    if not (up and problem):
+        return WAIT, ""
+    return PROBLEM if refused else NOTHING, str(problem)
+
+
+if __name__ == "__main__":
+    code, problem = meaning(sys.stdin.read())
+    print(problem)
+    sys.exit(code)
