@@ -22,7 +22,7 @@ from tests.support.checkout import Checkout, Repository, Stack, free_port
 if TYPE_CHECKING:
     import docker
 
-SOURCED = ("lib.sh", "environment.sh", "container.sh", "process.sh", "elsewhere.sh")
+SOURCED = ("lib.sh", "environment.sh", "registry.sh", "container.sh", "process.sh", "elsewhere.sh")
 COPIED = ("unbundle.sh",)  # to a machine without a checkout
 SCRIPTS = sorted(path for path in (ROOT / "docker").rglob("*.sh") if path.name not in SOURCED + COPIED)
 
