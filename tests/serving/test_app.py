@@ -75,7 +75,7 @@ def test_mlflows_own_client_gets_predictions(server: Process) -> None:
         (b"[" * (LIMIT - 1), "application/json", 400),
         (json.dumps(SPLIT).encode(), "text/plain", 415),
         (b" " * (LIMIT + 1), "application/json", 413),
-        ({"dataframe_split": {"columns": NAMES, "data": [["1.4", 0.2, 5.1, 3.5]]}}, "application/json", 422),
+        ({"dataframe_split": {"columns": NAMES, "data": [["1,4", 0.2, 5.1, 3.5]]}}, "application/json", 422),
         ({"dataframe_split": {"columns": NAMES, "data": [[None, 0.2, 5.1, 3.5]]}}, "application/json", 422),
         ({"dataframe_split": {"columns": NAMES[1:], "data": [ROW[1:]]}}, "application/json", 422),
         (GOOD.replace(b"1.4", b"1e400"), "application/json", 422),

@@ -213,3 +213,20 @@ def test_records_of_100000_different_columns_are_refused_with_the_first() -> Non
     with pytest.raises(Refusal) as refused:
         read(json.dumps({"instances": [{}, {"x" * 1_000_000: 1}]}).encode(), JSON, NAMES)
     assert refused.value.column == "x" * LONG
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"dataframe_split": {"columns": ["Gro\\u0308\\u00dfe"], "data": [[1]]}}',
+        '{"dataframe_records": [{"Gro\u0308\u00dfe": 1}]}',
+        '{"inputs": {" Gr\u00f6\u00dfe ": [1]}}',
+    ],
+)
+def test_names_in_json_are_composed_and_without_spaces_as_those_of_a_table(body: str) -> None:
+    """Whatever a client's keyboard writes; two names that become one are refused."""
+    sent = read(body.encode(), JSON, ["Gr\u00f6\u00dfe"])
+    assert {name: [*values] for name, values in sent.columns.items()} == {"Gr\u00f6\u00dfe": [1]}
+    twice = '{"inputs": {"Gro\u0308\u00dfe": [1], "Gr\u00f6\u00dfe": [2]}}'
+    with pytest.raises(Refusal, match="two columns have this name"):
+        read(twice.encode(), JSON, ["Gr\u00f6\u00dfe"])

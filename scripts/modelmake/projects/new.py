@@ -15,6 +15,7 @@ from modelmake.core.files import MAIN
 from modelmake.projects import draft, start
 from modelmake.projects.draft import Draft
 from modelmake.projects.pipelines import NAME, model, present
+from modelmake.tables.names import clean
 from modelmake.tables.table import opened
 
 WIDTH = 116
@@ -65,6 +66,7 @@ def target(path: Path, text: str) -> str:
     """
     if not text:
         raise UserError("TARGET", "is not given", f"make new DATA={path} TARGET=column")
+    text = clean(text)
     columns = list(opened(Data(path=str(path), target=text)).frame().columns)
     if text not in columns:
         raise UserError(f"TARGET={text}", f"no such column in {path}", suggestion(text, columns))

@@ -5,7 +5,6 @@ import csv
 import io
 import json
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pydantic_core import from_json
 
 from modelmake.serving.refusal import Refusal
 from modelmake.tables.dialect import spaced
+from modelmake.tables.names import clean
 
 Columns = dict[str, Sequence[Any]]  # the values of each column, as JSON has them
 LONG = 100  # characters of a client's own name for a column that an answer repeats
@@ -79,9 +79,27 @@ def of_csv(body: bytes, names: Sequence[str]) -> Table:
     return table(header, data, "the CSV", text=True)
 
 
+def composed(given: Table, names: Sequence[str]) -> Table:
+    """Return the columns of JSON, of which those that are not in `names` are named as tables have them.
+
+    Raises
+    ------
+    Refusal
+        Two columns have one name then.
+
+    """
+    known = {*names}
+    if given.columns.keys() <= known:
+        return given
+    header = [name if name in known else _name(name, place) for place, name in enumerate(given.columns)]
+    if len(set(header)) < len(header):
+        raise Refusal(400, "two columns have this name but for spaces and accents: send each once", _twice(header))
+    return Table(dict(zip(header, given.columns.values(), strict=True)), given.rows, given.text)
+
+
 def _name(name: str, place: int) -> str:
     """Return the name of a column as tables have it."""
-    return unicodedata.normalize("NFC", name.strip()) or f"Unnamed: {place}"
+    return clean(name) or f"Unnamed: {place}"
 
 
 def _records(text: str, delimiter: str, *, spaces: bool = False, strict: bool = False) -> Iterator[list[str]]:

@@ -92,8 +92,8 @@ def of_json(given: Sequence[Any], feature: Feature, reading: Reading) -> Cast:
 def cast(given: Given, feature: Feature, written: Form) -> Cast:
     """Return a column in the type of the training rows.
 
-    A text of a file is read as the training table's is. A text of JSON is a text: it is a number or a boolean only
-    where [data.schema] states that the column has them, as in a training table that has types.
+    A text of a file is read as the training table's is. A text of JSON is a number or a boolean where a program writes
+    one so: "3.5" and "true", as in a file that has types, and as MLflow's own server takes it.
     """
     missing: Mask = given.isna().to_numpy() if isinstance(given, pd.Series) else np.array([v is None for v in given])
     values, fits = CASTS[feature.type.name](given, feature, written)
@@ -119,7 +119,7 @@ def cast(given: Given, feature: Feature, written: Form) -> Cast:
 
 def _numbers(given: Given, feature: Feature, written: Form) -> tuple[Array, Mask]:
     with np.errstate(over="ignore"):
-        values = _floats(given, feature, written, truth=feature.truth).astype(feature.dtype)
+        values = _floats(given, written, truth=feature.truth).astype(feature.dtype)
     fits = np.isfinite(values)
     return np.where(fits, values, values.dtype.type(np.nan)), fits
 
@@ -130,7 +130,7 @@ def _integers(given: Given, feature: Feature, written: Form) -> tuple[Array, Mas
     if isinstance(given, pd.Series) and given.dtype.kind in "iu":
         fits: Mask = (given.to_numpy() >= limits.min) & (given.to_numpy() <= limits.max)
         return given.where(fits, 0).to_numpy(dtype=feature.dtype), fits
-    floats = _floats(given, feature, written, truth=feature.truth)
+    floats = _floats(given, written, truth=feature.truth)
     with np.errstate(invalid="ignore"):
         fits = (floats % 1 == 0) & (floats >= float(limits.min)) & (floats < float(limits.max) + 1)
     values = np.where(fits, floats, 0).astype(feature.dtype)
@@ -149,9 +149,9 @@ def _exact(value: float | str, written: Form) -> int:
     return numbers.exact(value, written)
 
 
-def _booleans(given: Given, feature: Feature, written: Form) -> tuple[Array, Mask]:
+def _booleans(given: Given, _feature: Feature, written: Form) -> tuple[Array, Mask]:
     """Return booleans, which 1 and 0 are too."""
-    floats = _floats(given, feature, written, truth=True)
+    floats = _floats(given, written, truth=True)
     return floats == 1, (floats == 0) | (floats == 1)
 
 
@@ -207,10 +207,10 @@ def _is_typed(given: Given) -> bool:
     return isinstance(given, pd.Series) and given.dtype.kind in "iufb"
 
 
-def _floats(given: Given, feature: Feature, written: Form, *, truth: bool) -> Floats:
+def _floats(given: Given, written: Form, *, truth: bool) -> Floats:
     """Return numbers, NaN for what is none; with `truth` a boolean is 1 or 0."""
     if not isinstance(given, pd.Series):
-        return _of_json(given, TRUTH if truth else NUMBERS, read=bool(feature.stated and feature.stated.type))
+        return _of_json(given, TRUTH if truth else NUMBERS)
     if given.dtype.kind in ("iufb" if truth else "iuf"):
         array: Floats = given.to_numpy(dtype=float)
         return array
@@ -219,11 +219,11 @@ def _floats(given: Given, feature: Feature, written: Form, *, truth: bool) -> Fl
     return numbers.read(given, written, truth=truth)
 
 
-def _of_json(given: Sequence[Any], allowed: set[type], *, read: bool) -> Floats:
-    """Return the numbers of JSON, and with `read` those that are texts."""
+def _of_json(given: Sequence[Any], allowed: set[type]) -> Floats:
+    """Return the numbers of JSON, also those that are texts."""
     if not set(map(type, given)) <= allowed:
         truth = bool in allowed
-        texts = [numbers.number(value, truth=truth) if read and type(value) is str else None for value in given]
+        texts = [numbers.number(value, truth=truth) if type(value) is str else None for value in given]
         given = [value if type(value) in allowed else text for value, text in zip(given, texts, strict=True)]
     try:
         return np.array(given, dtype=float)  # NumPy reads None as NaN

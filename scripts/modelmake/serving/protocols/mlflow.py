@@ -58,7 +58,7 @@ def of_json(sent: bytes, names: Sequence[str]) -> Table:
     if unknown := request.keys() - {*forms, *IGNORED}:
         raise Refusal(400, f"the body has {counted(len(unknown), 'unknown key')}: {FORM}")
     [form] = forms
-    read = READERS[form](request[form], form, names)
+    read = body.composed(READERS[form](request[form], form, names), names)
     if b"NaN" in sent:  # MLflow's own client writes a missing value so
         return replace(read, columns={name: [*map(_null, values)] for name, values in read.columns.items()})
     return read
