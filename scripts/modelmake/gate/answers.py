@@ -8,6 +8,7 @@ import gc
 import json
 import os
 import re
+import runpy
 import sys
 import threading
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ def main(rows: str, answers: str) -> None:
     gc.disable()  # imports create no garbage, and this process ends soon
     try:
         # An error of an import is an answer too. skops searches all loaded modules for each of 1,900 names.
+        runpy.run_path(str(Path(__file__).parents[1] / "model/names.py"))["give"]()
         import skops.io  # noqa: F401, I001, PLC0415
         import mlflow.pyfunc  # noqa: PLC0415
 

@@ -12,11 +12,10 @@ from html import escape
 from itertools import takewhile
 
 import matplotlib as mpl
-
-mpl.use("svg")
-import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.rcsetup import cycler
 from matplotlib.typing import RcKeyType
@@ -134,7 +133,7 @@ def _line(name: object) -> str:
 @contextmanager
 def style() -> Iterator[None]:
     """Draw in the style of the report."""
-    with plt.rc_context(STYLE), warnings.catch_warnings():
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
         # The page's font has letters that matplotlib's has not, and matplotlib only measures them.
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         warnings.filterwarnings("ignore", "Matplotlib currently does not support .* natively", UserWarning)
@@ -147,7 +146,8 @@ def axes(width: float = 4.6, height: float = 3.8) -> Iterator[tuple[Axes, Callab
 
     The legend of named lines is below the axes, where it covers nothing.
     """
-    figure, drawn = plt.subplots(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasSVG(figure)
 
     def finished(name: str, title: str, alt: str, lines: Mapping[str, Line2D] | None = None) -> Plot:
         if lines:
@@ -160,10 +160,7 @@ def axes(width: float = 4.6, height: float = 3.8) -> Iterator[tuple[Axes, Callab
         svg = label + _embedded(svg[svg.index("<svg") :], name).removeprefix("<svg ")
         return Plot(name, title, alt, svg, wide=width > WIDE)
 
-    try:
-        yield drawn, finished
-    finally:
-        plt.close(figure)
+    yield figure.subplots(), finished
 
 
 def _embedded(svg: str, name: str) -> str:
