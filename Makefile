@@ -21,7 +21,7 @@ JOB ?= ## text: job that `make act` replays, with the jobs that it needs (defaul
 ACT_REF ?= ## text: commit that `make act` replays; worktree adds uncommitted files (default HEAD)
 ACT_TRACKING ?= ## scratch|local: MLflow server of `make act`: one of its own (default), or that of `make up`
 FROM ?= ## path: backup file that `make restore` and `make verify-backup` read
-TO ?= ## path: file that `make backup` writes (default: a new file in backups/)
+TO ?= ## path: folder of `make init`; file that `make backup` writes (default: a new file in backups/)
 KEY ?= ## path: file with the key that encrypts backups, created if missing (default: none)
 RUN_ID ?= ## text: run to reproduce; run to evaluate or register if build/ has no receipt
 VERSION ?= ## text: version to promote (default @staging), reproduce (last run) or predict with (@champion); to release
@@ -31,16 +31,17 @@ REASON ?= ## text: reason for a run, promotion or rollback, recorded in MLflow
 RETRAIN ?= ## switch: 1 makes `make alert` start the pipeline on GitHub, at most once a week
 FOLLOW ?= ## switch: 1 makes `make logs` follow the log until Ctrl-C
 UPGRADE ?= ## switch: 1 makes `make lock` take the newest versions
-DATA ?= ## text: table for which `make new` writes a pipeline
+DATA ?= ## text: table for which `make new` or `make init` writes a pipeline
 TARGET ?= ## text: column that the pipeline of `make new` predicts
 NAME ?= ## text: name of the pipeline that `make new` writes (default: the name of the table)
 PKG ?= ## text: packages that `make add` adds, for example: make add PKG=lightgbm
 IMAGE_REPO ?= ## text: image name without tag (default: ghcr.io/<owner>/<repository>, or modelmake)
 PYTHON ?= ## path: Python 3.11 to 3.13 that creates .venv (default: the newest on the PATH)
 
-include docker/runner.mk
-include docker/stages.mk
-include docker/rules.mk
+override product := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
+include $(product)/docker/runner.mk
+include $(product)/docker/stages.mk
+include $(product)/docker/rules.mk
 
 ## Everything
 
@@ -49,13 +50,13 @@ all: run-chain ## run lint, test, train, evaluate and register, and print a summ
 	@cat $(folder)/summary.txt
 
 all-pipelines: $(if $(several),$(CHECKS:%=run-%),all) ## run lint and test once, then each pipeline
-	@$(if $(several),docker/host/pipelines.sh '$(CHAIN)' $(RUN))
+	@$(if $(several),$(product)/docker/host/pipelines.sh '$(CHAIN)' $(RUN))
 
 why: judge-again ## show which stages would run, and what changed
 	@sed '1d; /^summary/d; /^tune *nothing/d' $(folder)/why
 
 help: ## show this page
-	@awk -f docker/host/help.awk Makefile
+	@awk -f $(product)/docker/host/help.awk $(product)/Makefile $(project)
 
 ## Code
 
@@ -64,15 +65,18 @@ lint: run-lint ## run every linter and the type checker, without network or chan
 
 format: ## format the code and apply the fixes of the linters
 
-test: run-test run-owntest ## run the tests that need no engine; only yours if only your files changed
+test: run-test ## run the tests that need no engine
 	@$(fresh)
 
 examples: ## train, evaluate and register each pipeline in examples/, as every CI run does
 
 test-stack: $(environment) .venv/lock.txt ## run the tests that drive make, docker, compose and act
-	@$(with_engine) docker/host/stack.sh
+	@$(with_engine) $(product)/docker/host/stack.sh
 
 ## Pipelines
+
+init: ## create a project that uses modelmake in the folder TO, with a pipeline for DATA and TARGET
+	@$(product)/docker/host/init.sh
 
 new: ## write a pipeline that predicts the column TARGET of the table DATA
 pipelines: ## list the pipelines: pipeline.toml, and the files in pipelines/
@@ -86,14 +90,14 @@ tune: run-tune ## try the parameters of [search], and save the best for `make tr
 	@$(fresh)
 
 cluster: ## start a Dask cluster of WORKERS containers, for `make tune ENGINE=dask`
-	@$(with_engine) docker/cluster/cluster.sh up
+	@$(with_engine) $(product)/docker/cluster/cluster.sh up
 
 train: run-chain ## fit the estimator and log the run to MLflow
 evaluate: run-chain ## score the model on held-out rows and apply the gate
 register: run-chain ## register the model as a new version with an alias, if it passes the gate
 
 reproduce: $(environment) ## train RUN_ID or VERSION again from its commit, and compare the results bit by bit
-	@docker/replay/reproduce.sh $(RUN)
+	@$(product)/docker/replay/reproduce.sh $(RUN)
 
 ## Registry
 
@@ -105,14 +109,14 @@ registry: ## list every version with its aliases, verdict and metrics
 ## Serving
 
 serve: $(environment) ## start a server that answers requests with the champion, and follows promotions
-	@docker/serving/serve.sh up
+	@$(product)/docker/serving/serve.sh up
 
 smoke: ## send the example rows of the model to the scoring server, and check the answers
 predict: ## predict the rows of the table IN with the champion, or VERSION, into the file OUT
 watch: ## compare the requests to the champion, or the table IN, with the training rows
 
 dashboard: ## start Prometheus and Grafana on localhost, which show the scoring servers of this checkout
-	@$(with_engine) docker/dashboard/dashboard.sh up
+	@$(with_engine) $(product)/docker/dashboard/dashboard.sh up
 
 ## Server
 
@@ -120,32 +124,32 @@ up: $(environment) ## start the local MLflow server, or wait for the server of M
 	@$(if $(tracking),$(RUN) python -m modelmake up,$(server) up)
 
 down: ## stop the scoring server, the dashboard, the cluster and the MLflow server; runs, models and logs stay
-	@docker/serving/serve.sh down && docker/dashboard/dashboard.sh down
-	@docker/cluster/cluster.sh down
+	@$(product)/docker/serving/serve.sh down && $(product)/docker/dashboard/dashboard.sh down
+	@$(product)/docker/cluster/cluster.sh down
 	@$(server) down
 
 logs: ## show the log of the local MLflow server
 	@$(server) logs
 
 backup: ## save the runs, models and artifacts of the local MLflow server to one file
-	@docker/server/state.sh backup "$$MODELMAKE_TO"
+	@$(product)/docker/server/state.sh backup "$$MODELMAKE_TO"
 
 restore: ## replace the state of the local MLflow server with the backup FROM
-	@docker/server/state.sh restore "$$MODELMAKE_FROM"
+	@$(product)/docker/server/state.sh restore "$$MODELMAKE_FROM"
 
 verify-backup: ## restore the backup FROM to a scratch server, and check that it is complete
-	@$(with_engine) docker/server/state.sh verify-backup "$$MODELMAKE_FROM"
+	@$(with_engine) $(product)/docker/server/state.sh verify-backup "$$MODELMAKE_FROM"
 
 gc: ## list deleted and orphaned data; FORCE=1 removes the data that no version needs
-	@$(with_engine) docker/server/state.sh gc
+	@$(with_engine) $(product)/docker/server/state.sh gc
 
 ## GitHub
 
 act: ## replay a GitHub workflow offline
-	@$(with_engine) docker/replay/act.sh
+	@$(with_engine) $(product)/docker/replay/act.sh
 
 parity: ## check that a direct run and a replay give identical results
-	@$(with_engine) docker/replay/parity.sh
+	@$(with_engine) $(product)/docker/replay/parity.sh
 
 comment: ## post the report on the pull request; for the GitHub workflow
 alert: ## open an issue on an alert of `make watch`, and with RETRAIN=1 train again (GitHub workflow)
@@ -155,23 +159,23 @@ exposure: ## refuse a table whose snapshot a public repository would expose (Git
 ## Environment
 
 image: ## pull or build the pinned image if it is missing
-	@docker/image/image.sh build
+	@$(product)/docker/image/image.sh build
 
 base: ## build a substitute for the pinned base image from Debian packages
-	@docker/image/base.sh
+	@$(product)/docker/image/base.sh
 
 engine: ## install a Docker engine with compose and buildx on Debian or Ubuntu (as root)
-	@docker/host/engine.sh
+	@$(product)/docker/host/engine.sh
 
 lock: $(environment) ## update docker/requirements.txt from pyproject.toml
-	@$(RUN) docker/host/lock.sh
-	@if cmp -s build/requirements.txt docker/requirements.txt; then echo "lock: no package changed"; else \
-		mv build/requirements.txt docker/requirements.txt; fi
+	@$(RUN) $(product)/docker/host/lock.sh
+	@if cmp -s build/requirements.txt $(lock); then echo "lock: no package changed"; else \
+		mv build/requirements.txt $(lock); fi
 
 add: $(environment) ## add the packages PKG to pyproject.toml, and lock them
 	@rm -f build/pyproject.toml
 	@$(RUN) python -m modelmake add
-	@[ ! -f build/pyproject.toml ] || { mv build/requirements.txt docker/ && mv build/pyproject.toml .; }
+	@[ ! -f build/pyproject.toml ] || { mv build/requirements.txt $(product)/docker/ && mv build/pyproject.toml .; }
 
 sbom: ## list the contents of the image as CycloneDX in build/sbom.json
 audit: ## check every package of the lock for known vulnerabilities
@@ -180,16 +184,16 @@ shell: $(environment) ## open a shell in the environment of the stages
 	@$(RUN) bash
 
 bundle: ## save image, sources and lock in one file for a machine without a network
-	@$(with_engine) docker/replay/bundle.sh
+	@$(with_engine) $(product)/docker/replay/bundle.sh
 
 doctor: ## check this machine, and show how to fix what is missing
-	@docker/host/doctor.sh
+	@$(product)/docker/host/doctor.sh
 
 clean: ## remove build/, so that the next `make all` runs every stage
 	@echo "▸ clean · removing build/" && rm -rf build
 
 distclean: clean ## remove build/, .venv, and the local servers with their runs, models and logs
-	@docker/dashboard/dashboard.sh purge && docker/serving/serve.sh down && docker/cluster/cluster.sh down
+	@$(product)/docker/dashboard/dashboard.sh purge && $(product)/docker/serving/serve.sh down && $(product)/docker/cluster/cluster.sh down
 	@$(if $(server),$(server) purge)
 	@echo "▸ distclean · removing .venv, .mlflow, .serve and .dashboard" && rm -rf .venv .mlflow .serve .dashboard
 
@@ -199,7 +203,7 @@ docs: .venv/lock.txt ## write the reference pages again, and build the site in b
 ## Release
 
 release: $(environment) ## check, commit and tag the version VERSION of modelmake; pushes nothing
-	@docker/host/release.sh $(RUN)
+	@$(product)/docker/host/release.sh $(RUN)
 
 notes: ## print what the changelog says of the version of this checkout
 
@@ -216,3 +220,6 @@ bench: $(environment) .venv/lock.txt ## measure time and size as ratios from one
 
 chaos: $(environment) .venv/lock.txt ## test the server's state under load and faults (docs/explanation/reliability.md)
 	@$(with_engine) .venv/bin/python -m modelmake chaos
+
+# Recipes of the project, below its include, have the shell and the environment of the caller.
+$(if $(project),$(eval override SHELL := $(caller)))

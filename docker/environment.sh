@@ -1,7 +1,7 @@
-# shellcheck shell=sh disable=SC2034  # the scripts that source this file use the variables
+# shellcheck shell=sh disable=SC2034,SC2154  # the scripts that source this file use the variables
 # The variables that modelmake reads from the caller's environment. No other one reaches its commands: docker/shell
 # starts make's recipes with these variables only, and docker/lib.sh drops all others from a script that is run by hand.
-# The Makefile is in $root, or here.
+# The Makefile is in the folder $product.
 
 # The machine. A `TMPDIR` that is not a folder is not used.
 machine="HOME PATH USER LOGNAME SUDO_UID TMPDIR TERM COLUMNS NO_COLOR LD_LIBRARY_PATH"
@@ -38,7 +38,7 @@ ci="CI ACT"
 allowed="$machine $engine $network $tracking $sources $dask MLFLOW_PORT $github $ci MODELMAKE_REFUSED"
 # The variables of make, which the Makefile lists, as NAME=kind. On make's command line they have these names; in the
 # environment, where make passes them on, they are MODELMAKE_<NAME>, except MLflow's own.
-kinds=$(awk -v as=kinds -f "${root:-.}/docker/host/help.awk" "${root:-.}/Makefile")
+kinds=$(awk -v as=kinds -f "$product/docker/host/help.awk" "$product/Makefile")
 settings=
 for name in $kinds; do
   name=${name%%=*}
@@ -47,7 +47,7 @@ done
 # In a container also the facts about the host that docker/run.sh and act pass to a stage.
 [ ! -e /etc/modelmake ] ||
   allowed="$allowed MODELMAKE_IMAGE_ID MODELMAKE_UI MODELMAKE_HOST
-    MODELMAKE_CONTAINER MODELMAKE_CONTAINERS MODELMAKE_GIT_DIR"
+    MODELMAKE_CONTAINER MODELMAKE_CONTAINERS MODELMAKE_GIT_DIR MODELMAKE_PRODUCT_GIT_DIR"
 
 # The names of the refused variables that are set. The registry of the tracking server itself is no other place.
 [ "${MLFLOW_REGISTRY_URI:-}" != "${MLFLOW_TRACKING_URI:-}" ] || unset MLFLOW_REGISTRY_URI

@@ -1,10 +1,13 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # the scripts that source this file use and set the variables
 # Sourced first by every script here: starts it again in a clean environment (docker/shell), unless it is in one, and
-# defines the functions and options that the scripts share. Leaves $root. Without GIT_DIR and the like, git works on no
-# repository except the one that a command names.
+# defines the functions and options that the scripts share. Leaves $root, the project; $product, modelmake itself; and
+# $inside, where a container has modelmake. Without GIT_DIR and the like, git works on no repository except the one that
+# a command names.
 [ "${MODELMAKE_CLEAN:-}" = $$ ] || exec "${BASH_SOURCE[0]%/*}/shell" "$0" "$@"
-root=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd -P)
-. "$root/docker/environment.sh"
+product=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd -P)
+root=$MODELMAKE_ROOT inside=/src
+[ "$MODELMAKE_PRODUCT" = . ] || inside=/src/.modelmake
+. "$product/docker/environment.sh"
 
 die() { # where, what, how to fix it
   echo "error: $1: $2 ($3)" >&2
@@ -89,6 +92,13 @@ project() {
   hash=$(git hash-object --stdin <<<"$root") && echo "modelmake-${hash:0:8}${1:+-$1}"
 }
 
+# Runs the script $2 of modelmake in the checkout $1, of any commit, with the words $3 …
+of_checkout() {
+  local place=.modelmake
+  [ -e "$1/$place/Makefile" ] || place=.
+  MODELMAKE_ROOT=$1 MODELMAKE_PRODUCT=$place "$1/$place/$2" "${@:3}"
+}
+
 # The folder with the receipts of the pipeline that PIPELINE names (docker/runner.mk).
 receipts=build
 [ "${MODELMAKE_PIPELINE:-pipeline.toml}" = pipeline.toml ] || receipts=build/${MODELMAKE_PIPELINE%.toml}
@@ -104,7 +114,8 @@ no_proxies=(-e HTTP_PROXY= -e HTTPS_PROXY= -e http_proxy= -e https_proxy=)
 
 # Compose on the files ${files[@]}, for the project $project. It reads only what is named here, not the user's .env.
 compose() {
-  docker compose --env-file /dev/null --project-directory "$root" --project-name "$project" "${files[@]}" "$@"
+  MODELMAKE_FOLDER=$product MODELMAKE_INSIDE=$inside \
+    docker compose --env-file /dev/null --project-directory "$root" --project-name "$project" "${files[@]}" "$@"
 }
 compose_logs() { # compose writes control sequences of a terminal also into files
   if [ -t 1 ]; then
@@ -169,7 +180,7 @@ on_volume() {
   local copy code=0 options
   mkdir -p "$root/build" && copy=$(mktemp -d "$root/build/.scripts.XXXXXX")
   # The volume's owner, another user, reads the copy.
-  cp -R "$root/scripts" "$copy" && chmod -R a+rX "$copy"
+  cp -R "$product/scripts" "$copy" && chmod -R a+rX "$copy"
   options=(-e PYTHONPATH=/src/scripts -e BACKUP_KEY -e MODELMAKE_FORCE
     -v "$1_mlflow:/mlflow" -v "$copy/scripts:/src/scripts:ro")
   docker run "${sealed[@]}" "${options[@]}" "$2" python -W ignore -m modelmake "$3" "${@:4}" /mlflow || code=$?

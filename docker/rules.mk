@@ -4,7 +4,7 @@ STAGES := $(CHECKS) $(CHAIN)
 several := $(wildcard pipelines/*.toml)
 asked := $(if $(several),$(goals:all-pipelines=lint test),$(goals:all-pipelines=all))
 named := $(filter $(CHAIN),$(asked:all=$(CHAIN)))
-checks := $(filter $(CHECKS),$(subst test,test owntest,$(asked:all=lint test)))
+checks := $(filter $(CHECKS),$(asked:all=lint test))
 tuning := $(filter tune,$(goals))
 forced := $(strip $(if $(MODELMAKE_FORCE)$(call setting,ARGS),$(checks) $(named) $(tuning)))
 # The answer of why.sh, read once each time that it was asked, as words such as would=train and nothing=tune.
@@ -14,7 +14,7 @@ read = $(if $(answer),,$(eval answer := read $(shell sed -n -e 's/^\([a-z]*\) *w
   echo $(addprefix would=,$(STAGES) tune))))
 said = $(read)$(patsubst $1=%,%,$(filter $1=%,$(answer)))
 due = $(filter $1,$(forced) $(call said,would))
-why = $(eval answer :=)docker/host/why.sh $(call quoted,$(if $(call setting,IMAGE_REPO),,$(image))) $(RUN)
+why = $(eval answer :=)$(product)/docker/host/why.sh $(call quoted,$(if $(call setting,IMAGE_REPO),,$(image))) $(RUN)
 ran :=
 run = $(eval ran += $1)$(RUN) python -m modelmake $1
 fresh = $(if $(filter $(or $1,$@),$(ran)),,$(info $@: up to date (FORCE=1 runs it anyway)))
@@ -22,6 +22,7 @@ modules := $(filter-out $(CHAIN),$(call listing,module))
 steps := judge judge-again judge-chain claims run-tune run-chain $(CHECKS:%=run-%)
 .PHONY: $(steps)
 $(steps): access =
+$(steps): override SHELL := $(product)/docker/shell
 run-tune: access = mlflow cluster
 run-chain shell up promote rollback history registry reproduce: access = mlflow
 lock add audit: access = outside
@@ -42,7 +43,7 @@ $(CHECKS:%=run-%): run-%: | judge
 judge-again: | claims $(if $(checks),judge) $(if $(filter all,$(asked)),$(CHECKS:%=run-%)) $(filter fetch,$(goals))
 	@$(if $(if $(checks),$(filter $(CHECKS),$(ran))$(filter fetch,$(goals)),first),$(why))
 claims: | $(environment)
-	@docker/server/claims.sh $(CHAIN)
+	@$(product)/docker/server/claims.sh $(CHAIN)
 
 # Where there is no search, only `make tune` alone says so. What `tune` finds is an input of `train`.
 run-tune: | judge-again

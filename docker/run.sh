@@ -10,7 +10,8 @@ scratch=
 networks=()              # none is no network
 proxies=("${no_proxies[@]}")
 source=ro
-options=(--rm --init "${closed[@]}" --user "$(id -u):$(id -g)" --tmpfs /tmp:exec -w /src -e PYTHONPATH=/src/scripts
+options=(--rm --init "${closed[@]}" --user "$(id -u):$(id -g)" --tmpfs /tmp:exec -w /src -e "PYTHONPATH=$inside/scripts"
+  -e MODELMAKE_PRODUCT -e MODELMAKE_LOCK
   -v "$root/build:/src/build")
 reach() { [[ " ${networks[*]:-} " == *" $1 "* ]] || networks+=("$1"); } # network
 pass() { # those of the named variables that are set
@@ -45,7 +46,7 @@ access_mlflow() { # the tracking server
 
   address=$(tracking_address)
   if [ -n "$scratch" ] || [ -z "$address" ]; then
-    MODELMAKE_UI=$("$root/docker/server/compose.sh" ${scratch:+--scratch "$scratch"} ensure)
+    MODELMAKE_UI=$("$product/docker/server/compose.sh" ${scratch:+--scratch "$scratch"} ensure)
     export MODELMAKE_UI MLFLOW_TRACKING_URI=http://mlflow:5000
     options+=(-e MODELMAKE_UI)
     reach "$(project "$scratch")_stages"
@@ -83,7 +84,7 @@ access_cluster() { # the scheduler of ENGINE=dask: that of the user, or of `make
 }
 access_scorer() { # the scoring server, whose token is in .serve/
   local network
-  read -r network MODELMAKE_SCORER < <("$root/docker/serving/serve.sh" network)
+  read -r network MODELMAKE_SCORER < <("$product/docker/serving/serve.sh" network)
   export MODELMAKE_SCORER
   reach "$network"
   options+=(-e MODELMAKE_SCORER)
@@ -139,7 +140,7 @@ while [ "$1" != -- ]; do
 done
 shift
 
-image=$("$root/docker/image/image.sh" name)
+image=$("$product/docker/image/image.sh" name)
 MODELMAKE_IMAGE_ID=$(docker image inspect -f '{{.Id}}' "$image") && export MODELMAKE_IMAGE_ID
 mkdir -p "$root/build"
 options+=(-v "$root:/src:$source")
@@ -154,12 +155,18 @@ if [ "${GITHUB_ACTIONS:-}" = true ]; then
     [ ! -f "$file" ] || options+=(-v "$file:$file")
   done
 fi
+[[ $product/ == "$root"/* ]] || options+=(-v "$product:$inside:ro") # a symbolic link
 # A linked worktree or a submodule has its history outside of the checkout, at a path that the container may not have.
-if MODELMAKE_GIT_DIR=$(git -C "$root" rev-parse --path-format=absolute --git-dir 2>/dev/null); then
-  history=$(git -C "$root" rev-parse --path-format=absolute --git-common-dir)
-  export MODELMAKE_GIT_DIR
-  [[ $history == "$root"/* ]] || options+=(-v "$history:$history:ro" -e MODELMAKE_GIT_DIR)
-fi
+history_of() { # folder, variable
+  local folder common
+  folder=$(git -C "$1" rev-parse --path-format=absolute --git-dir 2>/dev/null) || return 0
+  common=$(git -C "$1" rev-parse --path-format=absolute --git-common-dir)
+  [[ $common/ != "$1"/* && $common != "$root"/* ]] || return 0
+  options+=(-e "$2=$folder")
+  [[ " ${options[*]} " == *" $common:$common:ro "* ]] || options+=(-v "$common:$common:ro")
+}
+history_of "$root" MODELMAKE_GIT_DIR
+[ "$product" = "$root" ] || history_of "$product" MODELMAKE_PRODUCT_GIT_DIR
 # The table, a file or a folder, may lie outside of the checkout (modelmake.config.why writes what the stages read).
 while IFS= read -r table; do
   [[ $table != /* ]] || [ ! -e "$table" ] || options+=(-v "$table:$table:ro")

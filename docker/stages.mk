@@ -1,3 +1,3 @@
 # Written by `make docs` from scripts/modelmake/core/stages.py: the stages, in their order.
-CHECKS := lint test owntest
+CHECKS := lint test
 CHAIN := train evaluate register

@@ -23,7 +23,7 @@ from xdist.scheduler import LoadScopeScheduling, Scheduling
 
 from modelmake.__main__ import run
 from modelmake.core import settings as chosen
-from modelmake.core.provenance import IMAGE
+from modelmake.core.settings import IMAGE
 from modelmake.gate import isolation
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 cd "$root"
 project="$(project "")-cluster" state=.cluster
-MODELMAKE_PROJECT=$project MODELMAKE_USER="$(id -u):$(id -g)"
-export MODELMAKE_PROJECT MODELMAKE_USER
+MODELMAKE_CHECKOUT=$project MODELMAKE_USER="$(id -u):$(id -g)"
+export MODELMAKE_CHECKOUT MODELMAKE_USER
 # shellcheck disable=SC2034  # of compose
-files=(-f docker/cluster/cluster.yaml --progress quiet)
+files=(-f "$product/docker/cluster/cluster.yaml" --progress quiet)
 # Return when so many workers ($1) have registered.
 joined() {
   compose exec -T scheduler python - "$1" <<<'
@@ -22,7 +22,7 @@ with Client("tls://scheduler:8786", security=Security(**tls), timeout=60) as cli
 case $1 in
   up)
     workers=${MODELMAKE_WORKERS:-2}
-    MODELMAKE_IMAGE=$(docker/image/image.sh name) && export MODELMAKE_IMAGE
+    MODELMAKE_IMAGE=$("$product/docker/image/image.sh" name) && export MODELMAKE_IMAGE
     echo "▸ cluster · starting a scheduler and $workers workers" >&2
     mkdir -p "$state" && chmod 700 "$state"
     certificate "$MODELMAKE_IMAGE" "$root/$state" DNS:scheduler

@@ -30,7 +30,7 @@ job() { # Prometheus' job for the scoring server of pipeline $1, whose token and
   mkdir -p "$to"
   if [ -f "$from/tls.key" ]; then cp "$from/tls.crt" "$to" && scheme=https; else lacking+='/tls_config/d;'; fi
   if [ -f "$from/token" ]; then cp "$from/token" "$to"; else lacking+='/authorization/d;'; fi
-  sed "$lacking s/PIPELINE/$1/; s/SCHEME/$scheme/; s/ADDRESS/$host:$(cat "$from/port")/" docker/dashboard/scorer.yaml
+  sed "$lacking s/PIPELINE/$1/; s/SCHEME/$scheme/; s/ADDRESS/$host:$(cat "$from/port")/" "$product/docker/dashboard/scorer.yaml"
 }
 configure() { # the containers have their own users: only the caller enters .dashboard/, they read all of it
   local name
@@ -39,18 +39,18 @@ configure() { # the containers have their own users: only the caller enters .das
   ! desktop || host=scorer
   mkdir -p "$state"/{prometheus,datasources,dashboards}
   rm -rf "$state"/prometheus/*/ # the copies
-  cp docker/dashboard/rules.yaml "$state/prometheus"
-  cp docker/dashboard/datasource.yaml "$state/datasources"
-  cp docker/dashboard/{provider.yaml,model.json} "$state/dashboards"
+  cp "$product/docker/dashboard/rules.yaml" "$state/prometheus"
+  cp "$product/docker/dashboard/datasource.yaml" "$state/datasources"
+  cp "$product/docker/dashboard/"{provider.yaml,model.json} "$state/dashboards"
   {
-    cat docker/dashboard/prometheus.yaml
+    cat "$product/docker/dashboard/prometheus.yaml"
     for name in $names; do job "$name"; done
   } >"$state/prometheus/part"
   mv "$state/prometheus/part" "$state/prometheus/prometheus.yaml"
   chmod -R a+rX "$state"/*/
 }
 
-files=(-f docker/dashboard/compose.yaml)
+files=(-f "$product/docker/dashboard/compose.yaml")
 up() {
   local each
   if ! running || [ "$port" != "$last" ]; then
@@ -59,9 +59,9 @@ up() {
     done
   fi
   configure
-  desktop || files+=(-f docker/dashboard/host.yaml)
+  desktop || files+=(-f "$product/docker/dashboard/host.yaml")
   desktop || export MODELMAKE_LISTEN=127.0.0.1 MODELMAKE_PROMETHEUS_HOST=127.0.0.1
-  MODELMAKE_FILES=$(cat docker/dashboard/* | git hash-object --stdin) && export MODELMAKE_FILES
+  MODELMAKE_FILES=$(cat "$product/docker/dashboard/"* | git hash-object --stdin) && export MODELMAKE_FILES
   echo "▸ dashboard · starting Prometheus and Grafana on http://localhost:$port" >&2
   compose_up "$port" "make dashboard DASHBOARD_PORT" --wait --wait-timeout 180
   listening "$port" || die dashboard "port $port of this machine does not reach Grafana" \

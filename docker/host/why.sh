@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$root"
 runner=${MODELMAKE_RUNNER:-docker} image=$runner
 case $runner in
-  docker) image=${1:-$(exec docker/image/image.sh name)} ;;
+  docker) image=${1:-$(exec "$product/docker/image/image.sh" name)} ;;
   image) image=$(head -1 /etc/modelmake 2>/dev/null || echo image) ;; # the same receipts as in a container of it
 esac
 shift
@@ -52,7 +52,7 @@ judged() {
 { mkdir -p "$receipts" && [ -w "$receipts" ]; } 2>/dev/null || unwritable
 names=$(git -c core.quotepath=off ls-files --cached --others --exclude-standard 2>/dev/null ||
   find . -type f -not -path './.*' -not -path './build/*' | sed 's,^\./,,')
-whole build/files "$(LC_ALL=C sort <<<"$names")"
+whole build/files "$(grep -v '^\.modelmake\(/\|$\)' <<<"$names" | LC_ALL=C sort)"
 for _ in 1 2 3; do # Python may name other files, which must be hashed first
   text=$(hashed | LC_ALL=C sort -k2)
   whole "$receipts/hashes" "$text"

@@ -5,15 +5,19 @@
 # pushes an image by digest, and prints name and digest; `index NAME IMAGE …` gives those of all processors one name.
 set -euo pipefail
 . "${0%/*}/../lib.sh"
-cd "$root/docker/image"
+cd "$product/docker/image"
 # If this repository is on GitHub, the image is in GitHub's registry by the same name.
-origin=$(git remote get-url origin 2>/dev/null || true)
+origin=$(git -C "$root" remote get-url origin 2>/dev/null || true)
 origin=${origin%/} origin=${origin%.git}
 github='^(ssh://|https?://)?([^@/]*@)?github\.com[:/]([^/:]+/[^/]+)$'
 if [[ $origin =~ $github ]]; then origin=ghcr.io/${BASH_REMATCH[3]}; else origin=; fi
 repository=${MODELMAKE_IMAGE_REPO:-${origin:-modelmake}}
 [[ $repository != *[A-Z]* ]] || repository=$(tr '[:upper:]' '[:lower:]' <<<"$repository")
-inputs=$(git hash-object --no-filters Dockerfile ../requirements.txt venv.sh warm.py && uname -m)
+files=(Dockerfile "$root/$MODELMAKE_LOCK" venv.sh warm.py) apt=/dev/null
+# The system packages of a project.
+[ "$MODELMAKE_PRODUCT" = . ] || [ ! -f "$root/apt.txt" ] || apt=$root/apt.txt
+[ "$apt" = /dev/null ] || files+=("$apt")
+inputs=$(git hash-object --no-filters "${files[@]}" && uname -m)
 hash=$(git hash-object --stdin <<<"$inputs")
 pinned="$repository:${hash:0:12}"
 debian="$pinned-debian"
@@ -52,7 +56,10 @@ if ! docker image inspect "$base" >/dev/null 2>&1 && ! docker pull -q "$base" >/
   ./base.sh
 fi
 
-options=(--build-arg "BASE=$base" --build-arg "NAME=$name" --label "modelmake.base=$base")
+mkdir "$scratch/context" && cp venv.sh warm.py "$scratch/context"
+cp "$root/$MODELMAKE_LOCK" "$scratch/context/requirements.txt"
+packages=$(sed 's/#.*//' "$apt" | tr -s '[:space:]' ' ')
+options=(--build-arg "APT=$packages" --build-arg "BASE=$base" --build-arg "NAME=$name" --label "modelmake.base=$base")
 if [ -n "${HTTP_PROXY:-}${HTTPS_PROXY:-}${http_proxy:-}${https_proxy:-}" ]; then
   for proxy in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
     [ -z "${!proxy:-}" ] || options+=(--build-arg "$proxy")
@@ -69,7 +76,7 @@ fi
 echo "▸ image · building $name (one or two minutes, once for each lock)" >&2
 exec 3>"$scratch/log"
 [ ! -t 2 ] || exec 3>&2
-docker buildx build --load "${options[@]}" -f Dockerfile -t "$name" "$root" >&3 2>&3 || {
+docker buildx build --load "${options[@]}" -f Dockerfile -t "$name" "$scratch/context" >&3 2>&3 || {
   grep -vE '^(#[0-9]+ )?(DONE|CACHED)' "$scratch/log" | tail -20 >&2
   die image "the build failed" "see above; behind a proxy or a company CA, set HTTPS_PROXY and SSL_CERT_FILE"
 }

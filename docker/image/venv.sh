@@ -7,7 +7,7 @@ die() {
   echo "error: $1: $2 ($3)" >&2
   exit 2
 }
-target=$1 lock="$(dirname "$0")/../requirements.txt"
+target=$1 lock=${root:+$root/}$MODELMAKE_LOCK
 shift
 
 python="" other=""

@@ -12,30 +12,29 @@ engine=${DOCKER_HOST:-$(docker context inspect -f '{{.Endpoints.docker.Host}}')}
 socket=${engine#unix://}
 [ "$(uname)" != Darwin ] || socket=/var/run/docker.sock # its path in the virtual machine of Docker Desktop
 
-tested() { # the receipt of the tests and the type checker's cache, as GitHub's cache keeps them (actions/tested)
+tested() { # the receipt of the tests, which counts only for the same files, and the type checker's cache
   local name
   mkdir -p "$replay/build"
   on MODELMAKE_FORCE || for name in test.json .mypy; do
     [ ! -e "$root/build/$name" ] || cp -Rp "$root/build/$name" "$replay/build/"
   done
 }
-"$root/docker/replay/checkout.sh" "${MODELMAKE_ACT_REF:-HEAD}" "$replay"
+"$product/docker/replay/checkout.sh" "${MODELMAKE_ACT_REF:-HEAD}" "$replay"
 snapshots "$replay"
 tested
-builder=$replay/docker/image/image.sh
-[ -f "$builder" ] || die "ACT_REF=${MODELMAKE_ACT_REF:-HEAD}" "no docker/image/image.sh in this commit" \
-  "choose a later commit"
-"$builder" build
-image=$("$builder" name)
+[ -f "$replay/.modelmake/Makefile" ] || [ -f "$replay/docker/image/image.sh" ] ||
+  die "ACT_REF=${MODELMAKE_ACT_REF:-HEAD}" "no docker/image/image.sh in this commit" "choose a later commit"
+of_checkout "$replay" docker/image/image.sh build
+image=$(of_checkout "$replay" docker/image/image.sh name)
 visible "$image"
 modelmake() { # this checkout's, on the files of the replay
-  docker run "${sealed[@]}" -v "$root/scripts:/product:ro" -v "$replay:/src:ro" -w /src -e PYTHONPATH=/product \
+  docker run "${sealed[@]}" -v "$product/scripts:/product:ro" -v "$replay:/src:ro" -w /src -e PYTHONPATH=/product \
     -e MODELMAKE_WORKFLOW -e MODELMAKE_EVENT -e MODELMAKE_JOB "$image" python -m modelmake "$@"
 }
 event=$(modelmake workflow </dev/null) || exit
 scratch=act
 [ "$tracking" = scratch ] || scratch=
-compose=("$root/docker/server/compose.sh")
+compose=("$product/docker/server/compose.sh")
 [ -z "$scratch" ] || compose+=(--scratch "$scratch" --image "$image")
 project=$(project "$scratch")
 label="modelmake.act=$project"

@@ -7,9 +7,9 @@ cd "$root"
 target=build/modelmake-bundle.run
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch" "$target.part"' EXIT
-docker/replay/checkout.sh HEAD "$scratch/modelmake"
-"$scratch/modelmake/docker/image/image.sh" build
-image=$("$scratch/modelmake/docker/image/image.sh" name)
+"$product/docker/replay/checkout.sh" HEAD "$scratch/modelmake"
+of_checkout "$scratch/modelmake" docker/image/image.sh build
+image=$(of_checkout "$scratch/modelmake" docker/image/image.sh name)
 echo "▸ bundle · saving $image (half a minute)"
 docker save "$image" | gzip -1 >"$scratch/image.tar.gz"
 tar -C "$scratch" -cf "$scratch/payload" image.tar.gz modelmake
@@ -17,7 +17,7 @@ tar -C "$scratch" -cf "$scratch/payload" image.tar.gz modelmake
 mkdir -p build
 checksum=$(sha256sum <"$scratch/payload" | cut -d' ' -f1)
 sed -e "s/@MACHINE@/$(uname -m)/" -e "s/@IMAGE@/$image/" -e "s/@SHA256@/$checksum/" \
-  docker/replay/unbundle.sh >"$target.part"
+  "$product/docker/replay/unbundle.sh" >"$target.part"
 echo __PAYLOAD__ >>"$target.part"
 cat "$scratch/payload" >>"$target.part"
 chmod +x "$target.part"

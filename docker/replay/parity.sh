@@ -3,10 +3,10 @@
 # build/parity/. Needs what docker/replay/act.sh needs.
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
-. "$root/docker/replay/elsewhere.sh"
+. "$product/docker/replay/elsewhere.sh"
 direct="$root/build/parity/direct"
 
-"$root/docker/replay/checkout.sh" HEAD "$direct"
+"$product/docker/replay/checkout.sh" HEAD "$direct"
 snapshots "$direct"
 make_in "$direct" RUNNER=docker
 echo "▸ parity · HEAD, directly"
@@ -14,6 +14,6 @@ echo "▸ parity · HEAD, directly"
 "${there[@]}" evaluate register || true # a gate that refuses must refuse in both runs
 echo "▸ parity · HEAD, by act"
 export MODELMAKE_PIPELINE=${MODELMAKE_PIPELINE:-pipeline.toml}
-MODELMAKE_ACT_TRACKING=scratch "$root/docker/replay/act.sh" "$root/build/parity/act" || true
+MODELMAKE_ACT_TRACKING=scratch "$product/docker/replay/act.sh" "$root/build/parity/act" || true
 echo "▸ parity"
-"$root/docker/run.sh" -- python -m modelmake parity
+"$product/docker/run.sh" -- python -m modelmake parity

@@ -3,21 +3,21 @@
 # Needs the commit in this checkout's history, RUN_ID or VERSION, and as arguments the prefix of a stage ($(RUN)).
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
-. "$root/docker/replay/elsewhere.sh"
+. "$product/docker/replay/elsewhere.sh"
 cd "$root"
 again="$root/build/reproduce"
 origin=$("$@" python -m modelmake origin)
 read -r commit repository <<<"$origin"
 git -C "$root" cat-file -e "$commit^{commit}" 2>/dev/null ||
   die "commit $commit" "is not in this checkout" "git fetch origin $commit"
-"$root/docker/replay/checkout.sh" "$commit" "$again"
+"$product/docker/replay/checkout.sh" "$commit" "$again"
 if [ -s "$receipts/origin.toml" ]; then # the parameters that a search had found; train checks them
   mkdir -p "$again/$receipts" && cp "$receipts/origin.toml" "$again/$receipts/tuned.toml"
 fi
 "$@" python -m modelmake table build/reproduce
 
 # Anybody can write the tags of a run, so the image comes only from the registry that this checkout uses.
-repository=${repository%:*} ours=$(docker/image/image.sh name)
+repository=${repository%:*} ours=$("$product/docker/image/image.sh" name)
 ours=${ours%:*}
 case $MODELMAKE_RUNNER/$repository in
   image/* | host/host | "docker/$ours" | docker/modelmake) ;;

@@ -16,26 +16,27 @@ fi
 runner=${MODELMAKE_RUNNER:-docker} store=/mlflow/mlflow.db
 address=$(tracking_address)
 kind=$(tr '[:upper:]' '[:lower:]' <<<"${address%%:*}")
-inside=(python -I -c "$(<scripts/modelmake/tracking/claims.py)" "$store" "$@")
+claims=$product/scripts/modelmake/tracking/claims.py
+in_container=(python -I -c "$(<"$claims")" "$store" "$@")
 missing() { # prints those of the given stages whose run or version is gone
   # The programs read the address themselves, so that no process list shows its password.
   local project note
   case $runner/$kind in
     docker/)
       project=$(project "") # if its server runs, which docker exec finds out, only the program's own notes are printed
-      if { note=$(docker exec -i "$project-mlflow-1" "${inside[@]}" <<<"$claimed" 2>&1 >&3); } 3>&1; then
+      if { note=$(docker exec -i "$project-mlflow-1" "${in_container[@]}" <<<"$claimed" 2>&1 >&3); } 3>&1; then
         [ -z "$note" ] || echo "$note" >&2
       elif docker volume inspect "${project}_mlflow" >/dev/null 2>&1; then
-        docker run "${sealed[@]}" -v "${project}_mlflow:/mlflow" "$(docker/image/image.sh name)" "${inside[@]}"
+        docker run "${sealed[@]}" -v "${project}_mlflow:/mlflow" "$("$product/docker/image/image.sh" name)" "${in_container[@]}"
       else
         printf '%s\n' "$@"
       fi
       ;;
-    docker/http | docker/https) docker/run.sh mlflow -- python -I scripts/modelmake/tracking/claims.py - "$@" ;;
-    */http | */https) PATH="$root/.venv/bin:$PATH" python -I scripts/modelmake/tracking/claims.py - "$@" ;;
+    docker/http | docker/https) "$product/docker/run.sh" mlflow -- python -I "$inside/scripts/modelmake/tracking/claims.py" - "$@" ;;
+    */http | */https) PATH="$root/.venv/bin:$PATH" python -I "$claims" - "$@" ;;
     */ | */sqlite)
       store=${address#sqlite:///}
-      PATH="$root/.venv/bin:$PATH" python -I scripts/modelmake/tracking/claims.py "${store:-.mlflow/mlflow.db}" "$@"
+      PATH="$root/.venv/bin:$PATH" python -I "$claims" "${store:-.mlflow/mlflow.db}" "$@"
       ;;
   esac
 }

@@ -34,19 +34,19 @@ else
 fi
 
 # The variables of compose.yaml.
-image=${image:-$(docker/image/image.sh name)} doors=""
+image=${image:-$("$product/docker/image/image.sh" name)} doors=""
 export MLFLOW_PORT MLFLOW_WORKERS=${workers:-${scratch:+1}} MODELMAKE_IMAGE=$image MODELMAKE_DOORS=""
 MODELMAKE_USER="$(id -u):$(id -g)" && export MODELMAKE_USER
-files=(-f compose.yaml)
+files=(-f "$product/compose.yaml")
 
 doors() { # the login and the TLS proxy in front of the server
   container=$server published=5000 scheme=http
   [ -z "$scratch" ] || return 0
   if [ -f .mlflow/password ]; then
-    doors+=" auth" files+=(-f docker/server/auth.yaml)
+    doors+=" auth" files+=(-f "$product/docker/server/auth.yaml")
   fi
   if [ -f .mlflow/tls.key ]; then
-    doors+=" tls" files+=(-f docker/server/tls.yaml)
+    doors+=" tls" files+=(-f "$product/docker/server/tls.yaml")
     container=$proxy published=5443 scheme=https
   fi
   MODELMAKE_DOORS=$doors
@@ -63,13 +63,13 @@ ready() {
 up() {
   ready && return
   # The tables must fit the image before the server starts; settle stops a server that still runs.
-  running || docker/server/state.sh ${scratch:+--scratch "$scratch"} settle || exit
+  running || "$product/docker/server/state.sh" ${scratch:+--scratch "$scratch"} settle || exit
   echo "▸ up · starting MLflow on $scheme://localhost${MLFLOW_PORT/#/:}" | sed 's/:0$/, on any free port/' >&2
   compose_up "$MLFLOW_PORT" "make up MLFLOW_PORT" --wait --wait-timeout 180
   [ -n "$scratch" ] || { mkdir -p .mlflow && echo "$MLFLOW_PORT" >"$port_file"; }
 }
 
-[ -z "${MODELMAKE_AUTH:-}${MODELMAKE_TLS:-}" ] || [ "$verb" != up ] || docker/server/login.sh "$image"
+[ -z "${MODELMAKE_AUTH:-}${MODELMAKE_TLS:-}" ] || [ "$verb" != up ] || "$product/docker/server/login.sh" "$image"
 doors
 case $verb in
   up | ensure) up && docker port "$container" "$published/tcp" | sed "s/.*:/$scheme:\\/\\/localhost:/;q" ;;

@@ -8,12 +8,12 @@ cd "$root"
 scratch=
 [ "$1" != --scratch ] || { scratch=$2 && shift 2; }
 verb=$1 archive=${2:-}
-compose=(docker/server/compose.sh ${scratch:+--scratch "$scratch"})
+compose=("$product/docker/server/compose.sh" ${scratch:+--scratch "$scratch"})
 key_file=${MODELMAKE_KEY:-} # an age identity
 [ "${MODELMAKE_RUNNER:-docker}" = docker ] ||
   die "$verb" "is for the compose server" "without an engine the state is the folder .mlflow: copy that folder"
-[ "$verb" = settle ] || docker/image/image.sh build
-image=$(docker/image/image.sh name)
+[ "$verb" = settle ] || "$product/docker/image/image.sh" build
+image=$("$product/docker/image/image.sh" name)
 export BACKUP_KEY=""
 on_state() { on_volume "$(project "$scratch")" "$image" "$@"; }
 key() { # only backup creates a missing key
@@ -77,10 +77,10 @@ case $verb in
   verify-backup)
     select_archive
     scratch=${scratch:+$scratch-}verify
-    trap 'docker/server/compose.sh --scratch "$scratch" discard; rm -f build/verify.json' EXIT
+    trap '"$product/docker/server/compose.sh" --scratch "$scratch" discard; rm -f build/verify.json' EXIT
     mkdir -p build
     { on_state archive stage <"$archive" >build/verify.json && on_state archive swap; } || exit 2
-    docker/run.sh --scratch "$scratch" mlflow -- python -m modelmake verify
+    "$product/docker/run.sh" --scratch "$scratch" mlflow -- python -m modelmake verify
     ;;
   gc)
     "${compose[@]}" ensure >/dev/null

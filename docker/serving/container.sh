@@ -7,6 +7,12 @@ copy_code() { # prints the folder
   find . \( -path './.?*' -o -path ./build -o -path ./data -o -path ./tests -o -path ./backups \) -prune -o \
     \( -name '*.py' -o -name '*.toml' -o -name health.sh \) -type f -print0 |
     tar -cf - --null -T - | tar -xf - -C "$part"
+  [ "$MODELMAKE_PRODUCT" = . ] || {
+    mkdir "$part/.modelmake" && cd "$product"
+    find scripts docker/serving/health.sh -name __pycache__ -prune -o -type f -print0 | tar -cf - --null -T - |
+      tar -xf - -C "$root/$part/.modelmake"
+    cd "$root"
+  }
   hash=$(cd "$part" && find . -type f -print0 | sort -z | xargs -0 cat | git hash-object --stdin | cut -c1-12)
   [ -d "$state/code-$hash" ] || mv "$part" "$state/code-$hash"
   rm -rf "$part"
@@ -15,14 +21,14 @@ copy_code() { # prints the folder
 variables() { # of docker/serving/*.yaml, whose files this selects
   local address
   only_known_places
-  address=$(tracking_address) files=(-f docker/serving/scorer.yaml)
+  address=$(tracking_address) files=(-f "$product/docker/serving/scorer.yaml")
   MODELMAKE_PROXY="" MODELMAKE_CA="" MODELMAKE_UI=""
   if [ -z "$address" ]; then
-    MODELMAKE_UI=$(docker/server/compose.sh ensure)
-    address=http://mlflow:5000 files+=(-f docker/serving/local.yaml)
+    MODELMAKE_UI=$("$product/docker/server/compose.sh" ensure)
+    address=http://mlflow:5000 files+=(-f "$product/docker/serving/local.yaml")
     local_login
   elif on_this_machine "$address"; then
-    files+=(-f docker/serving/host.yaml)
+    files+=(-f "$product/docker/serving/host.yaml")
   else
     reachable "$address"
     MODELMAKE_PROXY=${HTTPS_PROXY:-${https_proxy:-}}
@@ -35,12 +41,12 @@ variables() { # of docker/serving/*.yaml, whose files this selects
     (umask 077 && cp "$MLFLOW_TRACKING_CLIENT_CERT_PATH" "$state/tracking-client.pem")
     MODELMAKE_CLIENT=$state/tracking-client.pem
   fi
-  MLFLOW_TRACKING_URI=$address MODELMAKE_IMAGE=$(docker/image/image.sh name) MODELMAKE_USER="$(id -u):$(id -g)"
-  MODELMAKE_NAME=$name MODELMAKE_CODE="$root/$code" MODELMAKE_PROJECT=$checkout MODELMAKE_SERVE_PORT=$port
+  MLFLOW_TRACKING_URI=$address MODELMAKE_IMAGE=$("$product/docker/image/image.sh" name) MODELMAKE_USER="$(id -u):$(id -g)"
+  MODELMAKE_NAME=$name MODELMAKE_CODE="$root/$code" MODELMAKE_CHECKOUT=$checkout MODELMAKE_SERVE_PORT=$port
   MODELMAKE_DOORS=$([ ! -f "$state/token" ] || git hash-object "$state/token")
   [ ! -f "$state/tls.key" ] || MODELMAKE_DOORS+=" tls"
   MODELMAKE_MEMORY=${MODELMAKE_WORKERS:-1}g
-  export MLFLOW_TRACKING_URI MODELMAKE_{IMAGE,USER,NAME,CODE,PROJECT,SERVE_PORT,DOORS,MEMORY,PROXY,CA,CLIENT,UI}
+  export MLFLOW_TRACKING_URI MODELMAKE_{IMAGE,USER,NAME,CODE,CHECKOUT,SERVE_PORT,DOORS,MEMORY,PROXY,CA,CLIENT,UI}
 }
 start() {
   local code
@@ -62,6 +68,6 @@ stop() { # all servers of this checkout
   done
 }
 alive() { [ "$(docker inspect -f '{{.State.Running}} {{.RestartCount}}' "$container" 2>/dev/null)" = "true 0" ]; }
-health() { docker exec "$container" docker/serving/health.sh; }
+health() { docker exec "$container" "$inside/docker/serving/health.sh"; }
 beside() { docker exec --interactive "$container" python "$@"; } # Python with the server's code
 log() { docker logs --tail 20 "$container"; }

@@ -21,6 +21,6 @@ stop() { # the server whose state is in the folder $1, or all of this checkout
   done
 }
 alive() { kill -0 "$(cat "$state/pid" 2>/dev/null)" 2>/dev/null; }
-health() { docker/serving/health.sh "$port"; }
+health() { "$product/docker/serving/health.sh" "$port"; }
 beside() { "$python" "$@"; } # Python with the server's code
 log() { tail -20 "$state/log.txt"; }

@@ -14,7 +14,11 @@ project="$checkout-serve-$(tr '[:upper:]' '[:lower:]' <<<"$name" | tr -cd 'a-z0-
 container="$project-scorer-1"
 runner=${MODELMAKE_RUNNER:-docker}
 # Both define start, stop, alive, health, beside and log.
-if [ "$runner" = docker ]; then . docker/serving/container.sh; else . docker/serving/process.sh; fi
+if [ "$runner" = docker ]; then
+  . "$product/docker/serving/container.sh"
+else
+  . "$product/docker/serving/process.sh"
+fi
 
 doors() { # a token, and a certificate, as `make up` has a login and TLS
   [ "${MODELMAKE_AUTH:-}" != 0 ] || rm -f "$state/token"
@@ -25,7 +29,7 @@ doors() { # a token, and a certificate, as `make up` has a login and TLS
   [ "${MODELMAKE_TLS:-}" != 0 ] || rm -f "$state/tls.key" "$state/tls.crt"
   if on MODELMAKE_TLS && [ ! -f "$state/tls.key" ]; then
     [ "$runner" = docker ] || die TLS "is for the server in a container" "start Docker, or: make engine"
-    (umask 077 && certificate "$(docker/image/image.sh name)" "$root/$state" DNS:localhost,DNS:scorer,IP:127.0.0.1) ||
+    (umask 077 && certificate "$("$product/docker/image/image.sh" name)" "$root/$state" DNS:localhost,DNS:scorer,IP:127.0.0.1) ||
       die tls "no certificate was made" "put tls.crt and tls.key into $state/"
     echo "▸ serve · created a certificate, which clients accept with $state/tls.crt" >&2
   fi
@@ -60,12 +64,12 @@ case $verb in
     echo "▸ serve · starting the scoring server of $pipeline on $(scheme)://localhost:$port" >&2
     start
     echo "$port" >"$state/port"
-    [ "$runner" = image ] || docker/dashboard/dashboard.sh refresh
+    [ "$runner" = image ] || "$product/docker/dashboard/dashboard.sh" refresh
     ready
     ;;
   down)
     stop
-    [ "$runner" != docker ] || (. docker/serving/process.sh && stop) # one from a time without an engine
+    [ "$runner" != docker ] || (. "$product/docker/serving/process.sh" && stop) # one from a time without an engine
     ;;
   network) # of a container that asks the server, and the address there
     if [ "$(docker inspect -f '{{.HostConfig.NetworkMode}}' "$container" 2>/dev/null)" = host ]; then

@@ -84,14 +84,15 @@ def test_a_linter_with_a_problem_is_named(
 
 @pytest.fixture
 def users(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A project with a module and a test of the user's, which `make lint` checks with ruff alone."""
-    Path("pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
-    for folder in ("scripts", "tests/gate"):
-        Path(folder).mkdir(parents=True)
-    for path in ("mine.py", "tests/test_mine.py"):
+    """A project with modules and a test of the user's, also where modelmake has its own."""
+    monkeypatch.setenv("MODELMAKE_PRODUCT", ".modelmake")
+    monkeypatch.setenv("MODELMAKE_LOCK", ".modelmake/docker/requirements.txt")
+    for name in ("docker", "pyproject.toml"):
+        Path(".modelmake").mkdir(exist_ok=True)
+        Path(".modelmake", name).symlink_to(ROOT / name)
+    for path in ("mine.py", "scripts/mine.py", "core/config.py", "tests/test_mine.py"):
+        Path(path).parent.mkdir(exist_ok=True)
         Path(path).write_text(MINE)
-    linters = {name: command for name, command in lint.commands().items() if name.startswith("ruff")}
-    monkeypatch.setattr(lint, "commands", lambda: linters)
     return project
 
 
@@ -122,11 +123,21 @@ def test_a_bug_of_the_users_is_found(
     assert "problems in: ruff check" in error_line(outcome, 2)
 
 
-@pytest.mark.parametrize("path", ["scripts/mine.py", "tests/gate/test_mine.py"])
-def test_our_own_code_keeps_every_rule(users: Project, error_line: Callable[[Outcome, int], str], path: str) -> None:
-    """The same text in one of the product's folders is refused by the linter and by the formatter."""
-    Path(path).write_text(MINE)
-    assert "problems in: ruff check, ruff format" in error_line(users.stage("lint"), 2)
+def test_rules_of_the_project_replace_ours(users: Project, error_line: Callable[[Outcome, int], str]) -> None:
+    """[tool.ruff] in its pyproject.toml, or a ruff.toml."""
+    Path("pyproject.toml").write_text('[tool.ruff.lint]\nselect = ["D100"]\n')
+    outcome = users.stage("lint")
+    assert "D100" in outcome.out
+    assert "problems in: ruff check" in error_line(outcome, 2)
+
+
+def test_our_own_code_keeps_every_rule(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same text is refused by the linter and by the formatter in modelmake itself."""
+    Path("pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
+    Path("scripts").mkdir()
+    Path("scripts/mine.py").write_text(MINE)
+    ruff = [command for name, command in lint.commands().items() if name.startswith("ruff")]
+    assert [lint.run("ruff", command).problems == "" for command in ruff] == [False, False]
 
 
 def test_every_path_of_the_linters_exists(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,15 +29,15 @@ def test_the_jobs_are_a_chain_that_hands_the_run_on() -> None:
     assert JOBS["train"]["outputs"] == {"run_id": "${{ steps.train.outputs.run_id }}"}
     assert JOBS["cd"]["env"]["MODELMAKE_RUN_ID"] == "${{ needs.train.outputs.run_id }}"
     ran = {name: [step["run"].split()[1] for step in job["steps"] if "run" in step] for name, job in JOBS.items()}
-    assert ran["ci"] == ["pipelines", "lint", "test", "examples"]
+    assert ran["ci"] == ["pipelines", "lint", "test"]
     assert ran["train"] == ["up", "exposure", "fetch", "tune", "train", "backup"]
     assert ran["cd"] == ["restore", "evaluate", "register", "comment", "backup"]
 
 
 def test_every_run_tests_the_examples() -> None:
     """On GitHub and in .ci/run, with an engine and without, and no receipt of an earlier run spares them."""
-    [step] = [step for step in JOBS["ci"]["steps"] if step.get("run") == "make examples"]
-    assert step["if"] == "${{ !env.ACT }}"
+    [job] = yaml.safe_load((WORKFLOWS / "examples.yml").read_text())["jobs"].values()
+    assert job["steps"][-1] == {"run": "make examples"}
     lines = (ROOT / ".ci/run").read_text().splitlines()
     assert {"make examples RUNNER=docker", "DOCKER_HOST=unix:///nowhere make examples"} <= set(lines)
     assert "build/examples" not in (ROOT / "Makefile").read_text() + (ROOT / "docker/stages.mk").read_text()
@@ -112,11 +112,9 @@ def test_a_push_runs_on_the_default_branch_only() -> None:
 
 
 def test_a_failed_job_can_run_again() -> None:
-    """The artifacts of its first attempt are replaced; the cache of the tests is never kept from an older commit."""
+    """The artifacts of its first attempt are replaced."""
     uploads = yaml.safe_load(ACTIONS["upload"])["runs"]["steps"]
     assert [step["with"]["overwrite"] for step in uploads] == [True] * 3
-    [cache] = yaml.safe_load(ACTIONS["tested"])["runs"]["steps"]
-    assert (cache["with"]["key"], cache["with"]["restore-keys"]) == ("tested-${{ github.sha }}", "tested-")
 
 
 def test_fetch_has_the_credentials_that_its_page_names() -> None:

@@ -14,7 +14,7 @@ import requests
 
 from modelmake.core import settings
 from modelmake.core.errors import UserError
-from modelmake.core.provenance import IMAGE
+from modelmake.core.settings import IMAGE
 from tests.conftest import ROOT
 from tests.support import poison
 from tests.support.checkout import Checkout, Repository, Stack, free_port
@@ -193,7 +193,7 @@ def kinds() -> dict[str, str]:
 
 def test_a_variable_of_make_is_written_once() -> None:
     """In the Makefile: docker/environment.sh lets each in by its name, and all have a kind that is checked."""
-    asked = ". docker/environment.sh && echo $allowed"
+    asked = "product=. && . docker/environment.sh && echo $allowed"
     allowed = subprocess.run(["sh", "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     shown = set(re.findall(r"^([A-Z_]+) \?=", (ROOT / "Makefile").read_text(), re.M))
     assert set(kinds()) == shown
@@ -213,7 +213,7 @@ def test_a_stage_reads_variables_of_the_makefile_with_their_kinds() -> None:
 def test_one_module_reads_the_environment() -> None:
     """And those that run where the package is not: on a worker of another machine, and without its requirements."""
     readers = {path.name for path in (ROOT / "scripts").rglob("*.py") if re.search(r"\benviron\b", path.read_text())}
-    assert readers <= {"settings.py", "remote.py", "claims.py", "__main__.py"}
+    assert readers <= {"settings.py", "lock.py", "remote.py", "claims.py", "__main__.py"}
 
 
 def test_a_misspelt_variable_is_an_error() -> None:

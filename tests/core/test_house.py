@@ -147,13 +147,6 @@ def test_nothing_that_a_run_leaves_is_committed() -> None:
     assert [name for name in listed if name.endswith((".db", ".skops", ".pkl")) or "mlruns" in name] == []
 
 
-def test_the_build_context_is_small() -> None:
-    """The engine is sent what the Dockerfile needs and nothing else: well under 1 MB."""
-    first, *rest = (ROOT / ".dockerignore").read_text().split()
-    assert first == "*"
-    assert sum((ROOT / line.removeprefix("!")).stat().st_size for line in rest) < 1_000_000
-
-
 # An engine that answers, has every image, and prints what it is asked to run.
 ENGINE = """\
 #!/bin/sh
@@ -185,7 +178,7 @@ def probe(checkout: Checkout, *words: str, **environment: str) -> subprocess.Com
 
 def test_a_target_that_says_nothing_about_access_has_no_network(with_engine: Checkout) -> None:
     """Its command runs sealed, which the engine understands as a container without a network."""
-    assert "docker/run.sh -- true" in probe(with_engine, "--dry-run").stdout.splitlines()
+    assert "./docker/run.sh -- true" in probe(with_engine, "--dry-run").stdout.splitlines()
     words = probe(with_engine).stdout.splitlines()
     assert words[words.index("--network") + 1] == "none"
     assert words.count("--network") == 1

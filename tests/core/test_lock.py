@@ -41,7 +41,7 @@ def venv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         record = f"../../../bin/{module},,\n{name}.dist-info/METADATA,,\n{module}/__init__.py,,\n"
         (site / f"{name}.dist-info/RECORD").write_text(record)
     (tmp_path / "docker").mkdir()
-    (tmp_path / lock.LOCK).write_text(LOCKED)
+    (tmp_path / lock.lockfile()).write_text(LOCKED)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
     monkeypatch.setattr(sysconfig, "get_path", lambda _name: str(site))

@@ -36,8 +36,8 @@ from modelmake.config import inputs, receipt
 def stub(stage):
     def main():
         started = time.monotonic()
-        if stage in ("lint", "test", "owntest"):
-            {"lint": receipt.Lint, "test": receipt.Test, "owntest": receipt.OwnTest}[stage]().write(started)
+        if stage in ("lint", "test"):
+            {"lint": receipt.Lint, "test": receipt.Test}[stage]().write(started)
             return
         run = settings.run_id() or uuid.uuid4().hex
         if stage == "evaluate" and not settings.run_id():
@@ -54,7 +54,7 @@ def stub(stage):
     return SimpleNamespace(main=main)
 
 real = importlib.import_module
-stubs = {entry.MODULES[name]: stub(name) for name in ("lint", "test", "owntest", "train", "evaluate", "register")}
+stubs = {entry.MODULES[name]: stub(name) for name in ("lint", "test", "train", "evaluate", "register")}
 importlib.import_module = lambda name, *rest: stubs.get(name) or real(name, *rest)
 sys.exit(entry.main(sys.argv[4:]))
 """
@@ -105,7 +105,7 @@ model = { estimator = "models.second.tree" }
 gate = { rules = ["accuracy > 0.8"] }
 registry = { name = "second" }
 """
-CHECKS = ["lint", "test", "owntest"]
+CHECKS = ["lint", "test"]
 CHAIN = ["train", "evaluate", "register"]
 
 
@@ -335,29 +335,30 @@ def test_a_receipt_of_the_tests_holds_in_another_checkout_of_the_same_files(stub
     for path in (other.path / "build").iterdir():
         if path.name not in ("stub.py", "stub.mk", "test.json"):
             path.unlink()
-    assert other.ran("test") == ["owntest"]
+    assert other.ran("test") == []
     with (other.path / "scripts/modelmake/model/train.py").open("a") as file:
         file.write("# changed")
-    assert other.ran("test") == ["test", "owntest"]
+    assert other.ran("test") == ["test"]
 
 
 def test_a_receipt_says_whether_the_long_tests_ran(stubbed: Stubbed) -> None:
     """CI runs them although a laptop's tests have passed; after CI a laptop has nothing to run."""
     why = stubbed.why(CI="true")
-    assert why["test"] == why["owntest"] == "would run: the long tests have not run"
+    assert why["test"] == "would run: the long tests have not run"
     assert why["lint"] == "up to date"
-    assert started(stubbed.make("test", CI="true")) == ["test", "owntest"]
+    assert started(stubbed.make("test", CI="true")) == ["test"]
     assert stubbed.why(CI="true")["test"] == "up to date"
     assert stubbed.would() == []
 
 
-def test_only_the_users_tests_run_again_after_an_edit_of_theirs(stubbed: Stubbed) -> None:
-    """Neither their modules nor their tests are inputs of the product's tests; our files are inputs of both."""
+def test_the_tests_run_again_after_an_edit_of_what_they_read(stubbed: Stubbed) -> None:
+    """Code and tests are inputs of the tests; a table, a pipeline and a page of the user are none."""
     for name, stages in (
-        ("other.py", ["owntest"]),
-        ("tests/test_mine.py", ["owntest"]),
-        ("models/second.py", []),
-        ("scripts/modelmake/core/settings.py", ["test", "owntest"]),
+        ("other.py", ["test"]),
+        ("tests/test_mine.py", ["test"]),
+        ("data/iris.csv", []),
+        ("notes.md", []),
+        ("scripts/modelmake/core/settings.py", ["test"]),
     ):
         with (stubbed.path / name).open("a") as file:
             file.write("# changed\n")
@@ -408,7 +409,7 @@ def test_a_stray_file_runs_nothing(stubbed: Stubbed, stray: str) -> None:
 
 
 def test_two_pipelines_share_nothing_but_the_repository(stubbed: Stubbed) -> None:
-    """A change of the config, the table or the model of one runs no stage of the other, and no test."""
+    """A change of the config, the table or the model of one runs no stage of the other."""
     second = "PIPELINE=pipelines/second.toml"
     assert stubbed.ran("all", second) == CHAIN
     for file, text in (("pipelines/second.toml", "seed = 7\n"), ("data/second.csv", "3,4\n")):
@@ -420,11 +421,11 @@ def test_two_pipelines_share_nothing_but_the_repository(stubbed: Stubbed) -> Non
         assert stubbed.ran("all", second) == CHAIN
     with (stubbed.path / "models/second.py").open("a") as file:
         file.write("x = 1\n")
-    assert stubbed.would() == ["lint"]  # the linters look at it
-    assert stubbed.would(second) == ["lint", *CHAIN]
+    assert stubbed.would() == CHECKS  # the linters and the tests read each module
+    assert stubbed.would(second) == [*CHECKS, *CHAIN]
     stubbed.edit("pipeline.toml", "n_estimators = 100", "n_estimators = 101")
-    assert stubbed.would() == ["lint", *CHAIN]
-    assert stubbed.ran("all", second) == ["lint", *CHAIN]
+    assert stubbed.would() == [*CHECKS, *CHAIN]
+    assert stubbed.ran("all", second) == [*CHECKS, *CHAIN]
 
 
 IN_AN_IMAGE = {"image": "modelmake:c0ffee"}
@@ -439,7 +440,7 @@ def test_why_says_what_changed(stubbed: Stubbed) -> None:
     stubbed.edit("pipeline.toml", "max_depth = 3", "")
     (stubbed.path / "tests/test_mine.py").rename(stubbed.path / "tests/test_yours.py")
     why = stubbed.why()
-    assert why["owntest"] == "would run: tests/test_mine.py is gone; tests/test_yours.py is new"
+    assert why["test"] == "would run: tests/test_mine.py is gone; tests/test_yours.py is new"
     assert why["train"] == "up to date"
     (stubbed.path / "build/train.json").write_text(json.dumps(stubbed.receipt("train") | {"inputs": IN_AN_IMAGE}))
     assert "would run: image: modelmake:c0ffee → " in stubbed.why()["train"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Checkout:
     """A copy of the checkout under a path with a space in it."""
 
-    tree: ClassVar[tuple[str, ...]] = (".dockerignore", "Makefile", "pyproject.toml", "docker", "scripts")
+    tree: ClassVar[tuple[str, ...]] = ("Makefile", "pyproject.toml", "docker", "scripts")
 
     def __init__(self, path: Path) -> None:
         """Keep the path."""

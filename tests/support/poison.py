@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from modelmake.core.provenance import IMAGE
+from modelmake.core.settings import IMAGE
 
 # What docker/run.sh says to a container about the machine outside.
 TOLD = tuple(f"MODELMAKE_{name}" for name in ("IMAGE_ID", "UI", "HOST", "CONTAINER", "CONTAINERS", "GIT_DIR"))

@@ -12,7 +12,7 @@ from packaging.version import Version
 from modelmake.core import advice, settings
 from modelmake.core.errors import UserError
 from modelmake.core.files import BUILD
-from modelmake.core.lock import LOCK
+from modelmake.core.lock import lockfile
 
 PROJECT = Path("pyproject.toml")
 ALONE = """\
@@ -142,7 +142,7 @@ def resolve(project: str, asked: list[Requirement]) -> str:
         path.unlink()
     if done.returncode:
         raise _unresolved(f"PKG={' '.join(map(str, asked))}", " ".join(done.stderr.split()))
-    return (BUILD / LOCK.name).read_text(encoding="utf-8")
+    return (BUILD / lockfile().name).read_text(encoding="utf-8")
 
 
 def _unresolved(where: str, output: str) -> UserError:
@@ -171,7 +171,7 @@ def changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
 
 def main() -> None:
     """Leave build/pyproject.toml and build/requirements.txt, which make then puts in place, if a package is new."""
-    project, lock = PROJECT.read_text(encoding="utf-8"), LOCK.read_text(encoding="utf-8")
+    project, lock = PROJECT.read_text(encoding="utf-8"), lockfile().read_text(encoding="utf-8")
     new = missing(requirements(settings.make().pkg), project, lock)
     if not new:
         return

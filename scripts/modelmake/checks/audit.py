@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from modelmake.config import receipt
 from modelmake.core import settings
 from modelmake.core.errors import DatabaseError, VulnerabilityError
-from modelmake.core.lock import LOCK
+from modelmake.core.lock import lockfile
 
 
 class Vulnerability(BaseModel):
@@ -48,7 +48,7 @@ def report() -> list[Package]:
         settings.export({"REQUESTS_CA_BUNDLE": bundle})
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch, "audit.json")
-        words = ["--requirement", str(LOCK), "--disable-pip", "--progress-spinner=off", "--timeout=15"]
+        words = ["--requirement", str(lockfile()), "--disable-pip", "--progress-spinner=off", "--timeout=15"]
         words += ["--format=json", f"--output={path}", f"--cache-dir={scratch}"]
         words += shlex.split(settings.make().args)
         command = [sys.executable, "-m", "pip_audit", *words]
@@ -70,7 +70,7 @@ def main() -> None:
         There is one.
 
     """
-    print(f"looking up every package of {LOCK} (some seconds) …", flush=True)
+    print(f"looking up every package of {lockfile()} (some seconds) …", flush=True)
     packages = report()
     rows = [
         (package.name, package.version, vulnerability.id, f"fixed in {', '.join(vulnerability.fix_versions) or 'none'}")
@@ -79,5 +79,5 @@ def main() -> None:
     ]
     if rows:
         print(receipt.aligned(rows))
-        raise VulnerabilityError(str(LOCK), f"{len(rows)} known vulnerabilities", "make lock UPGRADE=1")
+        raise VulnerabilityError(str(lockfile()), f"{len(rows)} known vulnerabilities", "make lock UPGRADE=1")
     print(f"audit: no known vulnerability in the {len(packages)} packages of the lock")

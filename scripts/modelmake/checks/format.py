@@ -1,4 +1,4 @@
-"""Format: modelmake's own code, and the fixes of ruff for the problems that `make lint` names."""
+"""Format: the code, and the fixes of ruff for the problems that `make lint` names."""
 
 import subprocess
 
@@ -6,6 +6,7 @@ from modelmake.checks import lint
 
 
 def main() -> None:
-    """Apply the fixes everywhere, and the format only to the code of modelmake itself."""
-    subprocess.run(["ruff", "check", "--fix", "--exit-zero", "--quiet", "--no-cache", "."], check=True)
-    subprocess.run(["ruff", "format", "--no-cache", *lint.own()], check=True)
+    """Apply the fixes, and the format."""
+    check = lint.commands()["ruff check"]
+    subprocess.run([*check[:-1], "--fix", "--exit-zero", "."], check=True)
+    subprocess.run(["ruff", "format", "--no-cache", "--exclude=.modelmake", "."], check=True)

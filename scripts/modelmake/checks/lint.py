@@ -17,8 +17,11 @@ from packaging.utils import canonicalize_name
 
 from modelmake.checks import docs, reference, results
 from modelmake.config import receipt
+from modelmake.core import settings
 from modelmake.core.errors import UserError
-from modelmake.core.lock import LOCK
+from modelmake.core.lock import lockfile
+
+BUGS, NOT_BUGS = "F,E9,B,PLE", "B011"  # of ruff
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,25 @@ class Result:
         return f"{line}\n{self.problems}" if self.problems else line
 
 
-def own() -> list[str]:
-    """Return the folders and files with the product's Python code; the rest is the user's."""
-    return ["scripts", "docker", *sorted(map(str, [*Path("tests").glob("*/"), *Path("tests").glob("conftest.py")]))]
-
-
 def commands() -> dict[str, list[str]]:
-    """Return each linter's command line."""
+    """Return each linter's command line: modelmake's own linters, or those of a project."""
+    return _own() if settings.is_product() else _of_project()
+
+
+def _of_project() -> dict[str, list[str]]:
+    """Return the linters of a project: the rules that find bugs, unless it has rules of its own."""
+    rules = [] if _has_rules() else ["--isolated", f"--select={BUGS}", f"--ignore={NOT_BUGS}", "--line-length=120"]
+    linters = {"ruff check": ["ruff", "check", "--no-cache", "--quiet", "--extend-exclude=.modelmake", *rules, "."]}
+    return linters | _github([sys.executable, "-m", "check_jsonschema", "--builtin-schema"])
+
+
+def _has_rules() -> bool:
+    project = Path("pyproject.toml")
+    tools = tomllib.loads(project.read_text(encoding="utf-8")).get("tool", {}) if project.exists() else {}
+    return "ruff" in tools or any(Path(name).exists() for name in ("ruff.toml", ".ruff.toml"))
+
+
+def _own() -> dict[str, list[str]]:
     shell = [str(path) for path in sorted(Path("docker").rglob("*.sh"))] + ["docker/shell", ".ci/run"]
     compose = sorted(str(path) for path in Path("docker").rglob("*.yaml"))
     hooks = [str(path) for path in Path().glob(".pre-commit-config.yaml")]
@@ -53,7 +68,7 @@ def commands() -> dict[str, list[str]]:
     linters = {
         "mypy": [sys.executable, "-m", "mypy", "--no-error-summary"],
         "ruff check": ["ruff", "check", "--no-cache", "--quiet", "."],
-        "ruff format": ["ruff", "format", "--no-cache", "--quiet", "--diff", *own()],
+        "ruff format": ["ruff", "format", "--no-cache", "--quiet", "--diff", "."],
         "shellcheck": ["shellcheck", "--external-sources", "--source-path=SCRIPTDIR", *shell],
         "hadolint": ["hadolint", "docker/image/Dockerfile"],
         "yamllint": [
@@ -70,6 +85,15 @@ def commands() -> dict[str, list[str]]:
         "compose schema": [*schema, "vendor.compose-spec", "compose.yaml"],
         "make": ["make", "--dry-run", "--warn-undefined-variables", "help"],
     }
+    return linters | _github(schema)
+
+
+def _github(schema: list[str]) -> dict[str, list[str]]:
+    """Return the linters of .github/, as far as there is one."""
+    workflows = sorted(str(path) for path in Path(".github/workflows").glob("*.y*ml"))
+    actions = sorted(str(path) for path in Path(".github/actions").glob("*/action.yml"))
+    dependabot = [str(path) for path in Path(".github").glob("dependabot.yml")]
+    linters: dict[str, list[str]] = {}
     if dependabot:
         linters["dependabot schema"] = [*schema, "vendor.dependabot", *dependabot]
     if workflows:
@@ -87,7 +111,8 @@ def disagreements(project: str, lock: str) -> Iterator[str]:
     uv marks each direct dependency in the lock with "via <project> (pyproject.toml…)".
     """
     table = tomllib.loads(project)
-    lines = table["project"]["dependencies"] + [line for group in table["dependency-groups"].values() for line in group]
+    lines = table["project"].get("dependencies", [])
+    lines += [line for group in table.get("dependency-groups", {}).values() for line in group]
     direct = {canonicalize_name(Requirement(line).name): Requirement(line) for line in lines}
     locked = _locked(lock)
     for name, requirement in direct.items():
@@ -139,9 +164,10 @@ def main() -> None:
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(lambda item: run(*item), stale.items()))
     results.write(now, {result.name for result in found if not result.problems})
-    differences = "\n".join(disagreements(Path("pyproject.toml").read_text(), LOCK.read_text()))
-    found.append(Result("lock", 0.0, f"{differences}\nrun `make lock`" if differences else ""))
-    if Path("docs/reference").is_dir():
+    if lockfile().parent != settings.product() / "docker" or settings.is_product():
+        differences = "\n".join(disagreements(Path("pyproject.toml").read_text(), lockfile().read_text()))
+        found.append(Result("lock", 0.0, f"{differences}\nrun `make lock`" if differences else ""))
+    if settings.is_product() and Path("docs/reference").is_dir():
         pages = "\n".join([*reference.stale(), *docs.broken()])
         found.append(Result("pages", 0.0, f"{pages}\nrun `make docs`" if pages else ""))
     for result in found:

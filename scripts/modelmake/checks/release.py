@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from modelmake.checks import docs, lint, reference
-from modelmake.core import changelog, settings
+from modelmake.core import changelog, git, settings
 from modelmake.core.changelog import CHANGELOG, PROJECT, UNRELEASED
 from modelmake.core.errors import UserError
 from modelmake.core.files import BUILD, write
-from modelmake.core.lock import LOCK
-from modelmake.core.provenance import git, without_commit
+from modelmake.core.lock import lockfile
 
 FOLDER = BUILD / "release"
 
@@ -43,14 +42,14 @@ def main() -> None:
 
 def refused(version: str, text: str, project: str) -> Iterator[UserError]:
     """Yield why a version cannot be released, given the texts of the changelog and of pyproject.toml."""
-    if problem := without_commit():
+    if problem := git.without_commit():
         yield UserError("git", problem, "git clone it; a downloaded archive has no commits")
         return
     yield from _refused_version(version, text)
     yield from _refused_tree()
     if "- " not in changelog.sections(text).get(UNRELEASED, ""):
         yield UserError(str(CHANGELOG), "no entries under [Unreleased]", "say what changed for users")
-    differences = "; ".join(lint.disagreements(project, LOCK.read_text(encoding="utf-8")))
+    differences = "; ".join(lint.disagreements(project, lockfile().read_text(encoding="utf-8")))
     if differences:
         yield UserError(str(LOCK), differences, "make lock")
     if pages := "; ".join([*reference.stale(), *docs.broken()]):
@@ -63,10 +62,10 @@ def _refused_version(version: str, text: str) -> Iterator[UserError]:
     except UserError as error:
         yield error
         return
-    if git("tag", "--list", f"v{version}"):
+    if git.output("tag", "--list", f"v{version}"):
         yield UserError(f"VERSION={version}", f"the tag v{version} exists", "choose a greater version")
         return
-    tags = (tag.removeprefix("v") for tag in git("tag", "--list", "v*").splitlines())
+    tags = (tag.removeprefix("v") for tag in git.output("tag", "--list", "v*").splitlines())
     known = [name for name in (*changelog.sections(text), *tags) if changelog.VERSION.fullmatch(name)]
     last = max(known, key=changelog.parsed, default=None)
     if last and new <= changelog.parsed(last):
@@ -74,11 +73,11 @@ def _refused_version(version: str, text: str) -> Iterator[UserError]:
 
 
 def _refused_tree() -> Iterator[UserError]:
-    branch = git("symbolic-ref", "--quiet", "--short", "HEAD")
-    default = git("symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD").partition("/")[2]
+    branch = git.output("symbolic-ref", "--quiet", "--short", "HEAD")
+    default = git.output("symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD").partition("/")[2]
     if branch not in ((default,) if default else ("main", "master")):
         yield UserError("git", f"the branch is {branch or 'detached'}", f"git switch {default or 'main'}")
-    if changed := git("status", "--porcelain").splitlines():
+    if changed := git.output("status", "--porcelain").splitlines():
         count = f"{len(changed)} file{'s' * (len(changed) > 1)}"
         yield UserError(
             "git", f"{count} not committed, such as {changed[0].split(maxsplit=1)[1]}", "commit, or git stash"

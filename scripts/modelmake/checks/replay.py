@@ -3,7 +3,7 @@
 import re
 import sys
 
-from modelmake.core import advice, provenance
+from modelmake.core import advice, git
 
 STEP = re.compile(r"\[([^\]/]*)/(pipeline/)?([^\] /]+) *\].*Failure - Main (make [a-z-]+)")
 
@@ -30,7 +30,7 @@ def failed(log: str) -> list[str]:
 def main(code: str) -> None:
     """Print these lines if act's exit code is not 0."""
     if code == "0":
-        print(f"next    {advice.replayed(provenance.git('remote', 'get-url', 'origin'))}")
+        print(f"next    {advice.replayed(git.output('remote', 'get-url', 'origin'))}")
         return
     unfinished = "the workflow did not run to its end; see the output above; make lint checks the workflow"
     for line in failed(sys.stdin.read()) or [unfinished]:

@@ -14,8 +14,8 @@ from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
-from modelmake.core import files, provenance
-from modelmake.core.lock import LOCK
+from modelmake.core import files, git, provenance
+from modelmake.core.lock import lockfile
 
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)((?:.*\\\n\s+--hash=sha256:[0-9a-f]{64})*)", re.M)
 
@@ -54,7 +54,7 @@ def debian() -> Iterator[Component]:
 def bom(text: str) -> Bom:
     """Return the bill of materials; the same lock in the same image gives the same bytes."""
     components = [*locked(text), *debian()]
-    commit = provenance.git("log", "-1", "--format=%ct", "--", str(LOCK))
+    commit = git.output("log", "-1", "--format=%ct", "--", str(lockfile()))
     name, _, tag = (provenance.image() or "modelmake:host").rpartition(":")
     image = Component(type=ComponentType.CONTAINER, name=name, version=tag, bom_ref="image")
     materials = Bom(components=components, serial_number=uuid.uuid5(uuid.NAMESPACE_OID, f"{image.version} {text}"))
@@ -66,7 +66,7 @@ def bom(text: str) -> Bom:
 
 def main() -> None:
     """Write build/sbom.json."""
-    materials = bom(LOCK.read_text(encoding="utf-8"))
+    materials = bom(lockfile().read_text(encoding="utf-8"))
     text = JsonV1Dot6(materials).output_as_string()
     files.replace("sbom.json", json.dumps(json.loads(text), indent=1) + "\n")
     kinds = [component.purl.type for component in materials.components if component.purl]

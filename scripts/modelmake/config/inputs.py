@@ -13,13 +13,13 @@ from pathlib import Path
 
 from modelmake.config import config as configuration
 from modelmake.config import modules
-from modelmake.core import files
+from modelmake.core import files, settings
 from modelmake.core.errors import UserError
-from modelmake.core.lock import LOCK
-from modelmake.core.stages import Stage
+from modelmake.core.lock import lockfile
+from modelmake.core.stages import PROJECT, Stage
 
 Inputs = dict[str, str]  # the hash of a file, or the value of a key or of a fact, by its name
-ENTRY = "scripts/modelmake/__main__.py"
+ENTRY = Path("scripts/modelmake/__main__.py")
 LISTED = files.BUILD / "files"  # the files of the checkout that git does not ignore, one a line
 NAMES = "names"  # the files that are hashed, one a line
 HASHES = "hashes"  # "hash name" of each file, and "value (name)" of each fact
@@ -76,19 +76,26 @@ def hashes() -> Inputs:
 def names(stage: Stage, given: configuration.Config | None) -> set[str]:
     """Return the files that a stage reads, whether they exist or not; the table may be a folder."""
     found = taken(stage, given)
-    if pattern := "|".join(filter(None, (stage.files, stage.tests))):
+    product = settings.product()
+    if pattern := stage.files and (stage.files if settings.is_product() else PROJECT):
         found |= {name for name in lines(LISTED) if re.fullmatch(pattern, name, re.VERBOSE)}
-    if stage.tests:
-        tests = [Path(name) for name in found if re.fullmatch(stage.tests, name, re.VERBOSE)]
-        found |= _of_user(filter(Path.is_file, tests), ())  # git also lists a file that was just removed
-    if stage.keys:
+    if stage.keys or (stage.files and not settings.is_product()):
         code = Path("scripts", *stage.module.split(".")).with_suffix(".py")
-        found |= {ENTRY, str(LOCK), *map(str, modules.imported(code))}
-        if given is None:
-            return {*found, str(files.pipeline())}
-        named = [path.rpartition(".")[0] for path in estimators(given)]
-        found |= {given.data.path, *_of_user((), named)}
+        found |= {str(lockfile()), *(str(product / path) for path in (ENTRY, *modules.imported(code, product)))}
+    if stage.files and not settings.is_product():
+        found |= set(_tables())
+    if stage.keys and given is None:
+        return {*found, str(files.pipeline())}
+    if stage.keys and given:
+        found |= {given.data.path, *_of_user(path.rpartition(".")[0] for path in estimators(given))}
     return found
+
+
+def _tables() -> Iterator[str]:
+    """Yield the table of each pipeline of the project, which git may ignore."""
+    for path in [files.MAIN, *sorted(Path("pipelines").glob("*.toml"))]:
+        with suppress(UserError):  # the stage itself says what is wrong
+            yield configuration.load(path).data.path
 
 
 def taken(stage: Stage, given: configuration.Config | None) -> set[str]:
@@ -97,14 +104,11 @@ def taken(stage: Stage, given: configuration.Config | None) -> set[str]:
     return {str(files.place(name)) for name in stage.takes if name != files.TUNED or searches}
 
 
-def _of_user(paths: Iterable[Path], named: Iterable[str]) -> set[str]:
-    """Return the files of the user's modules that files import, or that have these names, and of all they import."""
+def _of_user(named: Iterable[str]) -> set[str]:
+    """Return the files of the user's modules that have these names, and of all they import."""
     found: set[Path] = set()
-    for path in paths:
-        with suppress(UserError):  # it is not valid Python, which the stage itself says
-            named = [*named, *modules.imports(path)]
     for name in named:
-        with suppress(UserError):
+        with suppress(UserError):  # it is not valid Python, which the stage itself says
             found |= modules.files([name])
         found |= {path for path in [modules.source(name)] if path}
     return set(map(str, found))

@@ -5,15 +5,19 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
+from modelmake.core import settings
 from modelmake.core.errors import UserError, first_line
 
-PRODUCT = ("scripts", "tests", "docker", "build")  # folders whose modules are not the user's
+
+def reserved() -> tuple[str, ...]:
+    """Return the folders of the project whose modules are not the user's."""
+    return ("scripts", "tests", "docker", "build") if settings.is_product() else ("build",)
 
 
 def source(module: str) -> Path | None:
     """Return the file of one of the user's modules, relative to the Makefile; None for every other module."""
     *packages, name = module.split(".")
-    if [*packages, name][0] in PRODUCT or not all(part.isidentifier() for part in (*packages, name)):
+    if [*packages, name][0] in reserved() or not all(part.isidentifier() for part in (*packages, name)):
         return None
     paths = Path(*packages, name, "__init__.py"), Path(*packages, f"{name}.py")
     return next((path for path in paths if path.is_file()), None)

@@ -129,12 +129,6 @@ class Test(Receipt):
     long: bool = Field(default_factory=settings.in_ci)
 
 
-class OwnTest(Test):
-    """The user's own tests pass."""
-
-    stage = "owntest"
-
-
 class Tune(Receipt):
     """The best trial of a search; no run where the config has no search."""
 

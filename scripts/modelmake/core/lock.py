@@ -13,7 +13,6 @@ from pathlib import Path
 
 from modelmake.core.errors import UserError
 
-LOCK = Path("docker/requirements.txt")
 VENV = Path(".venv")
 FIX = "rm -r .venv, and run make again"
 LINE = re.compile(r"([a-z0-9][a-z0-9.-]*)(?:\[[^]]*\])?==([^\s;\\]+)(?: *; *([^\\]*[^\\ ]))?")
@@ -34,9 +33,14 @@ def locked(text: str) -> Iterator[tuple[str, str]]:
             yield match[1], match[2]
 
 
+def lockfile() -> Path:
+    """Return the lock: the project's, if it has packages of its own, or modelmake's (docker/shell)."""
+    return Path(os.environ.get("MODELMAKE_LOCK") or "docker/requirements.txt")
+
+
 def pins(*names: str) -> list[str]:
     """Return the lock's `name==version` for each of `names`, in that order."""
-    versions = dict(locked(LOCK.read_text(encoding="utf-8")))
+    versions = dict(locked(lockfile().read_text(encoding="utf-8")))
     return [f"{name}=={versions[name]}" for name in names]
 
 
@@ -49,13 +53,13 @@ def check() -> None:
         A package has another version, is missing, or has lost its files: a run would name what it does not have.
 
     """
-    if not (LOCK.exists() and VENV.exists() and VENV.samefile(sys.prefix)):
+    if not (lockfile().exists() and VENV.exists() and VENV.samefile(sys.prefix)):
         return
     folders = Path(sysconfig.get_path("purelib")).glob("*.dist-info")
     installed = {
         _normal(name): (version, folder) for folder in folders for name, _, version in [folder.stem.rpartition("-")]
     }
-    for name, version in locked(LOCK.read_text(encoding="utf-8")):
+    for name, version in locked(lockfile().read_text(encoding="utf-8")):
         present, folder = installed.get(name, ("", VENV))
         if present != version:
             has = f"has {name} {present}" if present else f"has no {name}"

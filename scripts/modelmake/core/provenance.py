@@ -4,7 +4,6 @@ import hashlib
 import os
 import platform
 import pwd
-import subprocess
 import time
 import uuid
 from collections.abc import Mapping
@@ -14,10 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, Self
 
-from modelmake.core import files, settings
-from modelmake.core.lock import LOCK
+from modelmake.core import files, git, settings
+from modelmake.core.lock import lockfile
 
-IMAGE = Path("/etc/modelmake")  # in the image, its name and that of its base; no environment variable can change it
 PREFIX = "modelmake."
 
 Use = Literal["report", "version", "parity", "reproduce"]
@@ -64,6 +62,14 @@ class Provenance:
         cause="the run had uncommitted changes, which the commit does not contain",
         rank=7,
     )
+    product_commit: str = _fact(
+        *("product.commit", "report", "parity", "reproduce"), cause="modelmake has another commit", rank=2
+    )
+    product_dirty: str = _fact(
+        *("product.dirty", "report", "parity", "reproduce"),
+        cause="modelmake had uncommitted changes, which its commit does not contain",
+        rank=7,
+    )
     image: str = _fact("image", "report", "reproduce", cause="the image differs", rank=3)
     image_id: str = _fact(
         "image.id", "parity", "reproduce", cause="the image was built again and is not identical", rank=9
@@ -87,15 +93,18 @@ class Provenance:
     @classmethod
     def collect(cls, data_sha256: str, training_sha256: str) -> Self:
         """Return the provenance of a run that this process starts on this data and config."""
-        commit = git("rev-parse", "HEAD")
+        commit = git.output("rev-parse", "HEAD")
+        product_commit, product_dirty = git.product()
         return cls(
+            product_commit=product_commit,
+            product_dirty=product_dirty,
             git_commit=commit,
-            git_branch=settings.github().head_ref or git("rev-parse", "--abbrev-ref", "HEAD"),
-            git_dirty=str(bool(git("status", "--porcelain"))).lower() if commit else "",
+            git_branch=settings.github().head_ref or git.output("rev-parse", "--abbrev-ref", "HEAD"),
+            git_dirty=git.dirty() if commit else "",
             image=image() or "host",
             image_id=settings.container().image_id if image() else "host",
             image_base=base() or "host",
-            lock=sha256(LOCK),
+            lock=sha256(lockfile()),
             data=data_sha256,
             pipeline=str(files.pipeline()),
             config=training_sha256,
@@ -151,34 +160,12 @@ def sha256(path: Path) -> str:
 @cache
 def image() -> str:
     """Return the name of the image in which this process runs, "" on the host."""
-    return IMAGE.read_text(encoding="utf-8").split()[0] if IMAGE.exists() else ""
+    return settings.IMAGE.read_text(encoding="utf-8").split()[0] if settings.IMAGE.exists() else ""
 
 
 def base() -> str:
     """Return the name of that image's base, "" on the host."""
-    return IMAGE.read_text(encoding="utf-8").split()[1] if IMAGE.exists() else ""
-
-
-def git(*words: str) -> str:
-    """Return the output of a git command, "" where it fails."""
-    return _git(*words).stdout.strip()
-
-
-def without_commit() -> str:
-    """Return why git finds no commit in this folder, "" where it finds one."""
-    done = _git("rev-parse", "HEAD")
-    return "" if done.stdout else (done.stderr.strip().splitlines() or ["git does not answer"])[0]
-
-
-def _git(*words: str) -> subprocess.CompletedProcess[str]:
-    """Run git without waiting for the index; docker/run.sh names the git directory of a worktree or a submodule."""
-    directory = (f"--git-dir={folder}", "--work-tree=.") if (folder := settings.container().git_dir) and image() else ()
-    command = ("git", "--no-optional-locks", *directory, *words)
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return subprocess.CompletedProcess(command, 1, "", str(error))
-    return done if done.returncode == 0 else subprocess.CompletedProcess(command, done.returncode, "", done.stderr)
+    return settings.IMAGE.read_text(encoding="utf-8").split()[1] if settings.IMAGE.exists() else ""
 
 
 def runner() -> str:

@@ -16,6 +16,8 @@ from pydantic.dataclasses import dataclass as typed
 
 from modelmake.core.errors import UserError
 
+IMAGE = Path("/etc/modelmake")  # in the image, its name and that of its base; no environment variable can change it
+
 
 @typed(frozen=True)
 class Settings:
@@ -53,6 +55,7 @@ class Container:
     container: str = "none"
     containers: str = "1970-01-01"  # a time on the engine's clock, and the containers that ran at that time
     git_dir: str = ""
+    product_git_dir: str = ""
     ui: str = ""  # the address of the MLflow server outside
     scorer: str = ""  # the address of the scoring server
 
@@ -119,6 +122,16 @@ def dask() -> Dask:
 def github() -> GitHub:
     """Return the variables of GitHub; all are empty outside of GitHub Actions and act."""
     return _read(GitHub, "GITHUB_") if in_github() else GitHub()
+
+
+def product() -> Path:
+    """Return the folder of modelmake, relative to that of the project, where make was called: `.` or `.modelmake`."""
+    return Path(variable("MODELMAKE_PRODUCT") or ".")
+
+
+def is_product() -> bool:
+    """Return whether the project is modelmake itself."""
+    return product() == Path()
 
 
 def workspace() -> str:

@@ -11,13 +11,11 @@ LINTED = r"""
     .*\.(py|pyi|ipynb) | (.*/)?(\.?ruff|pyproject)\.toml | (docker|scripts|docs|\.github|\.ci)/.* | [^/]*\.md |
     Makefile | compose\.yaml | zensical\.toml | \.yamllint | \.gitignore | \.pre-commit-config\.yaml | \.?mypy\.ini |
     setup\.cfg"""
-PRODUCT = r"""
-    (scripts|docker|\.github|\.ci)/.* | tests/[a-z]+/.* | tests/(__init__|conftest)\.py | Makefile | compose\.yaml |
-    pyproject\.toml"""
-TESTS = r"tests/[^/]*\.py | conftest\.py"
-TESTED = rf"""
-    {PRODUCT} | docs/.* | (README|CONTRIBUTING|CHANGELOG)\.md | zensical\.toml |
-    \.(gitignore|gitattributes|dockerignore|actrc|yamllint|pre-commit-config\.yaml)"""
+TESTED = r"""
+    (scripts|docker|\.github|\.ci|tests|docs)/.* | .*\.py | Makefile | compose\.yaml | (pyproject|zensical)\.toml |
+    (README|CONTRIBUTING|CHANGELOG)\.md | \.(gitignore|gitattributes|actrc|yamllint) |
+    \.pre-commit-config\.yaml"""
+PROJECT = r"(?!docs/).*(?<!\.md)"  # what the tests of a project may read
 
 
 @dataclass(frozen=True)
@@ -31,9 +29,8 @@ class Stage:
     shared : bool
         Whether it is the same for every pipeline.
     files : str
-        The files of the checkout that it reads, as a regular expression, in addition to those that follow from `keys`.
-    tests : str
-        The tests of the user that it runs, which import the user's modules.
+        The files that it reads in modelmake's own checkout, as a regular expression. In the project of a user it reads
+        those of `PROJECT`.
     keys : tuple of str
         The keys of pipeline.toml that it reads. A stage with keys also reads the table, its own code and the user's.
     takes : tuple of str
@@ -48,7 +45,6 @@ class Stage:
     module: str
     shared: bool = False
     files: str = ""
-    tests: str = ""
     keys: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
     follows: str = ""
@@ -64,7 +60,6 @@ TRAINING = ("experiment", *SHAPING, "train")
 TABLE = (
     Stage("modelmake.checks.lint", shared=True, files=LINTED),
     Stage("modelmake.checks.test", shared=True, files=TESTED),
-    Stage("modelmake.checks.owntest", shared=True, files=PRODUCT, tests=TESTS),
     Stage("modelmake.search.tune", keys=(*TRAINING, "gate"), leaves=TUNED),
     Stage("modelmake.model.train", keys=TRAINING, takes=(TUNED,)),
     Stage("modelmake.gate.evaluate", keys=(*TRAINING, "gate"), follows="train"),

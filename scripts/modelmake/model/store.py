@@ -22,7 +22,7 @@ from sklearn.pipeline import Pipeline
 
 from modelmake.config import modules
 from modelmake.core.errors import TrackingError, UserError
-from modelmake.core.lock import LOCK
+from modelmake.core.lock import lockfile
 from modelmake.core.types import of
 from modelmake.model import user_code
 from modelmake.model.contract import DATE, FILE, Contract
@@ -155,7 +155,7 @@ def _save(fitted: Fitted, folder: Path, model: Model, types: Sequence[str]) -> N
             pip_requirements=requirements(packages),
             code_paths=sorted(map(str, code.iterdir())) if files else None,
             skops_trusted_types=list(types),
-            extra_files=[str(LOCK), str(folder.parent / FILE.name)],
+            extra_files=[str(lockfile()), str(folder.parent / FILE.name)],
         )
     user_code.copied(files, folder / user_code.CODE)  # again, since MLflow copies no file by the name of Python's cache
 

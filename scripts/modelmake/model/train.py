@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 from modelmake.config import config as configuration
 from modelmake.config import receipt
 from modelmake.config.data import Data
-from modelmake.core import provenance
+from modelmake.core import git, provenance
 from modelmake.core.files import TUNED, place
 from modelmake.data import profile, schema
 from modelmake.data.findings import findings
@@ -135,7 +135,7 @@ def begin(tracking: Tracking, config: configuration.Config, tags: dict[str, str]
         print(f"run {orphan} was left RUNNING by a process that no longer exists: it is now FAILED")
     run = tracking.create_run(config.experiment, tags)
     print(f"run     {run.run_id}\nurl     {run.url}", flush=True)
-    if reason := provenance.without_commit():
+    if reason := git.without_commit():
         print(f"note: no commit is recorded for this run: git reports '{reason:.200}'")
     return run
 

@@ -16,7 +16,7 @@ from modelmake.config.config import Config, Model, Step
 from modelmake.config.inputs import estimators
 from modelmake.config.search import ROWS, Params
 from modelmake.core import files
-from modelmake.core.lock import LOCK
+from modelmake.core.lock import lockfile
 from modelmake.core.provenance import sha256
 from modelmake.core.stages import SHAPING
 from modelmake.model.estimator import steps
@@ -95,7 +95,7 @@ def key(config: Config, data_sha256: str) -> str:
         "folds": folds(config),
         "space": list(values["search"]["space"].items()),
     }
-    facts = [data_sha256, values, sha256(LOCK), *code(config)]
+    facts = [data_sha256, values, sha256(lockfile()), *code(config)]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 

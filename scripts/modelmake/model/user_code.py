@@ -6,7 +6,7 @@ import sys
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from modelmake.config.modules import PRODUCT, imports, parsed, source
+from modelmake.config.modules import imports, parsed, reserved, source
 from modelmake.core.errors import UserError
 from modelmake.core.provenance import sha256
 
@@ -28,7 +28,7 @@ def installed(paths: Iterable[Path]) -> set[str]:
     """Return the top-level modules that files import and that are neither the user's nor Python's own."""
     names = {name.partition(".")[0] for path in paths for name in imports(path)}
     local = {path.parts[0].removesuffix(".py") for path in paths}
-    return {name for name in names if name and name not in sys.stdlib_module_names} - local - set(PRODUCT)
+    return {name for name in names if name and name not in sys.stdlib_module_names} - local - set(reserved())
 
 
 def copied(paths: Collection[Path], folder: Path) -> None:

@@ -74,7 +74,7 @@ def target(path: Path, text: str) -> str:
 
 
 def file(path: Path, text: str) -> Path:
-    """Return the file of the new pipeline, from NAME or from the name of the table.
+    """Return the file of the new pipeline: pipeline.toml is the first one, others have NAME or the name of the table.
 
     Raises
     ------
@@ -82,14 +82,20 @@ def file(path: Path, text: str) -> Path:
         The name is not one of a pipeline, or the file exists.
 
     """
-    name = text or re.sub(r"[^A-Za-z0-9]+", "_", path.name.partition(".")[0]).strip("_") or "table"
+    name = text or _name(path)
     if not NAME.fullmatch(name) or name == MAIN.stem:
         fix = "use letters, digits, - and _, such as NAME=churn"
         raise UserError(f"NAME={name}", "is not a valid name for a pipeline", fix)
-    new = Path("pipelines") / f"{name}.toml"
+    first = not MAIN.exists() and not any(Path("pipelines").glob("*.toml"))
+    new = MAIN if first and not text else Path("pipelines") / f"{name}.toml"
     if new.exists():
         raise UserError(str(new), "exists, and is not overwritten", "choose another name: NAME=…")
     return new
+
+
+def _name(path: Path) -> str:
+    """Return the name of a table as that of a pipeline."""
+    return re.sub(r"[^A-Za-z0-9]+", "_", path.name.partition(".")[0]).strip("_") or "table"
 
 
 def _comment(text: str) -> list[str]:
@@ -162,7 +168,7 @@ def main() -> None:
     with settings.exported({"MODELMAKE_PIPELINE": str(new)}):  # no message is about another pipeline
         made = draft.draft(str(path), target(path, settings.make().target))
         how = "; ".join(filter(None, (str(opened(made.data)), made.reading.words(made.data.stated))))
-    text = written(made, free(new.stem), how)
+    text = written(made, free(_name(path) if new == MAIN else new.stem), how)
     config = Config.model_validate(tomllib.loads(text))
     new.parent.mkdir(exist_ok=True)
     with new.open("x", encoding="utf-8") as draft_file:

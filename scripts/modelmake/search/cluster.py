@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from modelmake.core.errors import ClusterError, UserError, first_line
-from modelmake.core.lock import LOCK
+from modelmake.core.lock import lockfile
 from modelmake.model import tuning
 from modelmake.search import remote
 from modelmake.search.connection import CONNECT, address, client, security
@@ -196,7 +196,7 @@ def by_value(function: Function) -> Function:
 
 def locked() -> list[str]:
     """Return the packages of the lock that are installed here."""
-    lines = LOCK.read_text(encoding="utf-8").splitlines()
+    lines = lockfile().read_text(encoding="utf-8").splitlines()
     names = [Requirement(line.split(";")[0].rstrip(" \\")).name for line in lines if line[:1].isalnum()]
     return [canonicalize_name(name) for name in names]
 

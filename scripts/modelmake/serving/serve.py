@@ -14,7 +14,7 @@ from modelmake.config import config as configuration
 from modelmake.core import files, settings
 from modelmake.core.aliases import CHAMPION
 from modelmake.core.errors import UserError, counted
-from modelmake.core.provenance import IMAGE
+from modelmake.core.settings import IMAGE
 from modelmake.tracking.address import uri
 
 PORT = 5001

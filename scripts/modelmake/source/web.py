@@ -9,7 +9,7 @@ import requests
 
 from modelmake.core import settings
 from modelmake.core.errors import UserError
-from modelmake.core.provenance import IMAGE
+from modelmake.core.settings import IMAGE
 from modelmake.source.address import Source
 from modelmake.source.transfer import BLOCK, Remote, write
 from modelmake.tracking.connection import detour, local, proxy
