@@ -193,8 +193,8 @@ clean: ## remove build/, so that the next `make all` runs every stage
 	@echo "▸ clean · removing build/" && rm -rf build
 
 distclean: clean ## remove build/, .venv, and the local servers with their runs, models and logs
-	@$(product)/docker/dashboard/dashboard.sh purge && $(product)/docker/serving/serve.sh down && $(product)/docker/cluster/cluster.sh down
-	@$(if $(server),$(server) purge)
+	@$(product)/docker/dashboard/dashboard.sh purge && $(product)/docker/serving/serve.sh down
+	@$(product)/docker/cluster/cluster.sh down $(if $(server),&& $(server) purge)
 	@echo "▸ distclean · removing .venv, .mlflow, .serve and .dashboard" && rm -rf .venv .mlflow .serve .dashboard
 
 docs: .venv/lock.txt ## write the reference pages again, and build the site in build/site

@@ -99,6 +99,8 @@ of_checkout() {
   MODELMAKE_ROOT=$1 MODELMAKE_PRODUCT=$place "$1/$place/$2" "${@:3}"
 }
 
+image_name() { "$product/docker/image/image.sh" name; }
+
 # The folder with the receipts of the pipeline that PIPELINE names (docker/runner.mk).
 receipts=build
 [ "${MODELMAKE_PIPELINE:-pipeline.toml}" = pipeline.toml ] || receipts=build/${MODELMAKE_PIPELINE%.toml}

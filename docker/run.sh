@@ -140,7 +140,7 @@ while [ "$1" != -- ]; do
 done
 shift
 
-image=$("$product/docker/image/image.sh" name)
+image=$(image_name)
 MODELMAKE_IMAGE_ID=$(docker image inspect -f '{{.Id}}' "$image") && export MODELMAKE_IMAGE_ID
 mkdir -p "$root/build"
 options+=(-v "$root:/src:$source")

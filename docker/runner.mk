@@ -10,8 +10,9 @@ override caller := $(if $(filter command,$(firstword $(origin SHELL))),/bin/sh,$
 override SHELL := $(product)/docker/shell
 override .SHELLFLAGS := -c
 # What other files list, in one call, as words such as setting=RUNNER, known=HOME and target=all.
-override listed := $(shell product=$(product); . $(product)/docker/environment.sh && printf 'setting=%s ' $$settings && \
-  printf 'known=%s ' $$settings $$allowed && awk -v as=words -f $(product)/docker/host/help.awk $(product)/Makefile && \
+override listed := $(shell product=$(product); . $(product)/docker/environment.sh && \
+  printf 'setting=%s ' $$settings && printf 'known=%s ' $$settings $$allowed && \
+  awk -v as=words -f $(product)/docker/host/help.awk $(product)/Makefile && \
   printf 'lock=%s ' "$$MODELMAKE_LOCK")
 override listing = $(patsubst $1=%,%,$(filter $1=%,$(listed)))
 override settings := $(call listing,setting)

@@ -22,7 +22,7 @@ with Client("tls://scheduler:8786", security=Security(**tls), timeout=60) as cli
 case $1 in
   up)
     workers=${MODELMAKE_WORKERS:-2}
-    MODELMAKE_IMAGE=$("$product/docker/image/image.sh" name) && export MODELMAKE_IMAGE
+    MODELMAKE_IMAGE=$(image_name) && export MODELMAKE_IMAGE
     echo "▸ cluster · starting a scheduler and $workers workers" >&2
     mkdir -p "$state" && chmod 700 "$state"
     certificate "$MODELMAKE_IMAGE" "$root/$state" DNS:scheduler

@@ -30,7 +30,8 @@ job() { # Prometheus' job for the scoring server of pipeline $1, whose token and
   mkdir -p "$to"
   if [ -f "$from/tls.key" ]; then cp "$from/tls.crt" "$to" && scheme=https; else lacking+='/tls_config/d;'; fi
   if [ -f "$from/token" ]; then cp "$from/token" "$to"; else lacking+='/authorization/d;'; fi
-  sed "$lacking s/PIPELINE/$1/; s/SCHEME/$scheme/; s/ADDRESS/$host:$(cat "$from/port")/" "$product/docker/dashboard/scorer.yaml"
+  sed "$lacking s/PIPELINE/$1/; s/SCHEME/$scheme/; s/ADDRESS/$host:$(cat "$from/port")/" \
+    "$product/docker/dashboard/scorer.yaml"
 }
 configure() { # the containers have their own users: only the caller enters .dashboard/, they read all of it
   local name

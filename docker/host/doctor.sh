@@ -47,8 +47,8 @@ if check engine "$(no_engine)" docker version -f '{{.Server.Version}}'; then
   check compose "install docker-compose-plugin, or: make engine" docker compose version --short && docker=1
   check buildx "install docker-buildx, or: make engine" docker buildx version || docker=0
 fi
-image() { docker image inspect -f '{{index .RepoTags 0}}' "$("$product/docker/image/image.sh" name)"; }
-folder() { visible "$("$product/docker/image/image.sh" name)" >/dev/null 2>&1 && echo "the engine sees $root"; }
+image() { docker image inspect -f '{{index .RepoTags 0}}' "$(image_name)"; }
+folder() { visible "$(image_name)" >/dev/null 2>&1 && echo "the engine sees $root"; }
 if [ $docker = 1 ] && check image "not built: make image" image; then
   check folder "$unseen" folder || docker=0
 fi

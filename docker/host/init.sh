@@ -8,7 +8,7 @@ target=${MODELMAKE_TO:-} data=${MODELMAKE_DATA:-} source=$product
 [[ $target == /* ]] || target=$root/$target
 [[ -z $data || $data == /* ]] || data=$root/$data
 [ -z "$data" ] || [ -e "$data" ] || die "DATA=$MODELMAKE_DATA" "no such file or folder" "check the path"
-[ -z "$data" ] || [ -n "${MODELMAKE_TARGET:-}" ] || die TARGET "is not given" "name the column: make init … TARGET=column"
+[ -z "$data" ] || [ -n "${MODELMAKE_TARGET:-}" ] || die TARGET "is not given" "make init … TARGET=column"
 [ ! -e "$target" ] || [ -d "$target" ] || die "TO=$MODELMAKE_TO" "is a file" "name a folder"
 mkdir -p "$target" 2>/dev/null || die "TO=$MODELMAKE_TO" "cannot be created" "name a folder that you may write"
 target=$(cd "$target" && pwd -P)
@@ -72,7 +72,9 @@ modelmake() { # a submodule at this commit of its origin, or a copy if it has no
 echo "▸ init · a project in $target"
 modelmake
 templates=$product/docker/project
-for file in Makefile models/__init__.py models/example.py tests/test_pipeline.py; do place "$file" <"$templates/$file"; done
+for file in Makefile models/__init__.py models/example.py tests/test_pipeline.py; do
+  place "$file" <"$templates/$file"
+done
 sed "s/@NAME@/$name/" "$templates/README.md" | place README.md
 place .actrc <"$product/.actrc"
 lines .gitignore <"$templates/gitignore"
@@ -83,7 +85,7 @@ grep -q 'include .*\.modelmake/Makefile' Makefile ||
 
 if [ -z "$data" ]; then
   if [ ! -e pipeline.toml ] && [ ! -e pipelines ]; then
-    for file in "$product"/data/*.csv; do place "data/$(basename "$file")" <"$file"; done
+    for file in "$product"/data/*.csv; do place "data/${file##*/}" <"$file"; done
     place pipeline.toml <"$product/pipeline.toml"
   fi
 elif [[ $data != "$target"/* ]]; then

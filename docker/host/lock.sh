@@ -11,8 +11,8 @@ uv=$(command -v uv || true)
 if [ -z "$uv" ]; then
   # /opt/venv has no pip, but the Python that created it has.
   "$(python -c 'import sys; print(sys._base_executable)')" -m venv "$scratch/uv"
-  sed -n '/^uv==/,/^ *#/p' "$product/docker/requirements.txt" >"$scratch/uv.txt"
-  [ -s "$scratch/uv.txt" ] || die "$product/docker/requirements.txt" "has no uv, which writes the lock" "git checkout that file"
+  sed -n '/^uv==/,/^ *#/p' "$MODELMAKE_LOCK" >"$scratch/uv.txt"
+  [ -s "$scratch/uv.txt" ] || die "$MODELMAKE_LOCK" "has no uv, which writes the lock" "git checkout that file"
   PIP_CERT=${SSL_CERT_FILE:-} "$scratch/uv/bin/pip" install -q --no-cache-dir --require-hashes -r "$scratch/uv.txt"
   uv="$scratch/uv/bin/uv"
 fi

@@ -17,7 +17,7 @@ fi
 "$@" python -m modelmake table build/reproduce
 
 # Anybody can write the tags of a run, so the image comes only from the registry that this checkout uses.
-repository=${repository%:*} ours=$("$product/docker/image/image.sh" name)
+repository=${repository%:*} ours=$(image_name)
 ours=${ours%:*}
 case $MODELMAKE_RUNNER/$repository in
   image/* | host/host | "docker/$ours" | docker/modelmake) ;;

@@ -27,12 +27,14 @@ missing() { # prints those of the given stages whose run or version is gone
       if { note=$(docker exec -i "$project-mlflow-1" "${in_container[@]}" <<<"$claimed" 2>&1 >&3); } 3>&1; then
         [ -z "$note" ] || echo "$note" >&2
       elif docker volume inspect "${project}_mlflow" >/dev/null 2>&1; then
-        docker run "${sealed[@]}" -v "${project}_mlflow:/mlflow" "$("$product/docker/image/image.sh" name)" "${in_container[@]}"
+        docker run "${sealed[@]}" -v "${project}_mlflow:/mlflow" "$(image_name)" "${in_container[@]}"
       else
         printf '%s\n' "$@"
       fi
       ;;
-    docker/http | docker/https) "$product/docker/run.sh" mlflow -- python -I "$inside/scripts/modelmake/tracking/claims.py" - "$@" ;;
+    docker/http | docker/https)
+      "$product/docker/run.sh" mlflow -- python -I "$inside/scripts/modelmake/tracking/claims.py" - "$@"
+      ;;
     */http | */https) PATH="$root/.venv/bin:$PATH" python -I "$claims" - "$@" ;;
     */ | */sqlite)
       store=${address#sqlite:///}

@@ -34,7 +34,7 @@ else
 fi
 
 # The variables of compose.yaml.
-image=${image:-$("$product/docker/image/image.sh" name)} doors=""
+image=${image:-$(image_name)} doors=""
 export MLFLOW_PORT MLFLOW_WORKERS=${workers:-${scratch:+1}} MODELMAKE_IMAGE=$image MODELMAKE_DOORS=""
 MODELMAKE_USER="$(id -u):$(id -g)" && export MODELMAKE_USER
 files=(-f "$product/compose.yaml")

@@ -13,7 +13,7 @@ key_file=${MODELMAKE_KEY:-} # an age identity
 [ "${MODELMAKE_RUNNER:-docker}" = docker ] ||
   die "$verb" "is for the compose server" "without an engine the state is the folder .mlflow: copy that folder"
 [ "$verb" = settle ] || "$product/docker/image/image.sh" build
-image=$("$product/docker/image/image.sh" name)
+image=$(image_name)
 export BACKUP_KEY=""
 on_state() { on_volume "$(project "$scratch")" "$image" "$@"; }
 key() { # only backup creates a missing key

@@ -8,10 +8,8 @@ copy_code() { # prints the folder
     \( -name '*.py' -o -name '*.toml' -o -name health.sh \) -type f -print0 |
     tar -cf - --null -T - | tar -xf - -C "$part"
   [ "$MODELMAKE_PRODUCT" = . ] || {
-    mkdir "$part/.modelmake" && cd "$product"
-    find scripts docker/serving/health.sh -name __pycache__ -prune -o -type f -print0 | tar -cf - --null -T - |
-      tar -xf - -C "$root/$part/.modelmake"
-    cd "$root"
+    mkdir "$part/.modelmake"
+    tar -C "$product" --exclude __pycache__ -cf - scripts docker/serving/health.sh | tar -xf - -C "$part/.modelmake"
   }
   hash=$(cd "$part" && find . -type f -print0 | sort -z | xargs -0 cat | git hash-object --stdin | cut -c1-12)
   [ -d "$state/code-$hash" ] || mv "$part" "$state/code-$hash"
@@ -41,7 +39,7 @@ variables() { # of docker/serving/*.yaml, whose files this selects
     (umask 077 && cp "$MLFLOW_TRACKING_CLIENT_CERT_PATH" "$state/tracking-client.pem")
     MODELMAKE_CLIENT=$state/tracking-client.pem
   fi
-  MLFLOW_TRACKING_URI=$address MODELMAKE_IMAGE=$("$product/docker/image/image.sh" name) MODELMAKE_USER="$(id -u):$(id -g)"
+  MLFLOW_TRACKING_URI=$address MODELMAKE_IMAGE=$(image_name) MODELMAKE_USER="$(id -u):$(id -g)"
   MODELMAKE_NAME=$name MODELMAKE_CODE="$root/$code" MODELMAKE_CHECKOUT=$checkout MODELMAKE_SERVE_PORT=$port
   MODELMAKE_DOORS=$([ ! -f "$state/token" ] || git hash-object "$state/token")
   [ ! -f "$state/tls.key" ] || MODELMAKE_DOORS+=" tls"

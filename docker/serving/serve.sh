@@ -29,7 +29,7 @@ doors() { # a token, and a certificate, as `make up` has a login and TLS
   [ "${MODELMAKE_TLS:-}" != 0 ] || rm -f "$state/tls.key" "$state/tls.crt"
   if on MODELMAKE_TLS && [ ! -f "$state/tls.key" ]; then
     [ "$runner" = docker ] || die TLS "is for the server in a container" "start Docker, or: make engine"
-    (umask 077 && certificate "$("$product/docker/image/image.sh" name)" "$root/$state" DNS:localhost,DNS:scorer,IP:127.0.0.1) ||
+    (umask 077 && certificate "$(image_name)" "$root/$state" DNS:localhost,DNS:scorer,IP:127.0.0.1) ||
       die tls "no certificate was made" "put tls.crt and tls.key into $state/"
     echo "▸ serve · created a certificate, which clients accept with $state/tls.crt" >&2
   fi

@@ -51,7 +51,7 @@ def refused(version: str, text: str, project: str) -> Iterator[UserError]:
         yield UserError(str(CHANGELOG), "no entries under [Unreleased]", "say what changed for users")
     differences = "; ".join(lint.disagreements(project, lockfile().read_text(encoding="utf-8")))
     if differences:
-        yield UserError(str(LOCK), differences, "make lock")
+        yield UserError(str(lockfile()), differences, "make lock")
     if pages := "; ".join([*reference.stale(), *docs.broken()]):
         yield UserError("docs", pages, "make docs")
 
