@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from modelmake.core import files, settings
-from modelmake.core.lock import LOCK
+from modelmake.core.lock import lockfile
 
 PASSED = files.BUILD / ".lint"  # JSON: by linter and file, the hash of what it has read
 WHOLE = ("mypy", "ruff check", "ruff format", "make")  # these read more than the files on their command lines
-CONFIGURED = (LOCK, Path(".yamllint"), Path("pyproject.toml"))
+CONFIGURED = (Path(".yamllint"), Path("pyproject.toml"))
 SOURCED = re.compile(r"^\s*\. .*?([\w-]+\.sh)\b", re.M)  # in a shell script, which shellcheck reads along
 
 Passed = dict[str, str]
@@ -38,7 +38,7 @@ def write(now: Passed, fine: set[str]) -> None:
 
 def current(commands: Mapping[str, list[str]]) -> Passed:
     """Return, by linter and file, the hash of what each linter reads now; without those that read everything."""
-    context = [path for path in CONFIGURED if path.exists()]
+    context = [path for path in (lockfile(), *CONFIGURED) if path.exists()]
     named = {name: _named(command) for name, command in commands.items() if name not in WHOLE}
     return {
         f"{name}: {word}": _hash(*_options(commands[name]), *map(_content, (*context, *_sourced(words), Path(word))))
