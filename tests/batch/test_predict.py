@@ -261,3 +261,13 @@ def test_rows_shorter_than_the_header_are_said(predict: Callable[..., Outcome]) 
     assert done.code == 0, done
     assert "warning: 1 row has fewer fields than the header" in done.out
     assert "(the first: new.csv, line 5)" in done.out
+
+
+def test_two_columns_of_one_name_are_said(predict: Callable[..., Outcome]) -> None:
+    """The first one counts, as in a training."""
+    header, *rows = Path("data/iris.csv").read_text().splitlines()
+    name = header.split(",")[0]
+    Path("new.csv").write_text("\n".join([f"{header},{name}", *(f"{row},x" for row in rows[:5]), ""]))
+    done = predict("new.csv")
+    assert done.code == 0, done
+    assert f"warning: 2 columns have the name '{name}': the first counts" in done.out

@@ -179,3 +179,21 @@ def test_versions_with_a_decimal_comma_are_said(tmp_path: Path) -> None:
     """In the file's own writing."""
     (tmp_path / "t.csv").write_text("v;y\n" + "".join(f"{text};{text}\n" for text in ["1,1", "1,10", "1,9"] * 9))
     assert "'v' has numbers such as 1,1 and 1,10, which are one" in str(read(opened(data(tmp_path / "t.csv")))[1])
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_all_rows_of_a_table_decide_how_it_writes_what_the_contract_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    """The model was trained on plain numbers and dates of ISO 8601; one row, the first or the last, shows the marks."""
+    plain = [f"{number}.5,2026-05-{1 + number % 28:02},{number}" for number in range(60)]
+    (tmp_path / "t.csv").write_text("price,day,y\n" + "\n".join(plain) + "\n")
+    model = scorer(tmp_path / "t.csv")
+    rows = [f"{number}.500;0{1 + number % 9}/05/2026" for number in range(1, 60)]
+    rows.insert(len(rows) if late else 0, "1.234,5;31/12/2026")
+    (tmp_path / "in.csv").write_text("\n".join(["price;day", *rows, ""]))
+    monkeypatch.setattr(batch, "ROWS", 7)
+    read_rows = taken(model, tmp_path / "in.csv")
+    one = read_rows[1 if not late else 0]
+    assert (one["price"], str(one["day"])[:10]) == (1500, "2026-05-02")
+    assert len(read_rows) == 60

@@ -3,13 +3,14 @@
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from modelmake.batch import notation
+from modelmake.batch.notation import Forms
 from modelmake.config.column import Column
 from modelmake.config.data import Data
 from modelmake.core.errors import UserError, suggestion
@@ -18,7 +19,7 @@ from modelmake.model.contract import Contract, Feature
 from modelmake.serving.casts import Cast, Mask, cast, form, without_gaps
 from modelmake.serving.scorer import Scorer
 from modelmake.tables.chunk import Chunk
-from modelmake.tables.forms import PLAIN, Form
+from modelmake.tables.forms import PLAIN
 from modelmake.tables.reading import Reading
 from modelmake.tables.table import Table
 
@@ -27,7 +28,6 @@ FEW = 100  # rows of a chunk that the model may refuse
 REFUSED = "the model does not accept a value of this row"
 PREDICTION = "prediction"
 
-Forms = dict[tuple[Path, str], Form]
 Faults = dict[int, tuple[str, str]]  # the column and the reason, by the place of a row in its chunk
 
 
@@ -51,9 +51,11 @@ def scored(scorer: Scorer, table: Table) -> Iterator[Scored]:
         The table cannot be read, a column of the model is missing, or the model fails.
 
     """
-    forms: Forms = {}
-    for chunk in replace(table, config=as_trained(table.config, scorer.contract)).chunks(ROWS):
+    forms: Forms | None = None
+    table = replace(table, config=as_trained(table.config, scorer.contract))
+    for chunk in table.chunks(ROWS):
         _check_names(chunk, scorer.contract)
+        forms = notation.forms(table, scorer.contract, chunk.decimal) if forms is None else forms
         X, good, faults = fitted(chunk, scorer.contract, forms)
         try:
             y_pred, refused = answered(scorer, X)

@@ -95,10 +95,11 @@ def written(scorer: "Scorer", data: Data, paths: tuple[Path, Path], version: str
         No row can be predicted, the table cannot be read, the model fails, or a file cannot be written.
 
     """
-    from modelmake.batch import batch, output  # noqa: PLC0415  # see main
+    from modelmake.batch import batch, notation, output  # noqa: PLC0415  # see main
     from modelmake.tables.table import opened  # noqa: PLC0415
 
     table, rejected, first = opened(data, scorer.contract.reading, scorer.contract.names), 0, ""
+    doubled = ""
     with (
         files.writing(f"OUT={paths[0].name}", "free some space, or name a folder that you can write"),
         files.whole(paths[0]) as aside,
@@ -107,6 +108,7 @@ def written(scorer: "Scorer", data: Data, paths: tuple[Path, Path], version: str
     ):
         with closing(output.Writer(aside, version=version)) as writer:
             for part in batch.scored(scorer, table):
+                doubled = doubled or notation.twice(list(part.chunk.frame.columns), scorer.contract.names)
                 if len(part.X):
                     writer.write(part)
                 if len(part.rejected):
@@ -122,7 +124,7 @@ def written(scorer: "Scorer", data: Data, paths: tuple[Path, Path], version: str
             )
         if not rejected:
             paths[1].unlink(missing_ok=True)  # those of an earlier OUT
-    if note := table.short:
+    for note in filter(None, (doubled, table.short)):
         print(f"warning: {note}")
     return progress.done - rejected, rejected
 

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from modelmake.batch.batch import ROWS, Forms, as_trained, values
+from modelmake.batch import notation
+from modelmake.batch.batch import ROWS, as_trained, values
+from modelmake.batch.notation import Forms
 from modelmake.config.data import Data
 from modelmake.core.errors import UserError
 from modelmake.model.contract import Contract
@@ -43,8 +45,9 @@ def requests(path: Path, config: Data, contract: Contract) -> pd.DataFrame:
     the file has it, as text. Raises as `make predict`.
     """
     data = as_trained(config, contract)
-    opened, forms = table("IN", path, data, contract.reading, contract.names), Forms()
+    opened = table("IN", path, data, contract.reading, contract.names)
     chunks, columns = list(opened.chunks(ROWS)), dict[str, pd.Series]()
+    forms = notation.forms(opened, contract, chunks[0].decimal) if chunks else Forms()
     for feature in contract.features:
         given = [chunk.frame[feature.name] for chunk in chunks if feature.name in chunk.frame]
         casts = [values(chunk, feature.lenient, forms, contract.reading) for chunk in chunks[: len(given)]]

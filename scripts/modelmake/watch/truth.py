@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from modelmake.batch.batch import ROWS, Forms, values
+from modelmake.batch.batch import ROWS, values
+from modelmake.batch.notation import Forms
 from modelmake.config.column import Column
 from modelmake.config.data import Data
 from modelmake.core.errors import UserError, few, suggestion
