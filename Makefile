@@ -115,7 +115,7 @@ smoke: ## send the example rows of the model to the scoring server, and check th
 predict: ## predict the rows of the table IN with the champion, or VERSION, into the file OUT
 watch: ## compare the requests to the champion, or the table IN, with the training rows
 
-dashboard: ## start Prometheus and Grafana on localhost, which show the scoring servers of this checkout
+dashboard: $(environment) ## start Prometheus and Grafana on localhost, which show the scoring servers of this checkout
 	@$(with_engine) $(product)/docker/dashboard/dashboard.sh up
 
 ## Server

@@ -77,6 +77,7 @@ case $verb in
   up)
     ((port > 0 && port <= 59445)) || die "DASHBOARD_PORT=$port" "too large or 0" "use a number from 1 to 59445"
     export MODELMAKE_DASHBOARD_PORT=$port MODELMAKE_PROMETHEUS_PORT=$((port + 6090))
+    visible "$(image_name)" # both read .dashboard/
     up
     ;;
   refresh)

@@ -35,6 +35,8 @@ case "$*" in
   inspect*) echo true ;;
   ps*) printf '%s\\n' open closed ;;
   info*) cat "${0%/*}/system" ;;
+  run*) exit 1 ;; # of what sees the folder
+  *) echo "$*" >>"${0%/*}/asked" ;;
 esac
 """
 # What a scoring server of one worker shows at /metrics, after a request and a window of `make watch` with an alert.
@@ -102,6 +104,12 @@ class Checkout:
         assert (done.returncode, done.stderr) == (0, "")
         return self.path / ".dashboard/prometheus/prometheus.yaml"
 
+    def up(self) -> subprocess.CompletedProcess[str]:
+        """Start the dashboard."""
+        environment = {"PATH": f"{self.path / 'bin'}:{os.environ['PATH']}", "HOME": str(self.path)}
+        script = str(self.path / "docker/dashboard/dashboard.sh")
+        return subprocess.run([script, "up"], env=environment, capture_output=True, text=True, check=False)
+
     def port(self, name: str) -> int:
         """Return the port of a scoring server."""
         return int((self.path / ".serve" / name / "port").read_text())
@@ -111,6 +119,15 @@ class Checkout:
 def checkout(tmp_path: Path) -> Checkout:
     """A checkout with two scoring servers."""
     return Checkout(tmp_path / "a check out")
+
+
+def test_an_engine_that_does_not_see_the_folder_starts_nothing(checkout: Checkout) -> None:
+    """Prometheus and Grafana would start with empty folders; the line is that of the other commands."""
+    done = checkout.up()
+    assert done.returncode == 2
+    assert f"error: docker: the engine does not see the folder {checkout.path} (mount it" in done.stderr
+    assert not [line for line in (checkout.path / "bin/asked").read_text().splitlines() if line.startswith("compose")]
+    assert not (checkout.path / ".dashboard/prometheus").exists()
 
 
 @pytest.fixture(scope="module")

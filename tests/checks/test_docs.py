@@ -188,3 +188,23 @@ def test_make_docs_builds_a_site_that_opens_anywhere(tmp_path: Path, monkeypatch
     assert {path.relative_to(docs.SITE).with_suffix("") for path in docs.SITE.rglob("*.html")} == {*pages, Path("404")}
     assert docs.loading() == []
     assert (docs.SITE / "assets/javascripts/worker.js").exists()
+
+
+def test_the_flow_fits_a_narrow_screen() -> None:
+    """Below 640 px it goes from top to bottom, in a picture that is not wider than a phone and has all its words."""
+    css = (ROOT / "docs/site.css").read_text()
+    page = (ROOT / "docs/index.md").read_text()
+    narrow = re.search(r'<source media="\(max-width: (\d+)px\)" srcset="([a-z-]+\.svg)">', page)
+    assert narrow
+    widest = re.search(rf"@media \(max-width: {narrow[1]}px\) {{\s+\.flow img {{\s+max-width: (\d+)px", css)
+    assert widest
+    text = (ROOT / "docs" / narrow[2]).read_text()
+    width, height = map(int, re.findall(r'viewBox="0 0 (\d+) (\d+)"', text)[0])
+    assert width <= int(widest[1]) <= 390 < height
+    places = re.findall(r'<text x="(\d+)" y="(\d+)"', text)
+    assert places
+    assert all(0 < int(x) < width and 0 < int(y) < height for x, y in places)
+    wide = (ROOT / "docs/flow.svg").read_text()
+    words = [set(re.findall(r"\w[\w.@]*", " ".join(re.findall(r"<text[^>]*>([^<]*)", one)))) for one in (wide, text)]
+    assert words[0] - words[1] <= {"MLflow"}
+    assert words[1] <= words[0]

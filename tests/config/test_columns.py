@@ -11,6 +11,8 @@ from modelmake.core.errors import UserError
 from modelmake.model.train import prepare
 from tests.conftest import Project
 
+TREES = 'sklearn.ensemble.RandomForestClassifier"\n[model.params]\nn_estimators = 5'
+HISTOGRAM = 'sklearn.ensemble.HistGradientBoostingClassifier"\n[model.params]\n'
 RULES = 'rules = ["accuracy > 0.8"'
 
 
@@ -24,6 +26,8 @@ RULES = 'rules = ["accuracy > 0.8"'
         ("data.time", 'target = "species"', 'target = "species"\ntime = "petal_lenght"'),
         ("data.schema.petal_lenght", "[model]", "[data.schema.petal_lenght]\nmin = 0\n[model]"),
         ("gate.rules: accuracy > 0.5 by petal_lenght", RULES, 'rules = ["accuracy > 0.5 by petal_lenght"'),
+        ("model.params.monotonic_cst", TREES, f"{HISTOGRAM}monotonic_cst = {{ petal_lenght = 1 }}"),
+        ("model.params.categorical_features", TREES, f'{HISTOGRAM}categorical_features = ["petal_lenght"]'),
         ("serve.private", "[gate]", '[serve]\nprivate = ["petal_width", "petal_lenght"]\n[gate]'),
         ("watch.ignore", "[gate]", '[watch]\nignore = ["petal_lenght"]\n[gate]'),
     ],

@@ -20,10 +20,18 @@ PATH = "catboost.CatBoostClassifier"
 class CatBoostClassifier(DecisionTreeClassifier):
     """Labels as a column where there are more than two, and no parameter that was not set."""
 
-    def __init__(self, max_depth: int | None = None, allow_writing_files: bool | None = None) -> None:
+    def __init__(
+        self,
+        max_depth: int | None = None,
+        allow_writing_files: bool | None = None,
+        verbose: bool | int | None = None,
+        logging_level: str | None = None,
+        random_seed: int | None = None,
+    ) -> None:
         """Keep what is set."""
         super().__init__(max_depth=max_depth)
-        self.allow_writing_files = allow_writing_files
+        self.allow_writing_files, self.verbose, self.logging_level = allow_writing_files, verbose, logging_level
+        self.random_seed = random_seed
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return what was set."""
@@ -58,6 +66,14 @@ def test_it_writes_no_folder_beside_the_project() -> None:
     stacked = make("sklearn.ensemble.StackingClassifier", params, "model", seed=1)
     assert isinstance(stacked, StackingClassifier)
     assert stacked.estimators[0][1].allow_writing_files is False
+
+
+def test_it_is_quiet_and_has_the_seed_of_the_pipeline() -> None:
+    """A line for each tree would hide what a stage says; what the user sets under any name counts."""
+    made = make(PATH, {}, "model", seed=7).get_params()  # type: ignore[attr-defined]
+    assert (made["verbose"], made["random_seed"]) == (False, 7)
+    asked = make(PATH, {"logging_level": "Info", "random_seed": 3}, "model", seed=7).get_params()  # type: ignore[attr-defined]
+    assert (asked["logging_level"], asked["random_seed"], "verbose" in asked) == ("Info", 3, False)
 
 
 @pytest.mark.parametrize("labels", [["a", "b"], ["a", "b", "c"], [0, 1, 2], [5, 7, 9, 11]])

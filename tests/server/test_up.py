@@ -1,12 +1,14 @@
 """up: wait for a server that somebody else starts."""
 
 import os
+import re
 import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+import yaml
 
 from modelmake.server import up
 from tests.conftest import ROOT, Outcome, Project
@@ -54,6 +56,24 @@ def test_a_server_that_turns_clients_away_is_not_waited_for(project: Project, po
     """MLflow's Host check always answers 403: one line, exit code 4."""
     serve(port, 403)
     assert "refuses clients: HTTP 403" in error_line(project.stage("up"), 4)
+
+
+def test_a_slow_machine_has_180_seconds() -> None:
+    """For as long as make up waits, with an engine and without, no health check gives the server up."""
+    server = ROOT / "docker/server"
+    waits = re.search(r"--wait --wait-timeout (\d+)", (server / "compose.sh").read_text())
+    asks = re.search(r"seq (\d+)\); do # 180 s\n(?:.*\n){2} *sleep ([\d.]+)", (server / "embedded.sh").read_text())
+    assert waits
+    assert asks
+    assert int(waits[1]) == int(asks[1]) * float(asks[2]) == 180
+    services = [
+        service
+        for file in (ROOT / "compose.yaml", *server.glob("*.yaml"))
+        for service in yaml.safe_load(re.sub(r"!\w+", "", file.read_text()))["services"].values()
+    ]
+    checks = [service["healthcheck"] for service in services if "healthcheck" in service]
+    assert checks
+    assert {check["start_period"] for check in checks} == {f"{waits[1]}s"}
 
 
 def test_patience_ends(project: Project, port: int, monkeypatch: pytest.MonkeyPatch, error_line: object) -> None:

@@ -235,5 +235,10 @@ def test_a_table_is_watched_as_the_log_is(served: Project, monkeypatch: pytest.M
     assert "note: 2 values of 'petal_width' are not a number, and count as missing" in done.out
     assert re.search("^ok +petal_width ", done.out, re.M)
     assert "live    accuracy" in done.out
+    twice = rows(100).assign(second="x").rename(columns={"second": "species"})
+    twice.to_csv("today.csv", index=False)
+    assert "IN=today.csv: 2 columns have the name 'species', which is the target" in error_line(
+        served.stage("watch"), 2
+    )
     monkeypatch.setenv("MODELMAKE_IN", "nowhere.csv")
     assert "there is no such file" in error_line(served.stage("watch"), 2)

@@ -13,6 +13,10 @@ from modelmake.model.needs import is_of
 
 KEYS = {"estimator", "params"}  # of a table that stands for an estimator
 ALIKE = 0.85  # from this similarity on, a name that only **kwargs accepts is a misspelt one
+SAME = {  # names of CatBoost for one parameter
+    "verbose": {"verbose", "verbose_eval", "silent", "logging_level"},
+    "random_seed": {"random_seed", "random_state"},
+}
 Factory = Callable[..., object]
 
 
@@ -54,7 +58,7 @@ def make(path: str, params: Mapping[str, object], where: str, *, seed: int) -> o
         raise UserError(entry(f"{where}.params"), first_line(error), f"see {path}") from None
     if inner:
         _set(made, {name: given[name] for name in inner}, path, f"{where}.params")
-    _leave_no_files(made)
+    _set_catboost(made, seed)
     return _seeded(made, seed)
 
 
@@ -166,12 +170,16 @@ def _seeded(made: object, seed: int) -> object:
     return made
 
 
-def _leave_no_files(made: object) -> None:
-    """Keep CatBoost from writing a folder catboost_info beside the project, unless the user asks for it."""
+def _set_catboost(made: object, seed: int) -> None:
+    """Set what CatBoost does not list among its parameters until the user sets it, also inside: the seed.
+
+    Nor does it write a line for each tree, or a folder catboost_info beside the project.
+    """
     for part in (made, *(made.get_params().values() if isinstance(made, BaseEstimator) else ())):
-        has_parameters = hasattr(part, "set_params") and not isinstance(part, type)
-        if has_parameters and is_of(part, ("catboost",)) and "allow_writing_files" not in part.get_params():
-            part.set_params(allow_writing_files=False)
+        if hasattr(part, "set_params") and not isinstance(part, type) and is_of(part, ("catboost",)):
+            given = part.get_params()
+            ours = {"allow_writing_files": False, "verbose": False, "random_seed": seed}
+            part.set_params(**{name: value for name, value in ours.items() if not SAME.get(name, {name}) & set(given)})
 
 
 def _is_unset(name: str, value: object) -> bool:

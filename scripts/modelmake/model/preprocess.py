@@ -7,13 +7,15 @@ from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline
 
-from modelmake.config.config import Config
+from modelmake.config.config import Config, check_columns
 from modelmake.model.estimator import LABELLED, steps
 from modelmake.model.groups import plan
 from modelmake.model.needs import is_of, leaves
 from modelmake.model.target import check_target
 
 COUNTED_FROM_0 = ("xgboost",)  # the classes that their classifiers accept are 0, 1, 2 and so on, and nothing else
+# Parameters of scikit-learn, LightGBM, XGBoost and CatBoost that name columns.
+OF_COLUMNS = ("monotonic_cst", "categorical_features", "categorical_feature", "monotone_constraints", "cat_features")
 OF_ONE_COLUMN = ("catboost",)  # their labels of more than two classes have the shape (n_rows, 1)
 
 
@@ -37,10 +39,12 @@ def pipeline(config: Config, unfitted: BaseEstimator, X: pd.DataFrame, y: pd.Ser
     Raises
     ------
     UserError
-        A step cannot be made, or the estimator does not fit the target.
+        A step cannot be made, the estimator does not fit the target, or a parameter names a column that is not there.
 
     """
     check_target(unfitted, y, config)
+    if not config.model.steps:  # which may give columns other names
+        _check_names(unfitted, X, config)
     after = [*steps(config.model, seed=config.seed), ("estimator", _encoding_labels(unfitted, y))]
     if config.model.raw:
         return Pipeline(after)
@@ -49,6 +53,14 @@ def pipeline(config: Config, unfitted: BaseEstimator, X: pd.DataFrame, y: pd.Ser
         return Pipeline(after)
     columns = ColumnTransformer([(group.name, group.transformer, group.columns) for group in groups])
     return Pipeline([("columns", columns), *after])
+
+
+def _check_names(unfitted: BaseEstimator, X: pd.DataFrame, config: Config) -> None:
+    """Raise UserError for a column that a parameter names and `X` does not have."""
+    for name, value in unfitted.get_params().items():
+        if name.rpartition("__")[2] in OF_COLUMNS and isinstance(value, list | tuple | dict):
+            named = [one for one in value if isinstance(one, str)]
+            check_columns(f"model.params.{name}", named, list(X.columns), f"the features of {config.data.path}")
 
 
 def _takes_names(unfitted: BaseEstimator, X: pd.DataFrame) -> bool:
