@@ -63,8 +63,8 @@ modelmake() { # a submodule at this commit of its origin, or a copy if it has no
   git clone -q --no-checkout "$product" .modelmake
   git -C .modelmake checkout -q --detach "$commit"
   git -C .modelmake remote set-url origin "$origin"
-  git submodule --quiet add --force "$origin" .modelmake
-  git submodule --quiet absorbgitdirs .modelmake
+  git submodule --quiet add --force "$origin" .modelmake >/dev/null 2>&1
+  git submodule --quiet absorbgitdirs .modelmake 2>/dev/null
   [ -n "$(git -C "$product" branch -r --contains "$commit" 2>/dev/null)" ] ||
     echo "note: $origin does not have the commit ${commit:0:9} yet (git push it, so that others can clone $name)"
 }
@@ -75,11 +75,13 @@ templates=$product/docker/project
 for file in Makefile models/__init__.py models/example.py tests/test_pipeline.py; do
   place "$file" <"$templates/$file"
 done
-sed "s/@NAME@/$name/" "$templates/README.md" | place README.md
+place README.md < <(sed "s/@NAME@/$name/" "$templates/README.md")
 place .actrc <"$product/.actrc"
 lines .gitignore <"$templates/gitignore"
 lines .gitattributes <"$templates/gitattributes"
-for file in mlops-pipeline pipeline promote watch; do workflow "$file.yml" | place ".github/workflows/$file.yml"; done
+for file in mlops-pipeline pipeline promote watch; do
+  place ".github/workflows/$file.yml" < <(workflow "$file.yml")
+done
 grep -q 'include .*\.modelmake/Makefile' Makefile ||
   echo "note: your Makefile does not include modelmake: add the lines of .modelmake/docker/project/Makefile at its top"
 
