@@ -479,3 +479,13 @@ def test_a_named_index_is_a_column(tmp_path: Path, save: Callable[..., None]) ->
     """As it is in the CSV that pandas writes of the same frame; our own row hashes are not."""
     save(TABLE.set_index(pd.Index(range(100, 140), name="person")), tmp_path / "t")
     assert read_table(config(tmp_path / "t", group="person"))["person"].iloc[0] == 100
+
+
+def test_a_text_of_a_workbook_that_stands_for_a_gap_stays_in_its_cell(tmp_path: Path) -> None:
+    """Its value is missing, and the table that `make predict` writes again has the text, as that of a CSV has."""
+    frame = pd.DataFrame({"kind": ["a", "NA", None, "b"], "size": [1.5, "NA", 2, 3], "y": ["u", "v", "u", "v"]})
+    frame.to_excel(tmp_path / "t.xlsx", index=False)
+    [chunk] = opened(Data(path=str(tmp_path / "t.xlsx"), target="y")).chunks(10)
+    assert chunk.frame["kind"].isna().tolist() == [False, True, True, False]
+    assert chunk.table.column("kind").to_pylist() == ["a", "NA", None, "b"]
+    assert chunk.table.column("size").to_pylist() == [1.5, None, 2, 3]

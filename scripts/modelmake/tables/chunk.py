@@ -28,7 +28,8 @@ class Chunk:
     frame : pandas.DataFrame of shape (n_rows, n_columns)
         The rows in plain types; of a text file every value is text, or missing.
     table : pyarrow.Table or pandas.DataFrame
-        The same rows as the file has them: the fields of a text file, with those that stand for a missing value.
+        The same rows as the file has them: the fields of a text file, and the texts of a workbook, with those that
+        stand for a missing value.
     decimal : str
         The decimal mark of numbers that are text.
 
@@ -59,8 +60,10 @@ def like(chunk: Chunk, first: Chunk) -> Chunk:
     return replace(chunk, frame=chunk.frame[names], table=table)
 
 
-def of_types(file: Path, first: int, table: pa.Table, more: Partitions, config: Data) -> Chunk:
-    """Return rows of a file that has types, with the columns `more` that its folders name."""
+def of_types(
+    file: Path, first: int, table: pa.Table, more: Partitions, config: Data, gaps: Collection[str] = ()
+) -> Chunk:
+    """Return rows of a file that has types, with the columns `more` that its folders name, and without the `gaps`."""
     kept = indexed(table, first).replace_schema_metadata(None)
     kept = kept.rename_columns([clean(name) for name in kept.column_names])
     if len(set(kept.column_names)) != kept.num_columns:
@@ -68,4 +71,7 @@ def of_types(file: Path, first: int, table: pa.Table, more: Partitions, config: 
     for name, value in more.items():
         kept = kept.append_column(name, pa.array([value] * len(kept), pa.string()))
     # The frame takes over the memory of the table that it is given.
-    return Chunk(file, first, to_frame(kept.replace_schema_metadata(None), config), kept, config.decimal or ".")
+    frame = to_frame(kept.replace_schema_metadata(None), config)
+    for name in (name for name in frame.columns if gaps and frame[name].dtype == "str"):
+        frame[name] = frame[name].mask(frame[name].isin([*gaps]))
+    return Chunk(file, first, frame, kept, config.decimal or ".")

@@ -202,7 +202,8 @@ class Table:
             for part in self.kind.stream(file, self.config, size):
                 more = folders.more(file.path, part, self.config)
                 if self.kind.read:
-                    chunk = of_types(file.path, first, arrow.with_types(part, schema), more, self.config)
+                    gaps = self.config.gaps if self.kind.gaps else ()
+                    chunk = of_types(file.path, first, arrow.with_types(part, schema), more, self.config, gaps)
                 else:
                     self._check_encoding(part)
                     chunk = of_texts(file.path, first, part.to_pandas(), more, decimal, self.config.gaps)

@@ -73,7 +73,12 @@ def _numbers(column: pd.Series) -> pd.Series:
 
 
 def _stream(file: File, config: Data, size: int) -> Iterator[pa.Table]:
+    """Yield the rows; a text that stands for a missing value stays in a column of texts, as in the cells."""
     frame = _read(file, config)
+    if gaps := [name for name in frame.columns if frame[name].dtype == "str" and frame[name].isna().any()]:
+        keys = {"missing": [], "skip_lines": config.skipped(file.path) or []}
+        cells = _read(file, config.model_copy(update=keys))
+        frame = frame.assign(**{str(name): cells[name] for name in gaps if cells[name].dtype == "str"})
     yield from slices(pa.table({str(name): array(frame[name]) for name in frame.columns}), size)
 
 
