@@ -10,7 +10,7 @@ import pytest
 
 from modelmake.core.errors import UserError
 from modelmake.projects.draft import Draft, draft
-from modelmake.projects.new import written
+from modelmake.projects.new import target, written
 
 N = 200
 RNG = np.random.default_rng(2)
@@ -106,3 +106,9 @@ def test_lines_that_are_not_data_are_in_the_file(tmp_path: Path) -> None:
     assert "skip_lines = [2]" in written(made, "t", "").splitlines()
     made = draft(str(tmp_path / "more"), "y")
     assert 'skip_lines = { "a.csv" = [2], "b.csv" = [2] }' in written(made, "t", "").splitlines()
+
+
+def test_a_target_is_composed_as_the_names_of_a_table_are(tmp_path: Path) -> None:
+    """A keyboard that writes accents as characters of their own names the same column."""
+    (tmp_path / "t.csv").write_text("a,Gr\u00f6\u00dfe\n1,2\n3,4\n", encoding="utf-8")
+    assert target(tmp_path / "t.csv", " Gro\u0308\u00dfe ") == "Gr\u00f6\u00dfe"
