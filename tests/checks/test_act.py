@@ -22,7 +22,7 @@ pytestmark = pytest.mark.stack
 
 def jobs(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
     """Return how each job of a replay ended."""
-    return dict(re.findall(r"\[(?:mlops-pipeline|pipeline/pipeline)/(\w+) *\] 🏁  Job (\w+)", done.stdout))
+    return dict(re.findall(r"\[(?:mlops-pipeline|pipeline/pipeline|release)/([\w-]+) *\] 🏁  Job (\w+)", done.stdout))
 
 
 def steps(done: subprocess.CompletedProcess[str]) -> list[str]:
@@ -335,3 +335,19 @@ def test_a_watch_is_replayed(repository: Repository) -> None:
     assert done.returncode == 0, done.stdout
     assert re.findall(r"Success - Main make (\w+)", done.stdout) == ["pipelines", "up", "watch"]
     assert "watch: nothing to watch" in done.stdout
+
+
+@pytest.mark.long
+def test_a_release_is_replayed_as_far_as_it_goes(repository: Repository) -> None:
+    """Its checks run; the jobs that need an engine, a registry and GitHub only check out. A version it must have."""
+    done = repository.act(WORKFLOW="release")
+    assert done.returncode != 0
+    assert "error: CHANGELOG.md: no such file (releases are of modelmake itself)" in done.stdout
+    assert steps(done) == ["notes"]
+    (repository.path / "CHANGELOG.md").write_text("# Changelog\n\n## [0.1.0] - 2026-11-30\n\n- The first one.\n")
+    repository.commit("Release 0.1.0")
+    done = repository.act(WORKFLOW="release")
+    assert done.returncode == 0, done.stdout
+    assert steps(done) == ["notes", "lint", "test"]
+    assert "- The first one." in done.stdout
+    assert jobs(done) == {"check": "succeeded", "image-1": "succeeded", "image-2": "succeeded", "publish": "succeeded"}

@@ -18,7 +18,7 @@ def main() -> None:
     version, asked = changelog.current(), settings.make().version.removeprefix("v")
     if asked and asked != version:
         raise UserError(f"VERSION={asked}", f"this checkout is {version}", f"git checkout v{asked}")
-    notes = changelog.sections(changelog.CHANGELOG.read_text(encoding="utf-8")).get(version)
+    notes = changelog.sections(changelog.read()).get(version)
     if notes is None:
         raise UserError(str(changelog.CHANGELOG), f"no version {version}", f"make release VERSION={version}")
     write(FOLDER / "notes.md", f"{notes}\n")

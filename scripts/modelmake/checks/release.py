@@ -27,7 +27,7 @@ def main() -> None:
     if not version:
         raise UserError("VERSION", "not set", "make release VERSION=0.1.0")
     print(f"▸ release · {version}", flush=True)
-    text, project = CHANGELOG.read_text(encoding="utf-8"), PROJECT.read_text(encoding="utf-8")
+    text, project = changelog.read(), PROJECT.read_text(encoding="utf-8")
     if refusals := list(refused(version, text, project)):
         error, *rest = refusals
         error.others = tuple(rest)

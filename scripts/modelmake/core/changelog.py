@@ -43,6 +43,20 @@ def current() -> str:
     return str(tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["version"])
 
 
+def read() -> str:
+    """Return the text of the changelog.
+
+    Raises
+    ------
+    UserError
+        There is none, as in a project.
+
+    """
+    if not CHANGELOG.exists():
+        raise UserError(str(CHANGELOG), "no such file", "releases are of modelmake itself")
+    return CHANGELOG.read_text(encoding="utf-8")
+
+
 def sections(text: str) -> dict[str, str]:
     r"""Return what is below the heading of each version, the newest first, by version.
 
