@@ -22,7 +22,8 @@ refused="MLFLOW_REGISTRY_URI MLFLOW_EXPERIMENT_NAME MLFLOW_EXPERIMENT_ID MLFLOW_
   MLFLOW_ENABLE_WORKSPACES MLFLOW_DEFAULT_ARTIFACT_ROOT MLFLOW_ARTIFACTS_DESTINATION MLFLOW_TRACKING_DIR
   MLFLOW_REGISTRY_DIR"
 # The source of a table. How `make fetch` reaches a database (`data.source = "env:DATABASE_URL"`) or an object store.
-# In a container no other command has them.
+# In a container no other command has them, except that those of S3 also reach the artifacts of a tracking server of
+# yours, if boto3 is in the lock.
 sources="DATABASE_URL AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN
   AWS_DEFAULT_REGION AWS_REGION AWS_ENDPOINT_URL GOOGLE_APPLICATION_CREDENTIALS AZURE_STORAGE_ACCOUNT_NAME
   AZURE_STORAGE_ACCOUNT_KEY AZURE_STORAGE_SAS_TOKEN AZURE_STORAGE_CONNECTION_STRING"

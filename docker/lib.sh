@@ -157,6 +157,12 @@ reachable() { # address, from a container
   [[ $1 != sqlite:* ]] ||
     die MLFLOW_TRACKING_URI "a container cannot reach an SQLite file of this machine" "http://…, or RUNNER=host"
 }
+# Prints the names of the variables of S3, where the tracking server is the user's, whose experiments may keep artifacts
+# there, and the lock has the package with which MLflow reads and writes them.
+bucket() {
+  [ -z "$(tracking_address)" ] || ! grep -q '^boto3==' "$root/$MODELMAKE_LOCK" ||
+    echo AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_DEFAULT_REGION AWS_REGION AWS_ENDPOINT_URL
+}
 local_login() { # of `make up AUTH=1`, unless the caller has another one
   [ -f "$root/.mlflow/password" ] || return 0
   export MLFLOW_TRACKING_USERNAME=${MLFLOW_TRACKING_USERNAME:-admin}

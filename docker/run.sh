@@ -59,6 +59,8 @@ access_mlflow() { # the tracking server
   mount MLFLOW_TRACKING_CLIENT_CERT_PATH "${MLFLOW_TRACKING_CLIENT_CERT_PATH:-}" /run/tracking-client.pem
   pass MLFLOW_TRACKING_URI MLFLOW_WORKSPACE MLFLOW_TRACKING_USERNAME MLFLOW_TRACKING_PASSWORD MLFLOW_TRACKING_TOKEN \
     MLFLOW_S3_ENDPOINT_URL MLFLOW_RUN_ID
+  # shellcheck disable=SC2046  # words
+  [ -n "$scratch" ] || pass $(bucket)
 }
 access_cluster() { # the scheduler of ENGINE=dask: that of the user, or of `make cluster`
   [ "${MODELMAKE_ENGINE:-}" = dask ] || return 0

@@ -34,6 +34,7 @@ variables() { # of docker/serving/*.yaml, whose files this selects
   if [ -f "${MLFLOW_TRACKING_SERVER_CERT_PATH:-}" ]; then
     cp "$MLFLOW_TRACKING_SERVER_CERT_PATH" "$state/tracking-ca.pem" && MODELMAKE_CA=$state/tracking-ca.pem
   fi
+  [ -n "$(bucket)" ] || unset "${!AWS_@}"
   MODELMAKE_CLIENT=
   if [ -f "${MLFLOW_TRACKING_CLIENT_CERT_PATH:-}" ]; then
     (umask 077 && cp "$MLFLOW_TRACKING_CLIENT_CERT_PATH" "$state/tracking-client.pem")

@@ -154,6 +154,7 @@ case "$*" in
   version*) echo engine=1.0 ;;
   "image inspect"*) echo sha256:0 ;;
   run*) printf '%s\\n' "$@" ;;
+  info*) echo engine now ;;
 esac
 """
 
@@ -202,6 +203,26 @@ def test_words_of_access_add_up(with_engine: Checkout) -> None:
     assert {"GITHUB_TOKEN", f"{path / 'build'}:/out", f"{path}/.serve:/src/.serve", f"{path}:/src:ro"} <= set(found)
     assert found.index("MODELMAKE_OUT") < found.index("MODELMAKE_OUT=/out/out.csv")  # the last one counts
     assert "true" not in words("outsyde")
+
+
+def test_credentials_of_a_bucket_reach_a_stage_that_can_use_them(with_engine: Checkout) -> None:
+    """Of a server of the user, with the package for it in the lock; those of databases are for make fetch alone."""
+    path, environment = with_engine.path, with_engine.environment()
+    words = ["./docker/shell", "-c", ". docker/lib.sh && bucket"]
+
+    def named(uri: str) -> str:
+        given = environment | {"MLFLOW_TRACKING_URI": uri}
+        return subprocess.run(words, cwd=path, env=given, capture_output=True, text=True, check=True).stdout
+
+    assert named("http://mlflow.example.com") == ""
+    with (path / "docker/requirements.txt").open("a") as lock:
+        lock.write("boto3==1.0\n")
+    assert named("") == ""
+    assert "AWS_SECRET_ACCESS_KEY" in named("http://mlflow.example.com")
+    (path / "extra.mk").write_text("targets := probe\nprobe: access = mlflow\nprobe: ; @$(RUN) true\n")
+    secrets = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "DATABASE_URL": "c"}
+    found = probe(with_engine, MLFLOW_TRACKING_URI="http://mlflow.example.com", **secrets).stdout.splitlines()
+    assert {name for name in found if name in secrets} == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 
 
 def test_a_container_says_that_the_engine_has_other_files(with_engine: Checkout, tmp_path: Path) -> None:
