@@ -59,7 +59,7 @@ MAKEFLAGS += $(if $(filter-out $(targets),$(goals)),,--silent)
 own := $(if $(project),$(if $(shell grep '%.*:\|^-*include .*[^e]$$' $(project)),$(goals),\
   $(shell sed -n 's/^\([^\#: =	][^\#:=]*\):\([^=].*\)*$$/\1/p' $(project))))
 strange := $(firstword $(filter-out $(targets) $(own) .venv/lock.txt,$(goals)))
-$(if $(strange),$(error make $(strange): no such target ($(call meant,$(call similar,$(targets),$(strange))))))
+$(if $(strange),$(error make $(strange): no such target ($(call meant,$(call similar,$(own) $(targets),$(strange))))))
 
 # docker/host/settings.sh checks the variables, and says which switches are on.
 given := $(foreach name,$(settings) CI,$(if $(filter command,$(call source,$(name))),$(name)))

@@ -94,11 +94,13 @@ def _github(schema: list[str]) -> dict[str, list[str]]:
     actions = sorted(str(path) for path in Path(".github/actions").glob("*/action.yml"))
     dependabot = [str(path) for path in Path(".github").glob("dependabot.yml")]
     linters: dict[str, list[str]] = {}
+    product = settings.product()
     if dependabot:
         linters["dependabot schema"] = [*schema, "vendor.dependabot", *dependabot]
     if workflows:
         linters["actionlint"] = ["actionlint", "-no-color", "-shellcheck=", "-pyflakes=", *workflows]
-        linters["zizmor"] = ["zizmor", "--offline", "--quiet", "--no-progress", ".github"]
+        rules = next(path for path in (Path(".github/zizmor.yml"), product / ".github/zizmor.yml") if path.exists())
+        linters["zizmor"] = ["zizmor", "--offline", "--quiet", "--no-progress", f"--config={rules}", ".github"]
         linters["workflow schema"] = [*schema, "vendor.github-workflows", *workflows]
     if actions:
         linters["action schema"] = [*schema, "vendor.github-actions", *actions]
