@@ -46,8 +46,8 @@ def mixed(rng: np.random.Generator) -> pd.DataFrame:
 
 
 def yes_no(rng: np.random.Generator) -> pd.DataFrame:
-    """Contracts that are renewed or not: the answer is a word."""
-    rows = 600
+    """Contracts that are renewed or not: the answer is a word. `make demo` uses it too."""
+    rows = 2000
     months, price = rng.integers(1, 60, rows), rng.normal(40, 12, rows).round(2)
     plan, calls = rng.choice(["basic", "family", "pro"], rows), rng.poisson(1.2, rows)
     score = (

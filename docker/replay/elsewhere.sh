@@ -1,4 +1,4 @@
-# shellcheck shell=bash  # docker/replay/reproduce.sh and docker/replay/parity.sh source this file
+# shellcheck shell=bash  # docker/replay/reproduce.sh, parity.sh and demo.sh source this file
 # A make in another checkout, with a server of its own, of which only the receipts stay.
 
 # Leaves in ${there[@]} a make in checkout $1, with the words $2…; it gets none of the variables of this make but those
@@ -11,6 +11,12 @@ make_in() {
   for name in $settings; do
     case $name in RUNNER | PIPELINE | IMAGE_REPO | PYTHON) ;; *) there+=("$name=") ;; esac
   done
+  # On the host the packages of this checkout serve, if its lock is the same: make takes them for up to date.
+  if cmp -s "$root/.venv/lock.txt" "$folder/docker/requirements.txt"; then
+    touch -r "$root/.venv/lock.txt" "$folder/docker/requirements.txt"
+    ln -s "$root/.venv" "$folder/.venv"
+    echo /.venv >>"$folder/.git/info/exclude" # git takes .venv/ for a folder only
+  fi
   trap sweep EXIT
 }
 # shellcheck disable=SC2329  # called by the trap

@@ -33,6 +33,7 @@ ROOMS = {
     "source": ("fetch",),
     "projects": ("pipelines", "new"),
     "model": ("explain",),
+    "report": ("recording",),
     "registry": ("promote", "rollback", "history", "registry"),
     "repeat": ("origin", "table", "reproduce", "parity"),
     "serving": ("serve", "smoke"),

@@ -96,6 +96,7 @@ def test_a_push_is_replayed(repository: Repository, engine: docker.DockerClient)
     assert {path.lstat().st_uid for path in repository.path.rglob("*")} == {os.getuid()}
     assert left(repository, engine) == before
     assert ": pass" in (repository.replayed.path / "build/report.md").read_text()
+    assert "next    docs/howto/github.md (GitHub runs the same)" in done.stderr
 
 
 @pytest.mark.long
