@@ -56,7 +56,7 @@ why: judge-again ## show which stages would run, and what changed
 	@sed '1d; /^summary/d; /^tune *nothing/d' $(folder)/why
 
 demo: $(environment) ## show in a minute what modelmake does, with a table and servers of its own
-	@docker/replay/demo.sh $(RUN)
+	@$(product)/docker/replay/demo.sh $(RUN)
 
 help: ## show this page
 	@awk -f $(product)/docker/host/help.awk $(product)/Makefile $(project)

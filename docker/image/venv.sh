@@ -10,6 +10,7 @@ die() {
 target=$1 lock=${root:+$root/}$MODELMAKE_LOCK
 shift
 
+[ ! -L "$target" ] || rm "$target" # the one of another checkout (docker/replay/elsewhere.sh)
 python="" other=""
 for candidate in ${MODELMAKE_PYTHON:-python3.13 python3.12 python3.11 python3 python python3.14}; do
   version=$("$candidate" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue

@@ -4,7 +4,7 @@
 # Needs a checkout with a commit, and as arguments the prefix of a stage ($(RUN)).
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
-. "$root/docker/replay/elsewhere.sh"
+. "$product/docker/replay/elsewhere.sh"
 demo=$root/build/demo log=$root/build/demo.log transcript=$root/build/demo.txt
 table=data/renewals.csv pipeline=pipelines/renewals.toml
 number=0 steps=$(grep -c '^step "' "$0")
@@ -53,8 +53,8 @@ commit() {
 }
 
 mkdir -p "$root/build" && : >"$log" && : >"$transcript"
-"$root/docker/replay/checkout.sh" worktree "$demo"
-rm -rf "$demo/pipelines" && mkdir -p "$demo/data" && cp "$root/examples/yes_no/table.csv" "$demo/$table"
+"$product/docker/replay/checkout.sh" worktree "$demo"
+rm -rf "$demo/pipelines" && mkdir -p "$demo/data" && cp "$product/examples/yes_no/table.csv" "$demo/$table"
 make_in "$demo" "RUNNER=$MODELMAKE_RUNNER" "IMAGE_REPO=${MODELMAKE_IMAGE_REPO:-}" SERVE_PORT="$(next_port 5100)"
 trap finish EXIT
 echo "▸ demo · nine steps of a minute in all, in a checkout and with servers of its own" | sed "s/nine/$steps/"
