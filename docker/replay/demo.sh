@@ -115,4 +115,4 @@ if [ -n "${MODELMAKE_OUT:-}" ]; then
   echo "wrote $MODELMAKE_OUT/demo.svg and $MODELMAKE_OUT/report.svg"
 fi
 echo
-echo "demo: each of the $steps steps did what it says; its servers are removed (build/demo-report.html is the last report)"
+echo "demo: all $steps steps did what they say; the servers are removed, and build/demo-report.html is the last report"
