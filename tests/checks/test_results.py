@@ -51,6 +51,14 @@ def test_what_every_file_depends_on_is_read_along(scripts: Path, path: str) -> N
     assert commands_after(lambda: Path(path).write_text("changed==2\n"))[0] == ALL
 
 
+def test_a_file_that_an_option_names_is_read_along(scripts: Path) -> None:
+    """Other rules judge every file again."""
+    commands = {"zizmor": ["zizmor", "--config=lib.sh", "flows"]}
+    passed = results.current(commands)
+    Path("lib.sh").write_text("x=2\n")
+    assert results.changed("zizmor", commands["zizmor"], passed, results.current(commands)) == commands["zizmor"]
+
+
 @pytest.mark.parametrize("path", ["flows/one.yml", "flows/two.yml"])
 def test_a_folder_is_read_again_if_a_file_in_it_changed_or_is_new(scripts: Path, path: str) -> None:
     """A linter of a folder gets the whole folder."""
@@ -63,6 +71,23 @@ def test_other_options_read_everything(scripts: Path) -> None:
     others = {"shellcheck": ["shellcheck", "--enable=all", "a.sh"]}
     now = results.current(others)
     assert results.changed("shellcheck", others["shellcheck"], passed, now) == others["shellcheck"]
+
+
+@pytest.mark.parametrize(
+    "path", ["mine.py", "package/mine.py", "pyproject.toml", "ruff.toml", "docker/requirements.txt"]
+)
+def test_code_is_read_again_if_any_of_it_changed(scripts: Path, path: str) -> None:
+    """A module may be wrong because of another one, and because of the rules; never because of a shell script."""
+    commands = {"mypy": ["mypy"], "ruff check": ["ruff", "check", "."], "make": ["make", "-n"]}
+    Path("package").mkdir()
+    Path("package/mine.py").write_text("x = 1\n")
+    passed = results.current(commands)
+    Path("a.sh").write_text("echo other\n")
+    now = results.current(commands)
+    assert [results.changed(name, commands[name], passed, now) for name in commands] == [[], [], ["make", "-n"]]
+    Path(path).write_text("changed = 1\n")
+    now = results.current(commands)
+    assert [results.changed(name, commands[name], passed, now) for name in commands] == list(commands.values())
 
 
 def test_a_problem_is_found_until_it_is_solved(

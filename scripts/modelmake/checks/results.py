@@ -1,20 +1,23 @@
 """Results: which files each linter has passed, so that it reads again only those that have changed.
 
 A linter that judges each file alone names its files on its command line. What it also reads, such as its own version
-and its configuration, is its context; where that has changed, it reads all files again.
+and its configuration, is its context; where that has changed, it reads all files again. A linter of Python code reads
+all of it if any of it has changed.
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from modelmake.core import files, settings
 from modelmake.core.lock import lockfile
 
 PASSED = files.BUILD / ".lint"  # JSON: by linter and file, the hash of what it has read
-WHOLE = ("mypy", "ruff check", "ruff format", "make")  # these read more than the files on their command lines
+ALWAYS = ("make",)  # it reads more than the files on its command line
+PYTHON = ("mypy", "ruff check", "ruff format")
+CODE = (".py", ".pyi", ".ipynb", ".toml", ".ini", ".cfg")  # what these read
 CONFIGURED = (Path(".yamllint"), Path("pyproject.toml"))
 SOURCED = re.compile(r"^\s*\. .*?([\w-]+\.sh)\b", re.M)  # in a shell script, which shellcheck reads along
 
@@ -39,8 +42,10 @@ def write(now: Passed, fine: set[str]) -> None:
 def current(commands: Mapping[str, list[str]]) -> Passed:
     """Return, by linter and file, the hash of what each linter reads now; without those that read everything."""
     context = [path for path in (lockfile(), *CONFIGURED) if path.exists()]
-    named = {name: _named(command) for name, command in commands.items() if name not in WHOLE}
-    return {
+    named = {name: _named(command) for name, command in commands.items() if name not in (*ALWAYS, *PYTHON)}
+    code = _hash(*(f"{path} {_content(path)}" for path in (*context, *_code(Path()))))
+    python = {f"{name}: ": _hash(*commands[name], code) for name in PYTHON if name in commands}
+    return python | {
         f"{name}: {word}": _hash(*_options(commands[name]), *map(_content, (*context, *_sourced(words), Path(word))))
         for name, words in named.items()
         for word in words
@@ -49,8 +54,10 @@ def current(commands: Mapping[str, list[str]]) -> Passed:
 
 def changed(name: str, command: list[str], passed: Passed, now: Passed) -> list[str]:
     """Return the command for the files that have changed since the linter passed them; nothing if none has."""
-    if name in WHOLE:
+    if name in ALWAYS:
         return command
+    if name in PYTHON:
+        return [] if passed.get(f"{name}: ") == now[f"{name}: "] else command
     same = {word for word in _named(command) if passed.get(f"{name}: {word}") == now[f"{name}: {word}"]}
     rest = [word for word in command if word not in same]
     return rest if _named(rest) else []
@@ -62,8 +69,19 @@ def _named(command: list[str]) -> list[str]:
 
 
 def _options(command: list[str]) -> list[str]:
-    """Return the rest of a command line."""
-    return [word for word in command[1:] if word not in _named(command)]
+    """Return the rest of a command line, and the hash of each file that an option such as --config=FILE names."""
+    rest = [word for word in command[1:] if word not in _named(command)]
+    paths = [Path(word.partition("=")[2]) for word in rest if "=" in word]
+    return [*rest, *(_content(path) for path in paths if path.is_file())]
+
+
+def _code(folder: Path) -> Iterator[Path]:
+    """Yield the Python code under a folder, and what configures its linters, without hidden folders and build/."""
+    for path in sorted(folder.iterdir()):
+        if path.suffix in CODE:
+            yield path
+        elif path.is_dir() and path != files.BUILD and not path.name.startswith((".", "__")):
+            yield from _code(path)
 
 
 def _sourced(words: Iterable[str]) -> list[Path]:
