@@ -154,6 +154,7 @@ def test_a_workflow_is_checked_beyond_its_schema(tmp_path: Path, monkeypatch: py
     """An output of a step that does not exist is valid YAML of a valid form; GitHub takes it as an empty text."""
     workflows = tmp_path / ".github/workflows"
     workflows.mkdir(parents=True)
+    (tmp_path / ".github/zizmor.yml").touch()
     step = "runs-on: ubuntu-24.04\n    steps:\n      - run: echo ${{ steps.gone.outputs.id }}\n"
     (workflows / "a.yml").write_text(f"on: push\njobs:\n  a:\n    {step}")
     monkeypatch.chdir(tmp_path)
