@@ -211,10 +211,10 @@ release: $(environment) ## check, commit and tag the version VERSION of modelmak
 notes: ## print what the changelog says of the version of this checkout
 
 release-image: ## build and push the image of this processor by digest, and bundle it (GitHub workflow)
-	@$(with_engine) docker/replay/release.sh image
+	@$(with_engine) $(product)/docker/replay/release.sh image
 
 release-publish: ## name the images after VERSION, and publish it with the bundles (GitHub workflow)
-	@$(with_engine) docker/replay/release.sh publish
+	@$(with_engine) $(product)/docker/replay/release.sh publish
 
 ## Measures
 

@@ -69,7 +69,7 @@ for ca in "${SSL_CERT_FILE:-}" /etc/ssl/certs/ca-certificates.crt; do
   [ -f "$ca" ] && options+=(--secret "id=ca,src=$ca") && break
 done
 if [ "$1" = attest ]; then
-  image=$(attest "${options[@]}" -f Dockerfile "$root")
+  image=$(attest "${options[@]}" -f Dockerfile "$scratch/context")
   "${hub[@]}" pull -q "$image" >/dev/null && docker tag "$image" "$name" && echo "$name $image"
   exit
 fi

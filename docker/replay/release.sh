@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$root"
 version=${MODELMAKE_VERSION#v}
 [ -n "$version" ] || die VERSION "not set" "the workflow release sets it to the tag"
-repository=$(docker/image/image.sh name)
+repository=$("$product/docker/image/image.sh" name)
 repository=${repository%:*}
 [[ $repository == */* ]] || die "IMAGE_REPO=$repository" "no registry" "name one, such as ghcr.io/owner/repository"
 
@@ -15,8 +15,8 @@ image() {
   local machine name
   machine=$(uname -m) name="modelmake-$version-$(uname -m).run"
   mkdir -p build/release
-  docker/image/image.sh attest >"build/release/$machine.image"
-  docker/replay/bundle.sh
+  "$product/docker/image/image.sh" attest >"build/release/$machine.image"
+  "$product/docker/replay/bundle.sh"
   mv build/modelmake-bundle.run "build/release/$name"
   rm build/modelmake-bundle.run.sha256
   (cd build/release && sha256sum "$name" >"$name.sha256")
@@ -26,10 +26,10 @@ publish() {
   [ -f build/release/x86_64.image ] && [ -f build/release/aarch64.image ] ||
     die build/release "no images of both processors" "make release-image on each"
   while read -r name image; do
-    docker/image/image.sh index "$name" "$image" # `make image` pulls it by this name
+    "$product/docker/image/image.sh" index "$name" "$image" # `make image` pulls it by this name
     images+=("$image")
   done < <(cat build/release/*.image)
-  docker/image/image.sh index "$repository:$version" "${images[@]}"
+  "$product/docker/image/image.sh" index "$repository:$version" "${images[@]}"
   if gh release view "v$version" --repo "$GITHUB_REPOSITORY" >/dev/null 2>&1; then
     echo "release    v$version is there already"
     return
