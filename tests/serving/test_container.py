@@ -32,6 +32,7 @@ def stack(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory,
         done = found.make(*words)
         assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == f"http://localhost:{PORT}"
+    assert "next    make smoke (sends example rows)" in done.stderr
     yield found
     found.make("distclean")
     assert found.left(engine) == set()

@@ -52,7 +52,7 @@ def _origin(run: Run) -> dict[str, str]:
     first = {"run": run.run_id, "commit": (origin.git_commit[:12] or "none") + dirty}
     for name, value in origin.values("report").items():
         if name not in ("git.commit", "git.dirty"):
-            first[name] = value[:12] if re.fullmatch("[0-9a-f]{64}", value) else value
+            first[name] = value[:12] if re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", value) else value
     return first
 
 

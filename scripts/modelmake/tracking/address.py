@@ -72,7 +72,7 @@ def _shown() -> str:
 def page(path: str) -> str:
     """Return the address of `path` in MLflow's pages, with the store's address where no server runs.
 
-    Without `workflowType` MLflow shows the page of a run in its GenAI mode, as one without data.
+    Without `workflowType` MLflow opens its GenAI mode, whose overview shows no data of such a run.
     """
     shown, workspace = _shown(), settings.workspace()
     if shown == REPLAY:
