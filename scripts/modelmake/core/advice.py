@@ -45,4 +45,4 @@ def added() -> str:
 
 def replayed(remote: str) -> str:
     """Return what follows a replay of the workflow that passed; `remote` is the address of origin, "" without one."""
-    return "git push (GitHub runs the same)" if remote else "docs/howto/github.md (GitHub runs the same)"
+    return f"{'git push' if remote else settings.page('howto/github.md')} (GitHub runs the same)"

@@ -129,6 +129,11 @@ def product() -> Path:
     return Path(variable("MODELMAKE_PRODUCT") or ".")
 
 
+def page(name: str) -> Path:
+    """Return the place of a page of modelmake's documentation, such as howto/tune.md."""
+    return product() / "docs" / name
+
+
 def is_product() -> bool:
     """Return whether the project is modelmake itself."""
     return product() == Path()

@@ -7,7 +7,7 @@ from modelmake.core import settings
 from modelmake.core.errors import UserError
 from modelmake.github import api
 
-FIX = "Settings → Environments → production → Required reviewers; docs/howto/github.md has the steps"
+FIX = "Settings → Environments → production → Required reviewers"
 
 
 def main() -> None:
@@ -23,6 +23,10 @@ def main() -> None:
         said = f"it is not known who approved: {api.refusal(error, 'the job needs the permission actions: read')}"
     else:
         names = [review["user"]["login"] for review in reviews if review["state"] == "approved"]
-        said = f"approved by {', '.join(names)}" if names else f"nobody had to approve ({FIX})"
+        said = (
+            f"approved by {', '.join(names)}"
+            if names
+            else f"nobody had to approve ({FIX}; see {settings.page('howto/github.md')})"
+        )
     print(said if said.startswith("approved") else f"::warning title=approval::{said}")
     summarize("approval", {"result": said})

@@ -154,7 +154,9 @@ def main() -> None:
     config = configuration.load()
     of = config.search
     if of is None:
-        print(f"note: {files.pipeline()} has no [search], so there is nothing to tune (docs/howto/tune.md)")
+        print(
+            f"note: {files.pipeline()} has no [search], so there is nothing to tune ({settings.page('howto/tune.md')})"
+        )
         receipt.Tune().write(started)
         return
     train = config.train.model_copy(update={"folds": tuning.folds(config)})
