@@ -25,9 +25,9 @@ unknown := $(filter-out .% SHELL MAKE% caller listed listing product project set
 unknown := $(strip $(foreach name,$(unknown),\
   $(if $(filter command override,$(call source,$(name))),$(filter-out $(known),$(name)))))
 unknown := $(foreach name,$(unknown),$(if $(project),$(if $(shell grep -wF '$(name)' $(project)),,$(name)),$(name)))
-$(if $(filter undefine,$(.FEATURES)),,$(if $(unknown),$(error $(unknown): not a variable of modelmake (leave it out))))
 override typed := $(foreach name,$(unknown),$(if $(filter command,$(call source,$(name))),$(name)))
-$(foreach name,$(unknown),$(eval override undefine $(name)))
+undefine := $(filter undefine,$(.FEATURES))
+$(if $(undefine),$(foreach name,$(unknown),$(eval override undefine $(name))))
 quoted = '$(subst ','\'',$1)'
 similar = $(shell printf '%s\n' $1 | awk -v word=$(call quoted,$2) -v whole=$3 -f $(product)/docker/host/suggestion.awk)
 meant = $(if $1,did you mean $1? )make help lists them
@@ -35,6 +35,7 @@ meant = $(if $1,did you mean $1? )make help lists them
 $(if $(filter 0,$(MAKELEVEL)),$(foreach name,$(typed),$(foreach near,\
   $(call similar,$(settings) MLFLOW_PORT MLFLOW_TRACKING_URI,$(name),1),\
   $(error $(name): not a variable of modelmake ($(call meant,$(near)))))))
+$(if $(undefine),,$(if $(unknown),$(error $(unknown): not a variable of modelmake (leave it out)))) # GNU Make 3.81
 override VPATH :=
 override GPATH :=
 letters := $(filter-out -%,$(firstword $(MAKEFLAGS)))

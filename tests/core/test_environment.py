@@ -22,6 +22,8 @@ from tests.support.checkout import Checkout, Repository, Stack, free_port
 if TYPE_CHECKING:
     import docker
 
+MAKE = subprocess.run(["make", "--version"], capture_output=True, text=True, check=False).stdout.split("\n")[0]
+OLD = pytest.mark.skipif(MAKE.endswith(" 3.81"), reason="GNU Make 3.81 can't undefine a variable, and refuses it")
 SOURCED = ("lib.sh", "environment.sh", "registry.sh", "container.sh", "process.sh", "elsewhere.sh")
 COPIED = ("unbundle.sh",)  # to a machine without a checkout
 SCRIPTS = sorted(path for path in (ROOT / "docker").rglob("*.sh") if path.name not in SOURCED + COPIED)
@@ -307,12 +309,15 @@ def test_a_misspelt_variable_is_refused(tidy: Checkout, word: str, meant: str) -
 @pytest.mark.parametrize("given", [{"MAKEFLAGS": "t"}, {"GNUMAKEFLAGS": "-t"}, {"MAKEFLAGS": "kt"}], ids=str)
 def test_make_marks_nothing_as_done_that_has_not_run(tidy: Checkout, given: dict[str, str]) -> None:
     """Neither a stage that fails, -i, nor one that is only touched, -t."""
+    if "GNUMAKEFLAGS" in given and MAKE.endswith(" 3.81"):
+        pytest.skip("GNU Make 3.81 does not read GNUMAKEFLAGS")
     done = tidy.make("lint", "RUNNER=image", **given)
     assert (done.returncode, done.stdout) == (2, "")
     assert "make -t: a stage that has not run would count as done" in done.stderr
     assert not (tidy.path / "build/lint.json").exists()
 
 
+@OLD
 @pytest.mark.parametrize(
     "given",
     [{"MAKEFLAGS": "RUN=true"}, {"GNUMAKEFLAGS": "RUN=true"}, {"MAKEFLAGS": " -- RUN=true access=outside"}],
@@ -330,6 +335,7 @@ def test_a_variable_that_is_not_ours_replaces_none(tidy: Checkout, given: dict[s
     assert "run=[] access=[fetch]" in done.stdout, done
 
 
+@OLD
 def test_a_makefile_of_the_environment_replaces_none(tidy: Checkout, tmp_path: Path) -> None:
     """MAKEFILES names files that make reads before ours."""
     (tmp_path / "own.mk").write_text("override RUN = true\noverride runner = host\n")
