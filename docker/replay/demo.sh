@@ -13,7 +13,7 @@ number=0 steps=$(grep -c '^step "' "$0")
 finish() {
   sweep
   cp "$demo/build/${pipeline%.toml}/report.html" "$root/build/demo-report.html" 2>/dev/null || true
-  rm -rf "$demo"
+  rm -rf "$demo" "$log.part"
 }
 tell() { echo "$*" | tee -a "$transcript"; }
 step() { # what happens, and why
@@ -35,8 +35,7 @@ run() { # words of make; shows for each of the patterns in ${expected[@]} the fi
   done
 }
 fail() { # exit code, reason
-  echo "error: demo: step $number, $title: $2 (all output is in build/demo.log)" >&2
-  exit "$1"
+  (die demo "step $number, ${title%.}: ${2#error: }" "build/demo.log has all output") || exit "$1"
 }
 estimator() { # of the pipeline, in place of the last one
   tell "  estimator = \"$1\"${2:+, $2}"

@@ -165,7 +165,8 @@ class Repository(Stack):
         super().adapt()
         self.edit("pyproject.toml", 'testpaths = ["tests", "scripts"]', 'testpaths = ["tests"]')
         two = '{name: linters[name] for name in ("ruff check", "workflow schema")}'
-        self.edit("scripts/modelmake/checks/lint.py", "    return linters\n", f"    return {two}\n")
+        both = "    return linters | _github(schema)\n"
+        self.edit("scripts/modelmake/checks/lint.py", both, f"    linters |= _github(schema)\n    return {two}\n")
 
     def fill(self, store: Path) -> Self:
         """Copy what make and lint read, with a short test instead of ours."""
