@@ -101,5 +101,6 @@ fi
 [ ${#kept[@]} = 0 ] || echo "kept     ${kept[*]}"
 [ ${#wrote[@]} = 0 ] || echo "wrote    ${wrote[*]}"
 # The Makefile of a repository that was there may not include modelmake yet.
-[ -z "$data" ] || make -s -f .modelmake/docker/project/Makefile new "DATA=$data" "TARGET=$MODELMAKE_TARGET" "NAME=${MODELMAKE_NAME:-}"
+[ -z "$data" ] ||
+  make -s -f .modelmake/docker/project/Makefile new "DATA=$data" "TARGET=$MODELMAKE_TARGET" "NAME=${MODELMAKE_NAME:-}"
 echo "next     cd $(printf '%q' "$target") && make all, then git add -A && git commit"

@@ -79,7 +79,8 @@ def test_a_step_that_fails_is_named(empty_store: Path, tmp_path: Path) -> None:
     words = [str(checkout.path / "docker/replay/demo.sh")]
     done = subprocess.run(words, cwd=checkout.path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 3, done
-    assert done.stderr == f"error: demo: step 2, {TITLES[1].removesuffix('.')}: the gate: no (build/demo.log has all output)\n"
+    where = f"step 2, {TITLES[1].removesuffix('.')}"
+    assert done.stderr == f"error: demo: {where}: the gate: no (build/demo.log has all output)\n"
     assert "3 of" not in done.stdout
     assert not (checkout.path / "build/demo").exists()
 
