@@ -431,6 +431,22 @@ def test_two_pipelines_share_nothing_but_the_repository(stubbed: Stubbed) -> Non
 IN_AN_IMAGE = {"image": "modelmake:c0ffee"}
 
 
+def test_the_judge_is_asked_again_only_after_something_has_run(stubbed: Stubbed) -> None:
+    """A make with nothing to do hashes the files once; after lint or a test has run, they may have changed."""
+    why, asked = stubbed.path / "docker/host/why.sh", stubbed.path / "build/asked"
+    why.rename(why.with_name("judge.sh"))
+    why.write_text(f'#!/bin/sh\necho asked >>"{asked}"\nexec "${{0%/*}}/judge.sh" "$@"\n')
+    why.chmod(0o755)
+    assert stubbed.ran("all") != []  # the script is an input of lint and of the tests
+    asked.unlink()
+    assert stubbed.ran("all") == []
+    assert len(asked.read_text().splitlines()) == 1
+    (stubbed.path / "README.md").write_text("another page\n")
+    asked.unlink()
+    assert stubbed.ran("all") != []
+    assert len(asked.read_text().splitlines()) == 2
+
+
 def test_why_says_what_changed(stubbed: Stubbed) -> None:
     """The key with its values; a file that changed, is new or is gone."""
     stubbed.edit("pipeline.toml", "n_estimators = 100", "n_estimators = 200")
