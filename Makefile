@@ -30,11 +30,12 @@ ARGS ?= ## text: additional options for pytest or act, for example: make test AR
 REASON ?= ## text: reason for a run, promotion or rollback, recorded in MLflow
 RETRAIN ?= ## switch: 1 makes `make alert` start the pipeline on GitHub, at most once a week
 FOLLOW ?= ## switch: 1 makes `make logs` follow the log until Ctrl-C
-UPGRADE ?= ## switch: 1 makes `make lock` take the newest versions
+UPGRADE ?= ## switch: 1 makes `make lock` take the newest versions of your packages
 DATA ?= ## text: table for which `make new` or `make init` writes a pipeline
 TARGET ?= ## text: column that the pipeline of `make new` predicts
 NAME ?= ## text: name of the pipeline that `make new` writes (default: the name of the table)
 PKG ?= ## text: packages that `make add` adds, for example: make add PKG=lightgbm
+APT ?= ## text: system packages that `make add` adds to a project, for example: make add APT=libgomp1
 IMAGE_REPO ?= ## text: image name without tag (default: ghcr.io/<owner>/<repository>, or modelmake)
 PYTHON ?= ## path: Python 3.11 to 3.13 that creates .venv (default: the newest on the PATH)
 
@@ -170,15 +171,11 @@ base: ## build a substitute for the pinned base image from Debian packages
 engine: ## install a Docker engine with compose and buildx on Debian or Ubuntu (as root)
 	@$(product)/docker/host/engine.sh
 
-lock: $(environment) ## update docker/requirements.txt from pyproject.toml
-	@$(RUN) $(product)/docker/host/lock.sh
-	@if cmp -s build/requirements.txt $(lock); then echo "lock: no package changed"; else \
-		mv build/requirements.txt $(lock); fi
+lock: $(environment) ## update the lock from pyproject.toml
+	@$(product)/docker/host/packages.sh lock $(RUN)
 
-add: $(environment) ## add the packages PKG to pyproject.toml, and lock them
-	@rm -f build/pyproject.toml
-	@$(RUN) python -m modelmake add
-	@[ ! -f build/pyproject.toml ] || { mv build/requirements.txt $(product)/docker/ && mv build/pyproject.toml .; }
+add: $(if $(call setting,PKG),$(environment)) ## add the packages PKG to pyproject.toml, and the system packages APT to apt.txt
+	@$(product)/docker/host/packages.sh add $(RUN)
 
 sbom: ## list the contents of the image as CycloneDX in build/sbom.json
 audit: ## check every package of the lock for known vulnerabilities

@@ -48,7 +48,7 @@ done
 # In a container also the facts about the host that docker/run.sh and act pass to a stage.
 [ ! -e /etc/modelmake ] ||
   allowed="$allowed MODELMAKE_IMAGE_ID MODELMAKE_UI MODELMAKE_HOST
-    MODELMAKE_CONTAINER MODELMAKE_CONTAINERS MODELMAKE_GIT_DIR MODELMAKE_PRODUCT_GIT_DIR"
+    MODELMAKE_CONTAINER MODELMAKE_CONTAINERS MODELMAKE_GIT_DIR MODELMAKE_PRODUCT_GIT_DIR MODELMAKE_FOLDER"
 
 # The names of the refused variables that are set. The registry of the tracking server itself is no other place.
 [ "${MLFLOW_REGISTRY_URI:-}" != "${MLFLOW_TRACKING_URI:-}" ] || unset MLFLOW_REGISTRY_URI

@@ -99,6 +99,30 @@ of_checkout() {
   MODELMAKE_ROOT=$1 MODELMAKE_PRODUCT=$place "$1/$place/$2" "${@:3}"
 }
 
+# The lock of modelmake, as the first line of a project's lock names it.
+product_lock() { git -C / hash-object --no-filters "$product/docker/requirements.txt" | cut -c 1-12; }
+outdated() { # prints why the project's lock does not count, and the fix
+  local first
+  [ "$MODELMAKE_LOCK" = requirements.txt ] || return 0
+  read -r first <"$root/requirements.txt" || :
+  [ "${first##* }" = "$(product_lock)" ] ||
+    echo "requirements.txt: was made from another lock of modelmake than that in .modelmake (make lock)"
+}
+
+# Prints the names of Debian packages in the text $2, one a line, without comments. $1 says where the text is.
+debian_packages() {
+  local name
+  awk '{ sub(/#.*/, "") } { for (i = 1; i <= NF; i++) print $i }' <<<"${2//$'\r'/}" | while read -r name; do
+    [[ $name =~ ^[a-z0-9][a-z0-9+.-]*[a-z0-9+]$ ]] ||
+      die "$1" "'$name' is not the name of a Debian package" "write names, such as libgomp1"
+    echo "$name"
+  done
+}
+# Those of the project.
+system_packages() {
+  [ "$MODELMAKE_PRODUCT" = . ] || [ ! -f "$root/apt.txt" ] || debian_packages apt.txt "$(cat "$root/apt.txt")"
+}
+
 image_name() { "$product/docker/image/image.sh" name; }
 
 # The folder with the receipts of the pipeline that PIPELINE names (docker/runner.mk).

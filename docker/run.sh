@@ -11,7 +11,7 @@ networks=()              # none is no network
 proxies=("${no_proxies[@]}")
 source=ro
 options=(--rm --init "${closed[@]}" --user "$(id -u):$(id -g)" --tmpfs /tmp:exec -w /src -e "PYTHONPATH=$inside/scripts"
-  -e MODELMAKE_PRODUCT -e MODELMAKE_LOCK
+  -e MODELMAKE_ROOT=/src -e MODELMAKE_PRODUCT -e MODELMAKE_LOCK -e "MODELMAKE_FOLDER=${root##*/}"
   -v "$root/build:/src/build")
 reach() { [[ " ${networks[*]:-} " == *" $1 "* ]] || networks+=("$1"); } # network
 pass() { # those of the named variables that are set

@@ -130,6 +130,11 @@ tracking := $(if $(filter image,$(runner)),image,$(strip $(value MLFLOW_TRACKING
 with_engine = $(if $(filter docker,$(runner)),,$(error $@: needs a Docker engine, outside of the image (make doctor)))
 
 lock := $(call listing,lock)
+# A lock that was made from another lock of modelmake is a mixture of two.
+ifneq ($(filter-out $(unbound) lock update,$(goals)),)
+  outdated := $(if $(filter requirements.txt,$(lock)),$(shell . $(product)/docker/lib.sh && outdated))
+  $(if $(outdated),$(error $(outdated)))
+endif
 .venv/lock.txt: $(lock)
 	@echo "▸ .venv · installing the packages of the lock (some seconds, once)"
 	@$(product)/docker/image/venv.sh .venv

@@ -40,6 +40,8 @@ check git "install git: hashes and provenance need it" git --version
 check checkout "$(no_commit)" git rev-parse --short HEAD
 check disk "less than 4 GB free: the image and its build need 4 GB" room
 check port "port $port is taken or not valid: make up MLFLOW_PORT=$(another)" port
+why=$(outdated)
+[ -z "$why" ] || line miss lock "$why"
 proxy=${HTTPS_PROXY:-${https_proxy:-none}}
 line info network "proxy ${proxy##*@}, CA bundle ${SSL_CERT_FILE:-from the system}"
 docker=0
@@ -54,6 +56,20 @@ if [ $docker = 1 ] && check image "not built: make image" image; then
 fi
 host=0
 check python "no Python 3.11 to 3.13 with venv: RUNNER=host does not work" python && host=1
+# The system packages of a project are in its image; a run on the host needs them too.
+apt() {
+  local names name missing=
+  names=$(system_packages 2>&1) || { line miss apt.txt "${names##*error: apt.txt: }" && return; }
+  names=${names//$'\n'/ }
+  [ -n "$names" ] || return 0
+  command -v dpkg-query >/dev/null ||
+    { line info apt.txt "no dpkg here, which would say whether RUNNER=host has: $names" && return; }
+  for name in $names; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || missing+=" $name"
+  done
+  if [ -z "$missing" ]; then line ok apt.txt "$names"; else line miss apt.txt "RUNNER=host needs: apt-get install$missing"; fi
+}
+apt
 case $docker$host in
   1?) echo "make all runs in the image" ;;
   01) echo "make all runs on the host" ;;

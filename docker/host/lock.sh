@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
-# Leaves the lock, compiled from pyproject.toml or from the file $1 in its place, in build/requirements.txt; UPGRADE=1
-# takes the newest versions. Needs the package index, and uv, or Python to install the uv version of the present lock.
+# Resolves the files and groups $2 … in the folder $1, and leaves the lock in its requirements.txt; the versions that it
+# has there stay. Needs the package index, and uv, or Python to install the uv version of the present lock.
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 cd "$root"
-project=${1:-pyproject.toml}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 uv=$(command -v uv || true)
@@ -16,12 +15,11 @@ if [ -z "$uv" ]; then
   PIP_CERT=${SSL_CERT_FILE:-} "$scratch/uv/bin/pip" install -q --no-cache-dir --require-hashes -r "$scratch/uv.txt"
   uv="$scratch/uv/bin/uv"
 fi
-upgrade=()
-! on MODELMAKE_UPGRADE || upgrade=(--upgrade)
-echo "▸ lock · resolving $project"
-sed '/^managed = false/d' "$project" >"$scratch/pyproject.toml" # the lock names the file
-cp "$MODELMAKE_LOCK" "$scratch/requirements.txt"
-cd "$scratch"
-"$uv" pip compile -q --no-cache pyproject.toml --group dev "${upgrade[@]}" -o requirements.txt >/dev/null
-mkdir -p "$root/build"
-cp requirements.txt "$root/build/requirements.txt"
+cp -R "$1" "$scratch/copy" && cd "$scratch/copy" # uv would read a pyproject.toml above the folder too
+"$uv" pip compile -q --no-cache "${@:2}" -o requirements.txt >/dev/null
+{
+  # docker/shell knows a project's lock by its first line, and `outdated` by the last word what it was made from.
+  [ "$MODELMAKE_PRODUCT" = . ] ||
+    echo "# modelmake: the lock of this project, written by make lock from that of modelmake, $(product_lock)"
+  cat requirements.txt
+} >"$root/$1/requirements.txt"

@@ -56,9 +56,9 @@ if ! docker image inspect "$base" >/dev/null 2>&1 && ! docker pull -q "$base" >/
   ./base.sh
 fi
 
+packages=$(system_packages | tr '\n' ' ')
 mkdir "$scratch/context" && cp venv.sh warm.py "$scratch/context"
 cp "$root/$MODELMAKE_LOCK" "$scratch/context/requirements.txt"
-packages=$(sed 's/#.*//' "$apt" | tr -s '[:space:]' ' ')
 options=(--build-arg "APT=$packages" --build-arg "BASE=$base" --build-arg "NAME=$name" --label "modelmake.base=$base")
 if [ -n "${HTTP_PROXY:-}${HTTPS_PROXY:-}${http_proxy:-}${https_proxy:-}" ]; then
   for proxy in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do

@@ -41,7 +41,7 @@ ROOMS = {
     "watch": ("watch",),
     "server": ("up", "login", "archive", "gc", "verify"),
     "github": ("comment", "alert", "approval", "exposure"),
-    "checks": ("format", "examples", "workflow", "replay", "sbom", "audit", "add", "docs", "release", "notes"),
+    "checks": ("format", "examples", "workflow", "replay", "sbom", "audit", "add", "lock", "docs", "release", "notes"),
 }
 MODULES = {verb: f"modelmake.{room}.{verb}" for room, verbs in ROOMS.items() for verb in verbs}
 MODULES |= {name: stage.module for name, stage in STAGES.items()}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from modelmake.checks import add
+from modelmake.checks import add, lint, manifest
 from modelmake.core.errors import UserError
 from tests.support.checkout import Checkout
 
@@ -37,6 +37,7 @@ PACKAGES = (
     ("gamma", "2.5", ()),
     ("delta", "1", ("alpha>=9",)),
 )
+WITH_OLD = (("alpha", "0.9", ()), ("epsilon", "1", ("alpha<1",)))
 
 
 def wheel(folder: Path, name: str, version: str, needs: tuple[str, ...] = ()) -> None:
@@ -74,6 +75,38 @@ class Added:
     def make(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run make with the index, and no proxy between."""
         return self.checkout.make(*words, UV_DEFAULT_INDEX=self.index.as_uri())
+
+
+class Theirs(Added):
+    """A project of a user, which has modelmake with that list of packages in its folder .modelmake."""
+
+    def __init__(self, path: Path, store: Path) -> None:
+        """Put modelmake, with its lock, into the project."""
+        super().__init__(path, store)
+        for package in WITH_OLD:
+            wheel(self.index, *package)
+        project = path / "My Churn"
+        project.mkdir()
+        self.checkout.path.rename(project / ".modelmake")
+        (project / "Makefile").write_text("include .modelmake/Makefile\n")
+        self.product = project / ".modelmake/docker/requirements.txt"
+        self.checkout = Checkout(project)
+        self.project, self.lock, self.apt = (
+            project / name for name in ("pyproject.toml", "requirements.txt", "apt.txt")
+        )
+
+    def files(self) -> dict[str, bytes]:
+        """Return what is in the files that `make add` writes."""
+        paths = (self.project, self.lock, self.apt, self.product, self.product.parents[1] / "pyproject.toml")
+        return {str(path): path.read_bytes() for path in paths if path.exists()}
+
+
+@pytest.fixture
+def theirs(tmp_path: Path, empty_store: Path) -> Theirs:
+    """Return the project without packages of its own."""
+    if not shutil.which("uv"):
+        pytest.skip("the image has no uv, which it would install from the index; these tests run on the host")
+    return Theirs(tmp_path, empty_store)
 
 
 @pytest.fixture
@@ -157,7 +190,196 @@ def test_a_package_that_is_locked_already_is_not_added(capsys: pytest.CaptureFix
     assert [add.missing([other], PROJECT, lock) for other in others] == [[other] for other in others]
 
 
+CREATED = """\
+[project]
+name = "my-churn"
+version = "0"
+requires-python = ">=3.11,<3.14"
+dependencies = [
+    "beta>=2.0.1",
+]
+"""
+
+
+def test_a_project_has_its_packages_and_its_lock(theirs: Theirs) -> None:
+    """Modelmake's lock and theirs in one resolution, without addresses; what modelmake has changes nothing."""
+    before = theirs.files()
+    done = theirs.make("add", "PKG=alpha")
+    assert (done.returncode, theirs.files()) == (0, before), done.stderr
+    assert "alpha: already in the lock, as alpha 1.0; nothing to add" in done.stdout
+
+    done = theirs.make("add", "PKG=beta")
+    assert done.returncode == 0, done.stderr
+    assert "locked   beta 2.0.1\n" in done.stdout
+    assert theirs.project.read_text().startswith(CREATED)
+    lock, pins = theirs.lock.read_text(), theirs.product.read_text().splitlines()
+    assert lock.startswith("# modelmake: the lock of this project, written by make lock ")
+    assert {line for line in pins if "via" not in line and "#  " not in line} <= set(lock.splitlines())
+    assert "    # via my-churn (pyproject.toml)" in lock
+    assert "://" not in lock
+    assert list(lint.disagreements(theirs.project.read_text(), lock)) == []
+    assert before.items() <= theirs.files().items()
+    done = theirs.make("lock")
+    assert (done.returncode, theirs.lock.read_text()) == (0, lock), done.stderr
+    assert done.stdout.splitlines()[-1] == "lock: no package changed"
+
+
+@pytest.mark.parametrize(
+    ("packages", "expected"),
+    [
+        ("alpha<1", "PKG=alpha<1: takes alpha 0.9, and modelmake needs alpha>=1; nothing has changed"),
+        ("epsilon", "PKG=epsilon: takes alpha 0.9, and modelmake needs alpha>=1; nothing has changed"),
+        ("betta", "PKG=betta: no package 'betta' in the index; nothing has changed (check the spelling)"),
+    ],
+)
+def test_a_conflict_names_both_sides(theirs: Theirs, packages: str, expected: str) -> None:
+    """The package itself, or what it needs; nothing is written, also from pyproject.toml by `make lock`."""
+    before = theirs.files()
+    done = theirs.make("add", f"PKG={packages}")
+    assert (done.returncode, theirs.files()) == (2, before)
+    assert f"error: {expected}" in done.stderr
+    theirs.project.write_text(f'[project]\nname = "x"\ndependencies = ["{packages}"]\n')
+    done = theirs.make("lock")
+    assert (done.returncode, theirs.lock.exists()) == (2, False)
+    assert f"error: {expected.replace(f'PKG={packages}', 'pyproject.toml')}" in done.stderr
+
+
+def test_a_list_that_someone_wrote_is_not_replaced(theirs: Theirs) -> None:
+    """One line says the way out."""
+    theirs.lock.write_text("beta==1.2\n")
+    for words in (("add", "PKG=beta"), ("lock",)):
+        if words == ("lock",):
+            theirs.project.write_text(CREATED)
+        before = theirs.files()
+        done = theirs.make(*words)
+        assert (done.returncode, theirs.files()) == (2, before)
+        assert (
+            "error: requirements.txt: is not from make lock, which would replace it (move its packages" in done.stderr
+        )
+
+
+def test_a_lock_of_another_modelmake_is_refused_until_it_is_locked_again(theirs: Theirs) -> None:
+    """Theirs stay at their versions, modelmake's are its new ones; UPGRADE=1 takes the newest of theirs alone."""
+    assert theirs.make("add", "PKG=beta").returncode == 0
+    for name in ("beta", "gamma", "gamma"):
+        wheel(theirs.index, name, {"beta": "2.1", "gamma": "2.6"}[name])
+    wheel(theirs.index, "gamma", "2.7")
+    text = theirs.product.read_text()
+    start, end = text.index("gamma"), text.index("    # via", text.index("gamma"))
+    theirs.product.write_text(f"{text[:start]}gamma==2.6 \\\n    --hash=sha256:{'0' * 64}\n{text[end:]}")
+    behind = "requirements.txt: was made from another lock of modelmake than that in .modelmake (make lock)"
+    for target in ("train", "lint", "shell", "add"):
+        done = theirs.make(target)
+        assert done.returncode == 2
+        assert "▸" not in done.stdout
+        assert behind in done.stderr
+    assert f"miss lock      {behind}" in theirs.make("doctor").stdout
+    done = theirs.make("lock")
+    assert done.returncode == 0, done.stderr
+    assert "changed  gamma 2.5 → 2.6\n" in done.stdout
+    assert "beta" not in done.stdout
+    assert behind not in theirs.make("doctor").stdout + theirs.make("train").stderr
+    assert "changed  beta 2.0.1 → 2.1\n" in theirs.make("lock", "UPGRADE=1").stdout
+    assert "gamma==2.6" in theirs.lock.read_text()
+
+
+def test_without_packages_of_its_own_a_project_has_the_lock_of_modelmake(theirs: Theirs) -> None:
+    """Also after the last one was taken out of pyproject.toml."""
+    done = theirs.make("lock")
+    assert "pyproject.toml names no packages, so modelmake's lock counts" in done.stdout, done
+    assert theirs.make("add", "PKG=beta").returncode == 0
+    theirs.project.write_text("[tool.ruff]\nline-length = 99\n")
+    assert list(lint.disagreements(theirs.project.read_text(), theirs.lock.read_text())) == [
+        "beta is locked but not in pyproject.toml"
+    ]
+    done = theirs.make("lock")
+    assert done.stdout.splitlines()[-1] == "removed  requirements.txt"
+    assert not theirs.lock.exists()
+
+
+def test_system_packages_are_lines_of_a_file(theirs: Theirs) -> None:
+    """Each is there once; what is not a name is refused, and doctor names what this machine does not have."""
+    theirs.apt.write_text("# for the plots\ngraphviz # dot")
+    done = theirs.make("add", "APT=tree graphviz")
+    assert done.returncode == 0, done.stderr
+    assert "graphviz: already in apt.txt\nadded    tree to apt.txt\n" in done.stdout
+    assert theirs.apt.read_text() == "# for the plots\ngraphviz # dot\ntree\n"
+    before = theirs.files()
+    for word in ("foo; rm", "-o", "tree-", "Tree", "a=1", "$(id)"):
+        done = theirs.make("add", f"APT=libx1 {word}".replace("$", "$$"))
+        assert (done.returncode, theirs.files()) == (2, before), word
+        assert "is not the name of a Debian package (write names, such as libgomp1)" in done.stderr
+    theirs.apt.write_text("bash\nno-such-package-here\n")
+    line = next(line for line in theirs.make("doctor").stdout.splitlines() if "apt.txt" in line)
+    if shutil.which("dpkg-query"):
+        assert line == "miss apt.txt   RUNNER=host needs: apt-get install no-such-package-here"
+    else:
+        assert "no dpkg here" in line
+    theirs.apt.write_text("bash;\n")
+    assert "miss apt.txt   'bash;' is not the name" in theirs.make("doctor").stdout
+
+
+def test_doctor_without_dpkg_says_that_it_cannot_look(theirs: Theirs, tmp_path: Path) -> None:
+    """As on a Mac."""
+    theirs.apt.write_text("bash\n")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("make", "bash", "sh", "awk", "env", "sed", "git", "cut", "grep", "cat", "dirname", "df", "head"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    assert "info apt.txt   no dpkg here" in theirs.checkout.make("doctor", PATH=str(programs)).stdout
+
+
+def test_modelmake_itself_has_no_list_of_system_packages(added: Added) -> None:
+    """Its Dockerfile names them."""
+    done = added.make("add", "APT=tree")
+    assert done.returncode == 2
+    assert "error: APT=tree: modelmake has its system packages in docker/image/Dockerfile" in done.stderr
+    assert not (added.checkout.path / "apt.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('[project]\nname = "a"\ndependencies = []\n', '[project]\nname = "a"\ndependencies = [\n    "c",\n]\n'),
+        ('[project]\nname = "a"\n[x]\n', '[project]\ndependencies = [\n    "c",\n]\nname = "a"\n[x]\n'),
+        (
+            "[e.f]\ndependencies = [\n]\n[project]\ndependencies = [\n  'b' # last\n]\n",
+            "[e.f]\ndependencies = [\n]\n[project]\ndependencies = [\n  'b', # last\n    \"c\",\n]\n",
+        ),
+    ],
+)
+def test_other_tables_stay_as_they_are(text: str, expected: str) -> None:
+    """A list that is empty or missing becomes one of a line for each package."""
+    assert manifest.inserted(text, ["c"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            '[project]\ndependencies = ["a @ git+https://x/a"]\n',
+            "pyproject.toml: 'a @ git+https://x/a': has an address",
+        ),
+        ('[project]\ndependencies = ["A"]\n[tool.uv.sources]\na = { path = "a" }\n', "'A': has an address"),
+        ('[project]\ndependencies = ["a b"]\n', "pyproject.toml: 'a b': "),
+        ('[dependency-groups]\ndev = [{ include-group = "x" }]\n', "pyproject.toml: dependency-groups: "),
+        ("[project\n", "pyproject.toml: not TOML: "),
+    ],
+)
+def test_a_line_that_the_lock_cannot_have_is_named(text: str, expected: str) -> None:
+    """An address, a source beside the index, and what is not a requirement."""
+    with pytest.raises(UserError) as raised:
+        manifest.wanted(text)
+    assert expected in str(raised.value)
+
+
+def test_the_group_of_the_tests_is_locked_too() -> None:
+    """With the groups that it includes, and no others."""
+    groups = '[dependency-groups]\nx = ["c"]\ny = ["d"]\ndev = ["b", { include-group = "x" }]\n'
+    assert manifest.wanted(f'[project]\ndependencies = ["a"]\n{groups}') == ["a", "b", "c"]
+
+
 def test_a_list_on_one_line_is_left_to_the_user() -> None:
     """Nothing is guessed about a file that looks otherwise."""
     with pytest.raises(UserError, match="not one package a line"):
-        add.inserted('[project]\ndependencies = ["a", "b"]\n', ["c"])
+        manifest.inserted('[project]\ndependencies = ["a", "b"]\n', ["c"])

@@ -6,7 +6,6 @@ A linter that judges each file alone gets only the files that have changed since
 import subprocess
 import sys
 import time
-import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from modelmake.checks import docs, reference, results
+from modelmake.checks import docs, lock, manifest, reference, results
 from modelmake.config import receipt
 from modelmake.core import settings
 from modelmake.core.errors import UserError
@@ -52,8 +51,7 @@ def _of_project() -> dict[str, list[str]]:
 
 
 def _has_rules() -> bool:
-    project = Path("pyproject.toml")
-    tools = tomllib.loads(project.read_text(encoding="utf-8")).get("tool", {}) if project.exists() else {}
+    tools = manifest.tables(manifest.read()).get("tool", {})
     return "ruff" in tools or any(Path(name).exists() for name in ("ruff.toml", ".ruff.toml"))
 
 
@@ -110,12 +108,10 @@ def _github(schema: list[str]) -> dict[str, list[str]]:
 def disagreements(project: str, lock: str) -> Iterator[str]:
     """Yield the differences between the direct dependencies of pyproject.toml's text and of the lock's text.
 
-    uv marks each direct dependency in the lock with "via <project> (pyproject.toml…)".
+    uv marks each direct dependency in the lock with "via <project> (pyproject.toml…)", and in a project those of
+    modelmake with "via modelmake (.modelmake/pyproject.toml…)".
     """
-    table = tomllib.loads(project)
-    lines = table["project"].get("dependencies", [])
-    lines += [line for group in table.get("dependency-groups", {}).values() for line in group]
-    direct = {canonicalize_name(Requirement(line).name): Requirement(line) for line in lines}
+    direct = {canonicalize_name(Requirement(line).name): Requirement(line) for line in manifest.wanted(project)}
     locked = _locked(lock)
     for name, requirement in direct.items():
         if name not in locked:
@@ -166,8 +162,9 @@ def main() -> None:
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(lambda item: run(*item), stale.items()))
     results.write(now, {result.name for result in found if not result.problems})
-    if lockfile().parent != settings.product() / "docker" or settings.is_product():
-        differences = "\n".join(disagreements(Path("pyproject.toml").read_text(), lockfile().read_text()))
+    has_lock = settings.is_product() or lockfile() == lock.OWN
+    differences = "\n".join(disagreements(manifest.read(), lockfile().read_text() if has_lock else ""))
+    if has_lock or differences:
         found.append(Result("lock", 0.0, f"{differences}\nrun `make lock`" if differences else ""))
     if settings.is_product() and Path("docs/reference").is_dir():
         pages = "\n".join([*reference.stale(), *docs.broken()])

@@ -44,6 +44,7 @@ class Settings:
     serve_port: Annotated[int, Field(ge=0, le=65535)] | None = None
     force: bool = False
     retrain: bool = False
+    upgrade: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Container:
     containers: str = "1970-01-01"  # a time on the engine's clock, and the containers that ran at that time
     git_dir: str = ""
     product_git_dir: str = ""
+    folder: str = ""  # the name of the project's folder
     ui: str = ""  # the address of the MLflow server outside
     scorer: str = ""  # the address of the scoring server
 
