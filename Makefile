@@ -174,7 +174,7 @@ engine: ## install a Docker engine with compose and buildx on Debian or Ubuntu (
 lock: $(environment) ## update the lock from pyproject.toml
 	@$(product)/docker/host/packages.sh lock $(RUN)
 
-add: $(if $(call setting,PKG),$(environment)) ## add the packages PKG to pyproject.toml, and the system packages APT to apt.txt
+add: $(if $(call setting,PKG),$(environment)) ## add and lock the packages PKG, and add the system packages APT
 	@$(product)/docker/host/packages.sh add $(RUN)
 
 sbom: ## list the contents of the image as CycloneDX in build/sbom.json

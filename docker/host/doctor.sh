@@ -67,7 +67,8 @@ apt() {
   for name in $names; do
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || missing+=" $name"
   done
-  if [ -z "$missing" ]; then line ok apt.txt "$names"; else line miss apt.txt "RUNNER=host needs: apt-get install$missing"; fi
+  [ -n "$missing" ] || { line ok apt.txt "$names" && return; }
+  line miss apt.txt "RUNNER=host needs: apt-get install$missing"
 }
 apt
 case $docker$host in
