@@ -39,7 +39,7 @@ ready() { # waits until the server serves a model, or says why it does not
   local answer last='' problem code
   for _ in $(seq 720); do # 180 s, since a slow machine imports for a minute
     if answer=$(health 2>/dev/null); then
-      echo "next    make smoke$([ "$pipeline" = pipeline.toml ] || echo " PIPELINE=$pipeline") (sends example rows)" >&2
+      beside -m modelmake.core.advice </dev/null >&2
       echo "$(scheme)://localhost:$port" && return
     fi
     alive || break

@@ -36,6 +36,7 @@ def test_after_the_first_promotion_the_version_is_served() -> None:
 def test_a_command_names_its_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only if it is not pipeline.toml."""
     assert advice.command("serve") == "make serve"
+    assert advice.served() == "make smoke (sends example rows)"
     assert advice.drafted(Path("pipelines/churn.toml")) == "make all PIPELINE=pipelines/churn.toml"
     monkeypatch.setenv("MODELMAKE_PIPELINE", "pipelines/churn.toml")
     assert advice.promoted("1", "").startswith("make serve PIPELINE=pipelines/churn.toml (")

@@ -21,7 +21,9 @@ NAME = "flower_classifier"
 
 def test_a_passing_run_gets_a_version_with_alias_stage_and_tags(evaluated: Project) -> None:
     """The version is READY, loads by its alias, and says where it came from and how good it is."""
-    assert evaluated.stage("register").code == 0
+    done = evaluated.stage("register")
+    assert done.code == 0
+    assert done.out.endswith("next    make promote (version 1 becomes @champion)\n")
     version = evaluated.client.get_model_version_by_alias(NAME, "staging")
     assert (version.status, version.current_stage, str(version.version)) == ("READY", "Staging", "1")
     assert version.run_id == evaluated.receipt("train")["run_id"]

@@ -1,6 +1,6 @@
 """Advice: the command that comes next, as the state is, for the line `next` of a target.
 
-The scoring server starts where no Python runs: docker/serving/serve.sh says its own line.
+docker/serving/serve.sh runs it beside the server: it prints the line of `make serve`.
 """
 
 from pathlib import Path
@@ -33,6 +33,11 @@ def promoted(version: str, source: str) -> str:
     return f"{command('smoke')} (a running server loads version {version}; make rollback returns to version {source})"
 
 
+def served() -> str:
+    """Return what follows the start of a server that serves a model."""
+    return f"{command('smoke')} (sends example rows)"
+
+
 def drafted(path: Path) -> str:
     """Return what follows a new pipeline."""
     return command("all", path)
@@ -46,3 +51,7 @@ def added() -> str:
 def replayed(remote: str) -> str:
     """Return what follows a replay of the workflow that passed; `remote` is the address of origin, "" without one."""
     return f"{'git push' if remote else settings.page('howto/github.md')} (GitHub runs the same)"
+
+
+if __name__ == "__main__":
+    print(f"next    {served()}")
