@@ -21,7 +21,7 @@ JOB ?= ## text: job that `make act` replays, with the jobs that it needs (defaul
 ACT_REF ?= ## text: commit that `make act` replays; worktree adds uncommitted files (default HEAD)
 ACT_TRACKING ?= ## scratch|local: MLflow server of `make act`: one of its own (default), or that of `make up`
 FROM ?= ## path: backup file that `make restore` and `make verify-backup` read
-TO ?= ## path: folder of `make init`; file that `make backup` writes (default: a new file in backups/)
+TO ?= ## path: folder of `make init`, version of `make update` (the newest), file of `make backup` (one in backups/)
 KEY ?= ## path: file with the key that encrypts backups, created if missing (default: none)
 RUN_ID ?= ## text: run to reproduce; run to evaluate or register if build/ has no receipt
 VERSION ?= ## text: version to promote (default @staging), reproduce (last run) or predict with (@champion); to release
@@ -81,6 +81,9 @@ test-stack: $(environment) .venv/lock.txt ## run the tests that drive make, dock
 
 init: ## create a project that uses modelmake in the folder TO, with a pipeline for DATA and TARGET
 	@$(product)/docker/host/init.sh
+
+update: ## take the newest modelmake, or the version TO, and bring its changes over to the files of the project
+	@$(product)/docker/host/update.sh
 
 new: ## write a pipeline that predicts the column TARGET of the table DATA
 pipelines: ## list the pipelines: pipeline.toml, and the files in pipelines/

@@ -90,9 +90,9 @@ engine :=
 environment :=
 server :=
 inside := $(wildcard /etc/modelmake)
-unbound := help init clean distclean doctor engine base up down logs
+unbound := help init update clean distclean doctor engine base up down logs
 runner := $(or $(strip $(call setting,RUNNER)),$(if $(inside),image))
-ifneq ($(filter-out help clean doctor engine base,$(goals)),)
+ifneq ($(filter-out help update clean doctor engine base,$(goals)),)
   $(if $(misplaced),$(error $(firstword $(misplaced)): is in the environment, where modelmake does not read it \
     (write: make $(strip $(goals) $(foreach name,$(misplaced),$(name)=$(value $(name)))))))
   engine := $(if $(filter image host,$(runner)),,$(shell \

@@ -3,7 +3,8 @@
 # with the example. Overwrites nothing, commits nothing, and says what it left alone. Needs git.
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
-target=${MODELMAKE_TO:-} data=${MODELMAKE_DATA:-} source=$product
+. "$(dirname "$0")/changes.sh"
+target=${MODELMAKE_TO:-} data=${MODELMAKE_DATA:-}
 [ -n "$target" ] || die TO "is not given" "make init TO=../churn DATA=table.csv TARGET=column"
 [[ $target == /* ]] || target=$root/$target
 [[ -z $data || $data == /* ]] || data=$root/$data
@@ -29,15 +30,6 @@ place() { # file, its text on standard input
   cat >"$1.part" && mv "$1.part" "$1"
   wrote+=("$1")
 }
-lines() { # file; adds those lines of standard input that it does not have
-  local line new=""
-  [ ! -s "$1" ] || [ -z "$(tail -c 1 "$1")" ] || echo >>"$1"
-  while IFS= read -r line; do grep -Fxqs -- "$line" "$1" || { echo "$line" >>"$1" && new=1; }; done
-  if [ -n "$new" ]; then wrote+=("$1"); else kept+=("$1"); fi
-}
-# In a project, GitHub's actions are those of .modelmake.
-workflow() { sed 's,\./\.github/actions/,./.modelmake/.github/actions/,' "$source/.github/workflows/$1"; }
-
 modelmake() { # a submodule at this commit of its origin, or a copy if it has none
   local commit origin
   if [ -e .modelmake ] || [ -L .modelmake ]; then kept+=(.modelmake) && return; fi
@@ -71,17 +63,14 @@ modelmake() { # a submodule at this commit of its origin, or a copy if it has no
 
 echo "▸ init · a project in $target"
 modelmake
-templates=$product/docker/project
-for file in Makefile models/__init__.py models/example.py tests/test_pipeline.py; do
-  place "$file" <"$templates/$file"
-done
-place README.md < <(sed "s/@NAME@/$name/" "$templates/README.md")
-place .actrc <"$product/.actrc"
-lines .gitignore <"$templates/gitignore"
-lines .gitattributes <"$templates/gitattributes"
-for file in mlops-pipeline pipeline promote watch; do
-  place ".github/workflows/$file.yml" < <(workflow "$file.yml")
-done
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+mkdir "$scratch/none"
+"$product/docker/host/template.sh" "$scratch/new" "$name"
+bring_changes "$scratch/none" "$scratch/new" "" "" >"$scratch/changes"
+while read -r word file _; do
+  case $word in same | kept) kept+=("$file") ;; *) wrote+=("$file") ;; esac
+done <"$scratch/changes"
 grep -q 'include .*\.modelmake/Makefile' Makefile ||
   echo "note: your Makefile does not include modelmake: add the lines of .modelmake/docker/project/Makefile at its top"
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MAKE = subprocess.run(["make", "--version"], capture_output=True, text=True, check=False).stdout.split("\n")[0]
 OLD = pytest.mark.skipif(MAKE.endswith(" 3.81"), reason="GNU Make 3.81 can't undefine a variable, and refuses it")
-SOURCED = ("lib.sh", "environment.sh", "registry.sh", "container.sh", "process.sh", "elsewhere.sh")
+SOURCED = ("lib.sh", "environment.sh", "registry.sh", "changes.sh", "container.sh", "process.sh", "elsewhere.sh")
 COPIED = ("unbundle.sh",)  # to a machine without a checkout
 SCRIPTS = sorted(path for path in (ROOT / "docker").rglob("*.sh") if path.name not in SOURCED + COPIED)
 
