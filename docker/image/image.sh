@@ -78,6 +78,8 @@ exec 3>"$scratch/log"
 [ ! -t 2 ] || exec 3>&2
 docker buildx build --load "${options[@]}" -f Dockerfile -t "$name" "$scratch/context" >&3 2>&3 || {
   grep -vE '^(#[0-9]+ )?(DONE|CACHED)' "$scratch/log" | tail -20 >&2
+  unknown=$(sed -n 's/.*E: Unable to locate package //p' "$scratch/log" | head -1)
+  [ -z "$unknown" ] || die apt.txt "no package '$unknown' in Debian" "correct the name"
   die image "the build failed" "see above; behind a proxy or a company CA, set HTTPS_PROXY and SSL_CERT_FILE"
 }
 [ -z "$registry" ] || ! on CI || push "$name"

@@ -77,6 +77,26 @@ def test_what_imports_on_the_host_imports_in_the_image(engine: "docker.DockerCli
     assert done.returncode == 0, done.stderr
 
 
+def test_a_project_has_its_system_packages_in_its_image(checkout: Stack, engine: "docker.DockerClient") -> None:
+    """`make add APT=` and the next run: the program is there; the image of modelmake is another one without it."""
+    project = Stack(checkout.path.parent / "a project", free_port())
+    project.path.mkdir()
+    checkout.path.rename(project.path / ".modelmake")
+    (project.path / "Makefile").write_text("include .modelmake/Makefile\n")
+    assert project.make("add", "APT=tree").returncode == 0
+    done = project.make("image", "IMAGE_REPO=modelmake-tree")
+    assert done.returncode == 0, done.stderr
+    [made] = [one for one in engine.images.list() if any(tag.startswith("modelmake-tree:") for tag in one.tags)]
+    try:
+        assert engine.containers.run(made.id, ["tree", "--version"], remove=True).startswith(b"tree v")
+    finally:
+        engine.images.remove(made.id, force=True)
+    (project.path / "apt.txt").write_text("no-such-package-here\n")
+    done = project.make("image", "IMAGE_REPO=modelmake-tree")
+    assert done.returncode == 2
+    assert "no package 'no-such-package-here' in Debian" in done.stderr
+
+
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
     """Return a way to start a real registry on loopback, which accepts only the user `ci`."""

@@ -1,6 +1,7 @@
 """sbom, audit: what the image holds, and what is known against it."""
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -46,6 +47,32 @@ def test_a_known_vulnerability_is_a_failure(project: Project, monkeypatch: pytes
     assert outcome.code == 1
     assert "a  2.0  PYSEC-1  fixed in 2.1" in outcome.out
     assert "1 known vulnerabilities (make lock UPGRADE=1)" in outcome.err
+
+
+def test_a_project_asks_for_the_fixed_versions_itself(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of a package that only modelmake needs, whose version `make lock` keeps."""
+    monkeypatch.setenv("MODELMAKE_PRODUCT", ".modelmake")
+    known = {"id": "PYSEC-1", "fix_versions": ["1.9.8", "2.1"]}
+    said(monkeypatch, [{"name": "a", "version": "2.0", "vulns": [known]}, {"name": "b", "version": "1", "vulns": []}])
+    assert "1 known vulnerabilities (make add PKG='a>=2.1')" in project.stage("audit").err
+
+
+@pytest.mark.parametrize("lock", ["requirements.txt", ".modelmake/docker/requirements.txt"])
+def test_the_bill_of_a_project_is_of_its_lock(project: Project, monkeypatch: pytest.MonkeyPatch, lock: str) -> None:
+    """Its own, or that of modelmake, whose commit gives the time."""
+    monkeypatch.setenv("MODELMAKE_PRODUCT", ".modelmake")
+    monkeypatch.setenv("MODELMAKE_LOCK", lock)
+    path = Path(lock)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"a==1.0 \\\n    --hash=sha256:{'0' * 64}\n")
+    who = ("-c", "user.name=T", "-c", "user.email=t@localhost", "-c", "commit.gpgsign=false")
+    for words in (["init", "-q"], ["add", "-A"], [*who, "commit", "-qm", "x", "--date=@1"]):
+        environment = os.environ | {"GIT_COMMITTER_DATE": "@86400 +0000"}
+        subprocess.run(["git", *words], cwd=path.parents[-2] if path.parent.name else ".", env=environment, check=True)
+    assert project.stage("sbom").code == 0
+    found = json.loads(Path("build/sbom.json").read_text())
+    assert [each["purl"] for each in found["components"] if each["purl"].startswith("pkg:pypi/")] == ["pkg:pypi/a@1.0"]
+    assert found["metadata"]["timestamp"].startswith("1970-01-02")
 
 
 @pytest.mark.long

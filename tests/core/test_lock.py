@@ -84,6 +84,16 @@ def test_a_package_without_its_files_is_named(venv: Path) -> None:
     assert (raised.value.where, raised.value.fix) == (".venv", lock.FIX)
 
 
+def test_the_lock_of_a_project_is_the_one_that_counts(venv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has packages of its own; the lock of modelmake beside it is not asked."""
+    Path("requirements.txt").write_text(f"# modelmake: the lock\n{LOCKED}s3fs==2026.9.0\n")
+    lock.check()
+    monkeypatch.setenv("MODELMAKE_LOCK", "requirements.txt")
+    with pytest.raises(UserError, match=r"has no s3fs, and the lock has 2026\.9\.0"):
+        lock.check()
+    assert lock.pins("s3fs", "numpy") == ["s3fs==2026.9.0", "numpy==2.4.6"]
+
+
 def test_another_environment_is_not_compared(venv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The image has the lock by its name, and a Python of the user's own is the user's."""
     shutil.rmtree(venv / "numpy-2.4.6.dist-info")

@@ -61,6 +61,15 @@ def report() -> list[Package]:
     raise DatabaseError("audit", what, fix)
 
 
+def _fix(packages: list[Package]) -> str:
+    """Return the command that takes fixed versions; a project asks for one itself, also of what modelmake needs."""
+    if settings.is_product():
+        return "make lock UPGRADE=1"
+    fixed = {package.name: one.fix_versions[-1] for package in packages for one in package.vulns if one.fix_versions}
+    wanted = " ".join(f"{name}>={version}" for name, version in fixed.items())
+    return f"make add PKG='{wanted}'" if wanted else "no version is fixed"
+
+
 def main() -> None:
     """Print a line for each known vulnerability, and fail if there is one.
 
@@ -79,5 +88,5 @@ def main() -> None:
     ]
     if rows:
         print(receipt.aligned(rows))
-        raise VulnerabilityError(str(lockfile()), f"{len(rows)} known vulnerabilities", "make lock UPGRADE=1")
+        raise VulnerabilityError(str(lockfile()), f"{len(rows)} known vulnerabilities", _fix(packages))
     print(f"audit: no known vulnerability in the {len(packages)} packages of the lock")

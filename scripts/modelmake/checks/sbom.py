@@ -7,6 +7,7 @@ import subprocess
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 from cyclonedx.model import HashAlgorithm, HashType
 from cyclonedx.model.bom import Bom
@@ -14,7 +15,7 @@ from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
-from modelmake.core import files, git, provenance
+from modelmake.core import files, git, provenance, settings
 from modelmake.core.lock import lockfile
 
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)((?:.*\\\n\s+--hash=sha256:[0-9a-f]{64})*)", re.M)
@@ -54,7 +55,9 @@ def debian() -> Iterator[Component]:
 def bom(text: str) -> Bom:
     """Return the bill of materials; the same lock in the same image gives the same bytes."""
     components = [*locked(text), *debian()]
-    commit = git.output("log", "-1", "--format=%ct", "--", str(lockfile()))
+    product = settings.product()
+    folder = product if lockfile().is_relative_to(product) else Path()  # modelmake has commits of its own
+    commit = git.output("log", "-1", "--format=%ct", "--", str(lockfile().relative_to(folder)), of=folder)
     name, _, tag = (provenance.image() or "modelmake:host").rpartition(":")
     image = Component(type=ComponentType.CONTAINER, name=name, version=tag, bom_ref="image")
     materials = Bom(components=components, serial_number=uuid.uuid5(uuid.NAMESPACE_OID, f"{image.version} {text}"))

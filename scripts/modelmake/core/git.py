@@ -6,9 +6,9 @@ from pathlib import Path
 from modelmake.core import settings
 
 
-def output(*words: str) -> str:
-    """Return the output of a git command, "" where it fails."""
-    return _git(*words).stdout.strip()
+def output(*words: str, of: Path = Path()) -> str:
+    """Return the output of a git command in a folder, "" where it fails."""
+    return _git(*words, of=of).stdout.strip()
 
 
 def dirty() -> str:
