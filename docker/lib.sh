@@ -62,10 +62,12 @@ taken() { # port, the command that chooses another one, and that one if it is no
   die "port $1" "taken by $holder" "$2=${3:-$(next_port "$1")}"
 }
 
+podman() { [[ $(docker version -f '{{range .Server.Components}}{{.Name}} {{end}}' 2>/dev/null) == *Conmon* ]]; }
 no_engine() { # prints why no engine answers, and the fix
   local join="sudo usermod -aG docker \"\$USER\", and log in again"
-  case $(docker version 2>&1 >/dev/null) in
+  case $(docker version 2>&1) in
     *"permission denied"*) echo "this user may not use the Docker socket ($join)" ;;
+    *Conmon*) echo "Podman answers, and modelmake needs Docker's engine (start Docker, or RUNNER=host)" ;;
     *) echo "no Docker engine answers (start it, or install one: make engine)" ;;
   esac
 }

@@ -176,10 +176,13 @@ done < <(echo "${MODELMAKE_DATA:-}" && cat "$root/$receipts/names" 2>/dev/null)
 
 [[ " ${networks[*]:-} " != *" host "* ]] || networks=(host) # it has a way to the others
 options+=(--network "${networks[0]:-none}" ${proxies[@]+"${proxies[@]}"})
-# An engine of another machine, or of the host of this container, has other files at the path of the checkout.
+# An engine of another machine, or of the host of this container, has other files at the path of the checkout. To a
+# rootless engine the caller is root, and the caller's id is another user.
 # shellcheck disable=SC2016  # of the container
-seeing=(sh -c '[ -e Makefile ] || { echo "error: docker: $0" >&2; exit 2; }; exec "$@"'
-  "$unseen (mount it at the same path into the container that runs make, or RUNNER=host)")
+seeing=(sh -c '[ -e Makefile ] || { echo "error: docker: $0" >&2; exit 2; }; '\
+'[ -w build ] || { echo "error: docker: $1" >&2; exit 2; }; shift; exec "$@"'
+  "$unseen (mount it at the same path into the container that runs make, or RUNNER=host)"
+  "a container cannot write build/, as with a rootless engine (an engine that runs as root, or RUNNER=host)")
 [ ${#networks[@]} -gt 1 ] || exec docker run "${options[@]}" "$image" "${seeing[@]}" "$@"
 made=$(docker create "${options[@]}" "$image" "${seeing[@]}" "$@")
 for network in "${networks[@]:1}"; do

@@ -90,15 +90,17 @@ engine :=
 environment :=
 server :=
 inside := $(wildcard /etc/modelmake)
+# Podman, of which Conmon is a part, answers too, and cannot attach to a container as Docker's client asks (docs/howto).
+podman := {{range .Server.Components}}{{if eq .Name "Conmon"}}podman-{{end}}{{end}}
 unbound := help init update clean distclean doctor engine base up down logs
 runner := $(or $(strip $(call setting,RUNNER)),$(if $(inside),image))
 ifneq ($(filter-out help update clean doctor engine base,$(goals)),)
   $(if $(misplaced),$(error $(firstword $(misplaced)): is in the environment, where modelmake does not read it \
     (write: make $(strip $(goals) $(foreach name,$(misplaced),$(name)=$(value $(name)))))))
   engine := $(if $(filter image host,$(runner)),,$(shell \
-    docker version -f 'engine={{.Server.Version}}' 2>/dev/null & exec $(product)/docker/image/image.sh ready))
+    docker version -f '$(podman)engine={{.Server.Version}}' 2>/dev/null & exec $(product)/docker/image/image.sh ready))
 endif
-image := $(filter-out engine=%,$(engine))
+image := $(filter-out engine=% podman-%,$(engine))
 engine := $(patsubst engine=%,%,$(filter engine=%,$(engine)))
 no_engine := $(strip $(if $(engine)$(filter image host,$(runner)),,$(if $(filter-out $(unbound),$(goals)),\
   $(shell . $(product)/docker/lib.sh && no_engine))))

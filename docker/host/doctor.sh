@@ -45,7 +45,8 @@ why=$(outdated)
 proxy=${HTTPS_PROXY:-${https_proxy:-none}}
 line info network "proxy ${proxy##*@}, CA bundle ${SSL_CERT_FILE:-from the system}"
 docker=0
-if check engine "$(no_engine)" docker version -f '{{.Server.Version}}'; then
+engine() { ! podman && docker version -f '{{.Server.Version}}'; }
+if check engine "$(no_engine)" engine; then
   check compose "install docker-compose-plugin, or: make engine" docker compose version --short && docker=1
   check buildx "install docker-buildx, or: make engine" docker buildx version || docker=0
 fi

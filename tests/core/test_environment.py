@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args, get_type_hints
@@ -630,6 +631,29 @@ def poisoned(stack: Stack, folder: Path) -> dict[str, str]:
     proxies = {"httpProxy": poison.PROXY, "httpsProxy": poison.PROXY}
     (folder / "docker/config.json").write_text(json.dumps({"proxies": {"default": proxies}}))
     return poison.environment(folder, stack.path) | {"DOCKER_CONFIG": str(folder / "docker")}
+
+
+@pytest.mark.long
+def test_podman_is_one_line(tidy: Checkout) -> None:
+    """It answers as an engine does, and cannot attach to a container as Docker's client asks; so it counts as none."""
+    if not shutil.which("podman") or not shutil.which("docker"):
+        pytest.skip("no podman here (on Debian and Ubuntu: apt-get install podman)")
+    folder = Path(tempfile.mkdtemp())  # Podman takes no path of more than 50 characters
+    socket = folder / "podman.sock"
+    places = ("--storage-driver", "vfs", "--root", str(folder / "root"), "--runroot", str(folder / "run"))
+    command = ["podman", *places, "system", "service", "--time=0", f"unix://{socket}"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as service:
+        while not socket.exists():
+            assert service.poll() is None
+        there = {"DOCKER_HOST": f"unix://{socket}", "MODELMAKE_RUNNER": ""}
+        doctor = tidy.make("doctor", **there).stdout
+        done = tidy.make("why", "RUNNER=docker", **there)
+        service.terminate()
+    shutil.rmtree(folder)
+    fix = "Podman answers, and modelmake needs Docker's engine (start Docker, or RUNNER=host)"
+    assert f"miss engine    {fix}" in doctor
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"RUNNER=docker: {fix}" in done.stderr
 
 
 @pytest.mark.stack

@@ -233,6 +233,12 @@ def test_a_container_says_that_the_engine_has_other_files(with_engine: Checkout,
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: docker: the engine does not see the folder {with_engine.path} (mount it at")
     assert subprocess.run(command, cwd=with_engine.path, check=False).returncode == 0
+    (tmp_path / "Makefile").touch()  # no folder that a container could write, as with a rootless engine
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.partition(" (")[0]) == (
+        2,
+        "error: docker: a container cannot write build/, as with a rootless engine",
+    )
 
 
 def test_what_the_terminal_shows_reaches_the_container(with_engine: Checkout) -> None:
