@@ -19,6 +19,10 @@ if [ "$runner" = docker ]; then
 else
   . "$product/docker/serving/process.sh"
 fi
+if [ "$port" = 0 ]; then # any free one: that of the server that runs, if it does
+  port=$(cat "$state/port" 2>/dev/null || true)
+  [ -n "$port" ] && alive || port=$(next_port 5001)
+fi
 
 doors() { # a token, and a certificate, as `make up` has a login and TLS
   [ "${MODELMAKE_AUTH:-}" != 0 ] || rm -f "$state/token"

@@ -117,6 +117,15 @@ def test_two_pipelines_never_share_a_name(
     assert expected in error_line(project.stage("pipelines"), 2)
 
 
+def test_the_name_of_the_main_pipeline_is_reserved_without_it_too(
+    project: Project, error_line: Callable[[Outcome, int], str]
+) -> None:
+    """PIPELINE= refuses it, so the list does."""
+    (project.path / "pipelines").mkdir()
+    (project.path / "pipeline.toml").rename(project.path / "pipelines/pipeline.toml")
+    assert "has the name of pipeline.toml (rename it)" in error_line(project.stage("pipelines"), 2)
+
+
 def test_a_repository_without_a_pipeline_says_how_to_get_one(
     project: Project, error_line: Callable[[Outcome, int], str]
 ) -> None:

@@ -39,6 +39,12 @@ def stack(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory,
     assert not (found.path / ".serve").exists()
 
 
+def test_any_free_port_is_that_of_the_server_that_runs(stack: Stack) -> None:
+    """SERVE_PORT=0 says which one it is."""
+    done = stack.make("serve", "SERVE_PORT=0")
+    assert done.stdout.splitlines()[-1] == f"http://localhost:{PORT}", done.stderr
+
+
 def container(stack: Stack, engine: docker.DockerClient) -> Any:
     return engine.containers.get(f"{stack.project}-serve-pipeline-scorer-1")
 

@@ -31,6 +31,8 @@ def present() -> list[Path]:
     for path in paths:
         if not NAME.fullmatch(path.stem):
             raise UserError(str(path), "the name has characters other than letters, digits, - and _", "rename it")
+        if path != files.MAIN and path.stem.lower() == files.MAIN.stem:
+            raise UserError(str(path), f"has the name of {files.MAIN}", "rename it")
     # A file system may ignore case.
     for before, path in _repeated({path: path.stem.lower() for path in paths}):
         raise UserError(str(path), f"has the name of {before}", "rename one of them")
