@@ -60,17 +60,11 @@ def wheel(folder: Path, name: str, version: str, needs: tuple[str, ...] = ()) ->
 class Added:
     """A checkout with a short list of packages, and an index."""
 
-    def __init__(self, path: Path, store: Path) -> None:
-        """Lock what the project has."""
+    def __init__(self, path: Path) -> None:
+        """Keep the files that `make add` writes."""
         self.index = path / "simple"
-        for package in PACKAGES:
-            wheel(self.index, *package)
-        self.checkout = Checkout(path / "a check out").fill(store)
+        self.checkout = Checkout(path / "a check out")
         self.project, self.lock = self.checkout.path / "pyproject.toml", self.checkout.path / "docker/requirements.txt"
-        self.project.write_text(PROJECT)
-        self.lock.write_text("")
-        done = self.make("lock")
-        assert done.returncode == 0, done.stderr
 
     def make(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run make with the index, and no proxy between."""
@@ -80,9 +74,9 @@ class Added:
 class Theirs(Added):
     """A project of a user, which has modelmake with that list of packages in its folder .modelmake."""
 
-    def __init__(self, path: Path, store: Path) -> None:
+    def __init__(self, path: Path) -> None:
         """Put modelmake, with its lock, into the project."""
-        super().__init__(path, store)
+        super().__init__(path)
         for package in WITH_OLD:
             wheel(self.index, *package)
         project = path / "My Churn"
@@ -101,20 +95,35 @@ class Theirs(Added):
         return {str(path): path.read_bytes() for path in paths if path.exists()}
 
 
-@pytest.fixture
-def theirs(tmp_path: Path, empty_store: Path) -> Theirs:
-    """Return the project without packages of its own."""
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Path:
+    """Lock the short list, once."""
     if not shutil.which("uv"):
         pytest.skip("the image has no uv, which it would install from the index; these tests run on the host")
-    return Theirs(tmp_path, empty_store)
+    path = tmp_path_factory.mktemp("locked")
+    for package in PACKAGES:
+        wheel(path / "simple", *package)
+    made = Added(path)
+    made.checkout.fill(empty_store)
+    made.project.write_text(PROJECT)
+    made.lock.write_text("")
+    done = made.make("lock")
+    assert done.returncode == 0, done.stderr
+    return path
 
 
 @pytest.fixture
-def added(tmp_path: Path, empty_store: Path) -> Added:
+def added(template: Path, tmp_path: Path) -> Added:
     """Return the checkout with its lock."""
-    if not shutil.which("uv"):
-        pytest.skip("the image has no uv, which it would install from the index; these tests run on the host")
-    return Added(tmp_path, empty_store)
+    shutil.copytree(template, tmp_path / "copy")
+    return Added(tmp_path / "copy")
+
+
+@pytest.fixture
+def theirs(template: Path, tmp_path: Path) -> Theirs:
+    """Return the project without packages of its own."""
+    shutil.copytree(template, tmp_path / "copy")
+    return Theirs(tmp_path / "copy")
 
 
 def test_a_lock_that_is_right_stays_as_it_is(added: Added) -> None:
@@ -258,6 +267,7 @@ def test_a_list_that_someone_wrote_is_not_replaced(theirs: Theirs) -> None:
         )
 
 
+@pytest.mark.long
 def test_a_lock_of_another_modelmake_is_refused_until_it_is_locked_again(theirs: Theirs) -> None:
     """Theirs stay at their versions, modelmake's are its new ones; UPGRADE=1 takes the newest of theirs alone."""
     assert theirs.make("add", "PKG=beta").returncode == 0
