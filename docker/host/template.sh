@@ -9,6 +9,7 @@ mkdir -p "$folder/.github/workflows"
 cp docker/project/Makefile .actrc "$folder"
 cp docker/project/gitignore "$folder/.gitignore"
 cp docker/project/gitattributes "$folder/.gitattributes"
+cp docker/project/dependabot.yml "$folder/.github"
 # In a project, GitHub's actions are those of .modelmake.
 for file in mlops-pipeline pipeline promote watch; do
   sed 's,\./\.github/actions/,./.modelmake/.github/actions/,' ".github/workflows/$file.yml" \

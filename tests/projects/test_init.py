@@ -13,7 +13,7 @@ from tests.support.checkout import Checkout
 
 FILES = {
     *(".actrc", ".gitattributes", ".gitignore", ".gitmodules", ".modelmake", "Makefile", "README.md", "pipeline.toml"),
-    *("data/iris.csv", "models/__init__.py", "models/example.py", "tests/test_pipeline.py"),
+    *(".github/dependabot.yml", "data/iris.csv", "models/__init__.py", "models/example.py", "tests/test_pipeline.py"),
     *(f".github/workflows/{name}.yml" for name in ("mlops-pipeline", "pipeline", "promote", "watch")),
 }
 # Git fetches from a path only where it is asked to, which a test is.
