@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Moves .modelmake to the version TO, or to the newest one, and brings what has changed in the template over to the
-# files of the project. Commits nothing; an error changes nothing. Needs git, and the network for a version that is not
-# here.
+# files of the project. Commits nothing, and changes nothing before it has all that it needs. Needs git, and the network
+# for a version that is not here.
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/changes.sh"
@@ -23,7 +23,7 @@ check_product() {
     *"dubious ownership"*)
       die .modelmake "belongs to another user" "git config --global --add safe.directory '$root/.modelmake'"
       ;;
-    *) die .modelmake "is a plain copy, without the history of modelmake" "see docs/howto/upgrade.md there" ;;
+    *) die .modelmake "is a plain copy, without the history of modelmake" "see .modelmake/docs/howto/upgrade.md" ;;
   esac
   output=$(modelmake status --porcelain | sed -n 1p)
   [ -z "$output" ] ||
@@ -49,23 +49,23 @@ commit_of() { modelmake rev-parse -q --verify "$1^{commit}"; }
 present() { # prints the commit that TO names, if it does not depend on the state of the origin
   commit_of "refs/tags/$to" || { [[ $to =~ ^[0-9a-f]{7,40}$ ]] && commit_of "$to"; }
 }
-select_version() { # sets $new
+select_version() { # sets $selected
   local refs tags
   if [ -n "$to" ]; then
-    new=$(present) && return
+    selected=$(present) && return
     fetch
-    tags=$(modelmake tag --list 'v*' --sort=-version:refname | sed 5q | tr '\n' ' ')
-    new=$(present || commit_of "refs/remotes/origin/$to") ||
+    tags=$(modelmake tag --list 'v*' --sort=-version:refname | sed -n 1,5p | tr '\n' ' ')
+    selected=$(present || commit_of "refs/remotes/origin/$to") ||
       die "TO=$to" "no such version of modelmake" "one of: ${tags}and the branches of its origin"
     return
   fi
   refs=$(origin ls-remote --sort=-version:refname origin)
   fetch
   to=$(sed -nE 's,.*	refs/tags/(v[0-9]+\.[0-9]+\.[0-9]+)$,\1,p' <<<"$refs" | sed -n 1p)
-  new=$(if [ -n "$to" ]; then commit_of "refs/tags/$to"; else awk '$2 == "HEAD" { print $1 }' <<<"$refs"; fi)
-  [ -n "$new" ] || die "the origin of .modelmake" "has no version and no default branch" "name one: make update TO=…"
-  if [ "$new" != "$old" ] && includes "$old" "$new"; then
-    echo "update: .modelmake is at $(name_of "$old"), newer than $(name_of "$new") (TO=… takes any version)"
+  selected=$(if [ -n "$to" ]; then commit_of "refs/tags/$to"; else awk '$2 == "HEAD" { print $1 }' <<<"$refs"; fi)
+  [ -n "$selected" ] || die "the origin of .modelmake" "has no version and no default branch" "make update TO=…"
+  if [ "$selected" != "$current" ] && includes "$current" "$selected"; then
+    echo "update: .modelmake is at $(name_of "$current"), newer than $(name_of "$selected") (TO=… takes any version)"
     exit 0
   fi
 }
@@ -78,7 +78,7 @@ template() { # leaves the template of the commit $1 in the folder $2
   of_checkout "$2.tree" docker/host/template.sh "$2"
 }
 show_changelog() {
-  modelmake diff --no-color -U0 "$old" "$new" -- CHANGELOG.md | sed -n '/^+++/d; s/^+//p' |
+  modelmake diff --no-color -U0 "$current" "$selected" -- CHANGELOG.md | sed -n '/^+++/d; s/^+//p' |
     awk -v limit=40 'NR <= limit { print ($0 ? "  " $0 : "") }
       END { if (NR > limit) print "  … and " NR - limit " more lines in .modelmake/CHANGELOG.md" }'
 }
@@ -87,38 +87,40 @@ mlflow_of() { lock_of "$1" | sed -n 's/^mlflow==\([^ ;]*\).*/\1/p'; }
 
 check_product
 check_project
-old=$(modelmake rev-parse HEAD) new=
+current=$(modelmake rev-parse HEAD) selected=
 select_version
-[ "$new" != "$old" ] || { echo "update: .modelmake is at $(name_of "$old") already" && exit 0; }
-before=$(name_of "$old") after=$(name_of "$new")
+[ "$selected" != "$current" ] || { echo "update: .modelmake is at $(name_of "$current") already" && exit 0; }
+before=$(name_of "$current") after=$(name_of "$selected")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-template "$old" "$scratch/old"
-template "$new" "$scratch/new"
+template "$current" "$scratch/old"
+template "$selected" "$scratch/new"
 
-echo "▸ update · modelmake $before → $after ($(commits "$old" "$new") commits on, $(commits "$new" "$old") back)"
+ahead=$(commits "$current" "$selected") behind=$(commits "$selected" "$current")
+echo "▸ update · modelmake $before → $after (commits: +$ahead -$behind)"
 show_changelog
-[ -n "$(modelmake for-each-ref --contains "$old" | sed -n 1p)" ] || includes "$new" "$old" || {
-  modelmake branch -f "before-update-${old:0:9}" "$old"
-  echo "note: the origin does not have the commit ${old:0:9}; it stays as the branch before-update-${old:0:9}"
+[ -n "$(modelmake for-each-ref --contains "$current" | sed -n 1p)" ] || includes "$selected" "$current" || {
+  modelmake branch -f "before-update-${current:0:9}" "$current"
+  echo "note: the origin does not have the commit ${current:0:9}; it stays as the branch before-update-${current:0:9}"
 }
-undo() { # the next update begins anew; what it finds done, it leaves
-  modelmake checkout -q --detach "$old" || true
+undo() { # the next update begins anew, and leaves what it finds done
+  modelmake checkout -q --detach "$current" || true
   rm -rf "$scratch"
 }
 trap undo EXIT
-modelmake checkout -q --detach "$new"
+modelmake checkout -q --detach "$selected"
 bring_changes "$scratch/old" "$scratch/new" "$before" "$after" >"$scratch/changes"
 trap 'rm -rf "$scratch"' EXIT
+
 while read -r word text; do
   [ "$word" = same ] || printf '%-9s %s\n' "$word" "$text"
 done <"$scratch/changes"
 
-[ "$(mlflow_of "$old")" = "$(mlflow_of "$new")" ] ||
-  echo "state     MLflow $(mlflow_of "$old") → $(mlflow_of "$new"):" \
+[ "$(mlflow_of "$current")" = "$(mlflow_of "$selected")" ] ||
+  echo "state     MLflow $(mlflow_of "$current") → $(mlflow_of "$selected"):" \
     "the next make up takes a backup and upgrades older tables; it refuses newer ones"
 next="make all, git diff, git add -A && git commit"
-if [ "$MODELMAKE_LOCK" = requirements.txt ] && ! cmp -s <(lock_of "$old") <(lock_of "$new"); then
+if [ "$MODELMAKE_LOCK" = requirements.txt ] && ! cmp -s <(lock_of "$current") <(lock_of "$selected"); then
   next="make lock, $next"
 fi
 conflict=$(sed -n 's/^conflict \([^ ]*\) .*/\1/p' "$scratch/changes" | sed -n 1p)

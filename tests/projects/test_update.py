@@ -1,5 +1,6 @@
 """`make update` in a project with a real submodule: to a newer version of modelmake, and back."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -44,6 +45,8 @@ def versions(origin: Path) -> None:
         shutil.copy(ROOT / name, origin)
     (origin / "CHANGELOG.md").write_text("# Changelog\n\n## [Unreleased]\n\n## [0.9.0]\n\n- The first.\n")
     git(origin, "init", "-q", "-b", "main")
+    git(origin, "commit", "-qm", "Start", "--allow-empty")
+    git(origin, "tag", "v0.8.0")
     commit(origin, "v0.9.0")
     edit(origin / PROMOTE, "name: promote", "name: promotion")
     shutil.copy(origin / WATCH, origin / NIGHTLY)
@@ -233,14 +236,19 @@ def unchanged(_: Project) -> None:
     [
         (hidden, [], "error: the origin of .modelmake: '{path}/nowhere' does not appear to be a git repository (TO="),
         (hidden, ["TO=v9"], "error: the origin of .modelmake: '{path}/nowhere' does not appear to be a git repository"),
-        (unchanged, ["TO=v9"], "error: TO=v9: no such version of modelmake (one of: v1.0.0-rc.1 v0.10.0 v0.9.0 and "),
+        (unchanged, ["TO=v9"], "error: TO=v9: no such version of modelmake (one of: v1.0.0-rc.1 v0.10.0 v0.9.0 "),
+        (unchanged, ["TO=v0.8.0"], "error: TO=v0.8.0: has no template for projects that make update knows (choose a"),
         (unchanged, ["TO=--help"], "error: TO=--help: no such version of modelmake (one of: "),
         (edited, [], "error: .modelmake: has uncommitted changes: Makefile (git -C .modelmake stash -u, or commit"),
-        (plain, [], "error: .modelmake: is a plain copy, without the history of modelmake (see docs/howto/upgrade.md"),
+        (
+            plain,
+            [],
+            "error: .modelmake: is a plain copy, without the history of modelmake (see .modelmake/docs/howto/up",
+        ),
         (linked, [], "error: .modelmake: is a symbolic link (update the clone that it points to: git pull)"),
         (unmerged, [], "error: README.md: is not merged (resolve it, git add it, then make update again)"),
     ],
-    ids=["no origin", "no origin, unknown", "unknown", "option", "dirty", "plain", "link", "unmerged"],
+    ids=["no origin", "no origin, unknown", "unknown", "too old", "option", "dirty", "plain", "link", "unmerged"],
 )
 @pytest.mark.long
 def test_what_cannot_be_updated_stays_as_it_is(
@@ -286,10 +294,62 @@ def test_a_branch_and_an_origin_without_versions(project: Project, origin: Path)
     project.update("TO=v0.9.0")
     bare = project.path.parent / "without versions"
     git(origin, "clone", "-q", "--bare", str(origin), str(bare))
-    git(bare, "tag", "-d", "v0.9.0", "v0.10.0", "v1.0.0-rc.1")
+    git(bare, "tag", "-d", "v0.8.0", "v0.9.0", "v0.10.0", "v1.0.0-rc.1")
     git(project.path / ".modelmake", "remote", "set-url", "origin", str(bare))
     project.update()
     assert git(project.path / ".modelmake", "rev-parse", "HEAD") == head
+
+
+@pytest.mark.long
+def test_an_update_that_breaks_off_can_be_repeated(project: Project) -> None:
+    """Modelmake is at its old version again, and the next update does what is left."""
+    obstacle = project.path / "Makefile.part"
+    obstacle.mkdir()
+    assert "error: Makefile: cannot be written (" in project.update(code=2)
+    assert project.version == "v0.9.0"
+    obstacle.rmdir()
+    assert "updated   Makefile\n" in project.update()
+    assert project.changed == {".modelmake", PROMOTE, WATCH, NIGHTLY, ".gitignore", "Makefile"}
+
+
+@pytest.mark.long
+def test_a_shallow_clone_is_updated(project: Project, origin: Path) -> None:
+    """A workflow on GitHub has only the last commit."""
+    modelmake = project.path / ".modelmake"
+    shutil.rmtree(modelmake)
+    git(project.path, "clone", "-q", "--depth", "1", "--branch", "v0.9.0", origin.as_uri(), str(modelmake))
+    project.update()
+    assert project.version == "v0.10.0"
+    project.update("TO=v0.9.0")
+    assert project.version == "v0.9.0"
+
+
+@pytest.mark.long
+def test_a_copy_of_the_whole_tree_becomes_a_project(tmp_path: Path, origin: Path) -> None:
+    """By the lines of the how-to: what is the user's stays, with its history, and what was modelmake's is gone."""
+    git(tmp_path, "clone", "-q", str(origin), "churn")
+    path = tmp_path / "churn"
+    for file in ("models/churn.py", "tests/test_churn.py", ".mlflow/mlflow.db"):
+        (path / file).parent.mkdir(exist_ok=True)
+        (path / file).write_text("# own\n")
+    edit(path / PROMOTE, "timeout-minutes: 30", "timeout-minutes: 60")
+    edit(path / "pipeline.toml", "seed", "# own\nseed")
+    commit(path)
+    pipeline = (path / "pipeline.toml").read_bytes()
+    page = (ROOT / "docs/howto/upgrade.md").read_text()
+    [lines] = re.findall("^## From a copy of the whole tree\n.*?```sh\n(.*?)```", page, re.M | re.S)
+    script = lines.replace("<the address of modelmake>", str(origin))
+    environment = Checkout(path).environment()
+    done = subprocess.run(["sh", "-ec", script], cwd=path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "-    timeout-minutes: 60\n" in done.stdout
+    assert {each.name for each in path.iterdir()} == {
+        *(".git", ".gitmodules", ".modelmake", ".github", ".actrc", ".gitignore", ".gitattributes", ".mlflow"),
+        *("Makefile", "README.md", "pipeline.toml", "data", "models", "tests"),
+    }
+    assert (path / "pipeline.toml").read_bytes() == pipeline
+    assert (path / "models/churn.py").read_text() == (path / "tests/test_churn.py").read_text() == "# own\n"
+    assert git(path, "status", "--porcelain", "--", "models/churn.py", "tests/test_churn.py", ".mlflow") == ""
 
 
 @pytest.mark.long
