@@ -89,8 +89,19 @@ def test_a_project_has_its_system_packages_in_its_image(checkout: Stack, engine:
     [made] = [one for one in engine.images.list() if any(tag.startswith("modelmake-tree:") for tag in one.tags)]
     try:
         assert engine.containers.run(made.id, ["tree", "--version"], remove=True).startswith(b"tree v")
+        # A script of modelmake knows there which folder is the project, and its name: `make lock` needs both.
+        (project.path / "build").mkdir(exist_ok=True)
+        (project.path / "build/probe.sh").write_text(
+            '. .modelmake/docker/lib.sh\necho "root $root $MODELMAKE_FOLDER"\n'
+        )
+        settings = {"MODELMAKE_ROOT": str(project.path), "MODELMAKE_PRODUCT": ".modelmake"}
+        settings |= project.environment() | {"MODELMAKE_IMAGE_REPO": "modelmake-tree"}
+        command = [".modelmake/docker/run.sh", "--", "bash", "build/probe.sh"]
+        done = subprocess.run(command, cwd=project.path, env=settings, capture_output=True, text=True, check=False)
+        assert "root /src a project\n" in done.stdout, done
     finally:
-        engine.images.remove(made.id, force=True)
+        for tag in engine.images.get(made.id).tags:
+            engine.images.remove(tag, force=True)
     (project.path / "apt.txt").write_text("no-such-package-here\n")
     done = project.make("image", "IMAGE_REPO=modelmake-tree")
     assert done.returncode == 2
