@@ -33,7 +33,7 @@ check_project() {
   local file
   file=$(git ls-files -u 2>/dev/null | cut -f 2 | sed -n 1p)
   [ -z "$file" ] || die "$file" "is not merged" "resolve it, git add it, then make update again"
-  file=$(grep -ls '^<<<<<<< yours' Makefile .actrc .github/workflows/* | sed -n 1p || true)
+  file=$(grep -ls '^<<<<<<< yours' Makefile .actrc .github/*.yml .github/workflows/* | sed -n 1p || true)
   [ -z "$file" ] || die "$file" "has conflict markers" "choose what stays, then make update again"
 }
 

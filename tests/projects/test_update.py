@@ -313,6 +313,17 @@ def test_an_update_that_breaks_off_can_be_repeated(project: Project) -> None:
 
 
 @pytest.mark.long
+def test_a_version_that_something_else_took_is_made_up_for(project: Project) -> None:
+    """Dependabot moves the submodule alone; back and forth brings the template over."""
+    git(project.path / ".modelmake", "checkout", "-q", "v0.10.0")
+    assert project.update() == "update: .modelmake is at v0.10.0 already\n"
+    project.update("TO=v0.9.0")
+    assert project.changed == set()
+    project.update()
+    assert project.changed == {".modelmake", PROMOTE, WATCH, NIGHTLY, ".gitignore", "Makefile"}
+
+
+@pytest.mark.long
 def test_a_shallow_clone_is_updated(project: Project, origin: Path) -> None:
     """A workflow on GitHub has only the last commit."""
     modelmake = project.path / ".modelmake"
