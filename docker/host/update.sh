@@ -56,7 +56,7 @@ select_version() { # sets $selected
     fetch
     tags=$(modelmake tag --list 'v*' --sort=-version:refname | sed -n 1,5p | tr '\n' ' ')
     selected=$(present || commit_of "refs/remotes/origin/$to") ||
-      die "TO=$to" "no such version of modelmake" "one of: ${tags}and the branches of its origin"
+      die "TO=$to" "no such version of modelmake" "one of: ${tags}a branch of its origin, a commit"
     return
   fi
   refs=$(origin ls-remote --sort=-version:refname origin)
