@@ -294,7 +294,7 @@ def test_parity_holds_until_something_differs(repository: Repository, engine: do
         ({"ACT_REF": "nowhere"}, "nowhere: no such commit here"),
         (
             {"WORKFLOW": "pish"},
-            "WORKFLOW=pish: no workflow of this commit (mlops-pipeline, pipeline, promote or watch)",
+            "WORKFLOW=pish: no workflow of this commit (examples, mlops-pipeline, pipeline, promote, release or watch)",
         ),
         ({"WORKFLOW": "../x"}, "WORKFLOW=../x: no workflow of this commit"),
         ({"WORKFLOW": "pipeline"}, "WORKFLOW=pipeline: other workflows call it"),
