@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from modelmake.serving.startup import NOTHING, PROBLEM, WAIT, meaning
+from modelmake.serving.startup import NOTHING, REFUSED, WAIT, meaning
 
 NO_CHAMPION = 'no version of "churn" has the alias @champion'
 
@@ -14,7 +14,7 @@ NO_CHAMPION = 'no version of "churn" has the alias @champion'
     [
         ({"registry": "up", "refused": None, "problem": NO_CHAMPION}, (NOTHING, NO_CHAMPION)),
         ({"problem": NO_CHAMPION, "more": {"problem": "x"}, "refused": None, "registry": "up"}, (NOTHING, NO_CHAMPION)),
-        ({"registry": "up", "refused": "2", "problem": "a golden row"}, (PROBLEM, "a golden row")),
+        ({"registry": "up", "refused": "2", "problem": "a golden row"}, (REFUSED, "a golden row")),
         ({"registry": "up", "refused": None, "problem": "größer → 1"}, (NOTHING, "größer → 1")),
         ({"registry": "down", "refused": None, "problem": "no answer"}, (WAIT, "")),
         ({"registry": "up", "refused": None, "problem": None}, (WAIT, "")),
@@ -25,7 +25,7 @@ NO_CHAMPION = 'no version of "churn" has the alias @champion'
 def test_the_answer_decides_whether_to_wait(
     facts: object, expected: tuple[int, str], separators: tuple[str, str]
 ) -> None:
-    """Nothing to serve ends the wait, and so does a refused version; a registry that does not answer may answer yet."""
+    """A refused version is an error, no champion is none; a registry that does not answer may answer yet."""
     assert meaning(json.dumps(facts, separators=separators)) == expected
 
 

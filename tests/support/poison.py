@@ -76,9 +76,8 @@ def _switches(folder: Path) -> dict[str, str]:
 
 
 def _names() -> dict[str, str]:
-    """Return make's variables by the names that other tools use too."""
+    """Return make's variables by the names that other tools use too; the others, such as RUNNER, are refused."""
     return {
-        "RUNNER": "self-hosted",
         "VERSION": "2",
         "KEY": "sk-abc123",
         "AUTH": "1",
@@ -92,9 +91,6 @@ def _names() -> dict[str, str]:
         "FOLLOW": "1",
         "UPGRADE": "1",
         "REASON": "mallory",
-        "RUN_ID": "0" * 32,
-        "ACT_REF": "HEAD~7",
-        "ACT_TRACKING": "local",
         "IMAGE_REPO": "mallory.example.com/image",
         "PYTHON": "/usr/bin/false",
         "RUN": "false",

@@ -6,19 +6,19 @@ docker/serving/serve.sh runs it beside the server: standard input is the answer,
 import json
 import sys
 
-PROBLEM, WAIT, NOTHING = 0, 1, 2  # exit codes
+NOTHING, WAIT, REFUSED = 0, 1, 2  # exit codes
 
 
 def meaning(answer: str) -> tuple[int, str]:
     """Return the exit code, and what the server says is wrong.
 
-    PROBLEM is a server that goes on although it refused a version, NOTHING one that has nothing to serve: the registry
-    has answered. Until then, WAIT.
+    NOTHING is a server that waits for a champion, REFUSED one that does not serve the version that it has found: the
+    registry has answered. Until then, WAIT.
 
     Examples
     --------
     >>> meaning('{"registry": "up", "refused": null, "problem": "no champion"}')
-    (2, 'no champion')
+    (0, 'no champion')
     >>> meaning('{"registry": "down", "refused": null, "problem": "no answer"}')
     (1, '')
 
@@ -30,7 +30,7 @@ def meaning(answer: str) -> tuple[int, str]:
         return WAIT, ""
     if not (up and problem):
         return WAIT, ""
-    return PROBLEM if refused else NOTHING, str(problem)
+    return REFUSED if refused else NOTHING, str(problem)
 
 
 if __name__ == "__main__":
