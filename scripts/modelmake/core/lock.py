@@ -78,7 +78,8 @@ def _first_file(folder: Path) -> Path | None:
         return record
     with record.open(encoding="utf-8") as lines:
         names = (line.rsplit(",", 2)[0].strip('"') for line in lines)
-        name = next((name for name in names if not name.startswith((folder.name, "..", "/"))), None)
+        code = (name for name in names if name.endswith((".py", ".so")))  # the image has no headers
+        name = next((name for name in code if not name.startswith((folder.name, "..", "/"))), None)
     return folder.parent / name if name else None
 
 
