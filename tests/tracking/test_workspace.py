@@ -57,7 +57,7 @@ def test_what_is_written_is_in_the_workspace(servers: dict[str, str], monkeypatc
     tracking.client.create_registered_model(NAME)
     version = tracking.client.create_model_version(NAME, f"runs:/{run.run_id}/model", run.run_id)
     tracking.client.set_registered_model_alias(NAME, "champion", version.version)
-    assert run.url.endswith(f"{run.run_id}?workspace=team")
+    assert run.url.endswith(f"{run.run_id}?workflowType=machine_learning&workspace=team")
     assert registry().at(NAME, "champion").run_id == run.run_id
     monkeypatch.delenv("MLFLOW_WORKSPACE")
     assert Tracking().search("flowers") == []
