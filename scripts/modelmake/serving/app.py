@@ -158,7 +158,7 @@ class Server:
 
     async def ping(self, _request: Request) -> Response:
         """Answer 200 if there is a model."""
-        return Response("\n", 200 if self.follower.model else 503)
+        return Response("\n", 200 if self.follower.model else 503, media_type="text/plain")
 
     async def health(self, request: Request) -> Response:
         """Say what is served, and what keeps the server from the version that the alias names.
