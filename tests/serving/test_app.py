@@ -184,15 +184,18 @@ def test_the_openapi_page_has_the_models_columns(server: Process) -> None:
     content = page["paths"]["/invocations"]["post"]["requestBody"]["content"]["application/json"]
     example = content["example"]
     schema = content["schema"] | {"components": page["components"]}
-    for body in (example, *FORMED):
+    row = dict(zip(NAMES, ROW, strict=True))
+    texts = {"dataframe_records": [row | {NAMES[0]: str(ROW[0]), "species": {}}]}  # ignored, so it may be anything
+    for body in (example, *FORMED, texts, {"inputs": row}):
         validate(body, schema)
-        assert server.post(body).status == 200
+        assert server.post(body).status == 200, body
     for body in ({"instances": [ROW]}, {"instances": [], "more": 1}, {"inputs": {"petal_length": [1.4]}}, [], {}):
         assert not Draft202012Validator(schema).is_valid(body)
         assert server.post(body).status in (400, 422)
     for path, described in page["paths"].items():
         for method in described:
             assert server.ask(method.upper(), path).status != 405
+    assert server.ask("GET", "/ping").headers["content-type"].startswith("text/plain")
     answer = server.post(example)
     assert answer.status == 200
     validate(answer.read, schemas["predictions"])

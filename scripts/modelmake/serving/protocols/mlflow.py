@@ -143,8 +143,8 @@ def describe(contract: Contract) -> Description:
     records = {"type": "array", "items": {"$ref": "#/components/schemas/row"}, "minItems": 1}
     lists = {name: {"type": "array", "items": schema, "minItems": 1} for name, schema in schemas.items()}
     # The values of a single row need no lists.
-    listed = {name: {"anyOf": [schemas[name], values]} for name, values in lists.items()}
-    columns = {"type": "object", "properties": listed | others, "required": contract.names, "additionalProperties": False}
+    listed = {name: {"anyOf": [schemas[name], values]} for name, values in lists.items()} | others
+    columns = {"type": "object", "properties": listed, "required": contract.names, "additionalProperties": False}
     matrix = [{"type": "array", "items": {"type": "array", "prefixItems": [*schemas.values()], "maxItems": 1}}]
     several = [records, *(matrix if len(schemas) == 1 else [])]
     forms = {
