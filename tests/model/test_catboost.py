@@ -72,7 +72,8 @@ def test_it_is_quiet_and_has_the_seed_of_the_pipeline() -> None:
     """A line for each tree would hide what a stage says; what the user sets under any name counts."""
     made = make(PATH, {}, "model", seed=7).get_params()  # type: ignore[attr-defined]
     assert (made["verbose"], made["random_seed"]) == (False, 7)
-    asked = make(PATH, {"logging_level": "Info", "random_seed": 3}, "model", seed=7).get_params()  # type: ignore[attr-defined]
+    stated = {"logging_level": "Info", "random_seed": 3}
+    asked = make(PATH, stated, "model", seed=7).get_params()  # type: ignore[attr-defined]
     assert (asked["logging_level"], asked["random_seed"], "verbose" in asked) == ("Info", 3, False)
 
 

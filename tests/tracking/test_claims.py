@@ -303,12 +303,11 @@ def test_only_mlflow_can_say_that_something_is_gone(
 
 
 def test_no_server_is_a_note_and_not_a_wait() -> None:
-    """A closed port is known at once; the password is not printed."""
-    started, port = time.monotonic(), free_port()
+    """A closed port is named, not a limit of time; the password is not printed."""
+    port = free_port()
     outcome = ask(f"http://me:s3cret@127.0.0.1:{port}/", EVALUATED)
     assert note(outcome) == "Connection refused"
     assert outcome.err.startswith(f"note: cannot check the receipts against http://127.0.0.1:{port}/;")
-    assert time.monotonic() - started < 2
 
 
 @pytest.mark.parametrize(
@@ -323,13 +322,28 @@ def test_an_address_that_is_none_is_a_note(address: str) -> None:
 
 
 @pytest.mark.long
-def test_a_server_that_never_answers_costs_three_seconds(done: Project) -> None:
-    """One limit for all questions together."""
+def test_a_server_that_never_answers_is_a_note(done: Project) -> None:
+    """After three seconds, for users."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        started = time.monotonic()
         reason = note(ask(f"http://127.0.0.1:{silent.getsockname()[1]}", receipts(done), patience=3))
-        assert time.monotonic() - started < 9  # four questions with a limit each take 12
     assert reason in ("no answer in 3 s", "timed out")
+
+
+@pytest.mark.long
+def test_all_questions_are_asked_at_the_same_time(done: Project) -> None:
+    """So one limit is enough for all: this server answers none before it has all four."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
+
+        def hang_up() -> None:
+            for connection in [server.accept()[0] for _ in range(4)]:
+                connection.close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        reason = note(ask(f"http://127.0.0.1:{server.getsockname()[1]}", receipts(done)))
+        thread.join()
+    assert reason not in ("no answer in 60 s", "timed out")
 
 
 def test_a_redirect_to_another_host_carries_no_password(answering: Callable[..., str]) -> None:
