@@ -12,12 +12,13 @@ from modelmake.config.data import Data
 from modelmake.data.findings import findings
 from modelmake.data.read import read as read_whole
 from modelmake.data.read import read_table
-from modelmake.model.contract import contract
+from modelmake.model.contract import Contract, contract
 from modelmake.serving.body import JSON
 from modelmake.serving.protocols import mlflow
 from modelmake.serving.rows import frame as rows_of
 from modelmake.serving.scorer import Scorer
 from modelmake.tables.dates import DATE, form_of, read
+from modelmake.tables.reading import Reading
 from modelmake.tables.table import opened
 
 FORMS = {
@@ -82,6 +83,13 @@ def test_moments_are_features_and_their_order_counts(tmp_path: Path, form: str) 
     assert [(one.key, one.value) for one in findings(frame, config, classifier=False)] == [("time", "when")]
 
 
+def predicted_from(path: Path, model: Contract, config: Data, reading: Reading) -> pd.DataFrame:
+    """Return the columns of the file at `path` as the model gets them in batch prediction."""
+    given = opened(config.model_copy(update={"path": str(path)}), reading, model.names)
+    parts = list(batch.scored(Scorer(model, lambda X: np.zeros(len(X))), given))
+    return pd.concat([part.X for part in parts], ignore_index=True)
+
+
 def test_days_that_are_whole_numbers_are_dates_by_every_door(tmp_path: Path) -> None:
     """As 20240105 is, in a CSV, in a file with types and in a request; a declared number stays one."""
     days = pd.date_range("2023-12-20", periods=40)
@@ -94,9 +102,7 @@ def test_days_that_are_whole_numbers_are_dates_by_every_door(tmp_path: Path) -> 
     assert X["day"].tolist() == days.tolist()
     model = contract(DummyClassifier().fit(X, whole["y"]), X, whole.reset_index(drop=True), config, reading)
     for suffix in ("csv", "parquet"):
-        given = opened(config.model_copy(update={"path": str(tmp_path / f"t.{suffix}")}), reading, ["day"])
-        parts = list(batch.scored(Scorer(model, lambda X: np.zeros(len(X))), given))
-        pd.testing.assert_frame_equal(pd.concat([part.X for part in parts], ignore_index=True), X)
+        pd.testing.assert_frame_equal(predicted_from(tmp_path / f"t.{suffix}", model, config, reading), X)
     body = b'{"dataframe_records": [{"day": 20240105}, {"day": "20240105"}, {"day": "2024-01-05"}]}'
     assert set(rows_of(mlflow.read(body, JSON, ["day"]), model)["day"]) == {pd.Timestamp("2024-01-05")}
     declared = Data.model_validate({"path": config.path, "target": "y", "schema": {"day": {"type": "number"}}})
@@ -119,9 +125,7 @@ def test_numbers_that_are_stated_to_be_dates_are_dates_by_every_door(tmp_path: P
     assert (X["at"].tolist(), reading.words()) == (days.tolist(), f"'at' has dates as {epoch}")
     model = contract(DummyClassifier().fit(X, whole["y"]), X, whole.reset_index(drop=True), config, reading)
     for suffix in ("csv", "parquet"):
-        given = opened(config.model_copy(update={"path": str(tmp_path / f"t.{suffix}")}), reading, ["at"])
-        parts = list(batch.scored(Scorer(model, lambda X: np.zeros(len(X))), given))
-        pd.testing.assert_frame_equal(pd.concat([part.X for part in parts], ignore_index=True), X)
+        pd.testing.assert_frame_equal(predicted_from(tmp_path / f"t.{suffix}", model, config, reading), X)
     body = f'{{"dataframe_records": [{{"at": {numbers[0]}}}, {{"at": "{numbers[0]}"}}, {{"at": "2023-12-20"}}]}}'
     assert set(rows_of(mlflow.read(body.encode(), JSON, ["at"]), model)["at"]) == {days[0]}
     assert read(pd.Series(["1704010112000"]), "Unix milliseconds")[0] == pd.Timestamp("2023-12-31 08:08:32")
